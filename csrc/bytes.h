@@ -1,0 +1,51 @@
+/*
+** bytes: a growable queue of bytes that gives its memory back when drained.
+** Knows nothing but libc.
+*/
+#ifndef tls_bytes_h
+#define tls_bytes_h
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One spare buffer that all the queues of a Lua state hand on to each other:
+** a queue that fills and drains in each turn of the loop costs no malloc,
+** and an idle one holds no memory. */
+struct tls_pool {
+  char *spare; /* owned, or NULL */
+  size_t cap;  /* bytes behind 'spare' */
+};
+
+struct tls_bytes {
+  char *data;            /* owned; NULL while empty */
+  size_t head;           /* first byte not yet consumed */
+  size_t tail;           /* first free byte */
+  size_t cap;            /* bytes behind 'data' */
+  struct tls_pool *pool; /* borrowed; outlives the queue */
+};
+
+void tls_pool_free (struct tls_pool *pool);
+
+void tls_bytes_init (struct tls_bytes *b, struct tls_pool *pool);
+
+/* Forget the content and give the memory back. Safe to call twice. */
+void tls_bytes_clear (struct tls_bytes *b);
+
+/* Append 'n' bytes. False (and nothing appended) when memory is out. */
+bool tls_bytes_append (struct tls_bytes *b, const void *src, size_t n);
+
+/* Drop 'n' bytes from the front; 'n' is at most tls_bytes_size(). */
+void tls_bytes_consume (struct tls_bytes *b, size_t n);
+
+/* Move all of 'from' to the empty queue 'to'. */
+void tls_bytes_move (struct tls_bytes *to, struct tls_bytes *from);
+
+static inline size_t tls_bytes_size (const struct tls_bytes *b) {
+  return b->tail - b->head;
+}
+
+static inline const char *tls_bytes_peek (const struct tls_bytes *b) {
+  return b->data + b->head;
+}
+
+#endif

@@ -1,0 +1,94 @@
+/*
+** compat: the part of Lua's 5.4 C API that tls uses, for Lua 5.1/LuaJIT, 5.2
+** and 5.3. The only Lua version conditionals of the project.
+*/
+#ifndef tls_compat_h
+#define tls_compat_h
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM < 504
+
+#if LUA_VERSION_NUM < 502
+
+#include <string.h>
+
+#define LUA_OK 0
+#define lua_rawlen lua_objlen
+
+static inline void luaL_setmetatable (lua_State *L, const char *name) {
+  luaL_getmetatable(L, name);
+  lua_setmetatable(L, -2);
+}
+
+static inline void *luaL_testudata (lua_State *L, int arg, const char *name) {
+  void *p = lua_touserdata(L, arg);
+  if (p == NULL || !lua_getmetatable(L, arg))
+    return NULL;
+  luaL_getmetatable(L, name);
+  if (!lua_rawequal(L, -1, -2))
+    p = NULL;
+  lua_pop(L, 2);
+  return p;
+}
+
+static inline void tls_setfuncs (lua_State *L, const luaL_Reg *l) {
+  for (; l->name != NULL; l++) {
+    lua_pushcfunction(L, l->func);
+    lua_setfield(L, -2, l->name);
+  }
+}
+#define luaL_setfuncs(L, l, n) tls_setfuncs(L, l)
+#define luaL_newlib(L, l) (lua_newtable(L), tls_setfuncs(L, l))
+
+static inline void lua_rawgetp (lua_State *L, int idx, const void *p) {
+  if (idx < 0 && idx > LUA_REGISTRYINDEX)
+    idx = lua_gettop(L) + idx + 1;
+  lua_pushlightuserdata(L, (void *)p);
+  lua_rawget(L, idx);
+}
+
+static inline void lua_rawsetp (lua_State *L, int idx, const void *p) {
+  if (idx < 0 && idx > LUA_REGISTRYINDEX)
+    idx = lua_gettop(L) + idx + 1;
+  lua_pushlightuserdata(L, (void *)p);
+  lua_insert(L, -2);
+  lua_rawset(L, idx);
+}
+
+static inline int lua_isinteger (lua_State *L, int idx) {
+  return lua_type(L, idx) == LUA_TNUMBER &&
+         (lua_Number)lua_tointeger(L, idx) == lua_tonumber(L, idx);
+}
+
+#define luaL_checkversion(L) ((void)(L))
+
+#elif LUA_VERSION_NUM < 503
+
+#define lua_isinteger(L, idx)           \
+  (lua_type(L, idx) == LUA_TNUMBER &&   \
+   (lua_Number)lua_tointeger(L, idx) == lua_tonumber(L, idx))
+
+#endif
+
+/* One user value, which must be a table: tls keeps them so everywhere. */
+#define lua_newuserdatauv(L, size, n) lua_newuserdata(L, size)
+#if LUA_VERSION_NUM < 502
+#define tls_getuservalue(L, idx) lua_getfenv(L, idx)
+#define tls_setuservalue(L, idx) lua_setfenv(L, idx)
+#else
+#define tls_getuservalue(L, idx) lua_getuservalue(L, idx)
+#define tls_setuservalue(L, idx) lua_setuservalue(L, idx)
+#endif
+
+#else
+
+#define tls_getuservalue(L, idx) lua_getiuservalue(L, idx, 1)
+#define tls_setuservalue(L, idx) lua_setiuservalue(L, idx, 1)
+
+#endif
+
+/* lua_rawget* return the type since 5.3 and nothing before: never use it. */
+
+#endif

@@ -1,0 +1,336 @@
+/*
+** context: userdata over an SSL_CTX, see context.h.
+*/
+#include "context.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "credentials.h"
+#include "hooks.h"
+#include "push.h"
+
+#define CONTEXT_T "tls.context"
+#define STORE_T "tls.store"
+
+struct context {
+  SSL_CTX *ctx; /* owned; NULL until opened */
+};
+
+static const char store_key = 0; /* its address is the key in the registry */
+
+SSL_CTX *tls_context_check (lua_State *L, int arg) {
+  struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
+  luaL_argcheck(L, c->ctx != NULL, arg, "context is closed");
+  return c->ctx;
+}
+
+static int context_gc (lua_State *L) {
+  struct context *c = luaL_checkudata(L, 1, CONTEXT_T);
+  SSL_CTX_free(c->ctx); /* NULL is allowed; connections hold references */
+  c->ctx = NULL;
+  return 0;
+}
+
+static int store_gc (lua_State *L) {
+  X509_STORE **box = luaL_checkudata(L, 1, STORE_T);
+  X509_STORE_free(*box);
+  *box = NULL;
+  return 0;
+}
+
+/* An empty, already collectable box. [-0, +1] */
+static X509_STORE **new_store_box (lua_State *L) {
+  X509_STORE **box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = NULL;
+  luaL_setmetatable(L, STORE_T);
+  return box;
+}
+
+/* A store of our own for this context. */
+static X509_STORE *own_store (lua_State *L, SSL_CTX *ctx) {
+  X509_STORE *store = X509_STORE_new();
+  if (store == NULL)
+    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
+  SSL_CTX_set_cert_store(ctx, store); /* takes it over */
+  return store;
+}
+
+/* The system's store, read once per Lua state and shared by all contexts that
+** name no 'ca': parsing some 140 certificates for each would cost 2 MiB and
+** 10 ms a context. It must never be added to. */
+static X509_STORE *system_store (lua_State *L) {
+  X509_STORE **box;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &store_key);
+  box = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (box != NULL)
+    return *box;
+  box = new_store_box(L);
+  *box = X509_STORE_new();
+  if (*box == NULL || !X509_STORE_set_default_paths(*box))
+    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                      "cannot load the system's certificates");
+  ERR_clear_error(); /* a missing file is no error: an empty store */
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &store_key);
+  return *box;
+}
+
+/* The field 'name' of the table on top as text; false when it is nil. The
+** string stays reachable through the table. [-0, +0] */
+static bool text_field (lua_State *L, const char *name, struct tls_text *t) {
+  lua_getfield(L, -1, name);
+  bool present = !lua_isnil(L, -1);
+  t->data = "";
+  t->size = 0;
+  if (present)
+    t->data = luaL_checklstring(L, -1, &t->size);
+  lua_pop(L, 1);
+  return present;
+}
+
+static void require_ok (lua_State *L, bool ok) {
+  if (!ok)
+    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                      "OpenSSL refused the option");
+}
+
+/* Each option is applied with its value on top of the stack. [-0, +0] */
+
+static void set_ciphers (lua_State *L, SSL_CTX *ctx) {
+  require_ok(L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
+}
+
+static void set_ciphersuites (lua_State *L, SSL_CTX *ctx) {
+  require_ok(L, SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
+}
+
+static void set_minVersion (lua_State *L, SSL_CTX *ctx) {
+  int version = (int)luaL_checkinteger(L, -1);
+  require_ok(L, SSL_CTX_set_min_proto_version(ctx, version));
+}
+
+static void set_maxVersion (lua_State *L, SSL_CTX *ctx) {
+  int version = (int)luaL_checkinteger(L, -1);
+  require_ok(L, SSL_CTX_set_max_proto_version(ctx, version));
+}
+
+static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
+  if (SSL_CTX_set1_groups_list(ctx, luaL_checkstring(L, -1)))
+    return;
+  ERR_clear_error();
+  tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                    "Failed to set ECDH curve");
+}
+
+static void set_sigalgs (lua_State *L, SSL_CTX *ctx) {
+  require_ok(L, SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
+}
+
+static void set_honorCipherOrder (lua_State *L, SSL_CTX *ctx) {
+  if (lua_toboolean(L, -1))
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+}
+
+static void set_secureOptions (lua_State *L, SSL_CTX *ctx) {
+  SSL_CTX_set_options(ctx, (uint64_t)luaL_checkinteger(L, -1));
+}
+
+static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
+  SSL_CTX_set_timeout(ctx, (long)luaL_checkinteger(L, -1));
+}
+
+static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
+  size_t n;
+  const char *id = luaL_checklstring(L, -1, &n);
+  require_ok(L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
+                                               (unsigned)n));
+}
+
+static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  int bits = 0;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0) {
+    SSL_CTX_set_dh_auto(ctx, 1);
+    return;
+  }
+  if (tls_load_dhparam(ctx, pem, &bits))
+    return;
+  if (bits > 0 && bits < 1024) {
+    ERR_clear_error();
+    tls_throw_openssl(L, "ERR_INVALID_ARG_VALUE",
+                      "DH parameter is less than 1024 bits");
+  }
+  require_ok(L, bits == 0); /* no parameters at all: no DHE, as Node */
+  ERR_clear_error();
+}
+
+/* Run 'load' for each entry of the sequence on top. */
+typedef bool (*load_entry) (lua_State *L, SSL_CTX *ctx);
+
+static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
+  int i, n;
+  luaL_checktype(L, -1, LUA_TTABLE);
+  n = (int)lua_rawlen(L, -1);
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    require_ok(L, load(L, ctx));
+    lua_pop(L, 1);
+  }
+}
+
+static bool load_cert (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  return tls_load_cert(ctx, pem);
+}
+
+static bool load_key (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem, passphrase;
+  text_field(L, "pem", &pem);
+  text_field(L, "passphrase", &passphrase);
+  return tls_load_key(ctx, pem, passphrase);
+}
+
+static bool load_ca (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  return tls_load_ca(ctx, SSL_CTX_get_cert_store(ctx), pem);
+}
+
+static bool load_crl (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem);
+}
+
+static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text buf, passphrase;
+  text_field(L, "buf", &buf);
+  text_field(L, "passphrase", &passphrase);
+  return tls_load_pfx(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase);
+}
+
+static void set_cert (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_cert);
+}
+
+static void set_key (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_key);
+}
+
+static void set_ca (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_ca);
+}
+
+static void set_crl (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_crl);
+}
+
+static void set_pfx (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_pfx);
+}
+
+static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
+  X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
+  if (lua_toboolean(L, -1))
+    require_ok(L, X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN));
+}
+
+/* In the order they are applied: ciphers come first because their @SECLEVEL
+** judges keys and certificates, certificates before their keys. */
+/* clang-format off */
+#define CONTEXT_OPTIONS(X) \
+  X(ciphers)               \
+  X(ciphersuites)          \
+  X(minVersion)            \
+  X(maxVersion)            \
+  X(ecdhCurve)             \
+  X(sigalgs)               \
+  X(honorCipherOrder)      \
+  X(secureOptions)         \
+  X(sessionTimeout)        \
+  X(sessionIdContext)      \
+  X(dhparam)               \
+  X(ca)                    \
+  X(crl)                   \
+  X(pfx)                   \
+  X(cert)                  \
+  X(key)                   \
+  X(allowPartialTrustChain)
+/* clang-format on */
+
+static const struct {
+  const char *name;
+  void (*apply) (lua_State *L, SSL_CTX *ctx);
+} options[] = {
+#define X(name) {#name, set_##name},
+    CONTEXT_OPTIONS(X)
+#undef X
+};
+
+/* Stack: the options at index 1. */
+static void apply_options (lua_State *L, SSL_CTX *ctx) {
+  size_t i;
+  for (i = 0; i < sizeof options / sizeof options[0]; i++) {
+    lua_getfield(L, 1, options[i].name);
+    if (!lua_isnil(L, -1))
+      options[i].apply(L, ctx);
+    lua_pop(L, 1);
+  }
+}
+
+/* 'ca' replaces the system's anchors; what is loaded beside them (a list of
+** revocations, the others of a pfx) must not end up in the shared store. */
+static void choose_store (lua_State *L, SSL_CTX *ctx) {
+  X509_STORE *store;
+  lua_getfield(L, 1, "ca");
+  lua_getfield(L, 1, "crl");
+  lua_getfield(L, 1, "pfx");
+  bool ca = !lua_isnil(L, -3), more = !lua_isnil(L, -2) || !lua_isnil(L, -1);
+  lua_pop(L, 3);
+  if (!ca && !more) {
+    SSL_CTX_set1_cert_store(ctx, system_store(L));
+    return;
+  }
+  store = own_store(L, ctx);
+  if (!ca)
+    require_ok(L, X509_STORE_set_default_paths(store));
+}
+
+static void set_defaults (SSL_CTX *ctx) {
+  SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                            SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+}
+
+int tls_context_new (lua_State *L) {
+  struct context *c;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  c = lua_newuserdatauv(L, sizeof *c, 0);
+  c->ctx = NULL;
+  luaL_setmetatable(L, CONTEXT_T);
+  ERR_clear_error();
+  c->ctx = SSL_CTX_new(TLS_method());
+  require_ok(L, c->ctx != NULL);
+  set_defaults(c->ctx);
+  tls_hooks_install(c->ctx);
+  choose_store(L, c->ctx);
+  apply_options(L, c->ctx); /* may throw: c owns ctx */
+  return 1;
+}
+
+void tls_context_open (lua_State *L) {
+  luaL_newmetatable(L, CONTEXT_T);
+  lua_pushcfunction(L, context_gc);
+  lua_setfield(L, -2, "__gc");
+  luaL_newmetatable(L, STORE_T);
+  lua_pushcfunction(L, store_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 2);
+}

@@ -1,0 +1,22 @@
+/*
+** context: userdata over an SSL_CTX, built once from options and read-only
+** from then on. Any number of connections share it.
+*/
+#ifndef tls_context_h
+#define tls_context_h
+
+#include <openssl/ssl.h>
+
+#include "compat.h"
+
+/* Register the userdata's metatable. [-0, +0] */
+void tls_context_open (lua_State *L);
+
+/* The SSL_CTX of the context at 'arg'; borrowed. Throws when it is none. */
+SSL_CTX *tls_context_check (lua_State *L, int arg);
+
+/* core.context(options): options as lua/tls/context.lua has normalised them.
+** Throws an error table with OpenSSL's reason. */
+int tls_context_new (lua_State *L);
+
+#endif

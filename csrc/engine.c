@@ -1,0 +1,304 @@
+/*
+** engine: one TLS connection as a pure machine, see engine.h.
+*/
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "engine_state.h"
+
+/* More than the records that tls_engine_write() may leave waiting: beyond it
+** only answers to the peer (key updates, say) can grow the out queue, so we
+** stop reading until it has taken them. */
+#define MAX_UNSENT (256 * 1024)
+
+static bool set_alpn (struct tls_engine *e,
+                      const struct tls_engine_options *o) {
+  if (o->alpn == NULL)
+    return true;
+  if (!o->server) /* 0 is success here, SSL_set_alpn_protos(3) */
+    return SSL_set_alpn_protos(e->ssl, o->alpn, (unsigned)o->alpn_size) == 0;
+  e->alpn = malloc(o->alpn_size);
+  if (e->alpn == NULL)
+    return false;
+  memcpy(e->alpn, o->alpn, o->alpn_size);
+  e->alpn_size = o->alpn_size;
+  return true;
+}
+
+static int verify_mode (const struct tls_engine_options *o) {
+  if (!o->server)
+    return SSL_VERIFY_PEER; /* tls_hook_verify decides */
+  if (!o->request_cert)
+    return SSL_VERIFY_NONE;
+  if (!o->reject_unauthorized)
+    return SSL_VERIFY_PEER;
+  return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
+  e->ssl = SSL_new(o->ctx);
+  if (e->ssl == NULL)
+    return false;
+  BIO *bio = tls_bio_new(o->method, &e->port);
+  if (bio == NULL)
+    return false;
+  SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
+  if (!SSL_set_app_data(e->ssl, e) || !set_alpn(e, o))
+    return false;
+  SSL_set_verify(e->ssl, verify_mode(o), NULL);
+  if (o->server)
+    SSL_set_accept_state(e->ssl);
+  else
+    SSL_set_connect_state(e->ssl);
+  return o->servername == NULL ||
+         SSL_set_tlsext_host_name(e->ssl, o->servername);
+}
+
+struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
+  struct tls_engine *e = calloc(1, sizeof *e);
+  if (e == NULL)
+    return NULL;
+  ERR_clear_error();
+  tls_port_init(&e->port, options->pool);
+  e->server = options->server;
+  e->reject = options->reject_unauthorized;
+  e->verify_result = X509_V_ERR_UNSPECIFIED;
+  e->verify_depth = -1;
+  if (set_up(e, options))
+    return e;
+  tls_engine_free(e);
+  return NULL;
+}
+
+/* What only the handshake needs. */
+static void forget_handshake (struct tls_engine *e) {
+  X509_free(e->leaf);
+  e->leaf = NULL;
+  free(e->alpn);
+  e->alpn = NULL;
+}
+
+void tls_engine_free (struct tls_engine *e) {
+  if (e == NULL)
+    return;
+  SSL_free(e->ssl); /* the BIO with it, before the port */
+  forget_handshake(e);
+  tls_port_clear(&e->port);
+  free(e->error);
+  free(e);
+}
+
+struct tls_port *tls_engine_port (struct tls_engine *e) {
+  return &e->port;
+}
+
+/* Fallback for the one error that may find no memory for its record. */
+static const struct tls_error no_memory = {
+    .code = "ERR_MEMORY_ALLOCATION_FAILED", .message = "out of memory"};
+
+static void set_failed (struct tls_engine *e) {
+  if (e->error == NULL)
+    e->error = calloc(1, sizeof *e->error);
+  e->events |= TLS_EV_ERROR;
+}
+
+/* OpenSSL says only "certificate verify failed"; the verdict says why. */
+static bool peer_was_refused (const struct tls_engine *e) {
+  unsigned long entry = ERR_peek_error();
+  return ERR_GET_LIB(entry) == ERR_LIB_SSL &&
+         ERR_GET_REASON(entry) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
+         e->verify_result != X509_V_OK;
+}
+
+static void fail_ssl (struct tls_engine *e) {
+  bool refused = peer_was_refused(e);
+  set_failed(e);
+  if (e->error == NULL) {
+    ERR_clear_error();
+    return;
+  }
+  tls_error_take(e->error, "ERR_SSL_PROTOCOL_ERROR", "TLS protocol error");
+  if (refused)
+    tls_error_set(e->error, tls_verify_code(e->verify_result),
+                  X509_verify_cert_error_string(e->verify_result));
+}
+
+static void fail_cut_off (struct tls_engine *e) {
+  set_failed(e);
+  if (e->error != NULL)
+    tls_error_set(e->error, "ECONNRESET",
+                  e->server ? "socket hang up"
+                            : "Client network socket disconnected before "
+                              "secure TLS connection was established");
+}
+
+/* Nothing more to read until the transport brings something. */
+static bool cut_off (const struct tls_engine *e) {
+  return e->port.eof && tls_port_unread(&e->port) == 0;
+}
+
+static bool suspended (const struct tls_engine *e) {
+  return e->identity == IDENTITY_ASKED;
+}
+
+static void shake_hands (struct tls_engine *e) {
+  if (suspended(e))
+    return;
+  ERR_clear_error();
+  int r = SSL_do_handshake(e->ssl);
+  if (r == 1) {
+    e->secure = true;
+    e->events |= TLS_EV_SECURE;
+    return;
+  }
+  switch (SSL_get_error(e->ssl, r)) {
+    case SSL_ERROR_WANT_READ:
+      if (cut_off(e))
+        fail_cut_off(e);
+      return;
+    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */
+      return;
+    default:
+      fail_ssl(e);
+  }
+}
+
+static void end_of_data (struct tls_engine *e, bool truncated) {
+  e->ended = true;
+  e->truncated = truncated;
+  e->events |= TLS_EV_EOF;
+}
+
+/* SSL_read returned nothing: is it for now, for good, or an error? */
+static void stopped_reading (struct tls_engine *e, int r) {
+  switch (SSL_get_error(e->ssl, r)) {
+    case SSL_ERROR_WANT_READ:
+      if (cut_off(e))
+        end_of_data(e, true);
+      return;
+    case SSL_ERROR_ZERO_RETURN:
+      end_of_data(e, false);
+      return;
+    default:
+      fail_ssl(e);
+  }
+}
+
+static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
+  size_t got = 0, n;
+  while (got < room && tls_bytes_size(&e->port.out) < MAX_UNSENT) {
+    ERR_clear_error();
+    int r = SSL_read_ex(e->ssl, plain + got, room - got, &n);
+    if (r != 1) {
+      stopped_reading(e, r);
+      break;
+    }
+    got += n;
+  }
+  return got;
+}
+
+unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
+                          size_t *got) {
+  *got = 0;
+  if (!tls_engine_failed(e)) {
+    if (!e->secure)
+      shake_hands(e);
+    if (e->open && !e->ended)
+      *got = read_plain(e, plain, room);
+  }
+  unsigned events = e->events;
+  e->events = 0;
+  return events;
+}
+
+size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
+                         size_t limit) {
+  size_t done = 0, taken;
+  if (!e->open || e->notified || tls_engine_failed(e))
+    return 0;
+  while (done < n && tls_bytes_size(&e->port.out) < limit) {
+    ERR_clear_error();
+    int r = SSL_write_ex(e->ssl, data + done, n - done, &taken);
+    if (r != 1) {
+      if (SSL_get_error(e->ssl, r) != SSL_ERROR_WANT_READ)
+        fail_ssl(e);
+      break;
+    }
+    done += taken;
+  }
+  return done;
+}
+
+void tls_engine_shutdown (struct tls_engine *e) {
+  if (e->notified || !e->secure || tls_engine_failed(e))
+    return;
+  e->notified = true;
+  ERR_clear_error();
+  if (SSL_shutdown(e->ssl) < 0)
+    ERR_clear_error(); /* the FIN that follows ends it all the same */
+}
+
+void tls_engine_approve (struct tls_engine *e) {
+  if (!e->secure || e->open)
+    return;
+  e->open = true;
+  forget_handshake(e);
+}
+
+void tls_engine_identify (struct tls_engine *e, bool accepted) {
+  if (e->identity != IDENTITY_ASKED)
+    return;
+  e->identity = accepted ? IDENTITY_ACCEPTED : IDENTITY_REFUSED;
+}
+
+bool tls_engine_secure (const struct tls_engine *e) {
+  return e->secure;
+}
+
+bool tls_engine_truncated (const struct tls_engine *e) {
+  return e->truncated;
+}
+
+bool tls_engine_failed (const struct tls_engine *e) {
+  return e->error != NULL || (e->events & TLS_EV_ERROR) != 0;
+}
+
+bool tls_engine_ended (const struct tls_engine *e) {
+  return e->ended;
+}
+
+const struct tls_error *tls_engine_error (const struct tls_engine *e) {
+  return e->error == NULL ? &no_memory : e->error;
+}
+
+long tls_engine_verify_result (const struct tls_engine *e) {
+  if (e->verify_result == X509_V_ERR_UNSPECIFIED && SSL_session_reused(e->ssl))
+    return SSL_get_verify_result(e->ssl); /* as the full handshake left it */
+  return e->verify_result;
+}
+
+int tls_engine_verify_depth (const struct tls_engine *e) {
+  return e->verify_depth;
+}
+
+X509 *tls_engine_peer (const struct tls_engine *e) {
+  return e->leaf != NULL ? e->leaf : SSL_get0_peer_certificate(e->ssl);
+}
+
+STACK_OF(X509) *tls_engine_peer_chain (const struct tls_engine *e) {
+  return SSL_get_peer_cert_chain(e->ssl);
+}
+
+X509_STORE *tls_engine_store (const struct tls_engine *e) {
+  return SSL_CTX_get_cert_store(SSL_get_SSL_CTX(e->ssl));
+}
+
+SSL *tls_engine_ssl (const struct tls_engine *e) {
+  return e->ssl;
+}

@@ -1,0 +1,112 @@
+/*
+** env: the record of a Lua state, see env.h.
+*/
+#include "env.h"
+
+#include <string.h>
+
+#define ENV_T "tls.env"
+
+static const char env_key = 0; /* its address is the key in the registry */
+
+struct tls_env *tls_env_get (lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &env_key);
+  struct tls_env *env = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return env;
+}
+
+/* Runs after the finalizers of all connections and contexts, which are
+** younger, and before luv closes its loop, which is older: callbacks that
+** come from there find 'closing'. */
+static int env_gc (lua_State *L) {
+  struct tls_env *env = luaL_checkudata(L, 1, ENV_T);
+  env->closing = true;
+  BIO_meth_free(env->method);
+  env->method = NULL;
+  tls_pool_free(&env->pool);
+  return 0;
+}
+
+static lua_State *main_thread (lua_State *L, struct tls_env *env) {
+#ifdef LUA_RIDX_MAINTHREAD
+  (void)env;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  lua_State *main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  return main;
+#else /* Lua 5.1 keeps it nowhere; luv has been required by the main chunk */
+  (void)L;
+  return env->luv->L;
+#endif
+}
+
+static void link_luv (lua_State *L, struct tls_env *env) {
+  char why[512];
+  lua_CFunction f;
+  const void *address;
+  lua_getfield(L, -2, "version"); /* any C function of luv's will do */
+  f = lua_tocfunction(L, -1);
+  lua_pop(L, 1);
+  memcpy(&address, &f, sizeof address);
+  if (!tls_uvlink(&env->uv, address, why, sizeof why))
+    luaL_error(L, "%s", why);
+  env->luv = env->uv.luv_context(L);
+  if (env->luv == NULL || env->luv->cb_pcall == NULL)
+    luaL_error(L, "tls: luv has no context for this Lua state");
+}
+
+/* Weak values: a socket is kept alive by whoever uses it, or by its conn's
+** anchor while I/O is in flight. */
+static int new_owners (lua_State *L) {
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void tls_env_open (lua_State *L) {
+  struct tls_env *env = lua_newuserdatauv(L, sizeof *env, 0);
+  memset(env, 0, offsetof(struct tls_env, in));
+  luaL_newmetatable(L, ENV_T);
+  lua_pushcfunction(L, env_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  link_luv(L, env);
+  env->main = main_thread(L, env);
+  env->owners = new_owners(L);
+  env->method = tls_bio_method();
+  if (env->method == NULL)
+    luaL_error(L, "tls: out of memory");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);
+}
+
+bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg) {
+  lua_State *L = env->main;
+  if (env->closing || !lua_checkstack(L, 4)) /* fn, arg, traceback, spare */
+    return false;
+  lua_pushcfunction(L, fn); /* light since 5.2: no allocation */
+  lua_pushlightuserdata(L, arg);
+  return env->luv->cb_pcall(L, 1, 0, 0) >= 0;
+}
+
+static const char *const handler_names[TLS_HANDLER_COUNT] = {
+#define X(name) #name,
+    TLS_HANDLERS(X)
+#undef X
+};
+
+int tls_env_handlers (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  int i;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  for (i = 0; i < TLS_HANDLER_COUNT; i++) {
+    lua_getfield(L, 1, handler_names[i]);
+    if (!lua_isfunction(L, -1))
+      return luaL_error(L, "handler '%s' is not a function", handler_names[i]);
+    env->handlers[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  return 0;
+}

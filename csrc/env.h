@@ -1,0 +1,63 @@
+/*
+** env: what all connections of one Lua state share: the link to luv, the
+** scratch buffers, and the one door from libuv into Lua.
+*/
+#ifndef tls_env_h
+#define tls_env_h
+
+#include "bio.h"
+#include "compat.h"
+#include "uvlink.h"
+
+#define TLS_SCRATCH_IN (64 * 1024)
+/* A batch: what one read may bring, and a record kept from before it. */
+#define TLS_SCRATCH_OUT (80 * 1024)
+
+/* The functions of the Lua layer that a connection calls, by name. */
+/* clang-format off */
+#define TLS_HANDLERS(X) \
+  X(identity)           \
+  X(secure)             \
+  X(data)               \
+  X(eof)                \
+  X(written)            \
+  X(poke)               \
+  X(error)
+/* clang-format on */
+
+enum tls_handler {
+#define X(name) TLS_ON_##name,
+  TLS_HANDLERS(X)
+#undef X
+      TLS_HANDLER_COUNT
+};
+
+struct tls_env {
+  lua_State *main;             /* borrowed; never a coroutine */
+  struct tls_luv_context *luv; /* borrowed; the host's policy for errors */
+  struct tls_uv uv;
+  BIO_METHOD *method;          /* owned */
+  struct tls_pool pool;
+  int handlers[TLS_HANDLER_COUNT]; /* registry references */
+  int owners;  /* registry reference: weak table, conn (light) -> socket */
+  bool closing; /* lua_close has begun: Lua is off limits */
+  char in[TLS_SCRATCH_IN];   /* one uv_read lands here */
+  char out[TLS_SCRATCH_OUT]; /* one batch of plaintext */
+};
+
+/* Make the state's env and remember it. Stack: luv's module table on top.
+** Throws when luv cannot be linked to. */
+void tls_env_open (lua_State *L);
+
+struct tls_env *tls_env_get (lua_State *L);
+
+/* The one door from libuv into Lua. 'fn' gets 'arg' as a light userdata and
+** runs protected, so it may allocate and throw; this function may not. False
+** when it was not run or an error was survived (the host's policy: by default
+** luv prints it and ends the process). */
+bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg);
+
+/* core.handlers{name = function, ...}: all of TLS_HANDLERS, once. */
+int tls_env_handlers (lua_State *L);
+
+#endif

@@ -1,0 +1,131 @@
+--- tls.connect: a client's TLSSocket.
+-- @module tls.connect
+
+local alpn = require "tls.alpn"
+local context = require "tls.context"
+local errors = require "tls.errors"
+local identity = require "tls.identity"
+local ip = require "tls.ip"
+local TLSSocket = require "tls.socket"
+
+--- Options of Node's that this version does not have.
+local UNSUPPORTED = {
+  "socket", "session", "requestOCSP", "NPNProtocols", "pskCallback", "onread",
+  "signal", "enableTrace", "minDHSize", "hints",
+}
+
+--- (options), (port[, host][, options]), (path[, options]), each with an
+-- optional callback at the end. Options override what comes positionally.
+local function arguments(...)
+  local options, given, callback = {}, nil, nil
+  local list = { ... }
+  local last = select("#", ...)
+  if type(list[last]) == "function" then
+    callback, last = list[last], last - 1
+  end
+  if type(list[last]) == "table" then given, last = list[last], last - 1 end
+  if last >= 1 then
+    local first = list[1]
+    if type(first) == "string" and not tonumber(first) then
+      options.path = first
+    else
+      options.port, options.host = first, list[2]
+    end
+  end
+  for name, value in pairs(given or {}) do options[name] = value end
+  return options, callback
+end
+
+local function check_port(options)
+  if options.path ~= nil then
+    if type(options.path) == "string" then return end
+    errors.throw(errors.arg_type("options.path", "string", options.path))
+  end
+  local port = tonumber(options.port)
+  if options.port == nil or port == nil and type(options.port) ~= "string" then
+    errors.throw(errors.arg_type("options.port", "number or string",
+      options.port))
+  end
+  if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
+    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
+      "Port should be >= 0 and < 65536. Received " .. tostring(options.port)))
+  end
+  options.port = port
+end
+
+--- The name that is sent: servername, else host when it is a name.
+local function sni(options)
+  local name = options.servername
+  if name == nil then
+    name = not options.path and options.host or nil
+    if name and ip.version(name) ~= 0 then name = nil end
+    return name
+  end
+  if type(name) ~= "string" then
+    errors.throw(errors.arg_type("options.servername", "string", name))
+  end
+  if ip.version(name) ~= 0 then
+    errors.throw(errors.arg_value("options.servername", name,
+      "Setting the TLS ServerName to an IP address is not permitted by RFC 6066"))
+  end
+  if name == "" then return nil end
+  return name
+end
+
+local function check_function(options, name, default)
+  local value = options[name]
+  if value == nil then return default end
+  if type(value) ~= "function" then
+    errors.throw(errors.arg_type("options." .. name, "function", value))
+  end
+  return value
+end
+
+local function check_context(options)
+  local given = options.secureContext
+  if given == nil then return context.create(options) end
+  if context.is(given) then return given end
+  errors.throw(errors.arg_type("options.secureContext", "SecureContext", given))
+end
+
+--- A servername may be absolute ("example.org."); SNI and certificates are not.
+local function without_dot(name)
+  return name and name:gsub("%.$", "") or nil
+end
+
+local function on_secure(self)
+  self:emit("secureConnect")
+end
+
+--- Connect to a TLS server. The peer's chain and name are verified against the
+-- system's certificates, or 'ca', unless rejectUnauthorized is false.
+-- Source: Node's tls.connect.
+--- @param ... any (options[, callback]), (port[, host][, options][, callback])
+---   or (path[, options][, callback])
+--- @return tls.TLSSocket socket emits 'secureConnect', 'data', 'end',
+---   'error', 'close'
+local function connect(...)
+  local options, callback = arguments(...)
+  context.refuse(options, UNSUPPORTED)
+  check_port(options)
+  options.host = options.host or (not options.path and "localhost" or nil)
+  local settings = {}
+  for name, value in pairs(options) do settings[name] = value end
+  settings.isServer = false
+  settings.secureContext = check_context(options)
+  settings.servername = without_dot(sni(options))
+  settings.alpn = alpn.encode(options.ALPNProtocols)
+  settings.rejectUnauthorized = options.rejectUnauthorized ~= false
+  settings.checkServerIdentity =
+    check_function(options, "checkServerIdentity", identity.check)
+  settings.blocked = true
+  local socket = TLSSocket.new(settings)
+  socket._verify_name = options.servername or options.host or "localhost"
+  socket._on_secure = on_secure
+  if callback then socket:once("secureConnect", callback) end
+  socket._connect_options = options
+  socket:connect(settings)
+  return socket
+end
+
+return connect

@@ -1,0 +1,278 @@
+--- Node's EventEmitter.
+--
+-- Tables are made for the first listener only. One listener alone is stored bare; several are an array that is
+-- replaced, never changed, so that `emit` can walk it without a copy while listeners come and go.
+-- @module tls.emitter
+
+local class = require "tls.object"
+local errors = require "tls.errors"
+
+local Emitter = class("tls.Emitter")
+
+--- How many listeners an event may have before a warning is printed once; 0 for no limit.
+Emitter.defaultMaxListeners = 10
+
+---@param self table
+function Emitter.init(self)
+  self._events = false -- name -> function | array of functions
+  self._once = false -- wrapper -> the listener given to once()
+end
+
+-- Hooks for subclasses: called after a listener for `name` was added or removed.
+function Emitter._listening() end
+function Emitter._unlistened() end
+
+local function check(listener)
+  if type(listener) == "function" then return end
+  errors.throw(errors.arg_type("listener", "function", listener))
+end
+
+local function original(self, fn)
+  return self._once and self._once[fn] or fn
+end
+
+local function count(found)
+  if not found then return 0 end
+  return type(found) == "function" and 1 or #found
+end
+
+local function joined(found, fn, first)
+  if type(found) == "function" then
+    if first then return { fn, found } end
+    return { found, fn }
+  end
+  local list, n, shift = {}, #found, first and 1 or 0
+  for i = 1, n do list[i + shift] = found[i] end
+  list[first and 1 or n + 1] = fn
+  return list
+end
+
+local function without(found, index)
+  local list, n = {}, #found
+  for i = 1, n do
+    if i < index then list[i] = found[i] elseif i > index then list[i - 1] = found[i] end
+  end
+  return n == 2 and list[1] or list
+end
+
+local function warn_leak(self, name, n)
+  local limit = self:getMaxListeners()
+  if limit == 0 or n <= limit then return end
+  self._warned = rawget(self, "_warned") or {}
+  if self._warned[name] then return end
+  self._warned[name] = true
+  io.stderr:write(("MaxListenersExceededWarning: possible memory leak detected: %d %s listeners added; "
+    .. "use setMaxListeners() to raise the limit\n"):format(n, tostring(name)))
+end
+
+local function add(self, name, fn, listener, first)
+  local events = self._events
+  if not events then
+    events = {}
+    self._events = events
+  end
+  if events.newListener then self:emit("newListener", name, listener) end
+  events = self._events or {} -- the listener may have removed them all
+  self._events = events
+  local found = events[name]
+  events[name] = found and joined(found, fn, first) or fn
+  if found then warn_leak(self, name, count(events[name])) end
+  self:_listening(name)
+  return self
+end
+
+local function once_wrapper(self, name, listener)
+  local fired = false
+  local function wrapper(...)
+    if fired then return end
+    fired = true
+    self:removeListener(name, wrapper)
+    return listener(...)
+  end
+  self._once = self._once or {}
+  self._once[wrapper] = listener
+  return wrapper
+end
+
+--- Adds a listener at the end of the list.
+---@param name string
+---@param listener function gets the event's arguments (not the emitter)
+---@return table self
+-- @raise ERR_INVALID_ARG_TYPE when the listener is no function
+function Emitter:on(name, listener)
+  check(listener)
+  return add(self, name, listener, listener, false)
+end
+
+--- Adds a listener at the beginning of the list. @see on
+function Emitter:prependListener(name, listener)
+  check(listener)
+  return add(self, name, listener, listener, true)
+end
+
+--- Adds a listener that is removed just before its first call. @see on
+function Emitter:once(name, listener)
+  check(listener)
+  return add(self, name, once_wrapper(self, name, listener), listener, false)
+end
+
+--- Adds a one-time listener at the beginning of the list. @see on
+function Emitter:prependOnceListener(name, listener)
+  check(listener)
+  return add(self, name, once_wrapper(self, name, listener), listener, true)
+end
+
+--- The same as `on`.
+function Emitter:addListener(name, listener)
+  return self:on(name, listener)
+end
+
+local function raise(err)
+  if type(err) == "table" or type(err) == "string" then error(err, 0) end
+  errors.throw(errors.new("ERR_UNHANDLED_ERROR", "Unhandled error. (" .. tostring(err) .. ")", { context = err }))
+end
+
+--- Calls the listeners of an event in order.
+---@param name string
+---@param ... any their arguments
+---@return boolean heard whether there was a listener
+-- @raise the error itself for an 'error' event without a listener
+function Emitter:emit(name, ...)
+  local events = self._events
+  local found = events and events[name]
+  if not found then
+    if name == "error" then raise((...)) end
+    return false
+  end
+  if type(found) == "function" then
+    found(...)
+    return true
+  end
+  for i = 1, #found do found[i](...) end
+  return true
+end
+
+-- The latest of equal listeners goes first, as in Node.
+local function position(self, found, listener)
+  if type(found) == "function" then return original(self, found) == listener or found == listener, 1 end
+  for i = #found, 1, -1 do
+    if found[i] == listener or original(self, found[i]) == listener then return true, i end
+  end
+  return false
+end
+
+local function remove_at(self, name, found, index)
+  local fn = found
+  if type(found) == "function" then
+    self._events[name] = nil
+  else
+    fn = found[index]
+    self._events[name] = without(found, index)
+  end
+  local listener = original(self, fn)
+  if self._once then self._once[fn] = nil end
+  self:_unlistened(name)
+  if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
+end
+
+--- Removes a listener once (the one added last, when it was added several times).
+---@param name string
+---@param listener function as it was given to `on` or `once`
+---@return table self
+-- @raise ERR_INVALID_ARG_TYPE when the listener is no function
+function Emitter:removeListener(name, listener)
+  check(listener)
+  local found = self._events and self._events[name]
+  if not found then return self end
+  local has, index = position(self, found, listener)
+  if has then remove_at(self, name, found, index) end
+  return self
+end
+
+--- The same as `removeListener`.
+function Emitter:off(name, listener)
+  return self:removeListener(name, listener)
+end
+
+local function remove_event(self, name)
+  local found = self._events and self._events[name]
+  while found do
+    remove_at(self, name, found, type(found) == "function" and 1 or #found)
+    found = self._events and self._events[name]
+  end
+end
+
+--- Removes the listeners of one event, or of all.
+---@param name string? all events when nil
+---@return table self
+function Emitter:removeAllListeners(name)
+  if not self._events then return self end
+  if name ~= nil then
+    remove_event(self, name)
+    return self
+  end
+  for _, event in ipairs(self:eventNames()) do
+    if event ~= "removeListener" then remove_event(self, event) end
+  end
+  remove_event(self, "removeListener")
+  return self
+end
+
+---@param name string
+---@param listener function? counts only this one
+---@return integer
+function Emitter:listenerCount(name, listener)
+  local found = self._events and self._events[name]
+  if not listener then return count(found) end
+  local n = 0
+  for _, fn in ipairs(self:listeners(name)) do
+    if fn == listener then n = n + 1 end
+  end
+  return n
+end
+
+--- The functions that `emit` calls, the wrappers of `once` included.
+---@param name string
+---@return function[] copy
+function Emitter:rawListeners(name)
+  local found = self._events and self._events[name]
+  if not found then return {} end
+  if type(found) == "function" then return { found } end
+  local list = {}
+  for i = 1, #found do list[i] = found[i] end
+  return list
+end
+
+--- The listeners of an event, as they were given.
+---@param name string
+---@return function[] copy
+function Emitter:listeners(name)
+  local list = self:rawListeners(name)
+  for i = 1, #list do list[i] = original(self, list[i]) end
+  return list
+end
+
+--- The events that have listeners, in no particular order.
+---@return string[]
+function Emitter:eventNames()
+  local names = {}
+  for name in pairs(self._events or {}) do names[#names + 1] = name end
+  return names
+end
+
+--- Sets how many listeners an event may have before a warning is printed on stderr.
+---@param n integer 0 for no limit
+---@return table self
+-- @raise ERR_OUT_OF_RANGE
+function Emitter:setMaxListeners(n)
+  if type(n) ~= "number" or n ~= n or n < 0 then errors.throw(errors.out_of_range("n", "a non-negative number", n)) end
+  self._maxListeners = n
+  return self
+end
+
+---@return integer
+function Emitter:getMaxListeners()
+  return self._maxListeners or Emitter.defaultMaxListeners
+end
+
+return Emitter

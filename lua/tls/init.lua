@@ -1,0 +1,38 @@
+--- Node's tls module for Lua, on luv's loop and OpenSSL.
+--
+--     local tls = require "tls"
+--
+-- @module tls
+
+local connect = require "tls.connect"
+local context = require "tls.context"
+local defaults = require "tls.defaults"
+local identity = require "tls.identity"
+local Server = require "tls.server"
+local TLSSocket = require "tls.socket"
+
+local tls = {
+  Server = Server,
+  TLSSocket = TLSSocket,
+  connect = connect,
+  createServer = Server.new,
+  createSecureContext = context.create,
+  checkServerIdentity = identity.check,
+  getCiphers = context.ciphers,
+}
+
+--- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION and
+-- DEFAULT_MAX_VERSION may be written; every later call reads them.
+return setmetatable(tls, {
+  __index = function(_, name)
+    if name:find("^DEFAULT_") then return defaults[name] end
+    return nil
+  end,
+  __newindex = function(self, name, value)
+    if defaults[name] ~= nil and name:find("^DEFAULT_") then
+      defaults[name] = value
+    else
+      rawset(self, name, value)
+    end
+  end,
+})

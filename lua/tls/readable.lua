@@ -1,0 +1,317 @@
+--- The readable half of a stream: flowing and paused modes, the read buffer, decoding, pipe.
+--
+-- State is in fields that begin with `_r`. The source calls `_push(data)` and `_push_eof()`; this half calls
+-- `_read_start()` and `_read_stop()` as the buffer empties and fills. Mixed into `tls.stream`.
+-- @module tls.readable
+
+local encoding = require "tls.encoding"
+local errors = require "tls.errors"
+local pipes = require "tls.pipe"
+local tick = require "tls.tick"
+
+local defer = tick.defer
+
+local Readable, getters = {}, {}
+
+-- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
+local UNSET, FLOWING, PAUSED = 0, 1, 2
+
+local function init(self, high_water_mark)
+  self.readableHighWaterMark = high_water_mark
+  self.readableEnded = false
+  self._r_mode = UNSET
+  self._r_direct = false -- chunks may go straight from _push to 'data'
+  self._r_buffer, self._r_first, self._r_last, self._r_length = {}, 1, 0, 0
+  self._r_decoder = false
+  self._r_stopped = false -- the source was told to stop because the buffer is full
+  self._r_eof, self._r_ending = false, false
+  self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way
+end
+
+local function refresh(self)
+  self._r_direct = self._r_mode == FLOWING and not self._r_decoder and self._r_length == 0
+    and not self._r_eof and not self.destroyed
+end
+
+local function drop(self)
+  self._r_buffer, self._r_first, self._r_last, self._r_length = {}, 1, 0, 0
+  refresh(self)
+end
+
+local function append(self, chunk)
+  local last = self._r_last + 1
+  self._r_buffer[last], self._r_last = chunk, last
+  self._r_length = self._r_length + #chunk
+  self._r_direct = false
+end
+
+local function prepend(self, chunk)
+  local first = self._r_first - 1
+  self._r_buffer[first], self._r_first = chunk, first
+  self._r_length = self._r_length + #chunk
+  self._r_direct = false
+end
+
+local function shift(self)
+  local first = self._r_first
+  local chunk = self._r_buffer[first]
+  self._r_buffer[first], self._r_first = nil, first + 1
+  self._r_length = self._r_length - #chunk
+  if first == self._r_last then self._r_first, self._r_last = 1, 0 end
+  return chunk
+end
+
+local function take_all(self)
+  local all = table.concat(self._r_buffer, "", self._r_first, self._r_last)
+  drop(self)
+  return all
+end
+
+local function take(self, n)
+  if n == self._r_length then return take_all(self) end
+  local parts = {}
+  while n > 0 do
+    local chunk = shift(self)
+    if #chunk > n then
+      prepend(self, chunk:sub(n + 1))
+      chunk = chunk:sub(1, n)
+    end
+    parts[#parts + 1] = chunk
+    n = n - #chunk
+  end
+  return table.concat(parts)
+end
+
+local function is_full(self)
+  return self._r_length > 0 and self._r_length >= self.readableHighWaterMark
+end
+
+local function demand(self)
+  if self.destroyed or self._r_eof or is_full(self) then return end
+  self._r_stopped = false
+  self:_read_start()
+end
+
+local function emit_end(self)
+  self._r_ending = false
+  if self.destroyed or self.readableEnded or self._r_length > 0 then return end
+  self.readableEnded = true
+  -- Asked for before the event: the listeners may still write, and one of them may throw.
+  defer(self._after_end, self)
+  self:emit("end")
+end
+
+local function maybe_end(self)
+  if not self._r_eof or self._r_length > 0 or self._r_ending or self.readableEnded or self.destroyed then return end
+  self._r_ending = true
+  defer(emit_end, self)
+end
+
+local function emit_readable(self)
+  self._r_announced = false
+  if self.destroyed or self.readableEnded then return end
+  if self._r_length > 0 or self._r_eof then self:emit("readable") end
+end
+
+local function announce(self)
+  if self._r_announced or self:listenerCount("readable") == 0 then return end
+  self._r_announced = true
+  defer(emit_readable, self)
+end
+
+local function flow(self)
+  if self._r_mode ~= FLOWING or self.destroyed then return end
+  -- Should a listener throw, the chunks behind it are not left lying.
+  if self._r_first < self._r_last then defer(flow, self) end
+  while self._r_mode == FLOWING and self._r_length > 0 and not self.destroyed do
+    self:emit("data", shift(self))
+  end
+  if self.destroyed then return end
+  refresh(self)
+  if self._r_stopped then demand(self) end
+  maybe_end(self)
+end
+
+local function begin_flow(self)
+  self._r_resuming = false
+  if self._r_mode ~= FLOWING or self.destroyed then return end
+  self:emit("resume")
+  flow(self)
+end
+
+local function deliver(self, chunk)
+  if self._r_mode == FLOWING and self._r_length == 0 then return self:emit("data", chunk) end
+  append(self, chunk)
+  if self._r_mode == FLOWING then return defer(flow, self) end
+  announce(self)
+  if is_full(self) and not self._r_stopped then
+    self._r_stopped = true
+    self:_read_stop()
+  end
+end
+
+--- Source: bytes have arrived.
+---@param data string
+function Readable:_push(data)
+  if self._r_direct then
+    self:emit("data", data)
+    return
+  end
+  if self.destroyed or self._r_eof then return end
+  if self._r_decoder then data = self._r_decoder:write(data) end
+  if data ~= "" then deliver(self, data) end
+end
+
+--- Source: no more bytes will come. 'end' follows when the buffer has been consumed.
+function Readable:_push_eof()
+  if self.destroyed or self._r_eof then return end
+  self._r_eof, self._r_direct = true, false
+  announce(self)
+  maybe_end(self)
+  local rest = self._r_decoder and self._r_decoder:finish() or ""
+  if rest ~= "" then deliver(self, rest) end
+end
+
+local function amount(self, n)
+  local length = self._r_length
+  if n == nil then
+    if self._r_mode == FLOWING and length > 0 then return #self._r_buffer[self._r_first] end
+    return length
+  end
+  if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
+  n = math.floor(n)
+  if n <= length then return n > 0 and n or 0 end
+  -- The reader needs more at once than the buffer would ever hold.
+  if n > self.readableHighWaterMark then self.readableHighWaterMark = n end
+  return self._r_eof and length or 0
+end
+
+--- Takes bytes out of the buffer.
+---@param n integer? bytes wanted; nil for all there are
+---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
+-- @raise ERR_INVALID_ARG_TYPE
+function Readable:read(n)
+  local size = amount(self, n)
+  local data = size > 0 and take(self, size) or nil
+  refresh(self)
+  demand(self)
+  maybe_end(self)
+  if data then self:emit("data", data) end
+  return data
+end
+
+--- Puts bytes back in front of the buffer.
+---@param chunk string
+---@param enc string? encoding of the chunk
+-- @raise ERR_INVALID_ARG_TYPE
+function Readable:unshift(chunk, enc)
+  if type(chunk) ~= "string" then errors.throw(errors.arg_type("chunk", "string", chunk)) end
+  if self.destroyed or chunk == "" then return end
+  if self.readableEnded then
+    self:destroy(errors.new("ERR_STREAM_UNSHIFT_AFTER_END_EVENT", "stream.unshift() after end event"))
+    return
+  end
+  chunk = encoding.decode(chunk, enc)
+  prepend(self, self._r_decoder and encoding.encode(chunk, self._r_decoder.encoding) or chunk)
+  if self._r_mode == FLOWING then defer(flow, self) end
+  announce(self)
+end
+
+--- Stops 'data'; what arrives is buffered, and at the high-water mark the source is stopped.
+---@return table self
+function Readable:pause()
+  local was = self._r_mode
+  self._r_mode, self._r_direct = PAUSED, false
+  if was ~= PAUSED and not self.destroyed then self:emit("pause") end
+  return self
+end
+
+--- Lets 'data' flow, from the next turn of the loop. With a 'readable' listener the data waits for `read()`.
+---@return table self
+function Readable:resume()
+  if self._r_mode == FLOWING or self.destroyed then return self end
+  if self:listenerCount("readable") > 0 then
+    announce(self)
+    return self
+  end
+  self._r_mode = FLOWING
+  refresh(self)
+  if not self._r_resuming then
+    self._r_resuming = true
+    defer(begin_flow, self)
+  end
+  demand(self)
+  return self
+end
+
+---@return boolean
+function Readable:isPaused()
+  return self._r_mode == PAUSED
+end
+
+--- Gives 'data' and `read()` as text in an encoding.
+---@param enc string? default 'utf8'; see tls.encoding
+---@return table self
+-- @raise ERR_UNKNOWN_ENCODING
+function Readable:setEncoding(enc)
+  local decoder = encoding.StringDecoder(enc)
+  self._r_decoder = decoder
+  self.readableEncoding = decoder.encoding
+  if self._r_length > 0 then
+    local text = decoder:write(take_all(self))
+    if text ~= "" then append(self, text) end
+  end
+  refresh(self)
+  return self
+end
+
+--- Writes everything that is read to `dst`, no faster than it takes it.
+---@param dst table anything with `write`, `end` and `on`
+---@param options {end: boolean}? `["end"] = false` leaves `dst` open when this stream ends
+---@return table dst
+function Readable:pipe(dst, options)
+  return pipes.pipe(self, dst, options)
+end
+
+--- Undoes `pipe`.
+---@param dst table? all destinations when nil
+---@return table self
+function Readable:unpipe(dst)
+  return pipes.unpipe(self, dst)
+end
+
+-- A listener decides the mode, as in Node: 'readable' takes the data from 'data', 'data' starts the flow unless paused.
+local function listening(self, name)
+  if self.destroyed then return end
+  if name == "data" then
+    if self._r_mode == UNSET then self:resume() end
+  elseif name == "readable" then
+    self._r_mode, self._r_direct = PAUSED, false
+    if self._r_length > 0 or self._r_eof then announce(self) end
+    demand(self)
+  end
+end
+
+local function unlistened(self, name)
+  if name ~= "readable" or self.destroyed or self:listenerCount("readable") > 0 then return end
+  self._r_mode = UNSET
+  if self:listenerCount("data") > 0 then self:resume() end
+end
+
+function getters.readable(self)
+  return not self.destroyed and not self.readableEnded
+end
+
+function getters.readableFlowing(self)
+  if self._r_mode == UNSET then return nil end
+  return self._r_mode == FLOWING
+end
+
+function getters.readableLength(self)
+  return self._r_length
+end
+
+return {
+  methods = Readable, getters = getters,
+  init = init, drop = drop, listening = listening, unlistened = unlistened,
+}

@@ -1,0 +1,239 @@
+--- TLSSocket: a net.Socket whose bytes go through a connection of the core.
+-- @module tls.socket
+
+local core = require "tls.core"
+local class = require "tls.object"
+local errors = require "tls.errors"
+local tick = require "tls.tick"
+local net = require "tls.net"
+local context = require "tls.context"
+
+local Socket = net.Socket
+local TLSSocket = class("tls.TLSSocket", Socket)
+
+TLSSocket.encrypted = true
+
+--- Runs in a turn of its own: the core never calls Lua from within Lua.
+local function drive(self)
+  if self._conn then self._conn:drive() end
+end
+
+local function poke(self, wanted)
+  if wanted then tick.defer(drive, self) end
+end
+
+--- @class tls.TLSSocketOptions
+--- @field isServer? boolean
+--- @field secureContext? table from createSecureContext; else made from options
+--- @field requestCert? boolean server: ask the client for a certificate
+--- @field rejectUnauthorized? boolean refuse a peer that does not verify
+--- @field servername? string client: SNI
+--- @field alpn? string wire form
+--- @field handle? userdata luv's connected uv_tcp or uv_pipe
+--- @field server? table
+
+--- Make a socket that is yet to be connected, or one on luv's connected
+-- handle. createServer and connect call this.
+--- @param options tls.TLSSocketOptions
+function TLSSocket.new(options)
+  local self = setmetatable({}, TLSSocket.__meta)
+  Socket.init(self, options)
+  self.authorized = false
+  self.secureConnecting = true
+  self._tls_options = options
+  local secure = options.secureContext or context.create(options)
+  self._conn = core.conn(secure.context, {
+    server = options.isServer,
+    requestCert = options.requestCert,
+    rejectUnauthorized = options.rejectUnauthorized,
+    servername = options.servername,
+    alpn = options.alpn,
+  })
+  self._conn:read(true)
+  if options.handle then self:_connected() end
+  return self
+end
+
+--- The transport is there: the handshake begins. Overrides net.Socket's.
+function TLSSocket:_connected()
+  self.connecting = false
+  self._conn:attach(self._handle)
+  poke(self, self._conn:start(self))
+  if not self._tls_options.isServer then
+    self:emit("connect")
+    if not self.destroyed then self:emit("ready") end
+  end
+end
+
+--- === what the stream asks of its transport ===
+
+function TLSSocket:_read_start()
+  if self._conn then poke(self, self._conn:read(true)) end
+end
+
+function TLSSocket:_read_stop()
+  if self._conn then self._conn:read(false) end
+end
+
+function TLSSocket:_write(chunk)
+  local unsent, full, wanted = self._conn:write(chunk)
+  self.bytesWritten_ = self.bytesWritten_ + #chunk
+  if wanted then tick.defer(drive, self) end
+  return unsent, full
+end
+
+function TLSSocket:_notify()
+  poke(self, self._conn:notify())
+end
+
+function TLSSocket:_unsent()
+  return self._conn and self._conn:unsent() or 0
+end
+
+--- close_notify first; the FIN follows once it has left.
+function TLSSocket:_shutdown()
+  self._shutting = true
+  self._conn:shutdown()
+  poke(self, self._conn:notify())
+end
+
+function TLSSocket:_destroy(err, done)
+  local conn = self._conn
+  self._conn = nil
+  self.secureConnecting = false
+  if conn then conn:close() end
+  if self._on_gone then self:_on_gone(err) end
+  return Socket._destroy(self, err, done)
+end
+
+--- === what the core tells ===
+
+--- The error of a rejected peer says who was rejected, and why.
+local function reject_fields(self, err)
+  local _, _, depth = self._conn:getVerifyError()
+  err.host = err.host or self._verify_name
+  err.depth = depth
+  local cert = self._conn:getPeerCertificate()
+  if cert and cert.raw then err.cert = err.cert or cert end
+  return err
+end
+
+local function check_identity(self)
+  local check = self._tls_options.checkServerIdentity
+  local cert = self._conn:getPeerCertificate(true)
+  local ok, err = pcall(check, self._verify_name, cert)
+  if ok and err == nil then return nil end
+  if type(err) == "table" then return err end
+  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID",
+    "checkServerIdentity refused the peer: " .. tostring(err),
+    { host = self._verify_name, cert = cert })
+end
+
+local function on_identity(self)
+  self._identity_error = check_identity(self)
+  self._conn:identify(self._identity_error == nil)
+end
+
+--- Does the peer verify? nil, or the error that says why not.
+local function verify(self)
+  if self._identity_error then return self._identity_error end
+  local code, message = self._conn:getVerifyError()
+  if code then return reject_fields(self, errors.new(code, message)) end
+  if self._tls_options.isServer or not self._conn:isSessionReused() then
+    return nil
+  end
+  return check_identity(self) -- no certificate came this time
+end
+
+local function judge(self)
+  local options = self._tls_options
+  if options.isServer and not options.requestCert then return nil end
+  local err = verify(self)
+  self.authorized = err == nil
+  if err then self.authorizationError = err.code or tostring(err) end
+  return options.rejectUnauthorized and err or nil
+end
+
+--- The gate is opened here and nowhere else.
+local function on_secure(self)
+  local refused = judge(self)
+  if refused then return self:destroy(refused) end
+  self.secureConnecting = false
+  self.alpnProtocol = self._conn:getAlpn()
+  self.servername = self._conn:getServername()
+  self._conn:approve()
+  self:_ready()
+  self:emit("secure")
+  if self.destroyed then return end
+  self._on_secure(self)
+end
+
+local function on_data(self, data)
+  self.bytesRead = self.bytesRead + #data
+  if self._idle then self:_refresh() end
+  self:_push(data)
+end
+
+local function on_eof(self, truncated)
+  self.truncated = truncated
+  self:_push_eof()
+end
+
+local function on_written(self)
+  if self._idle then self:_refresh() end
+  if not self._shutting then return self:_written() end
+  self._shutting = false
+  Socket._shutdown(self)
+end
+
+local function on_error(self, err)
+  if self._identity_error and self._tls_options.rejectUnauthorized then
+    err = self._identity_error
+  elseif self.secureConnecting and self._conn:getPeerCertificate().raw then
+    reject_fields(self, err)
+  end
+  local at = self._connect_options
+  if self.secureConnecting and at then
+    err.host, err.port, err.path = err.host or at.host, at.port, at.path
+    err.localAddress = at.localAddress
+  end
+  self:destroy(err)
+end
+
+core.handlers {
+  identity = on_identity,
+  secure = on_secure,
+  data = on_data,
+  eof = on_eof,
+  written = on_written,
+  poke = function(self) tick.defer(drive, self) end,
+  error = on_error,
+}
+
+--- === what a user may ask; nil once the socket is destroyed ===
+
+local function ask(name)
+  TLSSocket[name] = function(self, ...)
+    local conn = self._conn
+    if conn then return conn[name](conn, ...) end
+    return nil
+  end
+end
+
+--- 'TLSv1.3', 'TLSv1.2', ...; nil before the handshake has finished.
+ask "getProtocol"
+--- {name, standardName, version}
+ask "getCipher"
+--- {type, name, size}; {} when the key exchange was not ephemeral; nil on a
+-- server.
+ask "getEphemeralKeyInfo"
+--- The group of the key exchange, on both sides: 'x25519'.
+ask "getGroup"
+--- Node's certificate object; with true, each with its issuer. {} when the
+-- peer sent none.
+ask "getPeerCertificate"
+--- Our own certificate, {} without one.
+ask "getCertificate"
+ask "isSessionReused"
+
+return TLSSocket

@@ -1,0 +1,141 @@
+--- A duplex stream with Node's semantics, over any transport.
+--
+-- A transport is a subclass that implements:
+--
+--   _read_start(), _read_stop()   start and stop the source; idempotent, ignored before there is one
+--   _write(chunk) -> unsent, full send a string (never ''). Answers the bytes it now holds, and whether it takes no
+--                                 more before _written()
+--   _unsent() -> integer          bytes held by the transport
+--   _notify()                     ask for one later call of _written(), as soon as nothing is unsent; never from inside
+--   _shutdown()                   half-close; _shut(err) is called when done
+--   _destroy(err, done)           release the transport; done(err) is called when that has happened
+--
+-- and calls `_push`, `_push_eof`, `_written`, `_ready` and `_shut`.
+--
+-- Events: 'data', 'readable', 'end', 'drain', 'finish', 'pipe', 'unpipe', 'pause', 'resume', 'error',
+-- 'close'(had_error). A normal end gives 'end', 'finish', 'close'(false); a failure 'error', 'close'(true).
+-- There is one 'close', and nothing after it.
+-- @module tls.stream
+
+local class = require "tls.object"
+local Emitter = require "tls.emitter"
+local errors = require "tls.errors"
+local readable = require "tls.readable"
+local tick = require "tls.tick"
+local writable = require "tls.writable"
+
+local defer = tick.defer
+
+local Stream, getters = class("tls.Stream", Emitter)
+
+for _, half in ipairs { readable, writable } do
+  for name, method in pairs(half.methods) do Stream[name] = method end
+  for name, getter in pairs(half.getters) do getters[name] = getter end
+end
+
+--- Bytes a stream buffers in each direction before it says stop.
+Stream.defaultHighWaterMark = 64 * 1024
+
+local function mark(options, name)
+  local value = options[name]
+  if value == nil then value, name = options.highWaterMark, "highWaterMark" end
+  if value == nil then return Stream.defaultHighWaterMark end
+  if type(value) ~= "number" or value ~= value or value < 0 then
+    errors.throw(errors.arg_value("options." .. name, value))
+  end
+  return value
+end
+
+---@class tls.StreamOptions
+---@field highWaterMark integer? bytes, default 65536
+---@field readableHighWaterMark integer? bytes, default highWaterMark
+---@field writableHighWaterMark integer? bytes, default highWaterMark
+---@field allowHalfOpen boolean? default false: the writable side ends when the readable side has
+---@field blocked boolean? default false; true: writes are buffered until `_ready()`
+
+--- Gives an object the state of a stream. Called again after 'close' it makes the stream anew; listeners stay.
+---@param self table
+---@param options tls.StreamOptions?
+-- @raise ERR_INVALID_ARG_VALUE
+function Stream.init(self, options)
+  options = options or {}
+  if rawget(self, "_events") == nil then Emitter.init(self) end
+  self.destroyed, self.closed = false, false
+  self.errored = nil
+  self.allowHalfOpen = options.allowHalfOpen == true
+  readable.init(self, mark(options, "readableHighWaterMark"))
+  writable.init(self, mark(options, "writableHighWaterMark"), options.blocked)
+end
+
+function Stream:_listening(name)
+  if name == "data" or name == "readable" then readable.listening(self, name) end
+end
+
+function Stream:_unlistened(name)
+  if name == "readable" then readable.unlistened(self, name) end
+end
+
+-- Both sides are done: nothing keeps the transport.
+local function maybe_close(self)
+  if self.readableEnded and self.writableFinished then self:destroy() end
+end
+
+function Stream:_after_end()
+  if not self.allowHalfOpen then self["end"](self) end
+  maybe_close(self)
+end
+
+function Stream:_after_finish()
+  maybe_close(self)
+end
+
+local function emit_error(self, err)
+  self:emit("error", err)
+end
+
+local function emit_close(self, had_error)
+  self.closed = true
+  self:emit("close", had_error)
+end
+
+-- Two entries, so that an 'error' without a listener, which throws, does not cost the 'close'.
+local function closer(self, err)
+  local called = false
+  return function(close_err)
+    if called then return end
+    called = true
+    err = err or close_err
+    if err then
+      self.errored = err
+      defer(emit_error, self, err)
+    end
+    defer(emit_close, self, err ~= nil)
+  end
+end
+
+--- Gives the stream up at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is
+-- one) and 'close' follow when the transport is released. Calls after the first do nothing.
+---@param err table|string?
+---@return table self
+function Stream:destroy(err)
+  if self.destroyed then return self end
+  self.destroyed = true
+  self.errored = err
+  writable.abandon(self, err)
+  readable.drop(self)
+  self:_destroy(err, closer(self, err))
+  return self
+end
+
+--- Ends the stream and destroys it when all has been written.
+function Stream:destroySoon()
+  if self.destroyed then return end
+  if self.writableFinished then
+    self:destroy()
+    return
+  end
+  self:once("finish", function() self:destroy() end)
+  self["end"](self)
+end
+
+return Stream

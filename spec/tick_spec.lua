@@ -1,0 +1,95 @@
+local uv = require "luv"
+local tick = require "tls.tick"
+
+local function open_handles()
+  local n = 0
+  uv.walk(function(handle)
+    if not handle:is_closing() then n = n + 1 end
+  end)
+  return n
+end
+
+describe("tick", function()
+  it("runs in order, with arguments, never inside the caller", function()
+    local log = {}
+    for i = 1, 3 do tick.defer(function(a, b, c) log[#log + 1] = { i, a, b, c } end, i, nil, false) end
+    assert.equal(0, #log)
+    uv.run()
+    assert.same({ { 1, 1, nil, false }, { 2, 2, nil, false }, { 3, 3, nil, false } }, log)
+  end)
+
+  it("leaves new entries to the next turn", function()
+    local turns, timer_at, timer = 0, nil, uv.new_timer()
+    local function again()
+      turns = turns + 1
+      if not timer_at then tick.defer(again) end
+    end
+    timer:start(5, 0, function()
+      timer_at = turns
+      timer:close()
+    end)
+    tick.defer(again)
+    uv.run()
+    assert.is_true(timer_at > 0)
+    assert.equal(timer_at + 1, turns)
+  end)
+
+  it("leaves no handle behind when nothing is alive", function()
+    local before = open_handles()
+    tick.defer(function() end)
+    uv.run()
+    assert.equal(before, open_handles())
+  end)
+
+  it("keeps its handle while something is alive, and closes it after", function()
+    local before = open_handles()
+    tick.retain()
+    tick.defer(function() end)
+    uv.run()
+    assert.equal(before + 1, open_handles())
+    tick.release()
+    uv.run()
+    assert.equal(before, open_handles())
+  end)
+
+  it("survives that everything is closed under it", function()
+    local ran = 0
+    local function count() ran = ran + 1 end
+    tick.retain()
+    tick.defer(count)
+    uv.walk(function(handle)
+      if not handle:is_closing() then handle:close() end
+    end)
+    tick.defer(count)
+    uv.run()
+    assert.equal(2, ran)
+    tick.defer(count)
+    uv.run()
+    assert.equal(3, ran)
+    tick.release()
+    uv.run()
+    assert.equal(0, open_handles())
+  end)
+
+  it("runs a large burst", function()
+    local n = 0
+    local function count() n = n + 1 end
+    for _ = 1, 20000 do tick.defer(count) end
+    uv.run()
+    for _ = 1, 10 do tick.defer(count) end
+    uv.run()
+    assert.equal(20010, n)
+  end)
+
+  it("may run the loop from inside an entry", function()
+    local log = {}
+    tick.defer(function()
+      log[#log + 1] = "outer"
+      tick.defer(function() log[#log + 1] = "inner" end)
+      uv.run("nowait")
+    end)
+    tick.defer(function() log[#log + 1] = "next" end)
+    uv.run()
+    assert.same({ "outer", "next", "inner" }, log)
+  end)
+end)
