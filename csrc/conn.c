@@ -323,11 +323,19 @@ static void drive_round (struct conn *c) {
   emit_written(c);
 }
 
-/* A string longer than one turn: come back, after the others. */
+/* Is there work left that no callback of libuv's will bring us back to? */
+static bool unfinished (const struct conn *c) {
+  if (c->dead || c->io_error != 0 || c->writing)
+    return false;
+  if (c->notify && all_sent(c)) /* told once already: not in this turn */
+    return true;
+  return c->held != NULL && gathered(c) < GATHER &&
+         tls_engine_writable(c->engine);
+}
+
+/* Come back in the next turn, after the others. */
 static void ask_to_go_on (struct conn *c) {
-  if (c->held == NULL || c->writing || c->poked || c->io_error != 0 ||
-      gathered(c) >= GATHER ||
-      tls_engine_failed(c->engine) || !tls_engine_secure(c->engine))
+  if (c->poked || !unfinished(c))
     return;
   c->poked = true;
   tls_conn_emit(c, TLS_ON_poke);
@@ -368,7 +376,9 @@ static int push_poke (lua_State *L, struct conn *c) {
   return 1;
 }
 
-/* conn:start(socket): the handshake begins with the next drive. */
+/* conn:start(socket): the handshake begins with the next drive. While it is
+** attached, the anchored conn keeps the socket alive, which otherwise only its
+** own listeners may know. */
 static int conn_start (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -377,6 +387,11 @@ static int conn_start (lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, -2, c);
+  if (c->stream != NULL) {
+    tls_getuservalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, 2);
+  }
   c->started = true;
   return push_poke(L, c);
 }

@@ -220,7 +220,7 @@ unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
 size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
                          size_t limit) {
   size_t done = 0, taken;
-  if (!e->open || e->notified || tls_engine_failed(e))
+  if (!tls_engine_writable(e))
     return 0;
   while (done < n && tls_bytes_size(&e->port.out) < limit) {
     ERR_clear_error();
@@ -259,6 +259,10 @@ void tls_engine_identify (struct tls_engine *e, bool accepted) {
 
 bool tls_engine_secure (const struct tls_engine *e) {
   return e->secure;
+}
+
+bool tls_engine_writable (const struct tls_engine *e) {
+  return e->open && !e->notified && !tls_engine_failed(e);
 }
 
 bool tls_engine_truncated (const struct tls_engine *e) {

@@ -65,6 +65,7 @@ void tls_engine_approve (struct tls_engine *e);
 void tls_engine_identify (struct tls_engine *e, bool accepted);
 
 bool tls_engine_secure (const struct tls_engine *e);    /* handshake done */
+bool tls_engine_writable (const struct tls_engine *e);  /* the gate is open */
 bool tls_engine_truncated (const struct tls_engine *e); /* FIN, no notify */
 bool tls_engine_failed (const struct tls_engine *e);
 bool tls_engine_ended (const struct tls_engine *e);     /* EOF was reported */

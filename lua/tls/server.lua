@@ -25,12 +25,14 @@ local function client_error(socket, err)
   server:emit("clientError", err, socket)
 end
 
+local function ignore() end
+
 --- Called when the socket is destroyed, for whatever reason.
 local function on_gone(socket, err)
   local server = socket.server
   server._deadline:remove(socket)
   if socket._established then return end
-  socket._quiet_error = true -- the server's events tell it, not the socket's
+  socket:on("error", ignore) -- the server's events tell it
   client_error(socket, err or
     errors.new("ECONNRESET", "socket hang up"))
 end

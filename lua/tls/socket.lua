@@ -49,7 +49,6 @@ function TLSSocket.new(options)
     servername = options.servername,
     alpn = options.alpn,
   })
-  self._conn:read(true)
   if options.handle then self:_connected() end
   return self
 end
@@ -93,7 +92,7 @@ end
 --- close_notify first; the FIN follows once it has left.
 function TLSSocket:_shutdown()
   self._shutting = true
-  self._conn:shutdown()
+  poke(self, self._conn:shutdown())
   poke(self, self._conn:notify())
 end
 

@@ -1,0 +1,203 @@
+--- Reaching a host: asynchronous DNS, and every address tried.
+--
+-- Addresses are tried in the order of the resolver's answer with the families
+-- taking turns, the next one after 250 ms without waiting for the one before
+-- (RFC 8305, 5). The first that connects wins, the others are closed.
+-- @module tls.dial
+
+local uv = require "luv"
+local errors = require "tls.errors"
+local ip = require "tls.ip"
+
+local ATTEMPT_DELAY = 250 -- ms, RFC 8305, 8
+
+local Dial = {}
+Dial.__index = Dial
+
+local function close(handle)
+  if handle and not handle:is_closing() then handle:close() end
+end
+
+--- Give up: nothing of this dial is called again.
+function Dial:cancel()
+  self.over = true
+  close(self.timer)
+  for handle in pairs(self.open) do close(handle) end
+  self.open = {}
+end
+
+local function win(self, handle, address)
+  self.open[handle] = nil
+  self:cancel()
+  self.done(nil, handle, address)
+end
+
+local function all_failed(self)
+  local failures = self.failures
+  self:cancel()
+  local err = failures[1]
+  if #failures > 1 then err.errors = failures end
+  self.done(err)
+end
+
+local try_next
+
+local function lose(self, handle, address, err)
+  self.open[handle or self] = nil
+  close(handle)
+  self.failures[#self.failures + 1] = errors.from_uv(err, "connect",
+    { address = address.addr, port = self.port })
+  if self.next <= #self.addresses then return try_next(self) end
+  if next(self.open) == nil then all_failed(self) end
+end
+
+local function bind(self, handle)
+  local options = self.options
+  if not options.localAddress and not options.localPort then return true end
+  local any = "0.0.0.0"
+  return handle:bind(options.localAddress or any, options.localPort or 0)
+end
+
+local function attempt(self, address)
+  local handle = uv.new_tcp()
+  self.open[handle] = true
+  local ok, _, err = bind(self, handle)
+  if ok then
+    ok, _, err = handle:connect(address.addr, self.port, function(status)
+      if self.over then return end
+      if status then return lose(self, handle, address, status) end
+      win(self, handle, address)
+    end)
+  end
+  if not ok then lose(self, handle, address, err) end
+end
+
+try_next = function(self)
+  local address = self.addresses[self.next]
+  self.next = self.next + 1
+  if self.next <= #self.addresses then
+    self.timer:start(ATTEMPT_DELAY, 0, function()
+      if not self.over and self.next <= #self.addresses then try_next(self) end
+    end)
+  else
+    self.timer:stop()
+  end
+  attempt(self, address)
+end
+
+--- v6, v4, v6, ...: one family that leads nowhere costs one delay.
+local function take_turns(list)
+  local first, second = {}, {}
+  for _, entry in ipairs(list) do
+    local same = entry.family == list[1].family
+    local side = same and first or second
+    side[#side + 1] = entry
+  end
+  local mixed = {}
+  for i = 1, math.max(#first, #second) do
+    mixed[#mixed + 1] = first[i]
+    mixed[#mixed + 1] = second[i]
+  end
+  return mixed
+end
+
+local function connect_to(self, list)
+  self.addresses = self.options.autoSelectFamily == false and list or
+    take_turns(list)
+  self.timer = uv.new_timer()
+  try_next(self)
+end
+
+local function family_name(options)
+  if options.family == 4 then return "inet" end
+  if options.family == 6 then return "inet6" end
+  return nil
+end
+
+local function unique(list)
+  local seen, result = {}, {}
+  for _, entry in ipairs(list) do
+    if not seen[entry.addr] then
+      seen[entry.addr] = true
+      result[#result + 1] = entry
+    end
+  end
+  return result
+end
+
+local function resolved(self, err, list)
+  if self.over then return end
+  if not err and (not list or #list == 0) then err = "EAI_NONAME" end
+  if err then
+    local failure = errors.from_uv(err, "getaddrinfo", { host = self.host })
+    self.looked_up(failure)
+    self:cancel()
+    return self.done(failure)
+  end
+  list = unique(list)
+  for _, entry in ipairs(list) do
+    self.looked_up(nil, entry.addr, entry.family == "inet6" and 6 or 4)
+    if self.over then return end
+  end
+  connect_to(self, list)
+end
+
+local function system_lookup(self)
+  local ok, _, err = uv.getaddrinfo(self.host, nil,
+    { socktype = "stream", family = family_name(self.options) },
+    function(failure, list) resolved(self, failure, list) end)
+  if not ok then
+    self.deferred(function() resolved(self, err or "EAI_NONAME") end)
+  end
+end
+
+--- The user's own resolver, as Node calls it: (host, options, callback).
+local function user_lookup(self)
+  local options = self.options
+  options.lookup(self.host, { family = options.family or 0, all = true },
+    function(err, address, family)
+      if self.over then return end
+      if err then
+        self.looked_up(err)
+        self:cancel()
+        return self.done(err)
+      end
+      local list = type(address) == "table" and address or
+        { { address = address, family = family } }
+      for i, entry in ipairs(list) do
+        local six = ip.version(entry.address) == 6
+        list[i] = { addr = entry.address, family = six and "inet6" or "inet" }
+      end
+      resolved(self, nil, list)
+    end)
+end
+
+--- Connect to host:port.
+--- @param options table host, port, family, lookup, localAddress, localPort,
+---   autoSelectFamily
+--- @param looked_up fun(err, address, family)
+--- @param done fun(err, handle, address) once, unless cancelled
+--- @param defer fun(fn) runs fn in a later turn
+--- @return table dial with :cancel()
+local function dial(options, looked_up, done, defer)
+  local self = setmetatable({
+    options = options, host = options.host, port = options.port,
+    looked_up = looked_up, done = done, deferred = defer,
+    open = {}, failures = {}, next = 1, over = false,
+  }, Dial)
+  local version = ip.version(self.host)
+  if version ~= 0 then
+    defer(function()
+      if self.over then return end
+      connect_to(self, { { addr = self.host,
+        family = version == 6 and "inet6" or "inet" } })
+    end)
+  elseif options.lookup then
+    user_lookup(self)
+  else
+    system_lookup(self)
+  end
+  return self
+end
+
+return dial

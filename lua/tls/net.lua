@@ -1,0 +1,33 @@
+--- Node's net module: plain sockets and servers on luv, with the stream
+-- semantics that TLS sockets share.
+-- @module tls.net
+
+local ip = require "tls.ip"
+local Server = require "tls.net_server"
+local Socket = require "tls.net_socket"
+
+local net = { Server = Server, Socket = Socket }
+
+--- @param options? table see net.Server
+--- @param listener? fun(socket) for 'connection'
+function net.createServer(options, listener)
+  return Server.new(options, listener)
+end
+
+--- A new socket, connecting: arguments as Socket:connect, with the options of
+-- Socket.new among them.
+function net.connect(first, ...)
+  local options = type(first) == "table" and first or nil
+  return Socket.new(options):connect(first, ...)
+end
+
+net.createConnection = net.connect
+
+--- 4, 6, or 0 when 'text' is no IP address.
+net.isIP = ip.version
+
+function net.isIPv4(text) return ip.version(text) == 4 end
+
+function net.isIPv6(text) return ip.version(text) == 6 end
+
+return net

@@ -1,0 +1,381 @@
+--- net.Socket: a duplex over one of luv's streams.
+-- @module tls.net_socket
+
+local uv = require "luv"
+local class = require "tls.object"
+local dial = require "tls.dial"
+local errors = require "tls.errors"
+local Stream = require "tls.stream"
+local tick = require "tls.tick"
+
+local Socket, getters = class("net.Socket", Stream)
+
+local function usable(handle)
+  return handle and not handle:is_closing()
+end
+
+--- From now on the handle is this socket's, which closes it.
+function Socket:_adopt_handle(handle)
+  self._handle = handle
+  tick.retain()
+  local options = self._net_options
+  if handle.nodelay and options.noDelay then handle:nodelay(true) end
+  if handle.keepalive and options.keepAlive then
+    handle:keepalive(true,
+      math.floor((options.keepAliveInitialDelay or 0) / 1000))
+  end
+end
+
+--- @param options? table handle (luv's uv_tcp, uv_pipe or uv_tty),
+---   allowHalfOpen, highWaterMark, noDelay, keepAlive, keepAliveInitialDelay
+function Socket.init(self, options)
+  options = options or {}
+  Stream.init(self, {
+    allowHalfOpen = options.allowHalfOpen,
+    highWaterMark = options.highWaterMark,
+    blocked = options.blocked or not options.handle,
+  })
+  self._net_options = options
+  self.bytesRead, self.bytesWritten_ = 0, 0
+  self.connecting = false
+  if options.handle then self:_adopt_handle(options.handle) end
+end
+
+--- === connecting ===
+
+local function port_and_host(first, second)
+  if type(first) == "table" then
+    local copy = {}
+    for name, value in pairs(first) do copy[name] = value end
+    return copy
+  end
+  if type(first) == "string" and not tonumber(first) then
+    return { path = first }
+  end
+  return { port = first, host = type(second) == "string" and second or nil }
+end
+
+local function check_options(options)
+  if options.path then return end
+  local port = tonumber(options.port)
+  if not port or port < 0 or port > 65535 or port % 1 ~= 0 then
+    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
+      "Port should be >= 0 and < 65536. Received " .. tostring(options.port)))
+  end
+  options.port = port
+  options.host = options.host or "localhost"
+  if options.lookup ~= nil and type(options.lookup) ~= "function" then
+    errors.throw(errors.arg_type("options.lookup", "function", options.lookup))
+  end
+end
+
+--- Carry the place that was asked for into an error of connecting.
+local function connected(self, err, handle)
+  self._dial = nil
+  if err then
+    self.connecting = false
+    return self:destroy(err)
+  end
+  self:_adopt_handle(handle)
+  self:_connected()
+end
+
+local function connect_path(self, path)
+  local pipe = uv.new_pipe(false)
+  self._dial = { cancel = function() pipe:close() end }
+  local ok, _, name = pcall(pipe.connect, pipe, path, function(err)
+    if self.destroyed then return end
+    if err then pipe:close() end
+    connected(self, err and errors.from_uv(err, "connect", { address = path }),
+      pipe)
+  end)
+  if not ok then
+    tick.defer(function()
+      if self.destroyed then return end
+      pipe:close()
+      connected(self, errors.from_uv(name or "EINVAL", "connect",
+        { address = path }))
+    end)
+  end
+end
+
+local function connect_host(self, options)
+  self._dial = dial(options, function(err, address, family)
+    self:emit("lookup", err, address, family, options.host)
+  end, function(err, handle)
+    connected(self, err, handle)
+  end, tick.defer)
+end
+
+--- Connect: (options[, callback]), (port[, host][, callback]) or
+-- (path[, callback]). Emits 'lookup', 'connect', 'ready', or 'error'.
+--- @return table self
+function Socket:connect(first, second, third)
+  local options = port_and_host(first, second)
+  check_options(options)
+  for _, callback in ipairs { second or false, third or false } do
+    if type(callback) == "function" then self:once("connect", callback) end
+  end
+  self.connecting = true
+  self._connect_options = self._connect_options or options
+  if options.timeout then self:setTimeout(options.timeout) end
+  for _, name in ipairs { "noDelay", "keepAlive", "keepAliveInitialDelay" } do
+    self._net_options[name] = self._net_options[name] or options[name]
+  end
+  if options.path then
+    connect_path(self, options.path)
+  else
+    connect_host(self, options)
+  end
+  return self
+end
+
+--- The transport is there. Subclasses override it.
+function Socket:_connected()
+  self.connecting = false
+  self:_ready()
+  if not self:isPaused() then self:_read_start() end
+  self:emit("connect")
+  if not self.destroyed then self:emit("ready") end
+end
+
+--- === what the stream asks of its transport ===
+
+local function on_read(self, err, data)
+  if self.destroyed then return end
+  if err then return self:destroy(errors.from_uv(err, "read")) end
+  if self._idle then self:_refresh() end
+  if not data then
+    self:_read_stop()
+    return self:_push_eof()
+  end
+  self.bytesRead = self.bytesRead + #data
+  self:_push(data)
+end
+
+function Socket:_read_start()
+  if self._reading or self.readableEnded or not usable(self._handle) then
+    return
+  end
+  self._reading = true
+  self._handle:read_start(function(err, data) on_read(self, err, data) end)
+end
+
+function Socket:_read_stop()
+  if self._reading and usable(self._handle) then self._handle:read_stop() end
+  self._reading = false
+end
+
+local function on_written(self, size, err)
+  self._w_kernel = (self._w_kernel or 0) - size
+  if self.destroyed then return end
+  if err then return self:destroy(errors.from_uv(err, "write")) end
+  if self._idle then self:_refresh() end
+  if self._w_kernel == 0 and self._notify_wanted then
+    self._notify_wanted = false
+    self:_written()
+  end
+end
+
+function Socket:_write(chunk)
+  local handle = self._handle
+  self.bytesWritten_ = self.bytesWritten_ + #chunk
+  if (self._w_kernel or 0) == 0 then
+    local n = handle:try_write(chunk)
+    if n == #chunk then return 0, false end
+    if n and n > 0 then chunk = chunk:sub(n + 1) end
+  end
+  local size = #chunk
+  self._w_kernel = (self._w_kernel or 0) + size
+  local req, _, name = handle:write(chunk, function(err)
+    on_written(self, size, err)
+  end)
+  if not req then tick.defer(on_written, self, size, name or "EPIPE") end
+  return self._w_kernel, true
+end
+
+local function nothing_unsent(self)
+  if self.destroyed or not self._notify_wanted then return end
+  self._notify_wanted = false
+  self:_written()
+end
+
+function Socket:_notify()
+  self._notify_wanted = true
+  if (self._w_kernel or 0) == 0 then tick.defer(nothing_unsent, self) end
+end
+
+function Socket:_unsent()
+  return self._w_kernel or 0
+end
+
+function Socket:_shutdown()
+  local req = usable(self._handle) and self._handle:shutdown(function(err)
+    -- ENOTCONN: the peer has reset already, reading will tell
+    if not self.destroyed then
+      self:_shut(err and err ~= "ENOTCONN" and err ~= "ECANCELED" and
+        errors.from_uv(err, "shutdown") or nil)
+    end
+  end)
+  if not req then
+    tick.defer(function() if not self.destroyed then self:_shut() end end)
+  end
+end
+
+local function close_timer(self)
+  if self._idle and not self._idle:is_closing() then self._idle:close() end
+  self._idle = nil
+end
+
+function Socket:_destroy(err, done)
+  local handle = self._handle
+  self.connecting = false
+  if self._dial then self._dial:cancel() end
+  self._dial = nil
+  close_timer(self)
+  self:_addresses() -- luv cannot tell them any more
+  self._handle = nil
+  local function gone()
+    if handle then tick.release() end
+    if self.server and self.server._release then self.server:_release(self) end
+    done(err)
+  end
+  if not usable(handle) then return tick.defer(gone) end
+  local close = self._reset and handle.close_reset or handle.close
+  close(handle, gone)
+end
+
+--- Close with a reset instead of a FIN.
+function Socket:resetAndDestroy()
+  self._reset = true
+  return self:destroy()
+end
+
+--- === timers and knobs ===
+
+function Socket:_refresh()
+  if self._idle and not self._idle:is_closing() then self._idle:again() end
+end
+
+--- 'timeout' is emitted after 'ms' without traffic; nothing is closed. 0 ends
+-- it.
+--- @param ms number
+--- @param callback? fun() once
+--- @return table self
+function Socket:setTimeout(ms, callback)
+  if type(ms) ~= "number" then
+    errors.throw(errors.arg_type("msecs", "number", ms))
+  end
+  if ms ~= ms or ms < 0 or ms > 2 ^ 31 - 1 then
+    errors.throw(errors.out_of_range("msecs", ">= 0 && <= 2147483647", ms))
+  end
+  self.timeout = ms
+  close_timer(self)
+  if ms == 0 then
+    if callback then self:off("timeout", callback) end
+    return self
+  end
+  if callback then self:once("timeout", callback) end
+  if self.destroyed then return self end
+  ms = math.max(1, math.floor(ms))
+  self._idle = uv.new_timer()
+  self._idle:unref()
+  self._idle:start(ms, ms, function() self:emit("timeout") end)
+  return self
+end
+
+--- @param on? boolean default true
+function Socket:setNoDelay(on)
+  self._net_options.noDelay = on ~= false
+  if usable(self._handle) and self._handle.nodelay then
+    self._handle:nodelay(on ~= false)
+  end
+  return self
+end
+
+--- @param on? boolean
+--- @param delay? number ms before the first probe
+function Socket:setKeepAlive(on, delay)
+  self._net_options.keepAlive = on and true or false
+  self._net_options.keepAliveInitialDelay = delay
+  if usable(self._handle) and self._handle.keepalive then
+    self._handle:keepalive(on and true or false,
+      math.max(1, math.floor((delay or 0) / 1000)))
+  end
+  return self
+end
+
+function Socket:ref()
+  if usable(self._handle) then self._handle:ref() end
+  return self
+end
+
+function Socket:unref()
+  if usable(self._handle) then self._handle:unref() end
+  return self
+end
+
+--- === addresses: asked once, nil after destroy ===
+
+local function plain(address)
+  if not address then return nil end
+  return {
+    address = address.ip,
+    port = address.port,
+    family = address.family == "inet6" and "IPv6" or "IPv4",
+  }
+end
+
+function Socket:_addresses()
+  local handle = self._handle
+  if self.destroyed then return {} end
+  if not usable(handle) or not handle.getpeername then return {} end
+  if not self._places then
+    local ok, here = pcall(handle.getsockname, handle)
+    local fine, there = pcall(handle.getpeername, handle)
+    self._places = {
+      here = ok and type(here) == "table" and plain(here) or nil,
+      there = fine and type(there) == "table" and plain(there) or nil,
+    }
+  end
+  return self._places
+end
+
+--- {address, port, family} of our end.
+function Socket:address()
+  return self:_addresses().here or {}
+end
+
+local function field(which, name)
+  return function(self)
+    local place = self:_addresses()[which]
+    return place and place[name]
+  end
+end
+
+getters.localAddress = field("here", "address")
+getters.localPort = field("here", "port")
+getters.localFamily = field("here", "family")
+getters.remoteAddress = field("there", "address")
+getters.remotePort = field("there", "port")
+getters.remoteFamily = field("there", "family")
+
+--- Bytes given to write(), those still waiting included.
+function getters.bytesWritten(self)
+  return self.bytesWritten_ + (self._w_length or 0)
+end
+
+function getters.pending(self)
+  return not self._handle or self.connecting
+end
+
+function getters.readyState(self)
+  if self.connecting then return "opening" end
+  local can_read = self.readable and not self.destroyed
+  local can_write = self.writable and not self.destroyed
+  if can_read and can_write then return "open" end
+  if can_read then return "readOnly" end
+  return can_write and "writeOnly" or "closed"
+end
+
+return Socket
