@@ -1,0 +1,117 @@
+# tls: Node's tls module for Lua. `make demo` and `make test` are all one needs.
+
+CC ?= gcc
+LUA ?= lua5.4
+BUSTED ?= $(LUA) /usr/bin/busted
+PKG ?= pkg-config
+LUA_CFLAGS ?= $(shell $(PKG) --cflags lua5.4)
+OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl)
+OPENSSL_LIBS ?= $(shell $(PKG) --libs openssl)
+CFLAGS ?= -O2 -g
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wvla -Wformat=2
+DEFS = -DOPENSSL_NO_DEPRECATED -DOPENSSL_API_COMPAT=30000
+# -isystem: luv's and Lua's headers are held to their own standards
+ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) \
+	$(subst -I,-isystem ,$(LUA_CFLAGS)) $(OPENSSL_CFLAGS) $(CFLAGS)
+SAN = -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
+
+PREFIX ?= /usr/local
+LUA_LMOD ?= $(PREFIX)/share/lua/5.4
+LUA_CMOD ?= $(PREFIX)/lib/lua/5.4
+
+BUILD ?= build
+SRC = $(wildcard csrc/*.c)
+OBJ = $(SRC:csrc/%.c=$(BUILD)/%.o)
+CORE = $(BUILD)/tls/core.so
+PATHS = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
+	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
+
+all: $(CORE)
+
+$(CORE): $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) -shared $(LDFLAGS) -o $@ $^ $(OPENSSL_LIBS) -ldl
+
+$(BUILD)/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(wildcard $(BUILD)/*.d)
+
+env:
+	@echo 'export $(PATHS)'
+
+deps:
+	@sh scripts/deps.sh
+
+demo: deps
+	@$(MAKE) -s all
+	@$(PATHS) $(LUA) examples/demo.lua
+
+# === tests ===
+
+test: deps
+	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host
+	$(BUILD)/engine_test
+	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
+
+# The engine alone, without Lua and libuv: that it links is half the test.
+ENGINE = bytes bio sslerr hooks engine
+$(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
+
+# A program with Lua, luv and libuv linked in, as some runtimes are.
+LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
+$(BUILD)/host: spec/support/host.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< -Wl,-E \
+		-Wl,--whole-archive $(LIBDIR)/liblua5.4.a $(LIBDIR)/liblua5.4-luv.a \
+		$(LIBDIR)/libuv_a.a -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
+
+# The rules of the house, by grep: see docs/internals.md.
+PURE = $(ENGINE:%=csrc/%.c) $(ENGINE:%=csrc/%.h) csrc/engine_state.h
+check:
+	luacheck -q lua spec examples
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c
+	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
+	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
+		spec/support/abi_check.c
+	@echo 'engine side: neither Lua nor libuv'
+	@! grep -nE '(lua|lauxlib|uv|luv|compat|env)\.h|lua_State' $(PURE)
+	@echo 'libuv only in env, uvlink and conn'
+	@! grep -nE '\buv_[a-z]|<uv\.h>|<luv' $(filter-out csrc/env.% csrc/uvlink.% \
+		csrc/conn%,$(wildcard csrc/*.[ch]))
+	@echo 'one door into Lua; no unbounded string functions'
+	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out csrc/env.c \
+		csrc/conn_emit.c csrc/module.c,$(wildcard csrc/*.c))
+	@! grep -nE '\b(sprintf|strcpy|strcat|strncpy|atoi)\(' csrc/*.c
+	@! grep -nE 'req->data|handle->data' csrc/*.c
+	@awk -f scripts/sizes.awk csrc/*.c csrc/*.h lua/tls/*.lua
+
+ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
+asan: deps
+	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
+		build-asan/engine_test build-asan/host
+	build-asan/engine_test
+	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \
+		LD_PRELOAD=$(ASAN_LIB) ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+		LSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0 \
+		$(BUSTED) $(SPEC)
+
+valgrind: all
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 valgrind -q --error-exitcode=9 \
+		--suppressions=spec/support/valgrind.supp $(BUSTED) $(SPEC)
+
+gcstress: all
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(BUSTED) $(SPEC)
+
+install: all
+	install -d $(DESTDIR)$(LUA_LMOD)/tls $(DESTDIR)$(LUA_CMOD)/tls
+	install -m644 lua/tls/*.lua $(DESTDIR)$(LUA_LMOD)/tls
+	install -m755 $(CORE) $(DESTDIR)$(LUA_CMOD)/tls
+
+clean:
+	rm -rf build build-asan
+
+.PHONY: all env deps demo test check asan valgrind gcstress install clean

@@ -1,0 +1,13 @@
+# Sizes with teeth: a function of at most 70 lines, a file of at most 700.
+FNR == 1 { inside = 0 }
+FNR == 701 { print FILENAME ": more than 700 lines"; bad = 1 }
+/^[a-z].*\) *\{$/ && FILENAME ~ /\.[ch]$/ { inside = FNR }
+/^(local )?function / && FILENAME ~ /\.lua$/ { inside = FNR }
+/^(}|end)/ && inside {
+  if (FNR - inside + 1 > 70) {
+    print FILENAME ":" inside ": a function of " FNR - inside + 1 " lines"
+    bad = 1
+  }
+  inside = 0
+}
+END { exit bad }

@@ -1,0 +1,86 @@
+-- What every spec stands on. Loaded before busted begins, so that this
+-- reference keeps luv and its loop for the whole run (requiring luv a second
+-- time crashes luv 1.44).
+local uv = require "luv"
+local assert = require "luassert"
+
+local helper = { uv = uv, pending = 0 }
+package.loaded["spec.helper"] = helper
+
+-- Under valgrind and the like everything takes longer.
+local slow = tonumber(os.getenv "TLS_SLOW") or 1
+
+if os.getenv "TLS_GCSTRESS" then -- a cycle of the collector is always running
+  collectgarbage("setpause", 0)
+  collectgarbage("setstepmul", 1000)
+end
+
+--- 'fn' is to be called exactly 'times' times before the loop is empty. Each
+-- call collects garbage first: what only a callback holds must survive it.
+function helper.expect(fn, times)
+  helper.pending = helper.pending + (times or 1)
+  return function(...)
+    helper.pending = helper.pending - 1
+    collectgarbage()
+    if fn then return fn(...) end
+  end
+end
+
+--- Must not be called.
+function helper.never(name)
+  return function(...)
+    error((name or "callback") .. " was called: " .. tostring((...)), 2)
+  end
+end
+
+-- An assertion that fails inside a luv callback would end the process: luv
+-- prints and exits. Callbacks given to expect() and wrap() keep it for run().
+function helper.wrap(fn)
+  return function(...)
+    local ok, err = pcall(fn, ...)
+    if not ok and not helper.failure then
+      helper.failure = err
+      uv.stop()
+    end
+  end
+end
+
+local expect = helper.expect
+function helper.expect(fn, times)
+  return helper.wrap(expect(fn, times))
+end
+
+local function close_leftovers()
+  local open = {}
+  uv.walk(function(handle)
+    if handle:is_closing() then return end
+    open[#open + 1] = tostring(handle)
+    handle:close()
+  end)
+  uv.run() -- deliver every close callback
+  return open
+end
+
+--- Run the loop until it is empty; fail when that takes more than 'ms', when
+-- an expected call is missing, or when a handle is left open.
+function helper.run(ms)
+  local late = false
+  local watchdog = uv.new_timer()
+  watchdog:start((ms or 10000) * slow, 0, function()
+    late = true
+    uv.stop()
+  end)
+  watchdog:unref()
+  uv.run()
+  watchdog:close()
+  uv.run("nowait")
+  local open, missing, failure =
+    close_leftovers(), helper.pending, helper.failure
+  helper.pending, helper.failure = 0, nil
+  if failure then error(failure, 0) end
+  assert(not late, "timed out; open: " .. table.concat(open, ", "))
+  assert(#open == 0, "left open: " .. table.concat(open, ", "))
+  assert(missing == 0, missing .. " expected call(s) missing")
+end
+
+return helper

@@ -1,0 +1,122 @@
+-- Certificates for the specs, made by the openssl command once a day into
+-- build/certs: nothing with a date in it is ever committed.
+--
+--   local certs = require "spec.support.certs"
+--   certs.rsa.key, certs.rsa.cert, certs.rsa.key_file, certs.rsa.cert_file
+--   certs.ca.cert
+local dir = (os.getenv "TLS_BUILD" or "build") .. "/certs"
+
+local function read(path)
+  local f = assert(io.open(path, "rb"))
+  local text = f:read "*a"
+  f:close()
+  return text
+end
+
+local SCRIPT = [=[
+set -eu
+dir=$1
+stamp=$dir/stamp-2
+[ -n "$(find "$stamp" -mtime -1 2>/dev/null)" ] && exit 0
+rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
+exec >log 2>&1
+
+san=DNS:localhost,IP:127.0.0.1,IP:::1
+key() { # name algorithm
+  case $2 in
+    rsa) openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out $1.key ;;
+    ed25519) openssl genpkey -algorithm ED25519 -out $1.key ;;
+    *) openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:$2 -out $1.key ;;
+  esac
+}
+root() { # name subject
+  key $1 P-256
+  openssl req -x509 -new -key $1.key -out $1.crt -days 30 -subj "$2" \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign,cRLSign
+}
+sign() { # name issuer algorithm subject extensions
+  key $1 $3
+  openssl req -new -key $1.key -subj "$4" -out $1.csr
+  printf "$5" >$1.ext
+  openssl x509 -req -in $1.csr -CA $2.crt -CAkey $2.key -CAcreateserial \
+    -out $1.crt -extfile $1.ext -days 30
+}
+leaf() { # name algorithm subject san
+  sign $1 ca $2 "$3" "subjectAltName=$4\n"
+}
+dated() { # name start end (openssl ca, which can date a certificate)
+  key $1 P-256
+  openssl req -new -key $1.key -subj "/CN=localhost" -out $1.csr
+  mkdir -p db; : >db/index; echo 1000 >db/serial
+  cat >db/conf <<CONF
+[ca]
+default_ca=c
+[c]
+database=db/index
+serial=db/serial
+new_certs_dir=db
+default_md=sha256
+policy=p
+x509_extensions=x
+unique_subject=no
+[p]
+commonName=supplied
+[x]
+subjectAltName=$san
+CONF
+  openssl ca -batch -config db/conf -cert ca.crt -keyfile ca.key -in $1.csr \
+    -out $1.crt -notext -startdate $2 -enddate $3
+}
+
+root ca "/O=tls specs/CN=ca"
+root otherca "/O=tls specs/CN=other ca"
+leaf rsa rsa /CN=localhost $san
+leaf ecdsa P-256 /CN=localhost $san
+leaf p384 P-384 /CN=localhost $san
+leaf ed25519 ed25519 /CN=localhost $san
+leaf wrongname P-256 /CN=wrong.example.test DNS:wrong.example.test
+leaf wildcard P-256 /CN=wildcard 'DNS:*.example.test'
+leaf iponly P-256 /CN=iponly IP:127.0.0.1,IP:::1
+leaf agent P-256 /CN=agent DNS:agent
+sign stranger otherca P-256 /CN=stranger "subjectAltName=DNS:stranger\n"
+dated expired 20200101000000Z 20200201000000Z
+dated notyet 21000101000000Z 21010101000000Z
+sign intermediate ca P-256 /CN=intermediate "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n"
+sign chained intermediate P-256 /CN=localhost "subjectAltName=$san\n"
+cat chained.crt intermediate.crt >chain.crt; cp chained.key chain.key
+key selfsigned P-256
+openssl req -x509 -new -key selfsigned.key -out selfsigned.crt -days 30 -subj /CN=localhost -addext subjectAltName=$san
+openssl pkey -in rsa.key -aes128 -passout pass:sesame -out encrypted.key; cp rsa.crt encrypted.crt
+openssl pkcs12 -export -inkey rsa.key -in rsa.crt -certfile ca.crt -passout pass:sesame -out rsa.pfx
+touch stamp-2
+cd ..; rm -rf certs; mv certs.new certs
+]=]
+
+local function make()
+  local script = os.tmpname()
+  local f = assert(io.open(script, "w"))
+  f:write(SCRIPT)
+  f:close()
+  os.execute("mkdir -p " .. dir .. "/..")
+  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir)
+  os.remove(script)
+  if ok ~= true and ok ~= 0 then
+    error("cannot make certificates, see " .. dir .. ".new/log")
+  end
+end
+
+make()
+
+local certs = { dir = dir, passphrase = "sesame" }
+
+return setmetatable(certs, {
+  __index = function(self, name)
+    local entry = {
+      cert_file = dir .. "/" .. name .. ".crt",
+      key_file = dir .. "/" .. name .. ".key",
+    }
+    entry.cert, entry.key = read(entry.cert_file), read(entry.key_file)
+    rawset(self, name, entry)
+    return entry
+  end,
+})
