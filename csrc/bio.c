@@ -87,18 +87,15 @@ static long on_ctrl (BIO *bio, int cmd, long num, void *ptr) {
   (void)num;
   (void)ptr;
   switch (cmd) {
-    case BIO_CTRL_FLUSH: /* the queue takes everything at once */
-      return 1;
-    case BIO_CTRL_EOF:
-      return port->eof && tls_port_unread(port) == 0;
+    case BIO_CTRL_FLUSH: /* the queue takes everything at once */ return 1;
+    case BIO_CTRL_EOF: return port->eof && tls_port_unread(port) == 0;
     case BIO_CTRL_PENDING:
       size = tls_port_unread(port);
       return size > LONG_MAX ? LONG_MAX : (long)size;
     case BIO_CTRL_WPENDING:
       size = tls_bytes_size(&port->out);
       return size > LONG_MAX ? LONG_MAX : (long)size;
-    default:
-      return 0;
+    default: return 0;
   }
 }
 

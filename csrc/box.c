@@ -18,7 +18,7 @@ static int collect (lua_State *L) {
   return 0;
 }
 
-struct tls_box *tls_box_push (lua_State *L, void (*drop) (void *)) {
+struct tls_box *tls_box_push (lua_State *L, void (*drop)(void *)) {
   struct tls_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   box->p = NULL;
   box->drop = drop;

@@ -66,8 +66,8 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 
 #elif LUA_VERSION_NUM < 503
 
-#define lua_isinteger(L, idx)           \
-  (lua_type(L, idx) == LUA_TNUMBER &&   \
+#define lua_isinteger(L, idx)         \
+  (lua_type(L, idx) == LUA_TNUMBER && \
    (lua_Number)lua_tointeger(L, idx) == lua_tonumber(L, idx))
 
 #endif

@@ -193,8 +193,7 @@ static size_t unsent (const struct conn *c) {
 }
 
 static bool all_sent (const struct conn *c) {
-  return unsent(c) == 0 && !c->writing &&
-         gathered(c) == 0;
+  return unsent(c) == 0 && !c->writing && gathered(c) == 0;
 }
 
 static void on_written (void *req, int status) {
@@ -401,7 +400,8 @@ static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
   struct tls_uv_handle **box = luaL_testudata(L, 2, "uv_tcp");
   if (box == NULL)
     box = luaL_testudata(L, 2, "uv_pipe");
-  luaL_argcheck(L, box != NULL && *box != NULL, 2, "uv_tcp or uv_pipe expected");
+  luaL_argcheck(L, box != NULL && *box != NULL, 2,
+                "uv_tcp or uv_pipe expected");
   luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 2, "handle is closing");
   struct tls_luv_handle *part = luv_part(*box);
   if (part == NULL || part->ctx != c->env->luv)
@@ -602,13 +602,13 @@ int tls_conn_new (lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"start", conn_start},       {"attach", conn_attach},
-    {"drive", conn_drive},       {"write", conn_write},
-    {"notify", conn_notify},     {"unsent", conn_unsent},
-    {"read", conn_read},         {"shutdown", conn_shutdown},
-    {"approve", conn_approve},   {"identify", conn_identify},
-    {"feed", conn_feed},         {"take", conn_take},
-    {"close", conn_close},       {NULL, NULL}};
+    {"start", conn_start},     {"attach", conn_attach},
+    {"drive", conn_drive},     {"write", conn_write},
+    {"notify", conn_notify},   {"unsent", conn_unsent},
+    {"read", conn_read},       {"shutdown", conn_shutdown},
+    {"approve", conn_approve}, {"identify", conn_identify},
+    {"feed", conn_feed},       {"take", conn_take},
+    {"close", conn_close},     {NULL, NULL}};
 
 void tls_conn_open (lua_State *L) {
   luaL_newmetatable(L, CONN_T);

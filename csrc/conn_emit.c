@@ -41,9 +41,7 @@ static void push_io_error (lua_State *L, struct conn *c) {
 static int push_arguments (lua_State *L, const struct emission *e) {
   struct conn *c = e->conn;
   switch (e->which) {
-    case TLS_ON_data:
-      lua_pushlstring(L, e->data, e->size);
-      return 1;
+    case TLS_ON_data: lua_pushlstring(L, e->data, e->size); return 1;
     case TLS_ON_eof:
       lua_pushboolean(L, tls_engine_truncated(c->engine));
       return 1;
@@ -53,8 +51,7 @@ static int push_arguments (lua_State *L, const struct emission *e) {
       else
         tls_push_error(L, tls_engine_error(c->engine));
       return 1;
-    default:
-      return 0;
+    default: return 0;
   }
 }
 

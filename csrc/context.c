@@ -168,7 +168,7 @@ static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
 }
 
 /* Run 'load' for each entry of the sequence on top. */
-typedef bool (*load_entry) (lua_State *L, SSL_CTX *ctx);
+typedef bool (*load_entry)(lua_State *L, SSL_CTX *ctx);
 
 static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
   int i, n;
@@ -236,7 +236,8 @@ static void set_pfx (lua_State *L, SSL_CTX *ctx) {
 static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
   if (lua_toboolean(L, -1))
-    require_ok(L, X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN));
+    require_ok(L,
+               X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN));
 }
 
 /* In the order they are applied: ciphers come first because their @SECLEVEL
@@ -264,7 +265,7 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
 
 static const struct {
   const char *name;
-  void (*apply) (lua_State *L, SSL_CTX *ctx);
+  void (*apply)(lua_State *L, SSL_CTX *ctx);
 } options[] = {
 #define X(name) {#name, set_##name},
     CONTEXT_OPTIONS(X)

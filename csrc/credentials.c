@@ -78,7 +78,8 @@ bool tls_load_key (SSL_CTX *ctx, struct tls_text pem,
   BIO *bio = open_text(pem);
   if (bio == NULL)
     return false;
-  EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, &passphrase);
+  EVP_PKEY *key =
+      PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, &passphrase);
   bool ok = key != NULL && use_key(ctx, key);
   EVP_PKEY_free(key);
   BIO_free(bio);
@@ -113,11 +114,12 @@ bool tls_load_crl (X509_STORE *store, struct tls_text pem) {
   }
   BIO_free(bio);
   return ok && count > 0 && only_end_of_pem() &&
-         X509_STORE_set_flags(store,
-                              X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+         X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK |
+                                         X509_V_FLAG_CRL_CHECK_ALL);
 }
 
-static bool use_others (SSL_CTX *ctx, X509_STORE *store, STACK_OF(X509) *others) {
+static bool use_others (SSL_CTX *ctx, X509_STORE *store,
+                        STACK_OF(X509) * others) {
   int i;
   for (i = 0; i < sk_X509_num(others); i++) {
     X509 *cert = sk_X509_value(others, i);

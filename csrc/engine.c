@@ -161,10 +161,8 @@ static void shake_hands (struct tls_engine *e) {
       if (cut_off(e))
         fail_cut_off(e);
       return;
-    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */
-      return;
-    default:
-      fail_ssl(e);
+    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */ return;
+    default: fail_ssl(e);
   }
 }
 
@@ -181,11 +179,8 @@ static void stopped_reading (struct tls_engine *e, int r) {
       if (cut_off(e))
         end_of_data(e, true);
       return;
-    case SSL_ERROR_ZERO_RETURN:
-      end_of_data(e, false);
-      return;
-    default:
-      fail_ssl(e);
+    case SSL_ERROR_ZERO_RETURN: end_of_data(e, false); return;
+    default: fail_ssl(e);
   }
 }
 
@@ -295,7 +290,7 @@ X509 *tls_engine_peer (const struct tls_engine *e) {
   return e->leaf != NULL ? e->leaf : SSL_get0_peer_certificate(e->ssl);
 }
 
-STACK_OF(X509) *tls_engine_peer_chain (const struct tls_engine *e) {
+STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e) {
   return SSL_get_peer_cert_chain(e->ssl);
 }
 

@@ -25,15 +25,15 @@ enum tls_event {
 };
 
 struct tls_engine_options {
-  SSL_CTX *ctx;               /* shared: the engine takes a reference */
-  const BIO_METHOD *method;   /* borrowed; outlives the engine */
-  struct tls_pool *pool;      /* borrowed; outlives the engine */
-  const char *servername;     /* client: SNI, or NULL; copied */
-  const unsigned char *alpn;  /* wire form, or NULL; copied */
+  SSL_CTX *ctx;              /* shared: the engine takes a reference */
+  const BIO_METHOD *method;  /* borrowed; outlives the engine */
+  struct tls_pool *pool;     /* borrowed; outlives the engine */
+  const char *servername;    /* client: SNI, or NULL; copied */
+  const unsigned char *alpn; /* wire form, or NULL; copied */
   size_t alpn_size;
   bool server;
-  bool request_cert;          /* server: ask the client for a certificate */
-  bool reject_unauthorized;   /* refuse a peer that does not verify */
+  bool request_cert;        /* server: ask the client for a certificate */
+  bool reject_unauthorized; /* refuse a peer that does not verify */
 };
 
 /* NULL when OpenSSL refuses; its error queue says why. */
@@ -68,7 +68,7 @@ bool tls_engine_secure (const struct tls_engine *e);    /* handshake done */
 bool tls_engine_writable (const struct tls_engine *e);  /* the gate is open */
 bool tls_engine_truncated (const struct tls_engine *e); /* FIN, no notify */
 bool tls_engine_failed (const struct tls_engine *e);
-bool tls_engine_ended (const struct tls_engine *e);     /* EOF was reported */
+bool tls_engine_ended (const struct tls_engine *e); /* EOF was reported */
 
 const struct tls_error *tls_engine_error (const struct tls_engine *e);
 
@@ -84,7 +84,7 @@ int tls_engine_verify_depth (const struct tls_engine *e);
 X509 *tls_engine_peer (const struct tls_engine *e);
 
 /* The peer's chain as it was sent (a server's view lacks the leaf). */
-STACK_OF(X509) *tls_engine_peer_chain (const struct tls_engine *e);
+STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e);
 
 /* The anchors that the peer is verified against. Borrowed. */
 X509_STORE *tls_engine_store (const struct tls_engine *e);

@@ -36,10 +36,10 @@ struct tls_env {
   lua_State *main;             /* borrowed; never a coroutine */
   struct tls_luv_context *luv; /* borrowed; the host's policy for errors */
   struct tls_uv uv;
-  BIO_METHOD *method;          /* owned */
+  BIO_METHOD *method; /* owned */
   struct tls_pool pool;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
-  int owners;  /* registry reference: weak table, conn (light) -> socket */
+  int owners;   /* registry reference: weak table, conn (light) -> socket */
   bool closing; /* lua_close has begun: Lua is off limits */
   char in[TLS_SCRATCH_IN];   /* one uv_read lands here */
   char out[TLS_SCRATCH_OUT]; /* one batch of plaintext */

@@ -76,13 +76,9 @@ static int on_verify (X509_STORE_CTX *ctx, void *arg) {
       if (e->server || e->verify_result != X509_V_OK)
         return chain_verdict(e);
       return ask_identity(e);
-    case IDENTITY_ASKED:
-      return SSL_set_retry_verify(e->ssl);
-    case IDENTITY_ACCEPTED:
-      X509_STORE_CTX_set_error(ctx, X509_V_OK);
-      return 1;
-    case IDENTITY_REFUSED:
-      return identity_refused(e, ctx);
+    case IDENTITY_ASKED: return SSL_set_retry_verify(e->ssl);
+    case IDENTITY_ACCEPTED: X509_STORE_CTX_set_error(ctx, X509_V_OK); return 1;
+    case IDENTITY_REFUSED: return identity_refused(e, ctx);
   }
   return 0;
 }

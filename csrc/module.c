@@ -28,12 +28,10 @@ static int list_ciphers (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"context", tls_context_new},
-                                     {"conn", tls_conn_new},
-                                     {"handlers", tls_env_handlers},
-                                     {"ciphers", list_ciphers},
-                                     {"parseCertificate", tls_x509_parse},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"context", tls_context_new},         {"conn", tls_conn_new},
+    {"handlers", tls_env_handlers},       {"ciphers", list_ciphers},
+    {"parseCertificate", tls_x509_parse}, {NULL, NULL}};
 
 /* Refuse a wrong neighbour now rather than crash later. luv is loaded first:
 ** finalizers run in reverse order of creation, and ours must run before its. */
@@ -43,11 +41,12 @@ static void require_luv (lua_State *L) {
   lua_call(L, 1, 1); /* loading, not an entry from libuv */
 }
 
-__attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L) {
+__attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
+
+int luaopen_tls_core (lua_State *L) {
   luaL_checkversion(L);
   if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
-    return luaL_error(L, "tls was built for OpenSSL %d",
-                      OPENSSL_VERSION_MAJOR);
+    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
   lua_settop(L, 0);
   require_luv(L);
   tls_env_open(L);

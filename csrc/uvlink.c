@@ -25,7 +25,7 @@ static bool resolve (void *image, const char *name, void *slot, size_t size) {
 }
 
 static const char *resolve_all (struct tls_uv *uv, void *image) {
-#define X(name, result, args)                            \
+#define X(name, result, args)                             \
   if (!resolve(image, #name, &uv->name, sizeof uv->name)) \
     return #name;
   TLS_UV_FUNCTIONS(X)
@@ -41,8 +41,7 @@ bool tls_uvlink (struct tls_uv *uv, const void *of, char *why, size_t size) {
   }
   void *image = open_image(info.dli_fname);
   if (image == NULL) {
-    snprintf(why, size, "tls: cannot open %s, which holds luv",
-             info.dli_fname);
+    snprintf(why, size, "tls: cannot open %s, which holds luv", info.dli_fname);
     return false;
   }
   const char *missing = resolve_all(uv, image);

@@ -28,16 +28,16 @@ struct tls_uv_handle { /* the head of uv_handle_t */
   void *data;          /* luv's: struct tls_luv_handle */
 };
 
-typedef void (*tls_uv_alloc_cb) (struct tls_uv_handle *, size_t,
-                                 struct tls_uv_buf *);
-typedef void (*tls_uv_read_cb) (struct tls_uv_handle *, ssize_t,
-                                const struct tls_uv_buf *);
-typedef void (*tls_uv_write_cb) (void *req, int status);
+typedef void (*tls_uv_alloc_cb)(struct tls_uv_handle *, size_t,
+                                struct tls_uv_buf *);
+typedef void (*tls_uv_read_cb)(struct tls_uv_handle *, ssize_t,
+                               const struct tls_uv_buf *);
+typedef void (*tls_uv_write_cb)(void *req, int status);
 
 struct tls_luv_context { /* luv_ctx_t */
   void *loop;
   lua_State *L;
-  int (*cb_pcall) (lua_State *L, int nargs, int nresults, int flags);
+  int (*cb_pcall)(lua_State *L, int nargs, int nresults, int flags);
 };
 
 struct tls_luv_handle { /* luv_handle_t, the same from 1.44 to master */

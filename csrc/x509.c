@@ -168,7 +168,7 @@ static void link_issuer (lua_State *L) {
 }
 
 /* The issuer of 'cert' among what is not yet 'used', or NULL. */
-static X509 *find_sent (STACK_OF(X509) *chain, unsigned char *used,
+static X509 *find_sent (STACK_OF(X509) * chain, unsigned char *used,
                         X509 *cert) {
   int count = chain == NULL ? 0 : sk_X509_num(chain);
   int i;
@@ -182,7 +182,7 @@ static X509 *find_sent (STACK_OF(X509) *chain, unsigned char *used,
   return NULL;
 }
 
-static void mark_leaf (STACK_OF(X509) *chain, unsigned char *used, int count,
+static void mark_leaf (STACK_OF(X509) * chain, unsigned char *used, int count,
                        const X509 *leaf) {
   int i;
   memset(used, 0, (size_t)count);
@@ -192,7 +192,7 @@ static void mark_leaf (STACK_OF(X509) *chain, unsigned char *used, int count,
 
 /* Walk as far as the sent certificates go; the table of the last one is on top
 ** of the stack before and after. Gives the last one. [-1, +1] */
-static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) *chain) {
+static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
   int count = chain == NULL ? 0 : sk_X509_num(chain);
   unsigned char *used = tls_box_buffer(L, (size_t)(count > 0 ? count : 0));
   X509 *issuer;
@@ -253,7 +253,7 @@ static bool complete (lua_State *L, X509 *last, X509_STORE *store) {
   return ended;
 }
 
-void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) *chain,
+void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain,
                           X509_STORE *store) {
   X509 *last;
   luaL_checkstack(L, 32, "certificate chain");

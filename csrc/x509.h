@@ -19,7 +19,7 @@ void tls_x509_push (lua_State *L, X509 *cert);
 ** (any order, with or without the leaf; may be NULL), then in 'store' (may be
 ** NULL). A self-signed one is its own issuer; nil where the issuer is not
 ** known. [-0, +1] */
-void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) *chain,
+void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain,
                           X509_STORE *store);
 
 /* Lua: parseCertificate(text) -> table. Takes PEM (the first certificate in

@@ -8,7 +8,7 @@
 
 #include "uvlink.h"
 
-#define SAME_OFFSET(ours, theirs, field)                                       \
+#define SAME_OFFSET(ours, theirs, field) \
   _Static_assert(offsetof(ours, field) == offsetof(theirs, field), #field)
 
 _Static_assert(TLS_UV_EOF == UV_EOF, "UV_EOF");

@@ -1,6 +1,7 @@
 /*
 ** host: a program with Lua, luv and libuv linked in, as some runtimes are.
-** host SCRIPT [ARGS]: runs it; with HOST_CLOSE=1 it closes the state at the end.
+** host SCRIPT [ARGS]: runs it; with HOST_CLOSE=1 it closes the state at the
+*end.
 */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,249 @@
+/*
+** engine_test: two engines shake hands in memory. No socket, no Lua, no libuv:
+** the program is linked from the engine's own units alone.
+*/
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "engine.h"
+#include "hooks.h"
+
+static int checks, failures;
+
+#define CHECK(condition)                                                      \
+  do {                                                                        \
+    checks++;                                                                 \
+    if (!(condition)) {                                                       \
+      failures++;                                                             \
+      fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                                         \
+  } while (0)
+
+static struct tls_pool pool;
+static BIO_METHOD *method;
+static EVP_PKEY *key;
+static X509 *cert;
+
+static void make_certificate (void) {
+  key = EVP_EC_gen("P-256");
+  cert = X509_new();
+  X509_NAME *name = X509_get_subject_name(cert);
+  X509_set_version(cert, X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+  X509_gmtime_adj(X509_getm_notBefore(cert), -60);
+  X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                             (const unsigned char *)"localhost", -1, -1, 0);
+  X509_set_issuer_name(cert, name);
+  X509_set_pubkey(cert, key);
+  if (!X509_sign(cert, key, EVP_sha256()))
+    abort();
+}
+
+static SSL_CTX *new_context (bool server, int version, bool trusting) {
+  SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+  tls_hooks_install(ctx);
+  SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                            SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_max_proto_version(ctx, version);
+  if (server) {
+    SSL_CTX_use_certificate(ctx, cert);
+    SSL_CTX_use_PrivateKey(ctx, key);
+  } else if (trusting) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert);
+  }
+  return ctx;
+}
+
+struct side {
+  struct tls_engine *engine;
+  unsigned seen; /* all events so far */
+  char plain[1 << 17];
+  size_t got;
+};
+
+static struct side *new_side (bool server, int version, bool trusting) {
+  struct side *s = calloc(1, sizeof *s);
+  struct tls_engine_options o = {0};
+  o.ctx = new_context(server, version, trusting);
+  o.method = method;
+  o.pool = &pool;
+  o.server = server;
+  o.servername = server ? NULL : "localhost";
+  o.reject_unauthorized = true;
+  o.alpn = (const unsigned char *)(server ? "\2h2\3foo" : "\3foo\2h2");
+  o.alpn_size = 7;
+  s->engine = tls_engine_new(&o);
+  SSL_CTX_free(o.ctx); /* the engine has its own reference */
+  return s;
+}
+
+static void free_side (struct side *s) {
+  tls_engine_free(s->engine);
+  free(s);
+}
+
+static unsigned run (struct side *s) {
+  size_t got;
+  unsigned events = tls_engine_step(s->engine, s->plain + s->got,
+                                    sizeof s->plain - s->got, &got);
+  s->got += got;
+  s->seen |= events;
+  return events;
+}
+
+/* Carry records from one to the other, 'piece' bytes at a time. */
+static void carry (struct side *from, struct side *to, size_t piece) {
+  struct tls_bytes *out = &tls_engine_port(from->engine)->out;
+  while (tls_bytes_size(out) > 0) {
+    size_t n = tls_bytes_size(out) < piece ? tls_bytes_size(out) : piece;
+    tls_port_feed(tls_engine_port(to->engine), tls_bytes_peek(out), n);
+    run(to);
+    tls_port_keep(tls_engine_port(to->engine));
+    tls_bytes_consume(out, n);
+  }
+}
+
+static void exchange (struct side *client, struct side *server, size_t piece) {
+  int i;
+  run(client);
+  for (i = 0; i < 8; i++) {
+    carry(client, server, piece);
+    carry(server, client, piece);
+  }
+}
+
+static void handshake (struct side *c, struct side *s, size_t piece) {
+  exchange(c, s, piece);
+  CHECK(c->seen == TLS_EV_IDENTITY);
+  CHECK(!tls_engine_secure(c->engine)); /* suspended in the handshake */
+  CHECK(tls_engine_peer(c->engine) != NULL);
+  tls_engine_identify(c->engine, true);
+  exchange(c, s, piece);
+  CHECK(c->seen == (TLS_EV_IDENTITY | TLS_EV_SECURE));
+  CHECK(s->seen == TLS_EV_SECURE);
+  CHECK(tls_engine_verify_result(c->engine) == X509_V_OK);
+}
+
+static void test_gate (struct side *c, struct side *s) {
+  CHECK(tls_engine_write(c->engine, "early", 5, 1 << 16) == 0);
+  tls_engine_approve(c->engine);
+  CHECK(tls_engine_write(c->engine, "hello", 5, 1 << 16) == 5);
+  exchange(c, s, 1 << 16);
+  CHECK(s->got == 0); /* the server has not approved: nothing goes up */
+  tls_engine_approve(s->engine);
+  run(s);
+  CHECK(s->got == 5 && memcmp(s->plain, "hello", 5) == 0);
+}
+
+static void test_bounded_write (struct side *c, struct side *s) {
+  static char big[100000];
+  size_t limit = 1 << 15, done, out;
+  memset(big, 'b', sizeof big);
+  done = tls_engine_write(s->engine, big, sizeof big, limit);
+  out = tls_bytes_size(&tls_engine_port(s->engine)->out);
+  CHECK(done < sizeof big);
+  CHECK(out >= limit && out < limit + 17000);
+  while (done < sizeof big) {
+    carry(s, c, 1 << 16);
+    done += tls_engine_write(s->engine, big + done, sizeof big - done, limit);
+  }
+  carry(s, c, 1 << 16);
+  CHECK(c->got == sizeof big && memcmp(c->plain, big, sizeof big) == 0);
+}
+
+static void test_shutdown (struct side *c, struct side *s) {
+  tls_engine_shutdown(c->engine);
+  tls_engine_shutdown(c->engine); /* once is enough */
+  CHECK(tls_engine_write(c->engine, "late", 4, 1 << 16) == 0);
+  carry(c, s, 1 << 16);
+  CHECK((s->seen & TLS_EV_EOF) != 0 && !tls_engine_truncated(s->engine));
+  CHECK(tls_engine_write(s->engine, "still", 5, 1 << 16) == 5);
+  c->got = 0;
+  carry(s, c, 1 << 16);
+  CHECK(c->got == 5); /* half-closed: the other way is open */
+}
+
+static void test_connection (int version, size_t piece) {
+  struct side *c = new_side(false, version, true);
+  struct side *s = new_side(true, version, true);
+  const unsigned char *alpn;
+  unsigned n;
+  handshake(c, s, piece);
+  SSL_get0_alpn_selected(tls_engine_ssl(c->engine), &alpn, &n);
+  CHECK(n == 2 && memcmp(alpn, "h2", 2) == 0); /* the server's order */
+  test_gate(c, s);
+  test_bounded_write(c, s);
+  test_shutdown(c, s);
+  free_side(c);
+  free_side(s);
+}
+
+static void test_refused (bool trusting) {
+  struct side *c = new_side(false, TLS1_3_VERSION, trusting);
+  struct side *s = new_side(true, TLS1_3_VERSION, true);
+  const char *expected = "HOSTNAME_MISMATCH";
+  exchange(c, s, 1 << 16);
+  if (trusting)
+    tls_engine_identify(c->engine, false);
+  else
+    expected = "DEPTH_ZERO_SELF_SIGNED_CERT";
+  exchange(c, s, 1 << 16);
+  CHECK(tls_engine_failed(c->engine) && tls_engine_failed(s->engine));
+  CHECK(strcmp(tls_engine_error(c->engine)->code, expected) == 0);
+  CHECK(!tls_engine_secure(s->engine));
+  tls_engine_approve(c->engine);
+  CHECK(tls_engine_write(c->engine, "x", 1, 1 << 16) == 0);
+  free_side(c);
+  free_side(s);
+}
+
+static void test_cut_off (void) {
+  struct side *c = new_side(false, TLS1_3_VERSION, true);
+  struct side *s = new_side(true, TLS1_3_VERSION, true);
+  handshake(c, s, 1 << 16);
+  tls_engine_approve(c->engine);
+  tls_engine_port(c->engine)->eof = true;
+  CHECK(run(c) == TLS_EV_EOF && tls_engine_truncated(c->engine));
+  free_side(c);
+  free_side(s);
+  s = new_side(true, TLS1_3_VERSION, true);
+  tls_engine_port(s->engine)->eof = true;
+  CHECK(run(s) == TLS_EV_ERROR);
+  CHECK(strcmp(tls_engine_error(s->engine)->code, "ECONNRESET") == 0);
+  free_side(s);
+}
+
+static void test_junk (void) {
+  struct side *s = new_side(true, TLS1_3_VERSION, true);
+  const char *junk = "GET / HTTP/1.0\r\n\r\n";
+  tls_port_feed(tls_engine_port(s->engine), junk, strlen(junk));
+  CHECK(run(s) == TLS_EV_ERROR);
+  CHECK(strcmp(tls_engine_error(s->engine)->code, "ERR_SSL_HTTP_REQUEST") == 0);
+  CHECK(run(s) == 0); /* dead and quiet */
+  free_side(s);
+}
+
+int main (void) {
+  method = tls_bio_method();
+  make_certificate();
+  test_connection(TLS1_3_VERSION, 1 << 16);
+  test_connection(TLS1_2_VERSION, 1 << 16);
+  test_connection(TLS1_3_VERSION, 1); /* a byte at a time */
+  test_refused(true);
+  test_refused(false);
+  test_cut_off();
+  test_junk();
+  EVP_PKEY_free(key);
+  X509_free(cert);
+  BIO_meth_free(method);
+  tls_pool_free(&pool);
+  printf("engine: %d checks, %d failed\n", checks, failures);
+  return failures != 0;
+}
