@@ -14,8 +14,12 @@
 
 #include <string.h>
 
+#ifndef LUA_OK
 #define LUA_OK 0
+#endif
 #define lua_rawlen lua_objlen
+
+#ifndef luaL_newlib /* LuaJIT has these of 5.2 */
 
 static inline void luaL_setmetatable (lua_State *L, const char *name) {
   luaL_getmetatable(L, name);
@@ -42,6 +46,8 @@ static inline void tls_setfuncs (lua_State *L, const luaL_Reg *l) {
 #define luaL_setfuncs(L, l, n) tls_setfuncs(L, l)
 #define luaL_newlib(L, l) (lua_newtable(L), tls_setfuncs(L, l))
 
+#endif
+
 static inline void lua_rawgetp (lua_State *L, int idx, const void *p) {
   if (idx < 0 && idx > LUA_REGISTRYINDEX)
     idx = lua_gettop(L) + idx + 1;
@@ -62,7 +68,9 @@ static inline int lua_isinteger (lua_State *L, int idx) {
          (lua_Number)lua_tointeger(L, idx) == lua_tonumber(L, idx);
 }
 
+#ifndef luaL_checkversion
 #define luaL_checkversion(L) ((void)(L))
+#endif
 
 #elif LUA_VERSION_NUM < 503
 
