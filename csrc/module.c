@@ -2,6 +2,8 @@
 ** module: luaopen_tls_core. Opens the units and gives the lists and constants
 ** that belong to no connection.
 */
+#include <signal.h>
+
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
@@ -41,6 +43,16 @@ static void require_luv (lua_State *L) {
   lua_call(L, 1, 1); /* loading, not an entry from libuv */
 }
 
+/* libuv writes to sockets with write(2): the first peer that is gone would end
+** the process by SIGPIPE. luv leaves the signal as it is, Node and luvit ignore
+** it. So do we, unless the host has decided otherwise; libuv gives its child
+** processes the default again. */
+static void ignore_sigpipe (void) {
+  struct sigaction old;
+  if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+    signal(SIGPIPE, SIG_IGN);
+}
+
 __attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
 
 int luaopen_tls_core (lua_State *L) {
@@ -49,6 +61,7 @@ int luaopen_tls_core (lua_State *L) {
     return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
   lua_settop(L, 0);
   require_luv(L);
+  ignore_sigpipe();
   tls_env_open(L);
   tls_context_open(L);
   tls_conn_open(L);
