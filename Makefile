@@ -52,7 +52,7 @@ demo: deps
 # === tests ===
 
 test: deps
-	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host
+	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
@@ -68,6 +68,10 @@ $(BUILD)/host: spec/support/host.c
 	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< -Wl,-E \
 		-Wl,--whole-archive $(LIBDIR)/liblua5.4.a $(LIBDIR)/liblua5.4-luv.a \
 		$(LIBDIR)/libuv_a.a -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
+
+# The same core for LuaJIT, which Neovim and luvit are.
+jit:
+	@$(MAKE) -s BUILD=build/jit LUA_CFLAGS="$(shell $(PKG) --cflags luajit)" all
 
 # The rules of the house, by grep: see docs/internals.md.
 PURE = $(ENGINE:%=csrc/%.c) $(ENGINE:%=csrc/%.h) csrc/engine_state.h
@@ -93,6 +97,7 @@ ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
 		build-asan/engine_test build-asan/host
+	$(MAKE) jit
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \
 		LD_PRELOAD=$(ASAN_LIB) ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
@@ -114,4 +119,4 @@ install: all
 clean:
 	rm -rf build build-asan
 
-.PHONY: all env deps demo test check asan valgrind gcstress install clean
+.PHONY: all env deps demo test jit check asan valgrind gcstress install clean

@@ -7,7 +7,7 @@ local uv = require "luv"
 local Deadline = {}
 Deadline.__index = Deadline
 
---- @param duration number ms
+--- @param duration number ms; 0 is no limit
 --- @param expired fun(item: table) called for each item whose time is over
 function Deadline.new(duration, expired)
   return setmetatable({ duration = duration, expired = expired }, Deadline)
@@ -53,6 +53,7 @@ end
 
 --- From now on 'item' has 'duration' ms.
 function Deadline:add(item)
+  if self.duration <= 0 then return end
   uv.update_time() -- the loop's clock may be older than this callback
   item._deadline = uv.now() + self.duration
   item._deadline_before = self.last

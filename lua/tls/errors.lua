@@ -68,6 +68,13 @@ function errors.out_of_range(name, range, received)
       "Received %s", name, range, tostring(received)))
 end
 
+--- Name to libuv's number, -errno. luv has names only, and asks by number.
+local numbers = {}
+for number = 1, 133 do
+  local _, name = uv.translate_sys_error(number)
+  if name and name ~= "UNKNOWN" then numbers[name] = -number end
+end
+
 --- getaddrinfo's names for "there is no such host".
 local NOT_FOUND = { EAI_NONAME = true, EAI_NODATA = true }
 
@@ -91,8 +98,7 @@ function errors.from_uv(err, syscall, fields)
   local result = errors.new(code, syscall .. " " .. code .. place(fields),
     fields)
   result.syscall = syscall
-  local number = uv.constants and uv.errno and uv.errno[code]
-  if number then result.errno = number end
+  result.errno = numbers[code]
   return result
 end
 

@@ -36,7 +36,7 @@ function Socket.init(self, options)
     blocked = options.blocked or not options.handle,
   })
   self._net_options = options
-  self.bytesRead, self.bytesWritten_ = 0, 0
+  self.bytesRead, self._bytes_written = 0, 0
   self.connecting = false
   if options.handle then self:_adopt_handle(options.handle) end
 end
@@ -179,7 +179,7 @@ end
 
 function Socket:_write(chunk)
   local handle = self._handle
-  self.bytesWritten_ = self.bytesWritten_ + #chunk
+  self._bytes_written = self._bytes_written + #chunk
   if (self._w_kernel or 0) == 0 then
     local n = handle:try_write(chunk)
     if n == #chunk then return 0, false end
@@ -362,7 +362,7 @@ getters.remoteFamily = field("there", "family")
 
 --- Bytes given to write(), those still waiting included.
 function getters.bytesWritten(self)
-  return self.bytesWritten_ + (self._w_length or 0)
+  return self._bytes_written + (self._w_length or 0)
 end
 
 function getters.pending(self)

@@ -76,7 +76,7 @@ end
 
 function TLSSocket:_write(chunk)
   local unsent, full, wanted = self._conn:write(chunk)
-  self.bytesWritten_ = self.bytesWritten_ + #chunk
+  self._bytes_written = self._bytes_written + #chunk
   if wanted then tick.defer(drive, self) end
   return unsent, full
 end

@@ -1,0 +1,40 @@
+-- The other homes of luv: LuaJIT with luv's Lua 5.1 library, and Neovim, which
+-- has luv of its own. Their core is built by `make test` into <build>/jit where
+-- LuaJIT's headers are on the machine.
+require "spec.helper"
+local certs = require "spec.support.certs"
+
+local build = os.getenv "TLS_BUILD" or "build"
+
+local function have(command)
+  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
+  return ok == true or ok == 0
+end
+
+local function run(command)
+  local env = table.concat({
+    "LD_PRELOAD=", "TLS_CERTS=" .. certs.dir,
+    "'LUA_PATH=lua/?.lua;lua/?/init.lua;;'",
+    "'LUA_CPATH=build/jit/?.so;" ..
+      "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;'",
+  }, " ")
+  local p = assert(io.popen("env " .. env .. " timeout 30 " .. command .. " 2>&1"))
+  local text = p:read "*a"
+  p:close()
+  return text
+end
+
+local function echoes_in(name, command)
+  it("echoes in " .. name, function()
+    if not have(command:match "%S+") then
+      return pending("skipped: " .. name .. " is not on this machine")
+    end
+    assert.equal("echoed hello over TLSv1.3\n", run(command))
+  end)
+end
+
+describe("tls (" .. build .. ")", function()
+  echoes_in("LuaJIT", "luajit spec/support/echo_once.lua")
+  echoes_in("Neovim",
+    "nvim --headless -u NONE -c 'luafile spec/support/echo_once.lua'")
+end)
