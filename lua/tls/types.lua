@@ -1,0 +1,103 @@
+---@meta tls.types
+--- Types for the language server (LuaCATS). Never loaded at run time.
+
+---@class tls.Error
+---@field message string what happened, for a person; also tostring(err)
+---@field code string Node's code: 'ECONNREFUSED', 'CERT_HAS_EXPIRED', 'ERR_SSL_NO_SHARED_CIPHER'
+---@field library string? OpenSSL's library
+---@field reason string? OpenSSL's reason, or why a name does not match
+---@field errno integer? libuv's number, negative
+---@field syscall string? 'connect', 'read', 'write', 'listen', 'getaddrinfo'
+---@field address string?
+---@field port integer?
+---@field host string?
+---@field path string?
+---@field depth integer? where in the peer's chain: 0 is the leaf
+---@field cert tls.Certificate? the refused peer's
+---@field errors tls.Error[]? one for each address tried
+
+---@class tls.Certificate
+---@field subject table<string, string|string[]>
+---@field issuerInfo table<string, string|string[]>
+---@field issuer tls.Certificate? detailed: the issuer's
+---@field issuerCertificate tls.Certificate? the same
+---@field subjectaltname string?
+---@field valid_from string 'Nov 23 13:12:00 2026 GMT'
+---@field valid_to string
+---@field fingerprint string SHA-1, hex with colons
+---@field fingerprint256 string
+---@field fingerprint512 string
+---@field serialNumber string hex
+---@field ca boolean
+---@field bits integer?
+---@field raw string DER
+
+---@class tls.SecureContextOptions
+---@field key string|table|nil PEM, or a sequence of PEM and {pem=, passphrase=}
+---@field cert string|string[]|nil PEM: the leaf, then its chain
+---@field pfx string|table|nil PKCS#12, or a sequence of it and {buf=, passphrase=}
+---@field passphrase string? for keys and pfx without one of their own
+---@field ca string|string[]|nil PEM; replaces the system's certificates
+---@field crl string|string[]|nil PEM
+---@field ciphers string? OpenSSL's list, suites of TLS 1.2 and 1.3 in one
+---@field ecdhCurve string|false|nil group or colon list; default 'auto'
+---@field dhparam string? PEM or 'auto'; default: no DHE
+---@field sigalgs string?
+---@field minVersion string? 'TLSv1.2' unless DEFAULT_MIN_VERSION was changed
+---@field maxVersion string? 'TLSv1.3' unless DEFAULT_MAX_VERSION was changed
+---@field secureProtocol string? 'TLSv1_2_method', ...; not with the two above
+---@field secureOptions integer? SSL_OP_* bits
+---@field honorCipherOrder boolean? the server's order; default true in a server
+---@field sessionIdContext string? at most 32 bytes
+---@field sessionTimeout integer? s, default 300
+---@field allowPartialTrustChain boolean? certificates in 'ca' are anchors even when not self-signed
+
+---@class tls.ConnectOptions : tls.SecureContextOptions
+---@field port integer|string|nil
+---@field host string? default 'localhost'
+---@field path string? unix socket; host and port are ignored
+---@field servername string? SNI, and the name that is verified; default host
+---@field rejectUnauthorized boolean? default true
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)?
+---@field secureContext table? from createSecureContext
+---@field ALPNProtocols string|string[]|nil
+---@field family 0|4|6|nil
+---@field lookup function? (host, options, callback(err, addresses))
+---@field localAddress string?
+---@field localPort integer?
+---@field autoSelectFamily boolean? default true: the families take turns
+---@field timeout integer? ms, see setTimeout
+---@field noDelay boolean?
+---@field keepAlive boolean?
+---@field keepAliveInitialDelay integer? ms
+---@field allowHalfOpen boolean? default false
+---@field highWaterMark integer? bytes, default 65536
+
+---@class tls.ServerOptions : tls.SecureContextOptions
+---@field requestCert boolean? default false
+---@field rejectUnauthorized boolean? default false; has an effect with requestCert
+---@field ALPNProtocols string|string[]|nil
+---@field secureContext table?
+---@field handshakeTimeout integer? ms, default 120000; 0 is no limit
+---@field allowHalfOpen boolean?
+---@field pauseOnConnect boolean?
+---@field noDelay boolean?
+---@field keepAlive boolean?
+---@field keepAliveInitialDelay integer? ms
+---@field highWaterMark integer? bytes
+
+---@class tls.TLSSocket
+---@field encrypted true
+---@field authorized boolean
+---@field authorizationError string? the code
+---@field alpnProtocol string|false|nil
+---@field servername string|false|nil
+---@field truncated boolean? the peer's FIN came without close_notify
+---@field localAddress string?
+---@field localPort integer?
+---@field remoteAddress string?
+---@field remotePort integer?
+---@field remoteFamily 'IPv4'|'IPv6'|nil
+---@field bytesRead integer
+---@field bytesWritten integer
+---@field destroyed boolean
