@@ -1,0 +1,86 @@
+rockspec_format = "3.0"
+package = "luv-tls"
+version = "scm-1"
+source = {
+  url = "git+https://github.com/luv-tls/luv-tls.git",
+}
+description = {
+  summary = "Node's tls module for Lua, on luv and OpenSSL 3",
+  detailed = [[
+    TLS servers and clients with the API of Node's tls module, on the libuv
+    loop that luv runs. Verifies chain and host name by default.]],
+  homepage = "https://github.com/luv-tls/luv-tls",
+  license = "MIT",
+  labels = { "tls", "ssl", "luv", "libuv", "openssl", "network" },
+}
+supported_platforms = { "unix" }
+dependencies = {
+  "lua >= 5.1",
+  "luv >= 1.44",
+}
+external_dependencies = {
+  OPENSSL = {
+    header = "openssl/ssl.h",
+    library = "ssl",
+  },
+}
+test_dependencies = { "busted" }
+test = {
+  type = "command",
+  command = "make test",
+}
+build = {
+  type = "builtin",
+  modules = {
+    ["tls.core"] = {
+      sources = {
+        "csrc/bio.c",
+        "csrc/box.c",
+        "csrc/bytes.c",
+        "csrc/conn.c",
+        "csrc/conn_emit.c",
+        "csrc/conn_info.c",
+        "csrc/context.c",
+        "csrc/credentials.c",
+        "csrc/engine.c",
+        "csrc/env.c",
+        "csrc/hooks.c",
+        "csrc/module.c",
+        "csrc/push.c",
+        "csrc/sslerr.c",
+        "csrc/uvlink.c",
+        "csrc/x509.c",
+        "csrc/x509_key.c",
+        "csrc/x509_names.c",
+      },
+      incdirs = { "$(OPENSSL_INCDIR)" },
+      libdirs = { "$(OPENSSL_LIBDIR)" },
+      libraries = { "ssl", "crypto", "dl" },
+      defines = { "OPENSSL_NO_DEPRECATED", "OPENSSL_API_COMPAT=30000" },
+    },
+    ["tls.alpn"] = "lua/tls/alpn.lua",
+    ["tls.connect"] = "lua/tls/connect.lua",
+    ["tls.context"] = "lua/tls/context.lua",
+    ["tls.deadline"] = "lua/tls/deadline.lua",
+    ["tls.defaults"] = "lua/tls/defaults.lua",
+    ["tls.dial"] = "lua/tls/dial.lua",
+    ["tls.emitter"] = "lua/tls/emitter.lua",
+    ["tls.encoding"] = "lua/tls/encoding.lua",
+    ["tls.errors"] = "lua/tls/errors.lua",
+    ["tls.identity"] = "lua/tls/identity.lua",
+    ["tls"] = "lua/tls/init.lua",
+    ["tls.ip"] = "lua/tls/ip.lua",
+    ["tls.net"] = "lua/tls/net.lua",
+    ["tls.net_server"] = "lua/tls/net_server.lua",
+    ["tls.net_socket"] = "lua/tls/net_socket.lua",
+    ["tls.object"] = "lua/tls/object.lua",
+    ["tls.pipe"] = "lua/tls/pipe.lua",
+    ["tls.readable"] = "lua/tls/readable.lua",
+    ["tls.server"] = "lua/tls/server.lua",
+    ["tls.socket"] = "lua/tls/socket.lua",
+    ["tls.stream"] = "lua/tls/stream.lua",
+    ["tls.tick"] = "lua/tls/tick.lua",
+    ["tls.types"] = "lua/tls/types.lua",
+    ["tls.writable"] = "lua/tls/writable.lua",
+  },
+}
