@@ -29,7 +29,7 @@ local function arguments(...)
     if type(first) == "string" and not tonumber(first) then
       options.path = first
     else
-      options.port, options.host = first, list[2]
+      options.port, options.host = first, last >= 2 and list[2] or nil
     end
   end
   for name, value in pairs(given or {}) do options[name] = value end
