@@ -1,0 +1,113 @@
+-- The examples and the README's programs, run as a user runs them.
+require "spec.helper"
+local certs = require "spec.support.certs"
+
+local lua = "timeout 20 " .. (os.getenv "LUA" or "lua5.4")
+
+--- Run a shell command; its output, both streams, and whether it succeeded.
+local function sh(command)
+  local p = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
+  local text = p:read "*a"
+  p:close()
+  local out, status = text:match "^(.*)status (%d+)%s*$"
+  return out, tonumber(status)
+end
+
+--- Start 'server' in the background, wait for 'ready' in its output, run
+-- 'client', stop the server by its own id. Both outputs.
+local function together(server, ready, client)
+  local log = os.tmpname()
+  local out, status = sh(table.concat({
+    server .. " >" .. log .. " 2>&1 & pid=$!",
+    "for i in $(seq 100); do grep -q '" .. ready .. "' " .. log ..
+      " && break; sleep 0.05; done",
+    client,
+    "result=$?; kill $pid; wait $pid 2>/dev/null; (exit $result)",
+  }, "\n"))
+  local f = io.open(log)
+  local server_out = f:read "*a"
+  f:close()
+  os.remove(log)
+  return out, status, server_out
+end
+
+local function free_port()
+  local uv = require "luv"
+  local tcp = uv.new_tcp()
+  tcp:bind("127.0.0.1", 0)
+  local port = tcp:getsockname().port
+  tcp:close()
+  uv.run()
+  return port
+end
+
+local function files(name)
+  return table.concat({ certs[name].key_file, certs[name].cert_file,
+    certs.ca.cert_file }, " ")
+end
+
+describe("examples", function()
+  it("echo_server and echo_client know each other", function()
+    local port = free_port()
+    local out, _, server_out = together(
+      lua .. " examples/echo_server.lua " .. port .. " " .. files "rsa",
+      "server bound",
+      "printf 'one\\ntwo\\n' | " .. lua .. " examples/echo_client.lua " ..
+        port .. " " .. files "agent")
+    assert.equal("client connected\tauthorized\nwelcome!\none\ntwo\n" ..
+      "server ends connection\n", out)
+    assert.truthy(server_out:find("server connected\tauthorized", 1, true))
+  end)
+
+  it("echo_server sees that a stranger is one", function()
+    local port = free_port()
+    local out, _, server_out = together(
+      lua .. " examples/echo_server.lua " .. port .. " " .. files "rsa",
+      "server bound",
+      "echo hi | " .. lua .. " examples/echo_client.lua " .. port .. " " ..
+        files "stranger")
+    assert.truthy(out:find("welcome!", 1, true))
+    assert.truthy(server_out:find("server connected\tunauthorized", 1, true))
+  end)
+
+  it("the demo tells what happens and ends well", function()
+    local out, status = sh(lua .. " examples/demo.lua")
+    assert.equal(0, status)
+    for _, text in ipairs {
+      "protocol   TLSv1.3", "group", "ALPN       echo/1",
+      "peer       localhost", "authorized true", "echoed     and came back",
+      "rejected: UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      "rejected: ERR_TLS_CERT_ALTNAME_INVALID",
+    } do
+      assert.truthy(out:find(text, 1, true), text .. " is missing in " .. out)
+    end
+  end)
+end)
+
+describe("the README", function()
+  it("shows a server and a client that work", function()
+    local f = assert(io.open "README.md")
+    local blocks = {}
+    for block in f:read("*a"):gmatch "```lua\n(.-)```" do
+      blocks[#blocks + 1] = block
+    end
+    f:close()
+    assert.equal(2, #blocks)
+    local port, names = free_port(), { "server", "client" }
+    local dir = os.tmpname()
+    os.remove(dir)
+    sh("mkdir " .. dir .. " && cp " .. certs.rsa.key_file .. " " .. dir ..
+      "/server-key.pem && cp " .. certs.rsa.cert_file .. " " .. dir ..
+      "/server-cert.pem && cp " .. certs.ca.cert_file .. " " .. dir ..
+      "/ca-cert.pem")
+    for i, name in ipairs(names) do
+      local file = assert(io.open(dir .. "/" .. name .. ".lua", "w"))
+      file:write((blocks[i]:gsub("8000", tostring(port))))
+      file:close()
+    end
+    local out = together("cd " .. dir .. " && " .. lua .. " server.lua",
+      "", "sleep 0.5; cd " .. dir .. " && timeout 2 " .. lua .. " client.lua")
+    sh("rm -r " .. dir)
+    assert.equal("TLSv1.3\ttrue\nwelcome!\nhello\n", out)
+  end)
+end)
