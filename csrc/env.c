@@ -92,6 +92,20 @@ bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg) {
   return env->luv->cb_pcall(L, 1, 0, 0) >= 0;
 }
 
+void tls_env_push_errnos (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  char name[64];
+  int number;
+  lua_newtable(L);
+  for (number = -1; number >= -133; number--) {
+    env->uv.uv_err_name_r(number, name, sizeof name);
+    if (strchr(name, ' ') != NULL) /* "Unknown system error" */
+      continue;
+    lua_pushinteger(L, number);
+    lua_setfield(L, -2, name);
+  }
+}
+
 static const char *const handler_names[TLS_HANDLER_COUNT] = {
 #define X(name) #name,
     TLS_HANDLERS(X)

@@ -57,6 +57,10 @@ struct tls_env *tls_env_get (lua_State *L);
 ** luv prints it and ends the process). */
 bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg);
 
+/* Push a table of libuv's error names to their numbers: luv can only be asked
+** by number, and libuv leaks a string when that is none it knows. [-0, +1] */
+void tls_env_push_errnos (lua_State *L);
+
 /* core.handlers{name = function, ...}: all of TLS_HANDLERS, once. */
 int tls_env_handlers (lua_State *L);
 

@@ -68,6 +68,8 @@ int luaopen_tls_core (lua_State *L) {
   luaL_newlib(L, functions);
   tls_push_open(L);
   lua_setfield(L, -2, "error_metatable");
+  tls_env_push_errnos(L);
+  lua_setfield(L, -2, "errnos");
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "openssl");
   return 1;

@@ -26,13 +26,6 @@ function helper.expect(fn, times)
   end
 end
 
---- Must not be called.
-function helper.never(name)
-  return function(...)
-    error((name or "callback") .. " was called: " .. tostring((...)), 2)
-  end
-end
-
 -- An assertion that fails inside a luv callback would end the process: luv
 -- prints and exits. Callbacks given to expect() and wrap() keep it for run().
 function helper.wrap(fn)
@@ -43,6 +36,13 @@ function helper.wrap(fn)
       uv.stop()
     end
   end
+end
+
+--- Must not be called.
+function helper.never(name)
+  return helper.wrap(function(...)
+    error((name or "callback") .. " was called: " .. tostring((...)), 2)
+  end)
 end
 
 local expect = helper.expect

@@ -31,6 +31,7 @@ describe("writing to a peer that is gone", function()
       client:on("data", helper.wrap(function()
         if not client.destroyed then client:resetAndDestroy() end
       end))
+      client:on("error", helper.never "the client's error")
       client:on("close", helper.expect())
     end))
     helper.run()

@@ -5,7 +5,6 @@
 -- 'reason', 'cert'. tostring(err) gives the message.
 -- @module tls.errors
 
-local uv = require "luv"
 local core = require "tls.core"
 
 local errors = {}
@@ -68,13 +67,6 @@ function errors.out_of_range(name, range, received)
       "Received %s", name, range, tostring(received)))
 end
 
---- Name to libuv's number, -errno. luv has names only, and asks by number.
-local numbers = {}
-for number = 1, 133 do
-  local _, name = uv.translate_sys_error(number)
-  if name and name ~= "UNKNOWN" then numbers[name] = -number end
-end
-
 --- getaddrinfo's names for "there is no such host".
 local NOT_FOUND = { EAI_NONAME = true, EAI_NODATA = true }
 
@@ -98,7 +90,7 @@ function errors.from_uv(err, syscall, fields)
   local result = errors.new(code, syscall .. " " .. code .. place(fields),
     fields)
   result.syscall = syscall
-  result.errno = numbers[code]
+  result.errno = core.errnos[code]
   return result
 end
 
