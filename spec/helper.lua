@@ -66,6 +66,7 @@ end
 function helper.run(ms)
   local late = false
   local watchdog = uv.new_timer()
+  uv.update_time() -- the loop's clock stood still since it last ran
   watchdog:start((ms or 10000) * slow, 0, function()
     late = true
     uv.stop()

@@ -279,6 +279,7 @@ function Socket:setTimeout(ms, callback)
   if self.destroyed then return self end
   ms = math.max(1, math.floor(ms))
   self._idle = uv.new_timer()
+  uv.update_time() -- the loop's clock may be older than this callback
   self._idle:unref()
   self._idle:start(ms, ms, function() self:emit("timeout") end)
   return self

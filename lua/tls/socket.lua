@@ -6,7 +6,6 @@ local class = require "tls.object"
 local errors = require "tls.errors"
 local tick = require "tls.tick"
 local net = require "tls.net"
-local context = require "tls.context"
 
 local Socket = net.Socket
 local TLSSocket = class("tls.TLSSocket", Socket)
@@ -41,24 +40,29 @@ function TLSSocket.new(options)
   self.authorized = false
   self.secureConnecting = true
   self._tls_options = options
-  local secure = options.secureContext or context.create(options)
-  self._conn = core.conn(secure.context, {
+  if options.handle then self:_connected() end
+  return self
+end
+
+--- The transport is there: the handshake begins. Overrides net.Socket's.
+-- The conn is made after the handle, never before: finalizers run in reverse
+-- order of creation, and the conn's must find the handle alive.
+function TLSSocket:_connected()
+  local options = self._tls_options
+  self.connecting = false
+  local ok, conn = pcall(core.conn, options.secureContext.context, {
     server = options.isServer,
     requestCert = options.requestCert,
     rejectUnauthorized = options.rejectUnauthorized,
     servername = options.servername,
     alpn = options.alpn,
   })
-  if options.handle then self:_connected() end
-  return self
-end
-
---- The transport is there: the handshake begins. Overrides net.Socket's.
-function TLSSocket:_connected()
-  self.connecting = false
+  if not ok then return self:destroy(conn) end
+  self._conn = conn
+  if self:isPaused() then conn:read(false) end
   self._conn:attach(self._handle)
   poke(self, self._conn:start(self))
-  if not self._tls_options.isServer then
+  if not options.isServer then
     self:emit("connect")
     if not self.destroyed then self:emit("ready") end
   end
