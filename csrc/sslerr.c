@@ -64,9 +64,22 @@ void tls_error_set (struct tls_error *e, const char *code,
   copy(e->message, sizeof e->message, message);
 }
 
+/* Empty the queue; the entry that names the cause. That is the oldest one,
+** unless a provider's complaint stands before what it means for TLS. */
+static unsigned long take_cause (void) {
+  unsigned long entry, oldest = 0, cause = 0;
+  while ((entry = ERR_get_error()) != 0) {
+    if (oldest == 0)
+      oldest = entry;
+    if (cause == 0 && ERR_GET_LIB(entry) == ERR_LIB_SSL)
+      cause = entry;
+  }
+  return cause != 0 ? cause : oldest;
+}
+
 void tls_error_take (struct tls_error *e, const char *code,
                      const char *message) {
-  unsigned long entry = ERR_peek_error();
+  unsigned long entry = take_cause();
   tls_error_set(e, code, message);
   if (entry != 0) {
     const char *reason = ERR_reason_error_string(entry);
@@ -76,7 +89,6 @@ void tls_error_take (struct tls_error *e, const char *code,
     if (reason != NULL)
       name_other(e, ERR_GET_LIB(entry));
   }
-  ERR_clear_error();
 }
 
 /* clang-format off */

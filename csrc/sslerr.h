@@ -14,7 +14,7 @@ struct tls_error {
   char reason[128];  /* OpenSSL's reason, or "" */
 };
 
-/* Take the oldest entry (it names the cause) and empty the queue. With an
+/* Take the entry that names the cause and empty the queue. With an
 ** empty queue the error says 'code' and 'message'. */
 void tls_error_take (struct tls_error *e, const char *code,
                      const char *message);
