@@ -1,0 +1,65 @@
+-- A child process on the loop: its output is collected, and it is ended by its
+-- own handle.
+local uv = require "luv"
+
+local Child = {}
+Child.__index = Child
+
+local function collect(self, pipe)
+  pipe:read_start(function(_, data)
+    if not data then return pipe:close() end
+    self.output = self.output .. data
+    if self.on_output then self.on_output(self.output) end
+  end)
+end
+
+--- @param command string[] the program and its arguments
+--- @param on_exit? fun(status, output) when it has ended
+function Child.spawn(command, on_exit)
+  local self = setmetatable({ output = "" }, Child)
+  local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
+  local args, env = {}, {}
+  for i = 2, #command do args[#args + 1] = command[i] end
+  for name, value in pairs(uv.os_environ()) do
+    if name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
+  end
+  self.stdin = stdin
+  self.handle = uv.spawn(command[1],
+    { args = args, stdio = { stdin, out, err }, env = env }, function(status)
+      self.handle:close()
+      self.timer:close()
+      if not stdin:is_closing() then stdin:close() end
+      if on_exit then on_exit(status, self.output) end
+    end)
+  if not self.handle then
+    stdin:close() out:close() err:close()
+    return nil
+  end
+  uv.update_time()
+  self.timer = uv.new_timer()
+  self.timer:start(20000, 0, function() self:stop() end)
+  self.timer:unref()
+  collect(self, out)
+  collect(self, err)
+  return self
+end
+
+function Child:stop()
+  if not self.handle:is_closing() then self.handle:kill "sigkill" end
+end
+
+function Child:write(text)
+  self.stdin:write(text)
+end
+
+--- Call 'fn' once, when 'pattern' is in the output.
+function Child:when(pattern, fn)
+  self.on_output = function(output)
+    if not output:find(pattern) then return end
+    self.on_output = nil
+    fn(output)
+  end
+  self.on_output(self.output)
+end
+
+return Child
