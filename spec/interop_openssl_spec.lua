@@ -31,13 +31,13 @@ local function our_server(version, cert)
       certs.ca.cert_file, "-cert", certs.agent.cert_file, "-key",
       certs.agent.key_file, "-verify_return_error", "-verify_hostname",
       "localhost", "-servername", "localhost", "-alpn", "echo" },
-      helper.expect(function(status, output)
-        assert.equal(0, status, output)
+      helper.expect(function(status, output, signal)
+        assert.same({ 0, 0 }, { status, signal }, output)
         assert.truthy(output:find("Verify return code: 0 (ok)", 1, true))
         assert.truthy(output:find("ALPN protocol: echo", 1, true))
       end))
     client:write "there and back\n"
-    client:when("\nthere and back\n", function() client:write "Q\n" end)
+    client:when("there and back\n", function() client:write "Q\n" end)
   end))
   helper.run(30000)
 end

@@ -14,7 +14,7 @@ local function collect(self, pipe)
 end
 
 --- @param command string[] the program and its arguments
---- @param on_exit? fun(status, output) when it has ended
+--- @param on_exit? fun(status, output, signal) when it has ended
 function Child.spawn(command, on_exit)
   local self = setmetatable({ output = "" }, Child)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
@@ -25,11 +25,11 @@ function Child.spawn(command, on_exit)
   end
   self.stdin = stdin
   self.handle = uv.spawn(command[1],
-    { args = args, stdio = { stdin, out, err }, env = env }, function(status)
+    { args = args, stdio = { stdin, out, err }, env = env }, function(status, signal)
       self.handle:close()
       self.timer:close()
       if not stdin:is_closing() then stdin:close() end
-      if on_exit then on_exit(status, self.output) end
+      if on_exit then on_exit(status, self.output, signal) end
     end)
   if not self.handle then
     stdin:close() out:close() err:close()
