@@ -14,20 +14,6 @@ static void copy (char *to, size_t size, const char *from) {
   snprintf(to, size, "%s", from == NULL ? "" : from);
 }
 
-/* Node's rule: ERR_SSL_ + REASON for the SSL library, ERR_OSSL_ + LIBRARY + _ +
-** REASON for the others, with blanks and slashes kept or made '_'. */
-static void name_code (struct tls_error *e, int lib) {
-  const char *library = lib == ERR_LIB_SSL ? "" : e->library;
-  char *p;
-  if (lib == ERR_LIB_SSL)
-    snprintf(e->code, sizeof e->code, "ERR_SSL_%.80s", e->reason);
-  else
-    snprintf(e->code, sizeof e->code, "ERR_OSSL_%.24s_%.60s", library,
-             e->reason);
-  for (p = e->code; *p != '\0'; p++)
-    *p = *p == ' ' ? '_' : (char)toupper((unsigned char)*p);
-}
-
 /* "x509 certificate routines" and "PEM routines" are X509 and PEM in codes. */
 static const char *short_library (int lib) {
   switch (lib) {
@@ -44,17 +30,19 @@ static const char *short_library (int lib) {
   }
 }
 
-static void name_other (struct tls_error *e, int lib) {
-  char full[sizeof e->library];
+/* Node's rule: ERR_SSL_ + REASON for TLS itself, ERR_OSSL_ + LIBRARY + _ +
+** REASON for the libraries it knows, ERR_OSSL_ + REASON for the others. */
+static void name_code (struct tls_error *e, int lib) {
   const char *brief = short_library(lib);
-  if (brief == NULL) {
-    name_code(e, lib);
-    return;
-  }
-  copy(full, sizeof full, e->library);
-  copy(e->library, sizeof e->library, brief);
-  name_code(e, lib);
-  copy(e->library, sizeof e->library, full);
+  char *p;
+  if (lib == ERR_LIB_SSL)
+    snprintf(e->code, sizeof e->code, "ERR_SSL_%.80s", e->reason);
+  else if (brief != NULL)
+    snprintf(e->code, sizeof e->code, "ERR_OSSL_%s_%.70s", brief, e->reason);
+  else
+    snprintf(e->code, sizeof e->code, "ERR_OSSL_%.80s", e->reason);
+  for (p = e->code; *p != '\0'; p++)
+    *p = *p == ' ' ? '_' : (char)toupper((unsigned char)*p);
 }
 
 void tls_error_set (struct tls_error *e, const char *code,
@@ -87,7 +75,7 @@ void tls_error_take (struct tls_error *e, const char *code,
     copy(e->library, sizeof e->library, ERR_lib_error_string(entry));
     copy(e->reason, sizeof e->reason, reason);
     if (reason != NULL)
-      name_other(e, ERR_GET_LIB(entry));
+      name_code(e, ERR_GET_LIB(entry));
   }
 }
 
