@@ -22,14 +22,24 @@ local options = {
   ca = read(arg[4] or "server-cert.pem"),
 }
 
---- Standard input as a stream: a terminal or a pipe.
+--- Standard input as a stream: a terminal or a pipe. libuv cannot poll a file.
 local function open_stdin()
-  if uv.guess_handle(0) == "tty" then
-    return net.Socket { handle = uv.new_tty(0, true) }
-  end
+  local kind = uv.guess_handle(0)
+  if kind == "file" then return nil end
+  if kind == "tty" then return net.Socket { handle = uv.new_tty(0, true) } end
   local pipe = uv.new_pipe(false)
   assert(pipe:open(0))
   return net.Socket { handle = pipe }
+end
+
+--- What pipe() does, from a file: no faster than the socket takes it.
+local function send_file(socket)
+  uv.fs_read(0, 64 * 1024, -1, function(err, chunk)
+    if not socket.writable then return end
+    if err or #chunk == 0 then return socket:finish() end
+    if socket:write(chunk) then return send_file(socket) end
+    socket:once("drain", function() send_file(socket) end)
+  end)
 end
 
 local stdin = open_stdin()
@@ -37,7 +47,7 @@ local stdin = open_stdin()
 local socket
 socket = tls.connect(tonumber(arg[1]) or 8000, options, function()
   print("client connected", socket.authorized and "authorized" or "unauthorized")
-  stdin:pipe(socket)
+  if stdin then stdin:pipe(socket) else send_file(socket) end
 end)
 
 socket:setEncoding "utf8"
@@ -52,7 +62,7 @@ socket:on("error", function(err)
   print("error: " .. tostring(err))
 end)
 socket:on("close", function()
-  stdin:destroy()
+  if stdin then stdin:destroy() end
 end)
 
 uv.run()

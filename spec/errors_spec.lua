@@ -1,0 +1,95 @@
+-- The texts and fields of errors, which programs match on.
+require "spec.helper"
+local errors = require "tls.errors"
+
+describe("an error", function()
+  it("shows its message and carries its fields", function()
+    local err = errors.new("ECODE", "what happened", { port = 5, host = "h" })
+    assert.equal("what happened", tostring(err))
+    assert.equal("what happened", err.message)
+    assert.equal("ECODE", err.code)
+    assert.equal(5, err.port)
+    assert.equal("h", err.host)
+  end)
+
+  it("is told from other values", function()
+    assert.is_true(errors.is(errors.new("E", "m")))
+    assert.is_false(errors.is { code = "E", message = "m" })
+    assert.is_false(errors.is "m")
+    assert.is_false(errors.is(nil))
+  end)
+
+  it("is thrown as it is", function()
+    local err = errors.new("E", "m")
+    local ok, caught = pcall(errors.throw, err)
+    assert.is_false(ok)
+    assert.equal(err, caught)
+  end)
+end)
+
+describe("the caller's mistake", function()
+  it("of type is called a property when the name has a dot", function()
+    local err = errors.arg_type("options.key", "string", 5)
+    assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+    assert.equal('The "options.key" property must be of type string. ' ..
+      "Received type number (5)", err.message)
+  end)
+
+  it("of type is called an argument otherwise", function()
+    assert.equal('The "chunk" argument must be of type string. Received nil',
+      errors.arg_type("chunk", "string", nil).message)
+    assert.equal('The "chunk" argument must be of type number. ' ..
+      'Received type string ("a")', errors.arg_type("chunk", "number", "a").message)
+    assert.equal('The "chunk" argument must be of type string. ' ..
+      "Received type boolean (true)",
+      errors.arg_type("chunk", "string", true).message)
+  end)
+
+  it("of value gives the reason, or says that it is invalid", function()
+    local err = errors.arg_value("options.x", "y", "must be z")
+    assert.equal("ERR_INVALID_ARG_VALUE", err.code)
+    assert.equal([[The property 'options.x' must be z. Received "y"]], err.message)
+    assert.equal("The argument 'x' is invalid. Received 5",
+      errors.arg_value("x", 5).message)
+  end)
+
+  it("of range names the range", function()
+    local err = errors.out_of_range("msecs", ">= 0", -1)
+    assert.equal("ERR_OUT_OF_RANGE", err.code)
+    assert.equal('The value of "msecs" is out of range. It must be >= 0. ' ..
+      "Received -1", err.message)
+  end)
+end)
+
+describe("an error of libuv's", function()
+  it("has code, errno, syscall and the place", function()
+    local err = errors.from_uv("ECONNREFUSED", "connect",
+      { address = "127.0.0.1", port = 5 })
+    assert.equal("connect ECONNREFUSED 127.0.0.1:5", tostring(err))
+    assert.equal("ECONNREFUSED", err.code)
+    assert.equal("connect", err.syscall)
+    assert.equal("127.0.0.1", err.address)
+    assert.equal(5, err.port)
+    assert.is_true(err.errno < 0)
+  end)
+
+  it("is read from luv's long form too", function()
+    local err = errors.from_uv("ECONNRESET: connection reset by peer", "read")
+    assert.equal("read ECONNRESET", err.message)
+    assert.equal("ECONNRESET", err.code)
+  end)
+
+  it("names a path without a port", function()
+    assert.equal("connect ENOENT /no/where",
+      errors.from_uv("ENOENT", "connect", { address = "/no/where" }).message)
+  end)
+
+  it("is ENOTFOUND when there is no such host", function()
+    for _, name in ipairs { "EAI_NONAME", "EAI_NODATA" } do
+      local err = errors.from_uv(name, "getaddrinfo", { host = "nowhere" })
+      assert.equal("ENOTFOUND", err.code)
+      assert.equal("getaddrinfo ENOTFOUND nowhere", err.message)
+      assert.equal("nowhere", err.host)
+    end
+  end)
+end)
