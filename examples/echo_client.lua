@@ -23,13 +23,16 @@ local options = {
 }
 
 --- Standard input as a stream: a terminal or a pipe. libuv cannot poll a file.
+-- Half open, because there is no writable side to end.
 local function open_stdin()
   local kind = uv.guess_handle(0)
   if kind == "file" then return nil end
-  if kind == "tty" then return net.Socket { handle = uv.new_tty(0, true) } end
+  if kind == "tty" then
+    return net.Socket { handle = uv.new_tty(0, true), allowHalfOpen = true }
+  end
   local pipe = uv.new_pipe(false)
   assert(pipe:open(0))
-  return net.Socket { handle = pipe }
+  return net.Socket { handle = pipe, allowHalfOpen = true }
 end
 
 --- What pipe() does, from a file: no faster than the socket takes it.

@@ -106,7 +106,7 @@ end)
 
 --- A TLS server meets a plain client that does 'act'; then a good one.
 local function attacked(options, act, check)
-  local server, plain = nil, nil
+  local server, plain
   local settings = { key = server_options.key, cert = server_options.cert }
   for name, value in pairs(options) do settings[name] = value end
   server = tls.createServer(settings, helper.expect(function(socket)

@@ -7,7 +7,8 @@ local tls = require "tls"
 local uv = helper.uv
 
 local function connected(fn)
-  local pieces, server, middle, client = {}, nil, nil, nil
+  local pieces = {}
+  local server, middle, client
   server = tls.createServer({ key = certs.rsa.key, cert = certs.rsa.cert,
     maxVersion = "TLSv1.2" }, function(socket) socket:resume() end)
   local function done()
