@@ -64,6 +64,18 @@ describe("a client", function()
     assert.equal(1, pair.run(server "iponly", client()).connected)
   end)
 
+  it("verifies the host when servername is empty, which only means no SNI", function()
+    local seen
+    local r = pair.run(server "iponly", client { servername = "" }, function(socket)
+      seen = socket.servername
+      socket:pipe(socket)
+    end)
+    assert.equal(1, r.connected)
+    assert.is_false(seen)
+    r = pair.run(server "wrongname", client { servername = "" })
+    assert.equal("ERR_TLS_CERT_ALTNAME_INVALID", r.client_failure.code)
+  end)
+
   it("goes on with rejectUnauthorized = false, and says what it found", function()
     local r = pair.run(server "stranger", client { rejectUnauthorized = false })
     assert.equal(1, r.connected)

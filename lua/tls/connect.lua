@@ -120,7 +120,9 @@ local function connect(...)
     check_function(options, "checkServerIdentity", identity.check)
   settings.blocked = true
   local socket = TLSSocket.new(settings)
-  socket._verify_name = options.servername or options.host or "localhost"
+  local asked = options.servername
+  if asked == "" then asked = nil end -- no SNI; the host is verified all the same
+  socket._verify_name = asked or options.host or "localhost"
   socket._on_secure = on_secure
   if callback then socket:once("secureConnect", callback) end
   socket._connect_options = options
