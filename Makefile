@@ -105,8 +105,7 @@ asan: deps
 		$(BUSTED) $(SPEC)
 
 valgrind: all
-	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 valgrind -q --error-exitcode=9 \
-		--suppressions=spec/support/valgrind.supp $(BUSTED) $(SPEC)
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 valgrind -q --error-exitcode=9 $(BUSTED) $(SPEC)
 
 gcstress: all
 	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(BUSTED) $(SPEC)

@@ -66,7 +66,8 @@ local function sni(options)
   end
   if ip.version(name) ~= 0 then
     errors.throw(errors.arg_value("options.servername", name,
-      "Setting the TLS ServerName to an IP address is not permitted by RFC 6066"))
+      "is an IP address: setting the TLS ServerName to an IP address is not " ..
+      "permitted by RFC 6066"))
   end
   if name == "" then return nil end
   return name

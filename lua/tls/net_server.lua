@@ -72,7 +72,7 @@ end
 
 local function failed(self, handle, err, place)
   if handle and not handle:is_closing() then handle:close() end
-  tick.defer(self.emit, self, "error", errors.from_uv(err, "listen", place))
+  tick.defer(self._emit_error, self, errors.from_uv(err, "listen", place))
 end
 
 local function emit_listening(self)
@@ -143,7 +143,7 @@ local function listen_host(self, options)
     function(err, list)
       if self._closing then return end
       if err or not list[1] then
-        return self:emit("error", errors.from_uv(err or "EAI_NONAME",
+        return self:_emit_error(errors.from_uv(err or "EAI_NONAME",
           "getaddrinfo", { host = options.host }))
       end
       listen_address(self, options, list[1].addr)

@@ -209,17 +209,23 @@ function Socket:_unsent()
   return self._w_kernel or 0
 end
 
+--- Not worth an error: the peer has reset already (reading will tell), the
+-- handle is being closed, or it is a terminal, which has no half-close.
+local NO_SHUTDOWN = { ENOTCONN = true, ECANCELED = true, ENOTSOCK = true }
+
+local function shut(self, err)
+  if self.destroyed then return end
+  local real = err and not NO_SHUTDOWN[err:match("^%w+")]
+  self:_shut(real and errors.from_uv(err, "shutdown") or nil)
+end
+
 function Socket:_shutdown()
-  local req = usable(self._handle) and self._handle:shutdown(function(err)
-    -- ENOTCONN: the peer has reset already, reading will tell
-    if not self.destroyed then
-      self:_shut(err and err ~= "ENOTCONN" and err ~= "ECANCELED" and
-        errors.from_uv(err, "shutdown") or nil)
-    end
-  end)
-  if not req then
-    tick.defer(function() if not self.destroyed then self:_shut() end end)
+  local handle = self._handle
+  local req, _, err
+  if usable(handle) then
+    req, _, err = handle:shutdown(function(status) shut(self, status) end)
   end
+  if not req then tick.defer(shut, self, err or "ENOTCONN") end
 end
 
 local function close_timer(self)

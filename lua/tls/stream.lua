@@ -89,10 +89,6 @@ function Stream:_after_finish()
   maybe_close(self)
 end
 
-local function emit_error(self, err)
-  self:emit("error", err)
-end
-
 local function emit_close(self, had_error)
   self.closed = true
   self:emit("close", had_error)
@@ -107,7 +103,7 @@ local function closer(self, err)
     err = err or close_err
     if err then
       self.errored = err
-      defer(emit_error, self, err)
+      defer(self._emit_error, self, err)
     end
     defer(emit_close, self, err ~= nil)
   end

@@ -1,0 +1,14 @@
+-- An 'error' that nobody listens to follows the host's policy for luv's
+-- callbacks: by default what it was, a traceback, and status 255.
+require "spec.helper"
+
+it("an unheard error says what it was, and ends the process", function()
+  local p = assert(io.popen("timeout 10 " .. (os.getenv "LUA" or "lua5.4") ..
+    [[ -e 'require("tls.net").connect(1, "127.0.0.1") require("luv").run()']] ..
+    " 2>&1; echo status $?"))
+  local out = p:read "*a"
+  p:close()
+  assert.truthy(out:find("Uncaught Error: ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1",
+    1, true), out)
+  assert.truthy(out:find "status 255\n$", out)
+end)
