@@ -275,7 +275,7 @@ function Emitter:getMaxListeners()
   return self._maxListeners or Emitter.defaultMaxListeners
 end
 
---- Emits 'error' from the loop. Unheard it is raised, as emit does, but as text: luv 1.44 would print a table as "(null)".
+--- Emits 'error' from the loop. Unheard it is raised, as emit does, but as text: luv 1.44 prints a table as "(null)".
 ---@param err any
 function Emitter:_emit_error(err)
   if self:listenerCount("error") > 0 then return self:emit("error", err) end
