@@ -165,7 +165,7 @@ describe("a server serves on after", function()
   end)
 
   it("a handshake that stops half-way", function()
-    attacked({ handshakeTimeout = 100 }, function(plain)
+    attacked({ handshakeTimeout = 500 * helper.slow }, function(plain)
       plain:write "\22\3\1\2\0\1\0\1\252\3\3"
     end, function(err)
       assert.equal("ERR_TLS_HANDSHAKE_TIMEOUT", err.code)
@@ -173,7 +173,7 @@ describe("a server serves on after", function()
   end)
 
   it("a handshake that trickles: the deadline is a true one", function()
-    attacked({ handshakeTimeout = 200 }, function(plain)
+    attacked({ handshakeTimeout = 500 * helper.slow }, function(plain)
       local timer = helper.uv.new_timer()
       plain:write "\22\3\1\2\0\1\0\1\252\3\3"
       timer:start(20, 20, function()

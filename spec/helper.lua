@@ -9,6 +9,7 @@ package.loaded["spec.helper"] = helper
 
 -- Under valgrind and the like everything takes longer.
 local slow = tonumber(os.getenv "TLS_SLOW") or 1
+helper.slow = slow
 
 if os.getenv "TLS_GCSTRESS" then -- a cycle of the collector is always running
   collectgarbage("setpause", 0)
