@@ -269,8 +269,6 @@ function Writable:finish(data, enc, callback)
   return self["end"](self, data, enc, callback)
 end
 
-Writable.end_ = Writable.finish
-
 --- Holds writes back, to send them joined, until `uncork()` was called as often.
 function Writable:cork()
   self._w_corked = self._w_corked + 1
