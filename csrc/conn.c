@@ -110,12 +110,19 @@ struct conn *tls_conn_check_open (lua_State *L) {
 
 static void on_written (void *req, int status);
 
+/* When a write fails, the peer has reset the connection; why, its alert may
+** say, which is still to be read: reading goes on until it ends. */
 static void transport_failed (struct conn *c, int status, bool writing) {
-  if (c->io_error != 0)
-    return;
-  c->io_error = status;
-  c->write_failed = writing;
-  stop_reading(c);
+  if (c->io_error == 0) {
+    c->io_error = status;
+    c->write_failed = writing;
+  }
+  if (!writing || c->env->uv.uv_is_closing(c->stream))
+    stop_reading(c); /* nothing will come any more */
+}
+
+static bool awaiting_reason (const struct conn *c) {
+  return c->io_error != 0 && c->write_failed && c->reading;
 }
 
 static size_t gathered (const struct conn *c) {
@@ -145,7 +152,7 @@ static void flush (struct conn *c) {
   if (c->stream == NULL || c->writing || c->io_error != 0)
     return;
   if (tls_bytes_size(out) > 0) {
-    if (c->env->uv.uv_is_closing(c->stream)) { /* by somebody else */
+    if (c->env->uv.uv_is_closing(c->stream)) { /* somebody else did that */
       transport_failed(c, -ECANCELED, true);
       return;
     }
@@ -251,7 +258,8 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
 static void update_reading (struct conn *c) {
   struct tls_port *port = tls_engine_port(c->engine);
   bool secure = tls_engine_secure(c->engine);
-  bool want = c->started && c->io_error == 0 && !port->eof &&
+  bool alive = c->io_error == 0 || awaiting_reason(c);
+  bool want = c->started && alive && !port->eof &&
               !tls_engine_failed(c->engine) && !tls_engine_ended(c->engine) &&
               tls_port_unread(port) == 0 && !(secure && c->paused);
   if (c->stream == NULL || want == c->reading)
@@ -279,7 +287,7 @@ static void emit_event (struct conn *c, unsigned event,
 /* Data received before a reset is delivered first, however long that takes. */
 static void emit_failure (struct conn *c) {
   bool failed = (c->events & TLS_EV_ERROR) != 0;
-  if (c->io_error != 0 && !failed)
+  if (c->io_error != 0 && !failed && !awaiting_reason(c))
     failed = !c->paused || tls_port_unread(tls_engine_port(c->engine)) == 0;
   if (!failed || c->closed || c->dead)
     return;

@@ -46,10 +46,10 @@ static int push_arguments (lua_State *L, const struct emission *e) {
       lua_pushboolean(L, tls_engine_truncated(c->engine));
       return 1;
     case TLS_ON_error:
-      if (c->io_error != 0)
-        push_io_error(L, c);
-      else
+      if (tls_engine_failed(c->engine)) /* it knows more than a reset tells */
         tls_push_error(L, tls_engine_error(c->engine));
+      else
+        push_io_error(L, c);
       return 1;
     default: return 0;
   }

@@ -57,3 +57,22 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     end)
   end)
 end
+
+describe("a client that is refused while it writes (TLS 1.3)", function()
+  it("learns the reason, not that its pipe is broken", function()
+    for _ = 1, 20 do
+      local r = pair.run({
+        key = certs.rsa.key, cert = certs.rsa.cert, ca = certs.ca.cert,
+        requestCert = true, rejectUnauthorized = true,
+      }, { ca = certs.ca.cert }, nil, function(socket)
+        local function refill()
+          if not socket.destroyed then socket:write(("x"):rep(100), refill) end
+        end
+        refill()
+      end)
+      assert.equal(0, r.accepted)
+      assert.equal("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", r.client_failure.code)
+      assert.equal("close true", r.client[#r.client])
+    end
+  end)
+end)
