@@ -22,6 +22,7 @@ end
 function Dial:cancel()
   self.over = true
   close(self.timer)
+  self.timer = nil
   for handle in pairs(self.open) do close(handle) end
   self.open = {}
 end
@@ -42,34 +43,41 @@ end
 
 local try_next
 
-local function lose(self, handle, address, err)
-  self.open[handle or self] = nil
+local function lose(self, handle, err)
+  self.open[handle] = nil
   close(handle)
-  self.failures[#self.failures + 1] = errors.from_uv(err, "connect",
-    { address = address.addr, port = self.port })
+  self.failures[#self.failures + 1] = err
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then all_failed(self) end
 end
 
-local function bind(self, handle)
+--- nil, or the error.
+local function bind(self, handle, address)
   local options = self.options
-  if not options.localAddress and not options.localPort then return true end
-  local any = "0.0.0.0"
-  return handle:bind(options.localAddress or any, options.localPort or 0)
+  if not options.localAddress and not options.localPort then return nil end
+  local from = options.localAddress or
+    (address.family == "inet6" and "::" or "0.0.0.0")
+  local port = options.localPort or 0
+  local ok, _, err = handle:bind(from, port)
+  if ok then return nil end
+  return errors.from_uv(err, "bind", { address = from, port = port })
 end
 
 local function attempt(self, address)
   local handle = uv.new_tcp()
   self.open[handle] = true
-  local ok, _, err = bind(self, handle)
-  if ok then
-    ok, _, err = handle:connect(address.addr, self.port, function(status)
-      if self.over then return end
-      if status then return lose(self, handle, address, status) end
-      win(self, handle, address)
-    end)
+  local err = bind(self, handle, address)
+  if err then return lose(self, handle, err) end
+  local function failed(name)
+    lose(self, handle, errors.from_uv(name, "connect",
+      { address = address.addr, port = self.port }))
   end
-  if not ok then lose(self, handle, address, err) end
+  local ok, _, name = handle:connect(address.addr, self.port, function(status)
+    if self.over then return end
+    if status then return failed(status) end
+    win(self, handle, address)
+  end)
+  if not ok then failed(name) end
 end
 
 try_next = function(self)
@@ -151,24 +159,36 @@ local function system_lookup(self)
   end
 end
 
+local function give_up(self, err)
+  self.looked_up(err)
+  self:cancel()
+  self.done(err)
+end
+
+--- A list of our own (the resolver may keep its), or nil and what is no address.
+local function checked(address)
+  local list = {}
+  local given = type(address) == "table" and address or { { address = address } }
+  for i, entry in ipairs(given) do
+    local version = ip.version(entry.address)
+    if version == 0 then return nil, entry.address end
+    list[i] = { addr = entry.address, family = version == 6 and "inet6" or "inet" }
+  end
+  return list
+end
+
 --- The user's own resolver, as Node calls it: (host, options, callback).
 local function user_lookup(self)
-  local options = self.options
+  local options, answered = self.options, false
   options.lookup(self.host, { family = options.family or 0, all = true },
-    function(err, address, family)
-      if self.over then return end
-      if err then
-        self.looked_up(err)
-        self:cancel()
-        return self.done(err)
-      end
-      local list = type(address) == "table" and address or
-        { { address = address, family = family } }
-      for i, entry in ipairs(list) do
-        local six = ip.version(entry.address) == 6
-        list[i] = { addr = entry.address, family = six and "inet6" or "inet" }
-      end
-      resolved(self, nil, list)
+    function(err, address)
+      if self.over or answered then return end
+      answered = true
+      if err then return give_up(self, err) end
+      local list, wrong = checked(address)
+      if list then return resolved(self, nil, list) end
+      give_up(self, errors.new("ERR_INVALID_IP_ADDRESS",
+        "Invalid IP address: " .. tostring(wrong), { host = self.host }))
     end)
 end
 

@@ -139,15 +139,20 @@ local function listen_host(self, options)
   if ip.version(options.host) ~= 0 then
     return listen_address(self, options, options.host)
   end
-  uv.getaddrinfo(options.host, nil, { socktype = "stream" },
-    function(err, list)
-      if self._closing then return end
-      if err or not list[1] then
-        return self:_emit_error(errors.from_uv(err or "EAI_NONAME",
-          "getaddrinfo", { host = options.host }))
-      end
-      listen_address(self, options, list[1].addr)
-    end)
+  local question = {} -- close() forgets it, and the answer comes to nothing
+  self._resolving = question
+  local function answer(err, list)
+    if self._resolving ~= question then return end
+    self._resolving = nil
+    if not err and list[1] then
+      return listen_address(self, options, list[1].addr)
+    end
+    self:_emit_error(errors.from_uv(err or "EAI_NONAME", "getaddrinfo",
+      { host = options.host }))
+  end
+  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" },
+    answer)
+  if not ok then tick.defer(answer, err) end
 end
 
 local function arguments(...)
@@ -189,7 +194,7 @@ end
 --- @return table self
 function Server:listen(...)
   local options, callback = arguments(...)
-  if self._handle then
+  if self._handle or self._resolving then
     errors.throw(errors.new("ERR_SERVER_ALREADY_LISTEN",
       "Listen method has been called more than once without closing."))
   end
@@ -221,17 +226,22 @@ end
 --- @param callback? fun(err?)
 --- @return table self
 function Server:close(callback)
-  local handle = self._handle
+  local handle, resolving = self._handle, self._resolving
   if callback then
-    if handle then
+    if handle or resolving then
       self:once("close", callback)
     else
       tick.defer(callback, errors.new("ERR_SERVER_NOT_RUNNING",
         "Server is not running."))
     end
   end
-  if not handle then return self end
-  self._handle, self.listening, self._closing = nil, false, true
+  if not handle and not resolving then return self end
+  self._handle, self._resolving = nil, nil
+  self.listening, self._closing = false, true
+  if not handle then
+    maybe_closed(self)
+    return self
+  end
   local function gone()
     tick.release()
     maybe_closed(self)

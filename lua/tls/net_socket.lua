@@ -5,6 +5,7 @@ local uv = require "luv"
 local class = require "tls.object"
 local dial = require "tls.dial"
 local errors = require "tls.errors"
+local ip = require "tls.ip"
 local Stream = require "tls.stream"
 local tick = require "tls.tick"
 
@@ -19,10 +20,11 @@ function Socket:_adopt_handle(handle)
   self._handle = handle
   tick.retain()
   local options = self._net_options
+  if self._unref then handle:unref() end
   if handle.nodelay and options.noDelay then handle:nodelay(true) end
   if handle.keepalive and options.keepAlive then
     handle:keepalive(true,
-      math.floor((options.keepAliveInitialDelay or 0) / 1000))
+      math.max(1, math.floor((options.keepAliveInitialDelay or 0) / 1000)))
   end
 end
 
@@ -35,7 +37,10 @@ function Socket.init(self, options)
     highWaterMark = options.highWaterMark,
     blocked = options.blocked or not options.handle,
   })
-  self._net_options = options
+  self._net_options = { -- a copy: setNoDelay and setKeepAlive change it
+    noDelay = options.noDelay, keepAlive = options.keepAlive,
+    keepAliveInitialDelay = options.keepAliveInitialDelay,
+  }
   self.bytesRead, self._bytes_written = 0, 0
   self.connecting = false
   if options.handle then self:_adopt_handle(options.handle) end
@@ -64,6 +69,14 @@ local function check_options(options)
   end
   options.port = port
   options.host = options.host or "localhost"
+  if type(options.host) ~= "string" then
+    errors.throw(errors.arg_type("options.host", "string", options.host))
+  end
+  local from = options.localAddress
+  if from ~= nil and ip.version(from) == 0 then
+    errors.throw(errors.new("ERR_INVALID_IP_ADDRESS",
+      "Invalid IP address: " .. tostring(from)))
+  end
   if options.lookup ~= nil and type(options.lookup) ~= "function" then
     errors.throw(errors.arg_type("options.lookup", "function", options.lookup))
   end
@@ -100,11 +113,13 @@ local function connect_path(self, path)
 end
 
 local function connect_host(self, options)
-  self._dial = dial(options, function(err, address, family)
+  local attempt = dial(options, function(err, address, family)
     self:emit("lookup", err, address, family, options.host)
   end, function(err, handle)
     connected(self, err, handle)
   end, tick.defer)
+  -- A resolver that answers at once may have been the end of it already.
+  if not attempt.over then self._dial = attempt end
 end
 
 --- Connect: (options[, callback]), (port[, host][, callback]) or
@@ -179,6 +194,7 @@ end
 
 function Socket:_write(chunk)
   local handle = self._handle
+  if self._idle then self:_refresh() end
   self._bytes_written = self._bytes_written + #chunk
   if (self._w_kernel or 0) == 0 then
     local n = handle:try_write(chunk)
@@ -196,6 +212,8 @@ end
 
 local function nothing_unsent(self)
   if self.destroyed or not self._notify_wanted then return end
+  -- Asked for just before a write that the kernel took in part: on_written tells
+  if (self._w_kernel or 0) > 0 then return end
   self._notify_wanted = false
   self:_written()
 end
@@ -239,16 +257,18 @@ function Socket:_destroy(err, done)
   if self._dial then self._dial:cancel() end
   self._dial = nil
   close_timer(self)
-  self:_addresses() -- luv cannot tell them any more
   self._handle = nil
   local function gone()
     if handle then tick.release() end
+    done(err) -- first: a server's 'close' comes after those of its sockets
     if self.server and self.server._release then self.server:_release(self) end
-    done(err)
   end
   if not usable(handle) then return tick.defer(gone) end
-  local close = self._reset and handle.close_reset or handle.close
-  close(handle, gone)
+  -- libuv refuses a reset once the half-close is under way
+  if self._reset and handle.close_reset and handle:close_reset(gone) then
+    return
+  end
+  handle:close(gone)
 end
 
 --- Close with a reset instead of a FIN.
@@ -263,8 +283,8 @@ function Socket:_refresh()
   if self._idle and not self._idle:is_closing() then self._idle:again() end
 end
 
---- 'timeout' is emitted after 'ms' without traffic; nothing is closed. 0 ends
--- it.
+--- 'timeout' is emitted after 'ms' without traffic, once until there is traffic
+-- again; nothing is closed. 0 ends it.
 --- @param ms number
 --- @param callback? fun() once
 --- @return table self
@@ -284,10 +304,14 @@ function Socket:setTimeout(ms, callback)
   if callback then self:once("timeout", callback) end
   if self.destroyed then return self end
   ms = math.max(1, math.floor(ms))
-  self._idle = uv.new_timer()
+  local idle = uv.new_timer()
+  self._idle = idle
   uv.update_time() -- the loop's clock may be older than this callback
-  self._idle:unref()
-  self._idle:start(ms, ms, function() self:emit("timeout") end)
+  idle:unref()
+  idle:start(ms, ms, function() -- the interval is for again(), after traffic
+    idle:stop()
+    self:emit("timeout")
+  end)
   return self
 end
 
@@ -313,11 +337,13 @@ function Socket:setKeepAlive(on, delay)
 end
 
 function Socket:ref()
+  self._unref = false
   if usable(self._handle) then self._handle:ref() end
   return self
 end
 
 function Socket:unref()
+  self._unref = true -- for the handle that is yet to come, too
   if usable(self._handle) then self._handle:unref() end
   return self
 end
