@@ -107,7 +107,7 @@ end
 ---   'error', 'close'
 local function connect(...)
   local options, callback = arguments(...)
-  context.refuse(options, UNSUPPORTED)
+  errors.refuse(options, UNSUPPORTED)
   check_port(options)
   options.host = options.host or (not options.path and "localhost" or nil)
   local settings = {}

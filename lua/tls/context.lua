@@ -173,23 +173,11 @@ local function session_id_context(options)
   return value
 end
 
---- Options of Node's that this version does not have: better refused than
---- accepted and ignored.
+--- Options of Node's that this version does not have.
 local UNSUPPORTED = {
   "ticketKeys", "privateKeyEngine", "privateKeyIdentifier", "clientCertEngine",
   "certificateCompression",
 }
-
-local function refuse(options, names)
-  for _, name in ipairs(names) do
-    if options[name] ~= nil then
-      errors.throw(errors.arg_value("options." .. name, options[name],
-        "is not supported by this version of tls"))
-    end
-  end
-end
-
-context.refuse = refuse
 
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
@@ -212,7 +200,7 @@ function context.create(options)
   if type(options) ~= "table" then
     errors.throw(errors.arg_type("options", "object", options))
   end
-  refuse(options, UNSUPPORTED)
+  errors.refuse(options, UNSUPPORTED)
   local min, max = versions(options)
   local old, new = ciphers(options)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end

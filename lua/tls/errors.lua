@@ -61,6 +61,17 @@ function errors.arg_value(name, value, reason)
       reason or "is invalid", shown))
 end
 
+--- Throw when 'options' has one of 'names': options of Node's that are not
+-- here yet are better refused than accepted and ignored.
+function errors.refuse(options, names)
+  for _, name in ipairs(names) do
+    if options[name] ~= nil then
+      errors.throw(errors.arg_value("options." .. name, options[name],
+        "is not supported by this version of tls"))
+    end
+  end
+end
+
 function errors.out_of_range(name, range, received)
   return errors.new("ERR_OUT_OF_RANGE",
     string.format('The value of "%s" is out of range. It must be %s. ' ..

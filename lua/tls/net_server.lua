@@ -177,7 +177,13 @@ local function arguments(...)
   return options, callback
 end
 
+--- Options of Node's that this version does not have.
+local UNSUPPORTED = {
+  "fd", "reusePort", "exclusive", "readableAll", "writableAll", "signal",
+}
+
 local function check_port(options)
+  errors.refuse(options, UNSUPPORTED)
   if options.path then return end
   local port = options.port == nil and 0 or tonumber(options.port)
   if not port or port % 1 ~= 0 or port < 0 or port > 65535 then

@@ -91,7 +91,7 @@ end
 --- @return tls.Server
 function Server.new(options, listener)
   options, listener = arguments(options, listener)
-  context.refuse(options, UNSUPPORTED)
+  errors.refuse(options, UNSUPPORTED)
   local self = setmetatable({}, Server.__meta)
   net.Server.init(self, options)
   self._context = secure_context(options)

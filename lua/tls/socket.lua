@@ -81,6 +81,7 @@ end
 function TLSSocket:_write(chunk)
   local unsent, full, wanted = self._conn:write(chunk)
   self._bytes_written = self._bytes_written + #chunk
+  if self._idle then self:_refresh() end
   if wanted then tick.defer(drive, self) end
   return unsent, full
 end
