@@ -22,12 +22,15 @@ describe("tick", function()
     local turns, timer_at, timer = 0, nil, uv.new_timer()
     local function again()
       turns = turns + 1
+      if turns == 1 then -- from within a turn: however late, it is not before
+        uv.update_time()
+        timer:start(5, 0, function()
+          timer_at = turns
+          timer:close()
+        end)
+      end
       if not timer_at then tick.defer(again) end
     end
-    timer:start(5, 0, function()
-      timer_at = turns
-      timer:close()
-    end)
     tick.defer(again)
     uv.run()
     assert.is_true(timer_at > 0)
