@@ -39,7 +39,8 @@ end
 --- When all that 'client' wrote has arrived in the middle: check, end.
 local function later(check, done)
   local timer = uv.new_timer()
-  timer:start(100, 0, helper.expect(function()
+  uv.update_time()
+  timer:start(300, 0, helper.expect(function()
     timer:close()
     check()
     done()
