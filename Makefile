@@ -69,9 +69,9 @@ $(BUILD)/host: spec/support/host.c
 		-Wl,--whole-archive $(LIBDIR)/liblua5.4.a $(LIBDIR)/liblua5.4-luv.a \
 		$(LIBDIR)/libuv_a.a -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
 
-# The same core for LuaJIT, which Neovim and luvit are.
+# The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:
-	@$(MAKE) -s BUILD=build/jit LUA_CFLAGS="$(shell $(PKG) --cflags luajit)" all
+	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$(shell $(PKG) --cflags luajit)" all
 
 # The rules of the house, by grep: see docs/internals.md.
 PURE = $(ENGINE:%=csrc/%.c) $(ENGINE:%=csrc/%.h) csrc/engine_state.h
@@ -117,5 +117,6 @@ install: all
 
 clean:
 	rm -rf build build-asan
+	rm -f csrc/*.o tls/core.so # what luarocks make leaves
 
 .PHONY: all env deps demo test jit check asan valgrind gcstress install clean

@@ -25,6 +25,7 @@ local function here()
 end
 
 if os.getenv "TLS_COLLECT" then -- the collector, at every step
+  pcall(collectgarbage, "incremental") -- lua5.4 starts generational: no pause
   collectgarbage("setpause", 0)
   collectgarbage("setstepmul", 10000)
 end
