@@ -68,7 +68,7 @@ static void release (struct conn *c) {
 }
 
 static void stop_reading (struct conn *c) {
-  if (c->reading)
+  if (c->reading && c->stream != NULL)
     c->env->uv.uv_read_stop(c->stream);
   c->reading = false;
 }
@@ -150,7 +150,7 @@ static void flush (struct conn *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   struct tls_uv_buf buf;
   if (c->stream == NULL || c->writing || c->io_error != 0)
-    return;
+    return; /* without a stream, emit_records() sends */
   if (tls_bytes_size(out) > 0) {
     if (c->env->uv.uv_is_closing(c->stream)) { /* somebody else did that */
       transport_failed(c, -ECANCELED, true);
@@ -262,8 +262,13 @@ static void update_reading (struct conn *c) {
   bool want = c->started && alive && !port->eof &&
               !tls_engine_failed(c->engine) && !tls_engine_ended(c->engine) &&
               tls_port_unread(port) == 0 && !(secure && c->paused);
-  if (c->stream == NULL || want == c->reading)
+  if (want == c->reading)
     return;
+  if (c->stream == NULL) {
+    c->reading = want;
+    tls_conn_emit(c, TLS_ON_reading);
+    return;
+  }
   if (!want) {
     stop_reading(c);
     return;
@@ -305,6 +310,18 @@ static void emit_written (struct conn *c) {
   tls_conn_emit(c, TLS_ON_written);
 }
 
+/* A transport of Lua's takes one string at a time and calls sent() for it. */
+static void emit_records (struct conn *c) {
+  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  size_t n = tls_bytes_size(out);
+  if (c->stream != NULL || !c->started || c->closed || c->writing || n == 0)
+    return;
+  tls_bytes_move(&c->flight, out);
+  c->writing = true;
+  tls_conn_emit_records(c, tls_bytes_peek(&c->flight), n);
+  tls_bytes_clear(&c->flight);
+}
+
 static void step (struct conn *c) {
   size_t got;
   size_t room = c->paused ? 0 : sizeof c->env->out;
@@ -323,6 +340,7 @@ static void drive_round (struct conn *c) {
     return;
   pump_held(c);
   flush(c); /* an alert leaves before its error is told */
+  emit_records(c);
   if (!c->again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
   if (!c->again)
@@ -348,6 +366,13 @@ static void ask_to_go_on (struct conn *c) {
   tls_conn_emit(c, TLS_ON_poke);
 }
 
+/* What was fed is only lent: keep the rest, and read on when there is none. */
+static void settle (struct conn *c) {
+  if (!tls_port_keep(tls_engine_port(c->engine)))
+    transport_failed(c, -ENOMEM, false);
+  update_reading(c);
+}
+
 void tls_conn_drive (struct conn *c) {
   if (c->driving) {
     c->again = true;
@@ -358,13 +383,11 @@ void tls_conn_drive (struct conn *c) {
   do {
     c->again = false;
     drive_round(c);
+    if (!c->again && !c->closed)
+      settle(c);
   } while (c->again && !c->closed);
-  if (!c->closed) {
-    if (!tls_port_keep(tls_engine_port(c->engine)))
-      transport_failed(c, -ENOMEM, false);
-    update_reading(c);
+  if (!c->closed)
     ask_to_go_on(c);
-  }
   c->driving = false;
   release(c);
 }
@@ -488,9 +511,9 @@ static int conn_read (lua_State *L) {
   if (c->paused == paused)
     return 0;
   c->paused = paused;
-  if (!c->driving)
+  if (!c->driving && c->stream != NULL)
     update_reading(c);
-  if (paused)
+  if (paused && c->stream != NULL)
     return 0;
   return push_poke(L, c); /* what was kept is to be read */
 }
@@ -521,40 +544,33 @@ static int conn_identify (lua_State *L) {
   return push_poke(L, c);
 }
 
-/* conn:feed(records|nil): bytes from a transport that is not luv's; nil when
-** it has ended. Drives. */
+/* conn:feed(records|nil) -> poke: bytes that did not come from luv's stream
+** (read by somebody else before it was attached, or from a transport of
+** Lua's); nil when that has ended. */
 static int conn_feed (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   size_t n = 0;
   const char *data = luaL_optlstring(L, 2, NULL, &n);
-  if (c == NULL || c->stream != NULL)
-    return luaL_error(L, "connection is closed or attached");
-  if (c->driving) { /* a window is being read: queue behind it */
-    if (!tls_port_keep(tls_engine_port(c->engine)))
-      return luaL_error(L, "out of memory");
-  }
+  if (c == NULL)
+    return 0;
+  struct tls_port *port = tls_engine_port(c->engine);
   if (data == NULL)
-    tls_engine_port(c->engine)->eof = true;
-  else if (!tls_port_feed(tls_engine_port(c->engine), data, n) ||
-           (c->driving && !tls_port_keep(tls_engine_port(c->engine))))
+    port->eof = true;
+  else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
+           !tls_port_keep(port)) /* behind what is being read */
     return luaL_error(L, "out of memory");
-  tls_conn_drive(c);
-  return 0;
+  return push_poke(L, c);
 }
 
-/* conn:take() -> the records to send, or nil: drains what is not luv's. */
-static int conn_take (lua_State *L) {
+/* conn:sent() -> poke: the transport of Lua's has taken the last records. */
+static int conn_sent (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
-  if (c == NULL || c->stream != NULL)
+  if (c == NULL || c->stream != NULL || !c->writing)
     return 0;
-  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
-  size_t n = tls_bytes_size(out);
-  if (n == 0)
-    return 0;
-  lua_pushlstring(L, tls_bytes_peek(out), n);
-  tls_bytes_consume(out, n);
-  c->unsent = 0;
-  return 1;
+  c->writing = false;
+  if (gathered(c) == 0)
+    c->unsent = 0;
+  return push_poke(L, c);
 }
 
 /* conn:close(): let go of the handle, which Lua closes next. Idempotent. */
@@ -563,6 +579,8 @@ static int conn_close (lua_State *L) {
   if (c->closed)
     return 0;
   c->closed = true;
+  if (c->stream == NULL)
+    c->writing = false; /* nobody will call sent() */
   detach(c);
   drop_held(c);
   release(c);
@@ -615,7 +633,7 @@ static const luaL_Reg methods[] = {
     {"notify", conn_notify},   {"unsent", conn_unsent},
     {"read", conn_read},       {"shutdown", conn_shutdown},
     {"approve", conn_approve}, {"identify", conn_identify},
-    {"feed", conn_feed},       {"take", conn_take},
+    {"feed", conn_feed},       {"sent", conn_sent},
     {"close", conn_close},     {NULL, NULL}};
 
 void tls_conn_open (lua_State *L) {

@@ -10,7 +10,7 @@
 struct emission {
   struct conn *conn;
   enum tls_handler which;
-  const char *data; /* borrowed: the scratch buffer */
+  const char *data; /* borrowed: the scratch buffer, or the flight */
   size_t size;
 };
 
@@ -41,7 +41,9 @@ static void push_io_error (lua_State *L, struct conn *c) {
 static int push_arguments (lua_State *L, const struct emission *e) {
   struct conn *c = e->conn;
   switch (e->which) {
-    case TLS_ON_data: lua_pushlstring(L, e->data, e->size); return 1;
+    case TLS_ON_data:
+    case TLS_ON_records: lua_pushlstring(L, e->data, e->size); return 1;
+    case TLS_ON_reading: lua_pushboolean(L, c->reading); return 1;
     case TLS_ON_eof:
       lua_pushboolean(L, tls_engine_truncated(c->engine));
       return 1;
@@ -73,5 +75,10 @@ void tls_conn_emit (struct conn *c, enum tls_handler which) {
 
 void tls_conn_emit_data (struct conn *c, const char *data, size_t size) {
   struct emission e = {c, TLS_ON_data, data, size};
+  tls_env_enter(c->env, emit_protected, &e);
+}
+
+void tls_conn_emit_records (struct conn *c, const char *data, size_t size) {
+  struct emission e = {c, TLS_ON_records, data, size};
   tls_env_enter(c->env, emit_protected, &e);
 }

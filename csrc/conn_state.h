@@ -46,6 +46,7 @@ void tls_conn_drive (struct conn *c);
 /* Each enters Lua through the door; afterwards look at c->closed. */
 void tls_conn_emit (struct conn *c, enum tls_handler which);
 void tls_conn_emit_data (struct conn *c, const char *data, size_t size);
+void tls_conn_emit_records (struct conn *c, const char *data, size_t size);
 
 struct conn *tls_conn_check (lua_State *L);      /* at index 1 */
 struct conn *tls_conn_check_open (lua_State *L); /* NULL once closed */

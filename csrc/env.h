@@ -19,6 +19,8 @@
   X(identity)           \
   X(secure)             \
   X(data)               \
+  X(records)            \
+  X(reading)            \
   X(eof)                \
   X(written)            \
   X(poke)               \

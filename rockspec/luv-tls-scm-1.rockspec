@@ -71,6 +71,7 @@ build = {
     ["tls"] = "lua/tls/init.lua",
     ["tls.ip"] = "lua/tls/ip.lua",
     ["tls.net"] = "lua/tls/net.lua",
+    ["tls.net_knobs"] = "lua/tls/net_knobs.lua",
     ["tls.net_server"] = "lua/tls/net_server.lua",
     ["tls.net_socket"] = "lua/tls/net_socket.lua",
     ["tls.object"] = "lua/tls/object.lua",
@@ -80,7 +81,9 @@ build = {
     ["tls.socket"] = "lua/tls/socket.lua",
     ["tls.stream"] = "lua/tls/stream.lua",
     ["tls.tick"] = "lua/tls/tick.lua",
+    ["tls.transport"] = "lua/tls/transport.lua",
     ["tls.types"] = "lua/tls/types.lua",
+    ["tls.wrap"] = "lua/tls/wrap.lua",
     ["tls.writable"] = "lua/tls/writable.lua",
   },
 }

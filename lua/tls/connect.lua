@@ -7,10 +7,11 @@ local errors = require "tls.errors"
 local identity = require "tls.identity"
 local ip = require "tls.ip"
 local TLSSocket = require "tls.socket"
+local wrap = require "tls.wrap"
 
 --- Options of Node's that this version does not have.
 local UNSUPPORTED = {
-  "socket", "session", "requestOCSP", "NPNProtocols", "pskCallback", "onread",
+  "session", "requestOCSP", "NPNProtocols", "pskCallback", "onread",
   "signal", "enableTrace", "minDHSize", "hints",
 }
 
@@ -36,7 +37,11 @@ local function arguments(...)
   return options, callback
 end
 
-local function check_port(options)
+local function check_place(options)
+  if options.socket ~= nil then
+    wrap.check(options.socket, "options.socket")
+    return
+  end
   if options.path ~= nil then
     if type(options.path) == "string" then return end
     errors.throw(errors.arg_type("options.path", "string", options.path))
@@ -53,11 +58,18 @@ local function check_port(options)
   options.port = port
 end
 
+--- A socket that is given knows where it was connected to.
+local function host_of(options)
+  local given = options.socket
+  local at = type(given) == "table" and given._connect_options
+  return options.host or at and at.host or nil
+end
+
 --- The name that is sent: servername, else host when it is a name.
 local function sni(options)
   local name = options.servername
   if name == nil then
-    name = not options.path and options.host or nil
+    name = not options.path and host_of(options) or nil
     if name and ip.version(name) ~= 0 then name = nil end
     return name
   end
@@ -82,13 +94,6 @@ local function check_function(options, name, default)
   return value
 end
 
-local function check_context(options)
-  local given = options.secureContext
-  if given == nil then return context.create(options) end
-  if context.is(given) then return given end
-  errors.throw(errors.arg_type("options.secureContext", "SecureContext", given))
-end
-
 --- A servername may be absolute ("example.org."); SNI and certificates are not.
 local function without_dot(name)
   return name and name:gsub("%.$", "") or nil
@@ -108,27 +113,32 @@ end
 local function connect(...)
   local options, callback = arguments(...)
   errors.refuse(options, UNSUPPORTED)
-  check_port(options)
-  options.host = options.host or (not options.path and "localhost" or nil)
+  check_place(options)
+  local given = options.socket
+  if not options.host and not options.path and not given then options.host = "localhost" end
   local settings = {}
   for name, value in pairs(options) do settings[name] = value end
   settings.isServer = false
-  settings.secureContext = check_context(options)
+  settings.secureContext = context.of(options)
   settings.servername = without_dot(sni(options))
   settings.alpn = alpn.encode(options.ALPNProtocols)
   settings.rejectUnauthorized = options.rejectUnauthorized ~= false
   settings.checkServerIdentity =
     check_function(options, "checkServerIdentity", identity.check)
   settings.blocked = true
-  local socket = TLSSocket.new(settings)
+  if given then settings.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
+  local socket = TLSSocket.create(settings)
   local asked = options.servername
   if asked == "" then asked = nil end -- no SNI; the host is verified all the same
-  socket._verify_name = asked or options.host or "localhost"
+  socket._verify_name = asked or host_of(options) or "localhost"
   socket._on_secure = on_secure
   if callback then socket:once("secureConnect", callback) end
+  if given then
+    wrap.over(socket, given)
+    return socket
+  end
   socket._connect_options = options
-  socket:connect(settings)
-  return socket
+  return socket:connect(settings)
 end
 
 return connect

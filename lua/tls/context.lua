@@ -229,6 +229,21 @@ function context.create(options)
   return setmetatable({ context = native }, SecureContext)
 end
 
+--- The context that options name, or one made of them.
+--- @param options table secureContext, or what context.create takes
+--- @param defaulted? table options that are used where none is given
+function context.of(options, defaulted)
+  local given = options.secureContext
+  if given == nil then
+    local settings = {}
+    for name, value in pairs(defaulted or {}) do settings[name] = value end
+    for name, value in pairs(options) do settings[name] = value end
+    return context.create(settings)
+  end
+  if context.is(given) then return given end
+  errors.throw(errors.arg_type("options.secureContext", "SecureContext", given))
+end
+
 --- tls.getCiphers: the names of the suites OpenSSL offers, in lower case.
 --- @return string[]
 function context.ciphers()

@@ -72,6 +72,12 @@ function errors.refuse(options, names)
   end
 end
 
+--- The write() of a socket whose handle a TLSSocket has taken.
+function errors.taken_over()
+  errors.throw(errors.new("ERR_TLS_TAKEN_OVER",
+    "The socket belongs to a TLSSocket now: write to that one"))
+end
+
 function errors.out_of_range(name, range, received)
   return errors.new("ERR_OUT_OF_RANGE",
     string.format('The value of "%s" is out of range. It must be %s. ' ..

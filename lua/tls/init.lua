@@ -9,9 +9,11 @@ local context = require "tls.context"
 local defaults = require "tls.defaults"
 local identity = require "tls.identity"
 local Server = require "tls.server"
+local TLSSocket = require "tls.socket"
 
 local tls = {
   Server = Server,
+  TLSSocket = TLSSocket,
   connect = connect,
   createServer = Server.new,
   createSecureContext = context.create,

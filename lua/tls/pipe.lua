@@ -71,7 +71,8 @@ local function connect(src, dst, pipe)
   -- Heard to leave the pipe, not to swallow: an error nobody else listens to stays an uncaught one.
   attach(pipe, dst, "error", function(err)
     leave()
-    if dst.listenerCount and dst.emit and dst:listenerCount("error") == 0 then dst:emit("error", err) end
+    if not dst.listenerCount or dst:listenerCount("error") > 0 then return end
+    if dst._emit_error then dst:_emit_error(err) else dst:emit("error", err) end
   end)
 end
 

@@ -200,6 +200,17 @@ function Readable:read(n)
   return data
 end
 
+--- Takes what is buffered out again, as the bytes that came: for who goes on reading in this stream's place.
+---@return string[]
+function Readable:_take_raw()
+  local list = {}
+  while self._r_length > 0 do
+    local chunk = shift(self)
+    list[#list + 1] = self._r_decoder and encoding.decode(chunk, self._r_decoder.encoding) or chunk
+  end
+  return list
+end
+
 --- Puts bytes back in front of the buffer.
 ---@param chunk string
 ---@param enc string? encoding of the chunk

@@ -9,6 +9,7 @@ local defaults = require "tls.defaults"
 local errors = require "tls.errors"
 local net = require "tls.net"
 local TLSSocket = require "tls.socket"
+local wrap = require "tls.wrap"
 
 local Server = class("tls.Server", net.Server)
 
@@ -57,19 +58,6 @@ local function check_timeout(options)
   return timeout
 end
 
---- createServer is a server's side: its own order of suites by default.
-local function secure_context(options)
-  if options.secureContext ~= nil then
-    if context.is(options.secureContext) then return options.secureContext end
-    errors.throw(errors.arg_type("options.secureContext", "SecureContext",
-      options.secureContext))
-  end
-  local settings = {}
-  for name, value in pairs(options) do settings[name] = value end
-  if settings.honorCipherOrder == nil then settings.honorCipherOrder = true end
-  return context.create(settings)
-end
-
 local function arguments(options, listener)
   if type(options) == "function" then options, listener = nil, options end
   options = options or {}
@@ -81,6 +69,8 @@ local function arguments(options, listener)
   end
   return options, listener
 end
+
+local on_connection
 
 --- Make a TLS server. Source: Node's tls.createServer.
 --- @param options? table those of createSecureContext, and requestCert (false),
@@ -94,7 +84,8 @@ function Server.new(options, listener)
   errors.refuse(options, UNSUPPORTED)
   local self = setmetatable({}, Server.__meta)
   net.Server.init(self, options)
-  self._context = secure_context(options)
+  self:on("connection", function(duplex) on_connection(self, duplex) end)
+  self._context = context.of(options, { honorCipherOrder = true })
   self._alpn = alpn.encode(options.ALPNProtocols)
   self._request_cert = options.requestCert and true or false
   self._reject = self._request_cert and options.rejectUnauthorized and true or
@@ -104,13 +95,12 @@ function Server.new(options, listener)
   return self
 end
 
---- A connection has been accepted. Overrides net.Server's.
-function Server:_accept(handle)
+--- The connection that `over` is to carry: a handle of luv's, or any duplex.
+local function secure(self, handle)
   local options = self._options
-  local socket = TLSSocket.new {
+  local socket = TLSSocket.create {
     handle = handle,
     isServer = true,
-    server = self,
     secureContext = self._context,
     requestCert = self._request_cert,
     rejectUnauthorized = self._reject,
@@ -122,11 +112,30 @@ function Server:_accept(handle)
     keepAliveInitialDelay = options.keepAliveInitialDelay,
     blocked = true,
   }
-  socket.server = self
   socket._on_secure, socket._on_gone = on_secure, on_gone
   self:_adopt(socket)
   self._deadline:add(socket)
   if options.pauseOnConnect then socket:pause() end
+  return socket
+end
+
+--- For 'connection': whoever emits it hands a connection over.
+on_connection = function(self, duplex)
+  wrap.check(duplex, "socket")
+  if duplex.destroyed then return end -- by a listener before us
+  wrap.over(secure(self), duplex)
+end
+
+--- A connection has been accepted. Overrides net.Server's. The plain socket is
+-- made only when somebody else listens for 'connection'.
+function Server:_accept(handle)
+  if self:listenerCount("connection") == 1 then
+    secure(self, handle)
+    return
+  end
+  local plain = net.Socket.new { handle = handle }
+  plain.server = self
+  self:emit("connection", plain)
 end
 
 return Server

@@ -1,13 +1,16 @@
 --- TLSSocket: a net.Socket whose bytes go through a connection of the core.
 -- @module tls.socket
 
+local alpn = require "tls.alpn"
+local context = require "tls.context"
 local core = require "tls.core"
 local class = require "tls.object"
 local errors = require "tls.errors"
+local identity = require "tls.identity"
 local tick = require "tls.tick"
-local net = require "tls.net"
+local wrap = require "tls.wrap"
+local Socket = require "tls.net_socket"
 
-local Socket = net.Socket
 local TLSSocket = class("tls.TLSSocket", Socket)
 
 TLSSocket.encrypted = true
@@ -22,19 +25,19 @@ local function poke(self, wanted)
 end
 
 --- @class tls.TLSSocketOptions
---- @field isServer? boolean
+--- @field isServer? boolean default false
 --- @field secureContext? table from createSecureContext; else made from options
 --- @field requestCert? boolean server: ask the client for a certificate
 --- @field rejectUnauthorized? boolean refuse a peer that does not verify
 --- @field servername? string client: SNI
 --- @field alpn? string wire form
 --- @field handle? userdata luv's connected uv_tcp or uv_pipe
---- @field server? table
+--- @field initialData? string records that somebody else has read already
 
 --- Make a socket that is yet to be connected, or one on luv's connected
--- handle. createServer and connect call this.
+-- handle. createServer, connect and TLSSocket.new call this.
 --- @param options tls.TLSSocketOptions
-function TLSSocket.new(options)
+function TLSSocket.create(options)
   local self = setmetatable({}, TLSSocket.__meta)
   Socket.init(self, options)
   self.authorized = false
@@ -44,12 +47,51 @@ function TLSSocket.new(options)
   return self
 end
 
---- The transport is there: the handshake begins. Overrides net.Socket's.
--- The conn is made after the handle, never before: finalizers run in reverse
+--- Not rejecting is Node's: who makes a socket by hand looks at `authorized`.
+local function own_settings(options)
+  local settings = {}
+  for name, value in pairs(options) do settings[name] = value end
+  settings.isServer = options.isServer and true or false
+  settings.secureContext = context.of(options)
+  settings.alpn = alpn.encode(options.ALPNProtocols)
+  settings.rejectUnauthorized = options.rejectUnauthorized == true
+  settings.checkServerIdentity = options.checkServerIdentity or identity.check
+  settings.blocked, settings.handle = true, nil
+  return settings
+end
+
+--- TLS on a connection that is there: the client's side, unless isServer is
+-- true. Emits 'secure' after the handshake whether or not the peer verified:
+-- look at `authorized`, or say rejectUnauthorized. The name that is verified is
+-- `servername`, else 'localhost'. Source: Node's tls.TLSSocket.
+--- @param socket? table|userdata a net.Socket, connected or yet to be; luv's
+---   uv_tcp or uv_pipe; any object with a stream's methods. Without one, call
+---   connect()
+--- @param options? table isServer (false), secureContext or what
+---   createSecureContext takes, requestCert (false), rejectUnauthorized (false),
+---   ALPNProtocols, servername, initialData (records already read from socket)
+--- @return tls.TLSSocket
+function TLSSocket.new(socket, options)
+  if socket ~= nil then wrap.check(socket, "socket") end
+  if options ~= nil and type(options) ~= "table" then
+    errors.throw(errors.arg_type("options", "object", options))
+  end
+  local settings = own_settings(options or {})
+  if type(socket) == "table" then settings.allowHalfOpen = socket.allowHalfOpen end
+  local self = TLSSocket.create(settings)
+  self.server = settings.server
+  self._verify_name = settings.servername or "localhost"
+  if socket ~= nil then wrap.over(self, socket) end
+  return self
+end
+
+--- What connect and createServer put in its place tells of the handshake.
+function TLSSocket._on_secure() end
+
+--- The conn is made after the handle, never before: finalizers run in reverse
 -- order of creation, and the conn's must find the handle alive.
-function TLSSocket:_connected()
+local function make_conn(self)
   local options = self._tls_options
-  self.connecting = false
   local ok, conn = pcall(core.conn, options.secureContext.context, {
     server = options.isServer,
     requestCert = options.requestCert,
@@ -57,15 +99,47 @@ function TLSSocket:_connected()
     servername = options.servername,
     alpn = options.alpn,
   })
-  if not ok then return self:destroy(conn) end
+  if ok then return conn end
+  self:destroy(conn)
+  return nil
+end
+
+--- The transport is there: the handshake begins. Overrides net.Socket's.
+function TLSSocket:_connected()
+  self.connecting = false
+  local conn, handle = make_conn(self), self._handle
+  if not conn then return end
   self._conn = conn
   if self:isPaused() then conn:read(false) end
-  self._conn:attach(self._handle)
-  poke(self, self._conn:start(self))
-  if not options.isServer then
+  local luvs = type(handle) == "userdata"
+  if luvs then conn:attach(handle) end
+  poke(self, conn:start(self))
+  if not luvs then handle:attach(self) end
+  if self._tls_options.initialData then self:_feed(self._tls_options.initialData) end
+  if not self._tls_options.isServer then
     self:emit("connect")
     if not self.destroyed then self:emit("ready") end
   end
+end
+
+--- The transport has been found: luv's handle, or what stands in its place.
+--- @param unread? string[] records that were read from it before
+--- @param ended? boolean nothing more will come
+function TLSSocket:_begin(handle, unread, ended)
+  self:_adopt_handle(handle)
+  self:_connected()
+  for _, records in ipairs(unread or {}) do self:_feed(records) end
+  if ended then self:_feed(nil) end
+end
+
+--- Records, or nil at their end, that did not come through luv's handle.
+function TLSSocket:_feed(records)
+  if self._conn then poke(self, self._conn:feed(records)) end
+end
+
+--- The transport that stands in a handle's place has taken what it was given.
+function TLSSocket:_sent()
+  if self._conn then poke(self, self._conn:sent()) end
 end
 
 --- === what the stream asks of its transport ===
@@ -81,7 +155,7 @@ end
 function TLSSocket:_write(chunk)
   local unsent, full, wanted = self._conn:write(chunk)
   self._bytes_written = self._bytes_written + #chunk
-  if self._idle then self:_refresh() end
+  if self._idle or self._plain then self:_refresh() end
   if wanted then tick.defer(drive, self) end
   return unsent, full
 end
@@ -99,6 +173,12 @@ function TLSSocket:_shutdown()
   self._shutting = true
   poke(self, self._conn:shutdown())
   poke(self, self._conn:notify())
+end
+
+--- Traffic here is traffic of the socket that was wrapped.
+function TLSSocket:_refresh()
+  Socket._refresh(self)
+  if self._plain then self._plain:_refresh() end
 end
 
 function TLSSocket:_destroy(err, done)
@@ -174,8 +254,16 @@ end
 
 local function on_data(self, data)
   self.bytesRead = self.bytesRead + #data
-  if self._idle then self:_refresh() end
+  if self._idle or self._plain then self:_refresh() end
   self:_push(data)
+end
+
+local function on_records(self, records)
+  self._handle:send(records)
+end
+
+local function on_reading(self, wanted)
+  self._handle:read(wanted)
 end
 
 local function on_eof(self, truncated)
@@ -184,7 +272,7 @@ local function on_eof(self, truncated)
 end
 
 local function on_written(self)
-  if self._idle then self:_refresh() end
+  if self._idle or self._plain then self:_refresh() end
   if not self._shutting then return self:_written() end
   self._shutting = false
   Socket._shutdown(self)
@@ -208,6 +296,8 @@ core.handlers {
   identity = on_identity,
   secure = on_secure,
   data = on_data,
+  records = on_records,
+  reading = on_reading,
   eof = on_eof,
   written = on_written,
   poke = function(self) tick.defer(drive, self) end,
