@@ -11,6 +11,7 @@
 #include "context.h"
 #include "env.h"
 #include "push.h"
+#include "sockopt.h"
 #include "x509.h"
 
 #if OPENSSL_VERSION_MAJOR < 3
@@ -33,7 +34,8 @@ static int list_ciphers (lua_State *L) {
 static const luaL_Reg functions[] = {
     {"context", tls_context_new},         {"conn", tls_conn_new},
     {"handlers", tls_env_handlers},       {"ciphers", list_ciphers},
-    {"parseCertificate", tls_x509_parse}, {NULL, NULL}};
+    {"parseCertificate", tls_x509_parse}, {"reusePort", tls_reuse_port},
+    {NULL, NULL}};
 
 /* Refuse a wrong neighbour now rather than crash later. luv is loaded first:
 ** finalizers run in reverse order of creation, and ours must run before its. */

@@ -11,8 +11,8 @@ local wrap = require "tls.wrap"
 
 --- Options of Node's that this version does not have.
 local UNSUPPORTED = {
-  "session", "requestOCSP", "NPNProtocols", "pskCallback", "onread",
-  "signal", "enableTrace", "minDHSize", "hints",
+  "session", "requestOCSP", "NPNProtocols", "pskCallback",
+  "enableTrace", "minDHSize",
 }
 
 --- (options), (port[, host][, options]), (path[, options]), each with an

@@ -84,7 +84,7 @@ try_next = function(self)
   local address = self.addresses[self.next]
   self.next = self.next + 1
   if self.next <= #self.addresses then
-    self.timer:start(ATTEMPT_DELAY, 0, function()
+    self.timer:start(self.delay, 0, function()
       if not self.over and self.next <= #self.addresses then try_next(self) end
     end)
   else
@@ -110,8 +110,9 @@ local function take_turns(list)
 end
 
 local function connect_to(self, list)
-  self.addresses = self.options.autoSelectFamily == false and list or
-    take_turns(list)
+  local one = self.options.autoSelectFamily == false
+  self.addresses = one and { list[1] } or take_turns(list)
+  self.delay = math.max(10, self.options.autoSelectFamilyAttemptTimeout or ATTEMPT_DELAY)
   self.timer = uv.new_timer()
   try_next(self)
 end
@@ -150,9 +151,24 @@ local function resolved(self, err, list)
   connect_to(self, list)
 end
 
+--- Whether 'hints', a sum of getaddrinfo's flags, has 'flag' in it.
+local function hinted(hints, flag)
+  return flag ~= nil and hints % (2 * flag) >= flag
+end
+
+--- What is asked of getaddrinfo(3).
+local function question(options)
+  local hints, flags = options.hints or 0, uv.constants
+  return {
+    socktype = "stream", family = family_name(options),
+    addrconfig = hinted(hints, flags.AI_ADDRCONFIG),
+    v4mapped = hinted(hints, flags.AI_V4MAPPED),
+    all = hinted(hints, flags.AI_ALL),
+  }
+end
+
 local function system_lookup(self)
-  local ok, _, err = uv.getaddrinfo(self.host, nil,
-    { socktype = "stream", family = family_name(self.options) },
+  local ok, _, err = uv.getaddrinfo(self.host, nil, question(self.options),
     function(failure, list) resolved(self, failure, list) end)
   if not ok then
     self.deferred(function() resolved(self, err or "EAI_NONAME") end)
@@ -180,7 +196,7 @@ end
 --- The user's own resolver, as Node calls it: (host, options, callback).
 local function user_lookup(self)
   local options, answered = self.options, false
-  options.lookup(self.host, { family = options.family or 0, all = true },
+  options.lookup(self.host, { family = options.family or 0, hints = options.hints or 0, all = true },
     function(err, address)
       if self.over or answered then return end
       answered = true
@@ -194,7 +210,7 @@ end
 
 --- Connect to host:port.
 --- @param options table host, port, family, lookup, localAddress, localPort,
----   autoSelectFamily
+---   autoSelectFamily, autoSelectFamilyAttemptTimeout (ms, 250), hints
 --- @param looked_up fun(err, address, family)
 --- @param done fun(err, handle, address) once, unless cancelled
 --- @param defer fun(fn) runs fn in a later turn

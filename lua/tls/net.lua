@@ -2,11 +2,18 @@
 -- semantics that TLS sockets share.
 -- @module tls.net
 
+local uv = require "luv"
+local abort = require "tls.abort"
 local ip = require "tls.ip"
 local Server = require "tls.net_server"
 local Socket = require "tls.net_socket"
 
-local net = { Server = Server, Socket = Socket }
+local net = { Server = Server, Socket = Socket, AbortController = abort.Controller }
+
+--- Flags for connect's 'hints', as Node's dns.ADDRCONFIG and its like.
+net.ADDRCONFIG = uv.constants.AI_ADDRCONFIG
+net.V4MAPPED = uv.constants.AI_V4MAPPED
+net.ALL = uv.constants.AI_ALL
 
 --- @param options? table see net.Server
 --- @param listener? fun(socket) for 'connection'

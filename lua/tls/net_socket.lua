@@ -2,6 +2,7 @@
 -- @module tls.net_socket
 
 local uv = require "luv"
+local abort = require "tls.abort"
 local class = require "tls.object"
 local dial = require "tls.dial"
 local errors = require "tls.errors"
@@ -30,10 +31,25 @@ function Socket:_adopt_handle(handle)
   end
 end
 
---- @param options? table handle (luv's uv_tcp, uv_pipe or uv_tty),
----   allowHalfOpen, highWaterMark, noDelay, keepAlive, keepAliveInitialDelay
-function Socket.init(self, options)
-  options = options or {}
+--- A pipe, a TCP connection or a terminal of luv's.
+local function check_handle(handle)
+  if handle == nil or type(handle) == "userdata" and tostring(handle):find "^uv_%a+" then return handle end
+  errors.throw(errors.arg_type("options.handle", "luv's uv_tcp, uv_pipe or uv_tty", handle))
+end
+
+local function check_onread(onread)
+  if type(onread) ~= "table" then errors.throw(errors.arg_type("options.onread", "object", onread)) end
+  local size = onread.buffer
+  if type(size) ~= "number" or size % 1 ~= 0 or size < 1 then
+    errors.throw(errors.arg_type("options.onread.buffer", "integer: the most bytes at once", size))
+  end
+  if type(onread.callback) ~= "function" then
+    errors.throw(errors.arg_type("options.onread.callback", "function", onread.callback))
+  end
+end
+
+--- The state of one connection: Socket.init, and connect() once more after 'close'.
+local function begin(self, options)
   Stream.init(self, {
     allowHalfOpen = options.allowHalfOpen,
     highWaterMark = options.highWaterMark,
@@ -43,9 +59,25 @@ function Socket.init(self, options)
     noDelay = options.noDelay, keepAlive = options.keepAlive,
     keepAliveInitialDelay = options.keepAliveInitialDelay,
   }
+  self._again = options
   self.bytesRead, self._bytes_written = 0, 0
   self.connecting = false
+  if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
+end
+
+--- @param options? table handle (luv's uv_tcp, uv_pipe or uv_tty), allowHalfOpen (false), highWaterMark (65536 bytes),
+---   noDelay (false), keepAlive (false), keepAliveInitialDelay (0 ms), signal (an AbortSignal that destroys it),
+---   onread ({buffer = most bytes at once, callback = fun(nread, data)} in the place of 'data'; false pauses)
+function Socket.init(self, options)
+  options = options or {}
+  errors.refuse(options, { "fd" })
+  check_handle(options.handle)
+  abort.check(options.signal)
+  if options.onread ~= nil then check_onread(options.onread) end
+  begin(self, options)
+  abort.follow(options.signal, self, function(err) self:destroy(err) end)
   if options.handle then self:_adopt_handle(options.handle) end
+  if options.handle and options.onread then self:_read_start() end
 end
 
 --- === connecting ===
@@ -62,14 +94,38 @@ local function port_and_host(first, second)
   return { port = first, host = type(second) == "string" and second or nil }
 end
 
-local function check_options(options)
-  if options.path then return end
-  local port = tonumber(options.port)
+local function check_port(options, name)
+  local port = tonumber(options[name])
+  if name == "localPort" and options[name] == nil then return end
   if not port or port < 0 or port > 65535 or port % 1 ~= 0 then
     errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      "Port should be >= 0 and < 65536. Received " .. tostring(options.port)))
+      (name == "port" and "Port" or "options." .. name) .. " should be >= 0 and < 65536. Received " ..
+      tostring(options[name])))
   end
-  options.port = port
+  options[name] = port
+end
+
+local function check_number(options, name)
+  local value = options[name]
+  if value == nil then return end
+  if type(value) ~= "number" then errors.throw(errors.arg_type("options." .. name, "number", value)) end
+  if value % 1 ~= 0 or value < 0 then errors.throw(errors.arg_value("options." .. name, value)) end
+end
+
+local FAMILIES = { [0] = 0, [4] = 4, [6] = 6, IPv4 = 4, IPv6 = 6 }
+
+local function check_family(options)
+  local family = options.family
+  if family == nil then return end
+  if not FAMILIES[family] then
+    errors.throw(errors.arg_value("options.family", family, "must be one of: 0, 4, 6, 'IPv4', 'IPv6'"))
+  end
+  options.family = FAMILIES[family]
+end
+
+local function check_options(options)
+  if options.path then return end
+  check_port(options, "port")
   options.host = options.host or "localhost"
   if type(options.host) ~= "string" then
     errors.throw(errors.arg_type("options.host", "string", options.host))
@@ -82,6 +138,10 @@ local function check_options(options)
   if options.lookup ~= nil and type(options.lookup) ~= "function" then
     errors.throw(errors.arg_type("options.lookup", "function", options.lookup))
   end
+  check_family(options)
+  check_number(options, "hints")
+  check_number(options, "autoSelectFamilyAttemptTimeout")
+  check_port(options, "localPort")
 end
 
 --- Carry the place that was asked for into an error of connecting.
@@ -126,10 +186,22 @@ end
 
 --- Connect: (options[, callback]), (port[, host][, callback]) or
 -- (path[, callback]). Emits 'lookup', 'connect', 'ready', or 'error'.
+-- After 'close' it may be called again: the same listeners hear of the new
+-- connection.
+--- @param first table|integer|string host ('localhost'), port, path; family (0, 4, 6), hints, lookup, localAddress,
+---   localPort, autoSelectFamily (true), autoSelectFamilyAttemptTimeout (250 ms), timeout (ms), noDelay, keepAlive,
+---   keepAliveInitialDelay
 --- @return table self
 function Socket:connect(first, second, third)
   local options = port_and_host(first, second)
   check_options(options)
+  if self.destroyed and not self.closed then
+    return self:once("close", function() self:connect(first, second, third) end)
+  end
+  if self.closed then self:_renew() end
+  if self.connecting or self._handle then
+    return self:destroy(errors.from_uv(self.connecting and "EALREADY" or "EISCONN", "connect"))
+  end
   for _, callback in ipairs { second or false, third or false } do
     if type(callback) == "function" then self:once("connect", callback) end
   end
@@ -145,6 +217,16 @@ function Socket:connect(first, second, third)
     connect_host(self, options)
   end
   return self
+end
+
+--- Another connection for a socket that is closed.
+function Socket:_renew()
+  local knobs_set = self._net_options
+  begin(self, self._again)
+  self._net_options = knobs_set
+  self._blocked, self._w_direct = true, false
+  self._reading, self._places, self._connect_options, self._reset = nil, nil, nil, nil
+  self._w_kernel = nil
 end
 
 --- The transport is there. Subclasses override it.

@@ -23,14 +23,15 @@ local function init(self, high_water_mark)
   self._r_direct = false -- chunks may go straight from _push to 'data'
   self._r_buffer, self._r_first, self._r_last, self._r_length = {}, 1, 0, 0
   self._r_decoder = false
+  self._r_sink = false -- takes the data in the place of 'data': { size, fn }
   self._r_stopped = false -- the source was told to stop because the buffer is full
   self._r_eof, self._r_ending = false, false
   self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way
 end
 
 local function refresh(self)
-  self._r_direct = self._r_mode == FLOWING and not self._r_decoder and self._r_length == 0
-    and not self._r_eof and not self.destroyed
+  self._r_direct = self._r_mode == FLOWING and not self._r_decoder and not self._r_sink
+    and self._r_length == 0 and not self._r_eof and not self.destroyed
 end
 
 local function drop(self)
@@ -119,12 +120,20 @@ local function announce(self)
   defer(emit_readable, self)
 end
 
+-- A sink (onread) says false to pause.
+local function hand_over(self)
+  local sink = self._r_sink
+  if not sink then return self:emit("data", shift(self)) end
+  local chunk = take(self, math.min(sink.size, #self._r_buffer[self._r_first]))
+  if sink.fn(#chunk, chunk) == false then self:pause() end
+end
+
 local function flow(self)
   if self._r_mode ~= FLOWING or self.destroyed then return end
   -- Should a listener throw, the chunks behind it are not left lying.
   if self._r_first < self._r_last then defer(flow, self) end
   while self._r_mode == FLOWING and self._r_length > 0 and not self.destroyed do
-    self:emit("data", shift(self))
+    hand_over(self)
   end
   if self.destroyed then return end
   refresh(self)
@@ -140,14 +149,25 @@ local function begin_flow(self)
 end
 
 local function deliver(self, chunk)
-  if self._r_mode == FLOWING and self._r_length == 0 then return self:emit("data", chunk) end
+  local first = self._r_length == 0
+  if self._r_mode == FLOWING and first and not self._r_sink then return self:emit("data", chunk) end
   append(self, chunk)
+  if self._r_mode == FLOWING and first then return flow(self) end
   if self._r_mode == FLOWING then return defer(flow, self) end
   announce(self)
   if is_full(self) and not self._r_stopped then
     self._r_stopped = true
     self:_read_stop()
   end
+end
+
+--- Gives what is read to `fn(nread, data)` in the place of 'data', at most `size` bytes at a time; `fn` pauses the
+-- stream by answering false.
+---@param size integer
+---@param fn fun(nread: integer, data: string): boolean?
+function Readable:_read_into(size, fn)
+  self._r_sink = { size = size, fn = fn }
+  self._r_mode, self._r_direct = FLOWING, false
 end
 
 --- Source: bytes have arrived.
@@ -196,7 +216,7 @@ function Readable:read(n)
   refresh(self)
   demand(self)
   maybe_end(self)
-  if data then self:emit("data", data) end
+  if data and not self._r_sink then self:emit("data", data) end
   return data
 end
 

@@ -122,6 +122,13 @@ function TLSSocket:_connected()
   end
 end
 
+function TLSSocket:_renew()
+  Socket._renew(self)
+  self.secureConnecting, self.authorized, self.authorizationError = true, false, nil
+  self.alpnProtocol, self.servername, self.truncated = nil, nil, nil
+  self._identity_error, self._shutting = nil, nil
+end
+
 --- The transport has been found: luv's handle, or what stands in its place.
 --- @param unread? string[] records that were read from it before
 --- @param ended? boolean nothing more will come

@@ -65,6 +65,9 @@ function Stream.init(self, options)
   self.allowHalfOpen = options.allowHalfOpen == true
   readable.init(self, mark(options, "readableHighWaterMark"))
   writable.init(self, mark(options, "writableHighWaterMark"), options.blocked)
+  for _, name in ipairs { "data", "readable" } do -- those that stayed
+    if self:listenerCount(name) > 0 then readable.listening(self, name) end
+  end
 end
 
 function Stream:_listening(name)

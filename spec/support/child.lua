@@ -15,7 +15,8 @@ end
 
 --- @param command string[] the program and its arguments
 --- @param on_exit? fun(status, output, signal) when it has ended
-function Child.spawn(command, on_exit)
+--- @param more? userdata[] handles that become its descriptors 3, 4, ...
+function Child.spawn(command, on_exit, more)
   local self = setmetatable({ output = "" }, Child)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
   local args, env = {}, {}
@@ -24,8 +25,9 @@ function Child.spawn(command, on_exit)
     if name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end
   self.stdin = stdin
-  self.handle = uv.spawn(command[1],
-    { args = args, stdio = { stdin, out, err }, env = env }, function(status, signal)
+  local stdio = { stdin, out, err, (table.unpack or unpack)(more or {}) }
+  self.handle = uv.spawn(command[1], { args = args, stdio = stdio, env = env },
+    function(status, signal)
       self.handle:close()
       self.timer:close()
       if not stdin:is_closing() then stdin:close() end
