@@ -182,6 +182,12 @@ function TLSSocket:_shutdown()
   poke(self, self._conn:notify())
 end
 
+--- A write that waited for a connection that never came was not tried.
+function TLSSocket:_write_lost(err)
+  if not self.secureConnecting then return Socket._write_lost(self, err) end
+  return errors.from_uv("ECANCELED", "write", { cause = err })
+end
+
 --- Traffic here is traffic of the socket that was wrapped.
 function TLSSocket:_refresh()
   Socket._refresh(self)

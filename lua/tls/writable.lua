@@ -294,6 +294,11 @@ function Writable:setDefaultEncoding(enc)
   return self
 end
 
+--- What the callback of a write that is lost gets. Subclasses may know better.
+function Writable._write_lost(_, err)
+  return err or errors.new("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed")
+end
+
 -- After destroy(): whoever waits for a write or the end is told, once.
 local function abandon(self, err)
   local given, callbacks = self._w_given, self._w_callbacks
@@ -302,7 +307,7 @@ local function abandon(self, err)
   self._w_first, self._w_last, self._w_length = 1, 0, 0
   self._w_direct = false
   local function why()
-    return err or errors.new("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed")
+    return self:_write_lost(err)
   end
   for i = 1, #given do defer(given[i], why()) end
   for i = first, last do
