@@ -14,8 +14,6 @@
 #include <openssl/err.h>
 
 #include "conn_state.h"
-#include "context.h"
-#include "push.h"
 
 /* Output gathered before a system call, and the most that is encrypted ahead
 ** of the socket. 64 KiB is where gathering stops to gain. */
@@ -25,29 +23,22 @@
 ** one writer hold the loop. */
 #define TURN (1024 * 1024)
 
-/* The uv_write_t, whose size only libuv knows, lies behind the conn. */
-#define REQ_OFFSET ((sizeof(struct conn) + 15) / 16 * 16)
-
 static void *request (struct conn *c) {
-  return (char *)c + REQ_OFFSET;
+  return (char *)c + TLS_CONN_REQ_OFFSET;
 }
 
 static struct conn *of_request (void *req) {
-  return (struct conn *)(void *)((char *)req - REQ_OFFSET);
-}
-
-static struct tls_luv_handle *luv_part (struct tls_uv_handle *stream) {
-  return stream->data;
+  return (struct conn *)(void *)((char *)req - TLS_CONN_REQ_OFFSET);
 }
 
 /* NULL when the conn has left the handle. */
 static struct conn *of_stream (struct tls_uv_handle *stream) {
-  return luv_part(stream)->extra;
+  return tls_conn_luv_part(stream)->extra;
 }
 
 /* === lifetime ========================================================== */
 
-static void drop_held (struct conn *c) {
+void tls_conn_drop_held (struct conn *c) {
   if (c->held == NULL)
     return;
   luaL_unref(c->env->main, LUA_REGISTRYINDEX, c->held_ref);
@@ -57,7 +48,7 @@ static void drop_held (struct conn *c) {
 
 /* Nothing of ours runs on OpenSSL's or libuv's stack any more. Does not throw:
 ** luaL_unref never does. */
-static void release (struct conn *c) {
+void tls_conn_release (struct conn *c) {
   if (c->writing || c->driving || !c->closed)
     return;
   tls_bytes_clear(&c->flight);
@@ -73,37 +64,12 @@ static void stop_reading (struct conn *c) {
   c->reading = false;
 }
 
-static void detach (struct conn *c) {
+void tls_conn_detach (struct conn *c) {
   if (c->stream == NULL)
     return;
   stop_reading(c);
-  luv_part(c->stream)->extra = NULL;
+  tls_conn_luv_part(c->stream)->extra = NULL;
   c->stream = NULL;
-}
-
-/* The collector only gets here when nothing is in flight, or in lua_close:
-** then a write may still be, and its callback will find env->closing. It
-** touches memory alone: reading has been stopped, or luv's loop closes the
-** handle without calling back. */
-static int conn_gc (lua_State *L) {
-  struct conn *c = luaL_checkudata(L, 1, CONN_T);
-  detach(c);
-  c->closed = true;
-  c->writing = false;
-  drop_held(c);
-  tls_bytes_clear(&c->flight);
-  tls_engine_free(c->engine);
-  c->engine = NULL;
-  return 0;
-}
-
-struct conn *tls_conn_check (lua_State *L) {
-  return luaL_checkudata(L, 1, CONN_T);
-}
-
-struct conn *tls_conn_check_open (lua_State *L) {
-  struct conn *c = luaL_checkudata(L, 1, CONN_T);
-  return c->closed || c->engine == NULL ? NULL : c;
 }
 
 /* === writing =========================================================== */
@@ -125,7 +91,7 @@ static bool awaiting_reason (const struct conn *c) {
   return c->io_error != 0 && c->write_failed && c->reading;
 }
 
-static size_t gathered (const struct conn *c) {
+size_t tls_conn_gathered (const struct conn *c) {
   return tls_bytes_size(&tls_engine_port(c->engine)->out);
 }
 
@@ -172,35 +138,35 @@ static void flush (struct conn *c) {
 
 /* Encrypt from 'data', flushing whenever enough has gathered. Returns how much
 ** was taken: less than 'n' when the socket is full or the turn is over. */
-static size_t pump (struct conn *c, const char *data, size_t n) {
+size_t tls_conn_pump (struct conn *c, const char *data, size_t n) {
   size_t done = 0, taken;
   do {
     taken = tls_engine_write(c->engine, data + done, n - done, GATHER);
     done += taken;
     c->unsent += taken;
-    if (gathered(c) >= GATHER)
+    if (tls_conn_gathered(c) >= GATHER)
       flush(c);
-  } while (taken > 0 && done < n && done < TURN && gathered(c) < GATHER &&
-           !c->writing);
+  } while (taken > 0 && done < n && done < TURN &&
+           tls_conn_gathered(c) < GATHER && !c->writing);
   return done;
 }
 
 static void pump_held (struct conn *c) {
   if (c->held == NULL || c->writing)
     return;
-  size_t done = pump(c, c->held, c->held_size);
+  size_t done = tls_conn_pump(c, c->held, c->held_size);
   c->held += done;
   c->held_size -= done;
   if (c->held_size == 0)
-    drop_held(c);
+    tls_conn_drop_held(c);
 }
 
-static size_t unsent (const struct conn *c) {
+size_t tls_conn_unsent (const struct conn *c) {
   return c->unsent + c->held_size;
 }
 
 static bool all_sent (const struct conn *c) {
-  return unsent(c) == 0 && !c->writing && gathered(c) == 0;
+  return tls_conn_unsent(c) == 0 && !c->writing && tls_conn_gathered(c) == 0;
 }
 
 static void on_written (void *req, int status) {
@@ -210,7 +176,7 @@ static void on_written (void *req, int status) {
     return;
   tls_bytes_clear(&c->flight);
   if (c->closed) {
-    release(c);
+    tls_conn_release(c);
     return;
   }
   if (status < 0)
@@ -255,7 +221,7 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
 /* Read on only when all that came has been read: while the handshake is
 ** suspended, the gate shut or Lua pausing, the peer waits in its own TCP
 ** window and cannot fill our memory. */
-static void update_reading (struct conn *c) {
+void tls_conn_update_reading (struct conn *c) {
   struct tls_port *port = tls_engine_port(c->engine);
   bool secure = tls_engine_secure(c->engine);
   bool alive = c->io_error == 0 || awaiting_reason(c);
@@ -354,7 +320,7 @@ static bool unfinished (const struct conn *c) {
     return false;
   if (c->notify && all_sent(c)) /* told once already: not in this turn */
     return true;
-  return c->held != NULL && gathered(c) < GATHER &&
+  return c->held != NULL && tls_conn_gathered(c) < GATHER &&
          tls_engine_writable(c->engine);
 }
 
@@ -370,7 +336,7 @@ static void ask_to_go_on (struct conn *c) {
 static void settle (struct conn *c) {
   if (!tls_port_keep(tls_engine_port(c->engine)))
     transport_failed(c, -ENOMEM, false);
-  update_reading(c);
+  tls_conn_update_reading(c);
 }
 
 void tls_conn_drive (struct conn *c) {
@@ -389,259 +355,5 @@ void tls_conn_drive (struct conn *c) {
   if (!c->closed)
     ask_to_go_on(c);
   c->driving = false;
-  release(c);
-}
-
-/* === methods =========================================================== */
-
-/* Answer whether Lua has to call drive(): not when it is called from within,
-** and not twice. [-0, +1] */
-static int push_poke (lua_State *L, struct conn *c) {
-  bool poke = false;
-  if (c->driving)
-    c->again = true;
-  else if (!c->poked)
-    poke = c->poked = true;
-  lua_pushboolean(L, poke);
-  return 1;
-}
-
-/* conn:start(socket): the handshake begins with the next drive. While it is
-** attached, the anchored conn keeps the socket alive, which otherwise only its
-** own listeners may know. */
-static int conn_start (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  if (c == NULL)
-    return luaL_error(L, "connection is closed");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
-  lua_pushvalue(L, 2);
-  lua_rawsetp(L, -2, c);
-  if (c->stream != NULL) {
-    tls_getuservalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, -2, 2);
-  }
-  c->started = true;
-  return push_poke(L, c);
-}
-
-/* The stream inside luv's userdata at index 2. Throws when it is none. */
-static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
-  struct tls_uv_handle **box = luaL_testudata(L, 2, "uv_tcp");
-  if (box == NULL)
-    box = luaL_testudata(L, 2, "uv_pipe");
-  luaL_argcheck(L, box != NULL && *box != NULL, 2,
-                "uv_tcp or uv_pipe expected");
-  luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 2, "handle is closing");
-  struct tls_luv_handle *part = luv_part(*box);
-  if (part == NULL || part->ctx != c->env->luv)
-    luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
-  luaL_argcheck(L, part->extra == NULL, 2, "handle is in use");
-  return *box;
-}
-
-/* conn:attach(handle): read from and write to luv's stream. */
-static int conn_attach (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c == NULL || c->stream != NULL)
-    return luaL_error(L, "connection is closed or attached");
-  struct tls_uv_handle *stream = check_stream(L, c);
-  lua_newtable(L); /* pins luv's userdata */
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, 1);
-  tls_setuservalue(L, 1);
-  lua_pushvalue(L, 1);
-  c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
-  c->stream = stream;
-  luv_part(stream)->extra = c;
-  return 0;
-}
-
-static int conn_drive (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c != NULL)
-    tls_conn_drive(c);
-  return 0;
-}
-
-/* conn:write(data) -> unsent, full, poke. When full, no more may be written
-** until 'written'. */
-static int conn_write (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  size_t n;
-  const char *data = luaL_checklstring(L, 2, &n);
-  if (c == NULL || c->held != NULL)
-    return luaL_error(L, "connection is closed or full");
-  size_t done = pump(c, data, n);
-  if (done < n) {
-    lua_pushvalue(L, 2);
-    c->held_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
-    c->held = data + done;
-    c->held_size = n - done;
-  }
-  lua_pushinteger(L, (lua_Integer)unsent(c));
-  lua_pushboolean(L, c->held != NULL);
-  push_poke(L, c);
-  return 3;
-}
-
-/* conn:notify() -> poke: 'written' is to be told once all has been sent. */
-static int conn_notify (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c == NULL)
-    return 0;
-  c->notify = true;
-  return push_poke(L, c);
-}
-
-static int conn_unsent (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  lua_pushinteger(L, c == NULL ? 0 : (lua_Integer)unsent(c));
-  return 1;
-}
-
-/* conn:read(boolean) -> poke: whether data is wanted. */
-static int conn_read (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (c == NULL)
-    return 0;
-  bool paused = !lua_toboolean(L, 2);
-  if (c->paused == paused)
-    return 0;
-  c->paused = paused;
-  if (!c->driving && c->stream != NULL)
-    update_reading(c);
-  if (paused && c->stream != NULL)
-    return 0;
-  return push_poke(L, c); /* what was kept is to be read */
-}
-
-/* conn:shutdown() -> poke: close_notify behind all that was written. */
-static int conn_shutdown (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c == NULL)
-    return 0;
-  tls_engine_shutdown(c->engine);
-  return push_poke(L, c);
-}
-
-static int conn_approve (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c == NULL)
-    return 0;
-  tls_engine_approve(c->engine);
-  return push_poke(L, c);
-}
-
-static int conn_identify (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (c == NULL)
-    return 0;
-  tls_engine_identify(c->engine, lua_toboolean(L, 2));
-  return push_poke(L, c);
-}
-
-/* conn:feed(records|nil) -> poke: bytes that did not come from luv's stream
-** (read by somebody else before it was attached, or from a transport of
-** Lua's); nil when that has ended. */
-static int conn_feed (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  size_t n = 0;
-  const char *data = luaL_optlstring(L, 2, NULL, &n);
-  if (c == NULL)
-    return 0;
-  struct tls_port *port = tls_engine_port(c->engine);
-  if (data == NULL)
-    port->eof = true;
-  else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
-           !tls_port_keep(port)) /* behind what is being read */
-    return luaL_error(L, "out of memory");
-  return push_poke(L, c);
-}
-
-/* conn:sent() -> poke: the transport of Lua's has taken the last records. */
-static int conn_sent (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c == NULL || c->stream != NULL || !c->writing)
-    return 0;
-  c->writing = false;
-  if (gathered(c) == 0)
-    c->unsent = 0;
-  return push_poke(L, c);
-}
-
-/* conn:close(): let go of the handle, which Lua closes next. Idempotent. */
-static int conn_close (lua_State *L) {
-  struct conn *c = tls_conn_check(L);
-  if (c->closed)
-    return 0;
-  c->closed = true;
-  if (c->stream == NULL)
-    c->writing = false; /* nobody will call sent() */
-  detach(c);
-  drop_held(c);
-  release(c);
-  return 0;
-}
-
-static const char *option_string (lua_State *L, const char *name, size_t *n) {
-  lua_getfield(L, 2, name);
-  const char *s = lua_tolstring(L, -1, n); /* kept by the options table */
-  lua_pop(L, 1);
-  return s;
-}
-
-static bool option_flag (lua_State *L, const char *name) {
-  lua_getfield(L, 2, name);
-  bool flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
-int tls_conn_new (lua_State *L) {
-  struct tls_env *env = tls_env_get(L);
-  struct tls_engine_options o = {0};
-  size_t size = REQ_OFFSET + env->uv.uv_req_size(TLS_UV_WRITE);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  o.ctx = tls_context_check(L, 1);
-  o.method = env->method;
-  o.pool = &env->pool;
-  o.server = option_flag(L, "server");
-  o.request_cert = option_flag(L, "requestCert");
-  o.reject_unauthorized = option_flag(L, "rejectUnauthorized");
-  o.servername = option_string(L, "servername", NULL);
-  o.alpn = (const unsigned char *)option_string(L, "alpn", &o.alpn_size);
-  struct conn *c = lua_newuserdatauv(L, size, 1);
-  memset(c, 0, size);
-  c->env = env;
-  c->anchor = c->held_ref = LUA_NOREF;
-  tls_bytes_init(&c->flight, &env->pool);
-  luaL_setmetatable(L, CONN_T);
-  c->engine = tls_engine_new(&o);
-  if (c->engine == NULL)
-    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
-                             "cannot make a TLS connection");
-  return 1;
-}
-
-static const luaL_Reg methods[] = {
-    {"start", conn_start},     {"attach", conn_attach},
-    {"drive", conn_drive},     {"write", conn_write},
-    {"notify", conn_notify},   {"unsent", conn_unsent},
-    {"read", conn_read},       {"shutdown", conn_shutdown},
-    {"approve", conn_approve}, {"identify", conn_identify},
-    {"feed", conn_feed},       {"sent", conn_sent},
-    {"close", conn_close},     {NULL, NULL}};
-
-void tls_conn_open (lua_State *L) {
-  luaL_newmetatable(L, CONN_T);
-  lua_pushcfunction(L, conn_gc);
-  lua_setfield(L, -2, "__gc");
-  luaL_newlib(L, methods);
-  luaL_setfuncs(L, tls_conn_questions, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  tls_conn_release(c);
 }

@@ -39,14 +39,37 @@ struct conn {
   bool dead; /* TLS_ON_error was emitted */
 };
 
+/* The uv_write_t, whose size only libuv knows, lies behind the conn. */
+#define TLS_CONN_REQ_OFFSET ((sizeof(struct conn) + 15) / 16 * 16)
+
+/* luv's own part of the handle: it has a field for us. */
+static inline struct tls_luv_handle *
+tls_conn_luv_part (struct tls_uv_handle *stream) {
+  return stream->data;
+}
+
 /* Run the connection until it has nothing more to do. Enters Lua, so anything
 ** may have happened to 'c' afterwards but its memory going away. */
 void tls_conn_drive (struct conn *c);
+
+/* Encrypt from 'data', flushing whenever enough has gathered. Returns how much
+** was taken: less than 'n' when the socket is full or the turn is over. */
+size_t tls_conn_pump (struct conn *c, const char *data, size_t n);
+size_t tls_conn_gathered (const struct conn *c); /* ciphertext bytes waiting */
+size_t tls_conn_unsent (const struct conn *c);   /* plaintext bytes waiting */
+void tls_conn_update_reading (struct conn *c);
+void tls_conn_detach (struct conn *c); /* leave the stream */
+void tls_conn_drop_held (struct conn *c);
+void tls_conn_release (struct conn *c); /* frees what nothing uses any more */
 
 /* Each enters Lua through the door; afterwards look at c->closed. */
 void tls_conn_emit (struct conn *c, enum tls_handler which);
 void tls_conn_emit_data (struct conn *c, const char *data, size_t size);
 void tls_conn_emit_records (struct conn *c, const char *data, size_t size);
+
+/* Answer whether Lua has to call drive(): not when it is called from within,
+** and not twice. [-0, +1]; returns 1 */
+int tls_conn_push_poke (lua_State *L, struct conn *c);
 
 struct conn *tls_conn_check (lua_State *L);      /* at index 1 */
 struct conn *tls_conn_check_open (lua_State *L); /* NULL once closed */

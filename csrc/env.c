@@ -106,6 +106,12 @@ void tls_env_push_errnos (lua_State *L) {
   }
 }
 
+void tls_env_push_errname (lua_State *L, int number) {
+  char name[64];
+  tls_env_get(L)->uv.uv_err_name_r(number, name, sizeof name);
+  lua_pushstring(L, name);
+}
+
 static const char *const handler_names[TLS_HANDLER_COUNT] = {
 #define X(name) #name,
     TLS_HANDLERS(X)

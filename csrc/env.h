@@ -63,6 +63,9 @@ bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg);
 ** by number, and libuv leaks a string when that is none it knows. [-0, +1] */
 void tls_env_push_errnos (lua_State *L);
 
+/* Push libuv's name of an error: "EADDRINUSE". [-0, +1] */
+void tls_env_push_errname (lua_State *L, int number);
+
 /* core.handlers{name = function, ...}: all of TLS_HANDLERS, once. */
 int tls_env_handlers (lua_State *L);
 

@@ -31,11 +31,13 @@ static int list_ciphers (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"context", tls_context_new},         {"conn", tls_conn_new},
-    {"handlers", tls_env_handlers},       {"ciphers", list_ciphers},
-    {"parseCertificate", tls_x509_parse}, {"reusePort", tls_reuse_port},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"context", tls_context_new},
+                                     {"conn", tls_conn_new},
+                                     {"handlers", tls_env_handlers},
+                                     {"ciphers", list_ciphers},
+                                     {"parseCertificate", tls_x509_parse},
+                                     {"reusePort", tls_reuse_port},
+                                     {NULL, NULL}};
 
 /* Refuse a wrong neighbour now rather than crash later. luv is loaded first:
 ** finalizers run in reverse order of creation, and ours must run before its. */

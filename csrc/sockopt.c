@@ -10,7 +10,6 @@
 
 int tls_reuse_port (lua_State *L) {
   int fd = (int)luaL_checkinteger(L, 1), on = 1;
-  char name[64];
 #ifdef SO_REUSEPORT
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) {
     lua_pushboolean(L, 1);
@@ -20,8 +19,7 @@ int tls_reuse_port (lua_State *L) {
   (void)fd, (void)on;
   errno = ENOTSUP;
 #endif
-  tls_env_get(L)->uv.uv_err_name_r(-errno, name, sizeof name);
   lua_pushnil(L);
-  lua_pushstring(L, name);
+  tls_env_push_errname(L, -errno);
   return 2;
 }

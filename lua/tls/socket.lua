@@ -110,6 +110,8 @@ function TLSSocket:_connected()
   local conn, handle = make_conn(self), self._handle
   if not conn then return end
   self._conn = conn
+  local fragment = self._tls_options.maxSendFragment
+  if fragment then conn:setMaxSendFragment(fragment) end
   if self:isPaused() then conn:read(false) end
   local luvs = type(handle) == "userdata"
   if luvs then conn:attach(handle) end
@@ -316,6 +318,19 @@ core.handlers {
   poke = function(self) tick.defer(drive, self) end,
   error = on_error,
 }
+
+--- The most plaintext in one record: 512 to 16384 bytes (the default). Smaller
+-- ones reach a slow peer's application sooner, and cost more.
+--- @param size integer bytes
+--- @return boolean done false when the size is out of range or the socket closed
+function TLSSocket:setMaxSendFragment(size)
+  if type(size) ~= "number" then errors.throw(errors.arg_type("size", "number", size)) end
+  if size % 1 ~= 0 then errors.throw(errors.out_of_range("size", "an integer", size)) end
+  if size < 512 or size > 16384 then return false end
+  if self._conn then return self._conn:setMaxSendFragment(size) end
+  self._tls_options.maxSendFragment = size
+  return not self.destroyed
+end
 
 --- === what a user may ask; nil once the socket is destroyed ===
 

@@ -1,0 +1,307 @@
+/*
+** conn_lua: a connection as Lua sees it: its making, its methods, its end.
+** Methods never enter Lua: they return true when they want to be driven.
+*/
+#include "conn.h"
+
+#include <string.h>
+
+#include "conn_state.h"
+#include "context.h"
+#include "push.h"
+
+/* === lifetime ========================================================== */
+
+/* The collector only gets here when nothing is in flight, or in lua_close:
+** then a write may still be, and its callback will find env->closing. It
+** touches memory alone: reading has been stopped, or luv's loop closes the
+** handle without calling back. */
+static int conn_gc (lua_State *L) {
+  struct conn *c = luaL_checkudata(L, 1, CONN_T);
+  tls_conn_detach(c);
+  c->closed = true;
+  c->writing = false;
+  tls_conn_drop_held(c);
+  tls_bytes_clear(&c->flight);
+  tls_engine_free(c->engine);
+  c->engine = NULL;
+  return 0;
+}
+
+struct conn *tls_conn_check (lua_State *L) {
+  return luaL_checkudata(L, 1, CONN_T);
+}
+
+struct conn *tls_conn_check_open (lua_State *L) {
+  struct conn *c = luaL_checkudata(L, 1, CONN_T);
+  return c->closed || c->engine == NULL ? NULL : c;
+}
+
+/* === methods =========================================================== */
+
+int tls_conn_push_poke (lua_State *L, struct conn *c) {
+  bool poke = false;
+  if (c->driving)
+    c->again = true;
+  else if (!c->poked)
+    poke = c->poked = true;
+  lua_pushboolean(L, poke);
+  return 1;
+}
+
+/* conn:start(socket): the handshake begins with the next drive. While it is
+** attached, the anchored conn keeps the socket alive, which otherwise only its
+** own listeners may know. */
+static int conn_start (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  if (c == NULL)
+    return luaL_error(L, "connection is closed");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, -2, c);
+  if (c->stream != NULL) {
+    tls_getuservalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_rawseti(L, -2, 2);
+  }
+  c->started = true;
+  return tls_conn_push_poke(L, c);
+}
+
+/* The stream inside luv's userdata at index 2. Throws when it is none. */
+static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
+  struct tls_uv_handle **box = luaL_testudata(L, 2, "uv_tcp");
+  if (box == NULL)
+    box = luaL_testudata(L, 2, "uv_pipe");
+  luaL_argcheck(L, box != NULL && *box != NULL, 2,
+                "uv_tcp or uv_pipe expected");
+  luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 2, "handle is closing");
+  struct tls_luv_handle *part = tls_conn_luv_part(*box);
+  if (part == NULL || part->ctx != c->env->luv)
+    luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
+  luaL_argcheck(L, part->extra == NULL, 2, "handle is in use");
+  return *box;
+}
+
+/* conn:attach(handle): read from and write to luv's stream. */
+static int conn_attach (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL || c->stream != NULL)
+    return luaL_error(L, "connection is closed or attached");
+  struct tls_uv_handle *stream = check_stream(L, c);
+  lua_newtable(L); /* pins luv's userdata */
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, 1);
+  tls_setuservalue(L, 1);
+  lua_pushvalue(L, 1);
+  c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  c->stream = stream;
+  tls_conn_luv_part(stream)->extra = c;
+  return 0;
+}
+
+static int conn_drive (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c != NULL)
+    tls_conn_drive(c);
+  return 0;
+}
+
+/* conn:write(data) -> unsent, full, poke. When full, no more may be written
+** until 'written'. */
+static int conn_write (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  size_t n;
+  const char *data = luaL_checklstring(L, 2, &n);
+  if (c == NULL || c->held != NULL)
+    return luaL_error(L, "connection is closed or full");
+  size_t done = tls_conn_pump(c, data, n);
+  if (done < n) {
+    lua_pushvalue(L, 2);
+    c->held_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
+    c->held = data + done;
+    c->held_size = n - done;
+  }
+  lua_pushinteger(L, (lua_Integer)tls_conn_unsent(c));
+  lua_pushboolean(L, c->held != NULL);
+  tls_conn_push_poke(L, c);
+  return 3;
+}
+
+/* conn:notify() -> poke: 'written' is to be told once all has been sent. */
+static int conn_notify (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  c->notify = true;
+  return tls_conn_push_poke(L, c);
+}
+
+static int conn_unsent (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  lua_pushinteger(L, c == NULL ? 0 : (lua_Integer)tls_conn_unsent(c));
+  return 1;
+}
+
+/* conn:read(boolean) -> poke: whether data is wanted. */
+static int conn_read (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (c == NULL)
+    return 0;
+  bool paused = !lua_toboolean(L, 2);
+  if (c->paused == paused)
+    return 0;
+  c->paused = paused;
+  if (!c->driving && c->stream != NULL)
+    tls_conn_update_reading(c);
+  if (paused && c->stream != NULL)
+    return 0;
+  return tls_conn_push_poke(L, c); /* what was kept is to be read */
+}
+
+/* conn:shutdown() -> poke: close_notify behind all that was written. */
+static int conn_shutdown (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  tls_engine_shutdown(c->engine);
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:setMaxSendFragment(size) -> done */
+static int conn_set_max_send_fragment (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  long size = (long)luaL_checkinteger(L, 2);
+  SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
+  lua_pushboolean(L, ssl != NULL && SSL_set_max_send_fragment(ssl, size));
+  return 1;
+}
+
+static int conn_approve (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  tls_engine_approve(c->engine);
+  return tls_conn_push_poke(L, c);
+}
+
+static int conn_identify (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (c == NULL)
+    return 0;
+  tls_engine_identify(c->engine, lua_toboolean(L, 2));
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:feed(records|nil) -> poke: bytes that did not come from luv's stream
+** (read by somebody else before it was attached, or from a transport of
+** Lua's); nil when that has ended. */
+static int conn_feed (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  size_t n = 0;
+  const char *data = luaL_optlstring(L, 2, NULL, &n);
+  if (c == NULL)
+    return 0;
+  struct tls_port *port = tls_engine_port(c->engine);
+  if (data == NULL)
+    port->eof = true;
+  else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
+           !tls_port_keep(port)) /* behind what is being read */
+    return luaL_error(L, "out of memory");
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:sent() -> poke: the transport of Lua's has taken the last records. */
+static int conn_sent (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL || c->stream != NULL || !c->writing)
+    return 0;
+  c->writing = false;
+  if (tls_conn_gathered(c) == 0)
+    c->unsent = 0;
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:close(): let go of the handle, which Lua closes next. Idempotent. */
+static int conn_close (lua_State *L) {
+  struct conn *c = tls_conn_check(L);
+  if (c->closed)
+    return 0;
+  c->closed = true;
+  if (c->stream == NULL)
+    c->writing = false; /* nobody will call sent() */
+  tls_conn_detach(c);
+  tls_conn_drop_held(c);
+  tls_conn_release(c);
+  return 0;
+}
+
+static const char *option_string (lua_State *L, const char *name, size_t *n) {
+  lua_getfield(L, 2, name);
+  const char *s = lua_tolstring(L, -1, n); /* kept by the options table */
+  lua_pop(L, 1);
+  return s;
+}
+
+static bool option_flag (lua_State *L, const char *name) {
+  lua_getfield(L, 2, name);
+  bool flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
+int tls_conn_new (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  struct tls_engine_options o = {0};
+  size_t size = TLS_CONN_REQ_OFFSET + env->uv.uv_req_size(TLS_UV_WRITE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  o.ctx = tls_context_check(L, 1);
+  o.method = env->method;
+  o.pool = &env->pool;
+  o.server = option_flag(L, "server");
+  o.request_cert = option_flag(L, "requestCert");
+  o.reject_unauthorized = option_flag(L, "rejectUnauthorized");
+  o.servername = option_string(L, "servername", NULL);
+  o.alpn = (const unsigned char *)option_string(L, "alpn", &o.alpn_size);
+  struct conn *c = lua_newuserdatauv(L, size, 1);
+  memset(c, 0, size);
+  c->env = env;
+  c->anchor = c->held_ref = LUA_NOREF;
+  tls_bytes_init(&c->flight, &env->pool);
+  luaL_setmetatable(L, CONN_T);
+  c->engine = tls_engine_new(&o);
+  if (c->engine == NULL)
+    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                             "cannot make a TLS connection");
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"start", conn_start},
+    {"attach", conn_attach},
+    {"drive", conn_drive},
+    {"write", conn_write},
+    {"notify", conn_notify},
+    {"unsent", conn_unsent},
+    {"read", conn_read},
+    {"shutdown", conn_shutdown},
+    {"approve", conn_approve},
+    {"identify", conn_identify},
+    {"feed", conn_feed},
+    {"sent", conn_sent},
+    {"close", conn_close},
+    {"setMaxSendFragment", conn_set_max_send_fragment},
+    {NULL, NULL}};
+
+void tls_conn_open (lua_State *L) {
+  luaL_newmetatable(L, CONN_T);
+  lua_pushcfunction(L, conn_gc);
+  lua_setfield(L, -2, "__gc");
+  luaL_newlib(L, methods);
+  luaL_setfuncs(L, tls_conn_questions, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
