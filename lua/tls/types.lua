@@ -56,6 +56,12 @@
 ---@field port integer|string|nil
 ---@field host string? default 'localhost'
 ---@field path string? unix socket; host and port are ignored
+---@field socket table|userdata|nil a connection to use: net.Socket, luv's uv_tcp or uv_pipe, any stream
+---@field initialData string? records already read from 'socket'
+---@field hints integer? net.ADDRCONFIG and the like
+---@field autoSelectFamilyAttemptTimeout integer? ms, default 250
+---@field onread {buffer: integer, callback: fun(nread: integer, data: string): boolean?}|nil in the place of 'data'
+---@field signal table? AbortSignal
 ---@field servername string? SNI, and the name that is verified; default host
 ---@field rejectUnauthorized boolean? default true
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)?
