@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "conn_state.h"
+#include "sockopt.h"
 
 /* Output gathered before a system call, and the most that is encrypted ahead
 ** of the socket. 64 KiB is where gathering stops to gain. */
@@ -201,6 +202,12 @@ static void received (struct conn *c, const char *data, size_t n) {
   tls_conn_drive(c);
 }
 
+/* A reset right behind data is an end to libuv (uv__stream_io, POLLHUP). */
+static int hidden_error (const struct conn *c) {
+  int fd;
+  return c->env->uv.uv_fileno(c->stream, &fd) == 0 ? tls_socket_error(fd) : 0;
+}
+
 static void on_read (struct tls_uv_handle *stream, ssize_t n,
                      const struct tls_uv_buf *buf) {
   struct conn *c = of_stream(stream);
@@ -210,10 +217,11 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
     received(c, buf->base, (size_t)n);
     return;
   }
-  if (n == TLS_UV_EOF)
+  int error = n == TLS_UV_EOF ? hidden_error(c) : (int)n;
+  if (error == 0 || !tls_engine_secure(c->engine)) /* cut off, says the engine */
     tls_engine_port(c->engine)->eof = true;
-  else
-    transport_failed(c, (int)n, false);
+  if (error != 0)
+    transport_failed(c, error, false);
   stop_reading(c);
   tls_conn_drive(c);
 }

@@ -2,11 +2,15 @@
 ** conn_info: what one may ask a connection. Every method answers nil once the
 ** connection is closed, and before the handshake has settled the matter.
 */
+#include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "box.h"
 #include "conn_state.h"
+#include "push.h"
 #include "x509.h"
+#include "x509_names.h"
 
 /* The SSL of an open connection at index 1, or NULL. Borrowed. */
 static SSL *check_ssl (lua_State *L) {
@@ -126,7 +130,8 @@ static int get_group (lua_State *L) {
   return 1;
 }
 
-/* nil when the chain of the peer verified, else code, message, depth. A peer
+/* nil when the chain of the peer verified, else code, message, depth and the
+** subject of the certificate that it failed at. A peer
 ** without a certificate has not verified; Node's code for it is kept. */
 static int get_verify_error (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
@@ -140,7 +145,97 @@ static int get_verify_error (lua_State *L) {
   lua_pushstring(L, tls_verify_code(error));
   lua_pushstring(L, X509_verify_cert_error_string(error));
   lua_pushinteger(L, tls_engine_verify_depth(c->engine));
-  return 3;
+  X509 *refused = tls_engine_refused(c->engine);
+  if (refused == NULL)
+    return 3;
+  tls_names_push_line(L, X509_get_subject_name(refused));
+  return 4;
+}
+
+/* The algorithms both ends can sign with, in the server's order, in Node's
+** words: 'RSA-PSS+SHA384'. */
+static const char *signature_name (int nid) {
+  switch (nid) {
+    case EVP_PKEY_RSA: return "RSA";
+    case EVP_PKEY_RSA_PSS: return "RSA-PSS";
+    case EVP_PKEY_DSA: return "DSA";
+    case EVP_PKEY_EC: return "ECDSA";
+    case EVP_PKEY_ED25519: return "Ed25519";
+    case EVP_PKEY_ED448: return "Ed448";
+    default: return OBJ_nid2sn(nid);
+  }
+}
+
+static int get_shared_sigalgs (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  int i, count, sign, hash;
+  if (ssl == NULL)
+    return 0;
+  count = SSL_get_shared_sigalgs(ssl, 0, NULL, NULL, NULL, NULL, NULL);
+  lua_newtable(L);
+  for (i = 0; i < count; i++) {
+    SSL_get_shared_sigalgs(ssl, i, &sign, &hash, NULL, NULL, NULL);
+    lua_pushfstring(L, "%s+%s", signature_name(sign), OBJ_nid2sn(hash));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/* The last Finished message, ours or the peer's, or nil before it. */
+typedef size_t (*finished_of)(const SSL *ssl, void *buf, size_t count);
+
+static int push_finished (lua_State *L, finished_of get) {
+  char buf[EVP_MAX_MD_SIZE];
+  SSL *ssl = check_ssl(L);
+  size_t n = ssl == NULL ? 0 : get(ssl, buf, sizeof buf);
+  if (n == 0)
+    return 0;
+  lua_pushlstring(L, buf, n);
+  return 1;
+}
+
+static int get_finished (lua_State *L) {
+  return push_finished(L, SSL_get_finished);
+}
+
+static int get_peer_finished (lua_State *L) {
+  return push_finished(L, SSL_get_peer_finished);
+}
+
+/* (length, label[, context]) -> bytes; RFC 5705 and RFC 8446, 7.5. */
+static int export_keying_material (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  size_t size = (size_t)luaL_checkinteger(L, 2), label_size, context_size = 0;
+  const char *label = luaL_checklstring(L, 3, &label_size);
+  const char *context = luaL_optlstring(L, 4, NULL, &context_size);
+  if (ssl == NULL)
+    return 0;
+  unsigned char *out = tls_box_buffer(L, size);
+  ERR_clear_error();
+  if (SSL_export_keying_material(ssl, out, size, label, label_size,
+                                 (const unsigned char *)context, context_size,
+                                 context != NULL) != 1)
+    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                             "cannot export keying material");
+  lua_pushlstring(L, (const char *)out, size);
+  OPENSSL_cleanse(out, size);
+  return 1;
+}
+
+/* The size of a client's DHE exchange in bits; nil without one. */
+static int get_dh_size (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  EVP_PKEY *key = NULL;
+  int bits = 0;
+  if (ssl == NULL || SSL_is_server(ssl) || !SSL_get_peer_tmp_key(ssl, &key))
+    return 0;
+  if (EVP_PKEY_get_base_id(key) == EVP_PKEY_DH)
+    bits = EVP_PKEY_get_bits(key);
+  EVP_PKEY_free(key);
+  if (bits == 0)
+    return 0;
+  lua_pushinteger(L, bits);
+  return 1;
 }
 
 /* The peer's certificate as a table; with true, each with its issuer. {} when
@@ -174,6 +269,11 @@ static int get_certificate (lua_State *L) {
 }
 
 const luaL_Reg tls_conn_questions[] = {
+    {"getSharedSigalgs", get_shared_sigalgs},
+    {"getFinished", get_finished},
+    {"getPeerFinished", get_peer_finished},
+    {"exportKeyingMaterial", export_keying_material},
+    {"getDhSize", get_dh_size},
     {"getProtocol", get_protocol},
     {"getCipher", get_cipher},
     {"getAlpn", get_alpn},

@@ -264,6 +264,8 @@ int tls_conn_new (lua_State *L) {
   o.server = option_flag(L, "server");
   o.request_cert = option_flag(L, "requestCert");
   o.reject_unauthorized = option_flag(L, "rejectUnauthorized");
+  if (!o.server || o.request_cert)
+    tls_context_trust(L, 1);
   o.servername = option_string(L, "servername", NULL);
   o.alpn = (const unsigned char *)option_string(L, "alpn", &o.alpn_size);
   struct conn *c = lua_newuserdatauv(L, size, 1);

@@ -9,16 +9,21 @@
 
 #include "credentials.h"
 #include "hooks.h"
+#include "pfx.h"
 #include "push.h"
+#include "trust.h"
 
 #define CONTEXT_T "tls.context"
-#define STORE_T "tls.store"
+enum trust {
+  TRUST_OWN,    /* a store of its own */
+  TRUST_SHARED, /* the default one, which must not be added to */
+  TRUST_LATER   /* the system's, once a peer has to be verified */
+};
 
 struct context {
   SSL_CTX *ctx; /* owned; NULL until opened */
+  enum trust trust;
 };
-
-static const char store_key = 0; /* its address is the key in the registry */
 
 SSL_CTX *tls_context_check (lua_State *L, int arg) {
   struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
@@ -33,48 +38,16 @@ static int context_gc (lua_State *L) {
   return 0;
 }
 
-static int store_gc (lua_State *L) {
-  X509_STORE **box = luaL_checkudata(L, 1, STORE_T);
-  X509_STORE_free(*box);
-  *box = NULL;
-  return 0;
-}
-
-/* An empty, already collectable box. [-0, +1] */
-static X509_STORE **new_store_box (lua_State *L) {
-  X509_STORE **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
-  luaL_setmetatable(L, STORE_T);
-  return box;
-}
-
-/* A store of our own for this context. */
-static X509_STORE *own_store (lua_State *L, SSL_CTX *ctx) {
-  X509_STORE *store = X509_STORE_new();
+/* Most servers never verify anybody: the system's store waits until then. */
+void tls_context_trust (lua_State *L, int arg) {
+  struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
+  if (c->trust != TRUST_LATER)
+    return;
+  X509_STORE *store = tls_trust_system();
   if (store == NULL)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
-  SSL_CTX_set_cert_store(ctx, store); /* takes it over */
-  return store;
-}
-
-/* The system's store, read once per Lua state and shared by all contexts that
-** name no 'ca': parsing some 140 certificates for each would cost 2 MiB and
-** 10 ms a context. It must never be added to. */
-static X509_STORE *system_store (lua_State *L) {
-  X509_STORE **box;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &store_key);
-  box = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  if (box != NULL)
-    return *box;
-  box = new_store_box(L);
-  *box = X509_STORE_new();
-  if (*box == NULL || !X509_STORE_set_default_paths(*box))
-    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
-                      "cannot load the system's certificates");
-  ERR_clear_error(); /* a missing file is no error: an empty store */
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &store_key);
-  return *box;
+  SSL_CTX_set1_cert_store(c->ctx, store);
+  c->trust = TRUST_SHARED;
 }
 
 /* The field 'name' of the table on top as text; false when it is nil. The
@@ -94,6 +67,12 @@ static void require_ok (lua_State *L, bool ok) {
   if (!ok)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "OpenSSL refused the option");
+}
+
+/* Our own words say it better than OpenSSL's queue. */
+static void throw_plain (lua_State *L, const char *code, const char *message) {
+  ERR_clear_error();
+  tls_throw_openssl(L, code, message);
 }
 
 /* Each option is applied with its value on top of the stack. [-0, +0] */
@@ -119,9 +98,7 @@ static void set_maxVersion (lua_State *L, SSL_CTX *ctx) {
 static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
   if (SSL_CTX_set1_groups_list(ctx, luaL_checkstring(L, -1)))
     return;
-  ERR_clear_error();
-  tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
-                    "Failed to set ECDH curve");
+  throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
 }
 
 static void set_sigalgs (lua_State *L, SSL_CTX *ctx) {
@@ -150,21 +127,11 @@ static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
 
 static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem;
-  int bits = 0;
   pem.data = luaL_checklstring(L, -1, &pem.size);
-  if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0) {
+  if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0)
     SSL_CTX_set_dh_auto(ctx, 1);
-    return;
-  }
-  if (tls_load_dhparam(ctx, pem, &bits))
-    return;
-  if (bits > 0 && bits < 1024) {
-    ERR_clear_error();
-    tls_throw_openssl(L, "ERR_INVALID_ARG_VALUE",
-                      "DH parameter is less than 1024 bits");
-  }
-  require_ok(L, bits == 0); /* no parameters at all: no DHE, as Node */
-  ERR_clear_error();
+  else
+    require_ok(L, tls_load_dhparam(ctx, pem));
 }
 
 /* Run 'load' for each entry of the sequence on top. */
@@ -197,7 +164,7 @@ static bool load_key (lua_State *L, SSL_CTX *ctx) {
 static bool load_ca (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem;
   pem.data = luaL_checklstring(L, -1, &pem.size);
-  return tls_load_ca(ctx, SSL_CTX_get_cert_store(ctx), pem);
+  return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem);
 }
 
 static bool load_crl (lua_State *L, SSL_CTX *ctx) {
@@ -210,7 +177,18 @@ static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
   struct tls_text buf, passphrase;
   text_field(L, "buf", &buf);
   text_field(L, "passphrase", &passphrase);
-  return tls_load_pfx(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase);
+  switch (tls_load_pfx(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
+    case TLS_PFX_LOADED: return true;
+    case TLS_PFX_FAILED: return false;
+    case TLS_PFX_NO_KEY:
+      throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED",
+                  "Unable to load private key from PFX data");
+      return false;
+    case TLS_PFX_UNSUPPORTED:
+      throw_plain(L, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+                  "Unsupported PKCS12 PFX data");
+  }
+  return false;
 }
 
 static void set_cert (lua_State *L, SSL_CTX *ctx) {
@@ -283,22 +261,49 @@ static void apply_options (lua_State *L, SSL_CTX *ctx) {
   }
 }
 
-/* 'ca' replaces the system's anchors; what is loaded beside them (a list of
-** revocations, the others of a pfx) must not end up in the shared store. */
-static void choose_store (lua_State *L, SSL_CTX *ctx) {
-  X509_STORE *store;
-  lua_getfield(L, 1, "ca");
-  lua_getfield(L, 1, "crl");
-  lua_getfield(L, 1, "pfx");
-  bool ca = !lua_isnil(L, -3), more = !lua_isnil(L, -2) || !lua_isnil(L, -1);
-  lua_pop(L, 3);
-  if (!ca && !more) {
-    SSL_CTX_set1_cert_store(ctx, system_store(L));
+static bool given (lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  bool present = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return present;
+}
+
+/* What everybody trusts, to be added to. */
+static X509_STORE *copy_default (lua_State *L) {
+  X509_STORE *chosen = tls_trust_chosen(L);
+  return tls_trust_copy(chosen != NULL ? chosen : tls_trust_system());
+}
+
+/* 'ca' replaces the default anchors; what is loaded beside them (a list of
+** revocations, the others of a pfx) must not end up in a shared store. */
+static void choose_store (lua_State *L, struct context *c) {
+  X509_STORE *chosen = tls_trust_chosen(L), *own;
+  if (!given(L, "ca") && !given(L, "crl") && !given(L, "pfx")) {
+    c->trust = chosen == NULL ? TRUST_LATER : TRUST_SHARED;
+    if (chosen != NULL)
+      SSL_CTX_set1_cert_store(c->ctx, chosen);
     return;
   }
-  store = own_store(L, ctx);
-  if (!ca)
-    require_ok(L, X509_STORE_set_default_paths(store));
+  own = given(L, "ca") ? X509_STORE_new() : copy_default(L);
+  require_ok(L, own != NULL);
+  SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
+}
+
+int tls_context_add_ca (lua_State *L) {
+  struct context *c = luaL_checkudata(L, 1, CONTEXT_T);
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, 2, &pem.size);
+  ERR_clear_error();
+  if (c->trust != TRUST_OWN) {
+    tls_context_trust(L, 1);
+    X509_STORE *own = tls_trust_copy(SSL_CTX_get_cert_store(c->ctx));
+    require_ok(L, own != NULL);
+    SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
+    c->trust = TRUST_OWN;
+  }
+  X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+  require_ok(L, tls_load_anchors(store, c->ctx, pem));
+  return 0;
 }
 
 static void set_defaults (SSL_CTX *ctx) {
@@ -315,13 +320,14 @@ int tls_context_new (lua_State *L) {
   lua_settop(L, 1);
   c = lua_newuserdatauv(L, sizeof *c, 0);
   c->ctx = NULL;
+  c->trust = TRUST_OWN;
   luaL_setmetatable(L, CONTEXT_T);
   ERR_clear_error();
   c->ctx = SSL_CTX_new(TLS_method());
   require_ok(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_hooks_install(c->ctx);
-  choose_store(L, c->ctx);
+  choose_store(L, c);
   apply_options(L, c->ctx); /* may throw: c owns ctx */
   return 1;
 }
@@ -330,8 +336,5 @@ void tls_context_open (lua_State *L) {
   luaL_newmetatable(L, CONTEXT_T);
   lua_pushcfunction(L, context_gc);
   lua_setfield(L, -2, "__gc");
-  luaL_newmetatable(L, STORE_T);
-  lua_pushcfunction(L, store_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }

@@ -15,6 +15,12 @@ void tls_context_open (lua_State *L);
 /* The SSL_CTX of the context at 'arg'; borrowed. Throws when it is none. */
 SSL_CTX *tls_context_check (lua_State *L, int arg);
 
+/* The context at 'arg' is about to verify somebody: it needs its anchors. */
+void tls_context_trust (lua_State *L, int arg);
+
+/* core.addCACert(context, pem): an anchor for this context alone. */
+int tls_context_add_ca (lua_State *L);
+
 /* core.context(options): options as lua/tls/context.lua has normalised them.
 ** Throws an error table with OpenSSL's reason. */
 int tls_context_new (lua_State *L);

@@ -8,10 +8,11 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/pkcs12.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
 #include <openssl/x509.h>
 
-static BIO *open_text (struct tls_text text) {
+BIO *tls_open_text (struct tls_text text) {
   if (text.size > INT_MAX)
     return NULL;
   return BIO_new_mem_buf(text.data, (int)text.size);
@@ -31,9 +32,7 @@ static int on_passphrase (char *buf, int size, int writing, void *arg) {
 
 static struct tls_text no_passphrase = {"", 0};
 
-/* Reading PEM until it ends leaves "no start line" in the queue: that is the
-** normal end after at least one. */
-static bool only_end_of_pem (void) {
+bool tls_only_end_of_pem (void) {
   unsigned long entry = ERR_peek_last_error();
   if (ERR_GET_LIB(entry) != ERR_LIB_PEM ||
       ERR_GET_REASON(entry) != PEM_R_NO_START_LINE)
@@ -51,11 +50,11 @@ static bool add_chain (SSL_CTX *ctx, BIO *bio) {
       return false;
     }
   }
-  return only_end_of_pem();
+  return tls_only_end_of_pem();
 }
 
 bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem) {
-  BIO *bio = open_text(pem);
+  BIO *bio = tls_open_text(pem);
   if (bio == NULL)
     return false;
   X509 *leaf = PEM_read_bio_X509_AUX(bio, NULL, on_passphrase, &no_passphrase);
@@ -73,36 +72,82 @@ static bool use_key (SSL_CTX *ctx, EVP_PKEY *key) {
   return !has_cert || SSL_CTX_check_private_key(ctx) == 1;
 }
 
-bool tls_load_key (SSL_CTX *ctx, struct tls_text pem,
-                   struct tls_text passphrase) {
-  BIO *bio = open_text(pem);
+static EVP_PKEY *read_pem_key (struct tls_text pem,
+                               struct tls_text passphrase) {
+  BIO *bio = tls_open_text(pem);
   if (bio == NULL)
-    return false;
+    return NULL;
   EVP_PKEY *key =
       PEM_read_bio_PrivateKey(bio, NULL, on_passphrase, &passphrase);
+  BIO_free(bio);
+  return key;
+}
+
+/* "file:/etc/key.pem", "pkcs11:object=web": a scheme, and no white space. */
+static bool is_uri (struct tls_text text) {
+  size_t scheme = strspn(text.data, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+  return scheme > 1 && text.data[scheme] == ':' &&
+         strcspn(text.data, " \t\r\n") == text.size;
+}
+
+static EVP_PKEY *next_key (OSSL_STORE_CTX *store) {
+  OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+  EVP_PKEY *key = NULL;
+  if (info != NULL && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
+    key = OSSL_STORE_INFO_get1_PKEY(info);
+  OSSL_STORE_INFO_free(info);
+  return key;
+}
+
+/* ossl_store(7): from a file, a token, wherever a provider looks. The answer to
+** its question for a passphrase is ours; it never asks at the terminal. */
+static EVP_PKEY *read_stored_key (struct tls_text uri,
+                                  struct tls_text passphrase) {
+  EVP_PKEY *key = NULL;
+  UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(on_passphrase, 0);
+  if (ui == NULL)
+    return NULL;
+  OSSL_STORE_CTX *store =
+      OSSL_STORE_open(uri.data, ui, &passphrase, NULL, NULL);
+  if (store != NULL && OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY))
+    while (key == NULL && !OSSL_STORE_eof(store) && !OSSL_STORE_error(store))
+      key = next_key(store);
+  OSSL_STORE_close(store); /* NULL is allowed */
+  UI_destroy_method(ui);
+  return key;
+}
+
+bool tls_load_key (SSL_CTX *ctx, struct tls_text text,
+                   struct tls_text passphrase) {
+  EVP_PKEY *key = is_uri(text) ? read_stored_key(text, passphrase)
+                               : read_pem_key(text, passphrase);
   bool ok = key != NULL && use_key(ctx, key);
   EVP_PKEY_free(key);
-  BIO_free(bio);
   return ok;
 }
 
-bool tls_load_ca (SSL_CTX *ctx, X509_STORE *store, struct tls_text pem) {
-  BIO *bio = open_text(pem);
+static bool add_anchor (X509_STORE *store, SSL_CTX *ctx, X509 *cert) {
+  return X509_STORE_add_cert(store, cert) &&
+         (ctx == NULL || SSL_CTX_add_client_CA(ctx, cert));
+}
+
+bool tls_load_anchors (X509_STORE *store, SSL_CTX *ctx, struct tls_text pem) {
+  BIO *bio = tls_open_text(pem);
   X509 *cert;
   size_t count = 0;
   bool ok = bio != NULL;
   while (ok && (cert = PEM_read_bio_X509_AUX(bio, NULL, on_passphrase,
                                              &no_passphrase))) {
-    ok = X509_STORE_add_cert(store, cert) && SSL_CTX_add_client_CA(ctx, cert);
+    ok = add_anchor(store, ctx, cert);
     X509_free(cert); /* both have their own reference */
     count++;
   }
   BIO_free(bio);
-  return ok && count > 0 && only_end_of_pem();
+  return ok && count > 0 && tls_only_end_of_pem();
 }
 
 bool tls_load_crl (X509_STORE *store, struct tls_text pem) {
-  BIO *bio = open_text(pem);
+  BIO *bio = tls_open_text(pem);
   X509_CRL *crl;
   size_t count = 0;
   bool ok = bio != NULL;
@@ -113,62 +158,30 @@ bool tls_load_crl (X509_STORE *store, struct tls_text pem) {
     count++;
   }
   BIO_free(bio);
-  return ok && count > 0 && only_end_of_pem() &&
+  return ok && count > 0 && tls_only_end_of_pem() &&
          X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK |
                                          X509_V_FLAG_CRL_CHECK_ALL);
 }
 
-static bool use_others (SSL_CTX *ctx, X509_STORE *store,
-                        STACK_OF(X509) * others) {
-  int i;
-  for (i = 0; i < sk_X509_num(others); i++) {
-    X509 *cert = sk_X509_value(others, i);
-    if (!SSL_CTX_add1_chain_cert(ctx, cert) ||
-        !X509_STORE_add_cert(store, cert) || !SSL_CTX_add_client_CA(ctx, cert))
-      return false;
-  }
-  return true;
-}
-
-static bool use_pfx (SSL_CTX *ctx, X509_STORE *store, PKCS12 *pfx,
-                     const char *passphrase) {
-  EVP_PKEY *key = NULL;
-  X509 *cert = NULL;
-  STACK_OF(X509) *others = NULL;
-  if (!PKCS12_parse(pfx, passphrase, &key, &cert, &others))
-    return false;
-  bool ok = key != NULL && cert != NULL &&
-            SSL_CTX_use_certificate(ctx, cert) == 1 && use_key(ctx, key) &&
-            use_others(ctx, store, others);
-  EVP_PKEY_free(key);
-  X509_free(cert);
-  sk_X509_pop_free(others, X509_free);
-  return ok;
-}
-
-bool tls_load_pfx (SSL_CTX *ctx, X509_STORE *store, struct tls_text der,
-                   struct tls_text passphrase) {
-  BIO *bio = open_text(der);
+static EVP_PKEY *read_dhparam (struct tls_text pem) {
+  BIO *bio = tls_open_text(pem);
   if (bio == NULL)
-    return false;
-  PKCS12 *pfx = d2i_PKCS12_bio(bio, NULL);
-  /* Lua strings end in NUL, so the passphrase does. */
-  bool ok = pfx != NULL && use_pfx(ctx, store, pfx, passphrase.data);
-  PKCS12_free(pfx);
-  BIO_free(bio);
-  return ok;
-}
-
-bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem, int *bits) {
-  BIO *bio = open_text(pem);
-  if (bio == NULL)
-    return false;
+    return NULL;
   EVP_PKEY *params = PEM_read_bio_Parameters_ex(bio, NULL, NULL, NULL);
   BIO_free(bio);
-  if (params == NULL)
-    return false;
-  *bits = EVP_PKEY_get_bits(params);
-  if (*bits >= 1024 && SSL_CTX_set0_tmp_dh_pkey(ctx, params) == 1)
+  return params;
+}
+
+int tls_dhparam_bits (struct tls_text pem) {
+  EVP_PKEY *params = read_dhparam(pem);
+  int bits = params == NULL ? 0 : EVP_PKEY_get_bits(params);
+  EVP_PKEY_free(params);
+  return bits;
+}
+
+bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem) {
+  EVP_PKEY *params = read_dhparam(pem);
+  if (params != NULL && SSL_CTX_set0_tmp_dh_pkey(ctx, params) == 1)
     return true; /* the context has taken it over */
   EVP_PKEY_free(params);
   return false;

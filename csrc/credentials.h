@@ -16,26 +16,32 @@ struct tls_text { /* borrowed bytes of a Lua string */
   size_t size;
 };
 
+/* A BIO over the text, or NULL. */
+BIO *tls_open_text (struct tls_text text);
+
+/* Reading PEM until it ends leaves "no start line" in the error queue: that is
+** the normal end after at least one. Empties the queue then. */
+bool tls_only_end_of_pem (void);
+
 /* The leaf and, behind it, its chain. */
 bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem);
 
-/* A private key; 'passphrase' may be empty. Refuses a key that does not
+/* A private key, in PEM or as the URI of an OpenSSL store ("file:...",
+** "pkcs11:..."); 'passphrase' may be empty. Refuses a key that does not
 ** belong to the certificate of its type, when there is one. */
-bool tls_load_key (SSL_CTX *ctx, struct tls_text pem,
+bool tls_load_key (SSL_CTX *ctx, struct tls_text text,
                    struct tls_text passphrase);
 
-/* Every certificate of 'pem' becomes an anchor; 'list' says whether a server
-** names it to its clients. */
-bool tls_load_ca (SSL_CTX *ctx, X509_STORE *store, struct tls_text pem);
+/* Every certificate of 'pem' becomes an anchor, and a server of 'ctx' (which
+** may be NULL) names it to its clients. */
+bool tls_load_anchors (X509_STORE *store, SSL_CTX *ctx, struct tls_text pem);
 
 bool tls_load_crl (X509_STORE *store, struct tls_text pem);
 
-/* Key, certificate and the others of a PKCS#12 file, which go into the chain
-** that is sent and become anchors. */
-bool tls_load_pfx (SSL_CTX *ctx, X509_STORE *store, struct tls_text der,
-                   struct tls_text passphrase);
+/* Parameters for DHE. */
+bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem);
 
-/* Parameters for DHE; '*bits' is their size. */
-bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem, int *bits);
+/* Their size; 0 when there are none in the text. */
+int tls_dhparam_bits (struct tls_text pem);
 
 #endif

@@ -79,6 +79,8 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
 static void forget_handshake (struct tls_engine *e) {
   X509_free(e->leaf);
   e->leaf = NULL;
+  X509_free(e->refused);
+  e->refused = NULL;
   free(e->alpn);
   e->alpn = NULL;
 }
@@ -284,6 +286,10 @@ long tls_engine_verify_result (const struct tls_engine *e) {
 
 int tls_engine_verify_depth (const struct tls_engine *e) {
   return e->verify_depth;
+}
+
+X509 *tls_engine_refused (const struct tls_engine *e) {
+  return e->refused != NULL ? e->refused : e->leaf;
 }
 
 X509 *tls_engine_peer (const struct tls_engine *e) {

@@ -79,6 +79,10 @@ long tls_engine_verify_result (const struct tls_engine *e);
 /* Where in the chain that was: 0 is the leaf, -1 unknown. */
 int tls_engine_verify_depth (const struct tls_engine *e);
 
+/* The certificate at which the verification failed first. Borrowed; NULL when
+** none is known. */
+X509 *tls_engine_refused (const struct tls_engine *e);
+
 /* The peer's certificate, also while its verification is under way.
 ** Borrowed; NULL when there is none. */
 X509 *tls_engine_peer (const struct tls_engine *e);

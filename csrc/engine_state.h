@@ -16,6 +16,7 @@ enum identity {
 struct tls_engine {
   SSL *ssl;            /* owned */
   X509 *leaf;          /* shared; peer's certificate during the handshake */
+  X509 *refused;       /* shared; where the verification failed first */
   unsigned char *alpn; /* owned; server's protocols until it is secure */
   size_t alpn_size;
   struct tls_port port;    /* borrowed by the SSL's BIO */

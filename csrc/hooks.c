@@ -13,6 +13,15 @@ static struct tls_engine *engine_of (X509_STORE_CTX *ctx) {
   return ssl == NULL ? NULL : SSL_get_app_data(ssl);
 }
 
+static void note_refused (struct tls_engine *e, X509_STORE_CTX *ctx) {
+  X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
+  e->verify_depth = X509_STORE_CTX_get_error_depth(ctx);
+  if (cert == NULL || !X509_up_ref(cert))
+    return;
+  X509_free(e->refused);
+  e->refused = cert;
+}
+
 /* Go on after an error, so that all of the chain is looked at and the last
 ** error is known, as Node reports it (a lone leaf from an unknown issuer is
 ** UNABLE_TO_VERIFY_LEAF_SIGNATURE, not its forerunner). Sticky: one error is
@@ -24,7 +33,7 @@ static int on_verify_step (int ok, X509_STORE_CTX *ctx) {
   if (ok)
     return 1;
   if (e->verify_depth < 0)
-    e->verify_depth = X509_STORE_CTX_get_error_depth(ctx);
+    note_refused(e, ctx);
   e->verify_result = X509_STORE_CTX_get_error(ctx);
   return 1;
 }

@@ -5,13 +5,18 @@
 #include <signal.h>
 
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
 #include <openssl/ssl.h>
 
 #include "conn.h"
 #include "context.h"
+#include "credentials.h"
 #include "env.h"
 #include "push.h"
 #include "sockopt.h"
+#include "trust.h"
 #include "x509.h"
 
 #if OPENSSL_VERSION_MAJOR < 3
@@ -31,13 +36,44 @@ static int list_ciphers (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"context", tls_context_new},
-                                     {"conn", tls_conn_new},
-                                     {"handlers", tls_env_handlers},
-                                     {"ciphers", list_ciphers},
-                                     {"parseCertificate", tls_x509_parse},
-                                     {"reusePort", tls_reuse_port},
-                                     {NULL, NULL}};
+/* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
+static int dhparam_bits (lua_State *L) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, 1, &pem.size);
+  lua_pushinteger(L, tls_dhparam_bits(pem));
+  ERR_clear_error();
+  return 1;
+}
+
+/* core.curves() -> names of the curves OpenSSL was built with. */
+static int list_curves (lua_State *L) {
+  size_t i, n = EC_get_builtin_curves(NULL, 0);
+  EC_builtin_curve *curves =
+      lua_newuserdatauv(L, (n > 0 ? n : 1) * sizeof *curves, 0);
+  EC_get_builtin_curves(curves, n);
+  lua_newtable(L);
+  for (i = 0; i < n; i++) {
+    lua_pushstring(L, OBJ_nid2sn(curves[i].nid));
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"context", tls_context_new},
+    {"addCACert", tls_context_add_ca},
+    {"dhparamBits", dhparam_bits},
+    {"curves", list_curves},
+    {"readCertificates", tls_trust_read},
+    {"certificatePaths", tls_trust_paths},
+    {"setDefaultCertificates", tls_trust_set_default},
+    {"conn", tls_conn_new},
+    {"handlers", tls_env_handlers},
+    {"ciphers", list_ciphers},
+    {"parseCertificate", tls_x509_parse},
+    {"reusePort", tls_reuse_port},
+    {"pendingError", tls_pending_error},
+    {NULL, NULL}};
 
 /* Refuse a wrong neighbour now rather than crash later. luv is loaded first:
 ** finalizers run in reverse order of creation, and ours must run before its. */
@@ -68,6 +104,7 @@ int luaopen_tls_core (lua_State *L) {
   ignore_sigpipe();
   tls_env_open(L);
   tls_context_open(L);
+  tls_trust_open(L);
   tls_conn_open(L);
   luaL_newlib(L, functions);
   tls_push_open(L);

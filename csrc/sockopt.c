@@ -23,3 +23,19 @@ int tls_reuse_port (lua_State *L) {
   tls_env_push_errname(L, -errno);
   return 2;
 }
+
+int tls_socket_error (int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+    return 0;
+  return -error;
+}
+
+int tls_pending_error (lua_State *L) {
+  int error = tls_socket_error((int)luaL_checkinteger(L, 1));
+  if (error == 0)
+    return 0;
+  tls_env_push_errname(L, error);
+  return 1;
+}

@@ -54,6 +54,7 @@ struct tls_luv_handle { /* luv_handle_t, the same from 1.44 to master */
   X(uv_try_write, int, (struct tls_uv_handle *, const struct tls_uv_buf *, unsigned)) \
   X(uv_write, int, (void *, struct tls_uv_handle *, const struct tls_uv_buf *, unsigned, tls_uv_write_cb)) \
   X(uv_is_closing, int, (const struct tls_uv_handle *))                        \
+  X(uv_fileno, int, (const struct tls_uv_handle *, int *))                     \
   X(uv_req_size, size_t, (int))                                                \
   X(uv_err_name_r, char *, (int, char *, size_t))                              \
   X(uv_strerror_r, char *, (int, char *, size_t))                              \

@@ -291,6 +291,15 @@ void tls_names_push (lua_State *L, const X509_NAME *name) {
   lua_settop(L, t);
 }
 
+void tls_names_push_line (lua_State *L, const X509_NAME *name) {
+  BIO *memory = push_memory(L);
+  if (X509_NAME_print_ex(memory, name, 0, XN_FLAG_ONELINE) < 0)
+    memory_error(L);
+  push_content(L, memory);
+  tls_box_empty(lua_touserdata(L, -2));
+  lua_remove(L, -2);
+}
+
 void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   int base = lua_gettop(L);
   struct tls_box *box = tls_box_push(L, drop_names);

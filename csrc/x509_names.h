@@ -12,6 +12,9 @@
 ** type that occurs more than once holds a sequence. [-0, +1] */
 void tls_names_push (lua_State *L, const X509_NAME *name);
 
+/* Push a name as one line: "O = tls, CN = ca". [-0, +1] */
+void tls_names_push_line (lua_State *L, const X509_NAME *name);
+
 /* Push the subject's alternative names as one string, "DNS:a.com, IP
 ** Address:::1"; a name that could be misread is quoted as in JSON. Nil without
 ** the extension, "<invalid>" when it cannot be read. [-0, +1] */

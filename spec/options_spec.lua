@@ -91,14 +91,6 @@ describe("createServer", function()
     throws("ERR_INVALID_ARG_VALUE", "ALPNProtocols", tls.createServer, { ALPNProtocols = "\5abc" })
   end)
 
-  it("refuses to listen in ways it does not have", function()
-    for _, name in ipairs { "fd", "reusePort" } do
-      local server = tls.createServer()
-      throws("ERR_INVALID_ARG_VALUE", "options." .. name, server.listen, server, { [name] = 1 })
-    end
-    helper.run()
-  end)
-
   it("does without options", function()
     assert.is_table(tls.createServer())
     assert.is_table(tls.createServer(function() end))

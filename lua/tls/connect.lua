@@ -12,7 +12,7 @@ local wrap = require "tls.wrap"
 --- Options of Node's that this version does not have.
 local UNSUPPORTED = {
   "session", "requestOCSP", "NPNProtocols", "pskCallback",
-  "enableTrace", "minDHSize",
+  "enableTrace",
 }
 
 --- (options), (port[, host][, options]), (path[, options]), each with an
@@ -21,6 +21,7 @@ local function arguments(...)
   local options, given, callback = {}, nil, nil
   local list = { ... }
   local last = select("#", ...)
+  while last > 0 and list[last] == nil do last = last - 1 end
   if type(list[last]) == "function" then
     callback, last = list[last], last - 1
   end
@@ -85,6 +86,14 @@ local function sni(options)
   return name
 end
 
+local function check_dh_size(options)
+  local size = options.minDHSize
+  if size == nil then return 1024 end
+  if type(size) ~= "number" then errors.throw(errors.arg_type("options.minDHSize", "number", size)) end
+  if size > 0 then return size end -- nor is NaN
+  return errors.throw(errors.out_of_range("options.minDHSize", "a positive number", size))
+end
+
 local function check_function(options, name, default)
   local value = options[name]
   if value == nil then return default end
@@ -125,6 +134,7 @@ local function connect(...)
   settings.rejectUnauthorized = options.rejectUnauthorized ~= false
   settings.checkServerIdentity =
     check_function(options, "checkServerIdentity", identity.check)
+  settings.minDHSize = check_dh_size(options)
   settings.blocked = true
   if given then settings.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
   local socket = TLSSocket.create(settings)

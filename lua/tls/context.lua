@@ -163,6 +163,30 @@ local function sigalgs(options)
   return value
 end
 
+--- nil for none at all, as Node: text without parameters means no DHE.
+local function dhparam(options)
+  local value = check_string(options, "dhparam")
+  if absent(value) or value == "auto" then return value and value ~= "" and value or nil end
+  local bits = core.dhparamBits(value)
+  if bits == 0 then return nil end
+  if bits < 1024 then
+    errors.throw(errors.arg_value("options.dhparam", bits .. " bits", "DH parameter is less than 1024 bits"))
+  end
+  if bits < 2048 then io.stderr:write("SecurityWarning: DH parameter is less than 2048 bits\n") end
+  return value
+end
+
+--- Engines are gone from OpenSSL; a key of a token's has a URI.
+local function check_engines(options)
+  for _, name in ipairs { "privateKeyEngine", "privateKeyIdentifier", "clientCertEngine" } do
+    if check_string(options, name) then
+      errors.throw(errors.new("ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED",
+        "Custom engines not supported by this OpenSSL: give options.key the URI of the key instead (options." ..
+        name .. ")"))
+    end
+  end
+end
+
 local function session_id_context(options)
   local value = check_string(options, "sessionIdContext")
   if not value then return defaults.session_id_context end
@@ -175,8 +199,7 @@ end
 
 --- Options of Node's that this version does not have.
 local UNSUPPORTED = {
-  "ticketKeys", "privateKeyEngine", "privateKeyIdentifier", "clientCertEngine",
-  "certificateCompression",
+  "ticketKeys", "certificateCompression",
 }
 
 local SecureContext = { __name = "tls.SecureContext" }
@@ -185,6 +208,17 @@ SecureContext.__index = SecureContext
 --- Whether 'value' was made by createSecureContext.
 function context.is(value)
   return getmetatable(value) == SecureContext
+end
+
+--- One more anchor, for this context alone. With `ca` it is added to those,
+-- without to the default ones.
+--- @param pem string
+-- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
+function SecureContext:addCACert(pem)
+  if type(pem) ~= "string" then
+    errors.throw(errors.arg_type("cert", "string", pem))
+  end
+  core.addCACert(self.context, pem)
 end
 
 --- tls.createSecureContext: credentials and rules that any number of
@@ -201,6 +235,7 @@ function context.create(options)
     errors.throw(errors.arg_type("options", "object", options))
   end
   errors.refuse(options, UNSUPPORTED)
+  check_engines(options)
   local min, max = versions(options)
   local old, new = ciphers(options)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end
@@ -223,7 +258,7 @@ function context.create(options)
     sessionTimeout = check_integer(options, "sessionTimeout", 2 ^ 31 - 1) or
       defaults.session_timeout,
     sessionIdContext = session_id_context(options),
-    dhparam = check_string(options, "dhparam"),
+    dhparam = dhparam(options),
     allowPartialTrustChain = options.allowPartialTrustChain and true or nil,
   }
   return setmetatable({ context = native }, SecureContext)
@@ -250,6 +285,15 @@ function context.ciphers()
   local native = core.context { ciphers = "ALL:@SECLEVEL=0" }
   local names = core.ciphers(native)
   for i, name in ipairs(names) do names[i] = name:lower() end
+  table.sort(names)
+  return names
+end
+
+--- The curves for 'ecdhCurve' that OpenSSL knows, sorted.
+--- @return string[]
+function context.curves()
+  local names = core.curves()
+  for _, name in ipairs { "X25519", "X448" } do names[#names + 1] = name end
   table.sort(names)
   return names
 end

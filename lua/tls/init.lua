@@ -10,6 +10,7 @@ local defaults = require "tls.defaults"
 local identity = require "tls.identity"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
+local trust = require "tls.trust"
 
 local tls = {
   Server = Server,
@@ -19,12 +20,16 @@ local tls = {
   createSecureContext = context.create,
   checkServerIdentity = identity.check,
   getCiphers = context.ciphers,
+  getCurves = context.curves,
+  getCACertificates = trust.list,
+  setDefaultCACertificates = trust.set_default,
 }
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION and
 -- DEFAULT_MAX_VERSION may be written; every later call reads them.
 return setmetatable(tls, {
   __index = function(_, name)
+    if name == "rootCertificates" then return trust.list "bundled" end
     if name:find("^DEFAULT_") then return defaults[name] end
     return nil
   end,

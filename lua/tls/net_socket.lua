@@ -3,6 +3,7 @@
 
 local uv = require "luv"
 local abort = require "tls.abort"
+local core = require "tls.core"
 local class = require "tls.object"
 local dial = require "tls.dial"
 local errors = require "tls.errors"
@@ -240,12 +241,21 @@ end
 
 --- === what the stream asks of its transport ===
 
+--- A reset right behind data is an end to libuv.
+local function hidden_error(self)
+  local handle = self._handle
+  local fd = handle.getpeername and tostring(handle):find "^uv_tcp" and handle:fileno()
+  return fd and core.pendingError(fd)
+end
+
 local function on_read(self, err, data)
   if self.destroyed then return end
-  if err then return self:destroy(errors.from_uv(err, "read")) end
+  if err then return self:_fail(errors.from_uv(err, "read")) end
   if self._idle then self:_refresh() end
   if not data then
+    local reset = hidden_error(self)
     self:_read_stop()
+    if reset then return self:_fail(errors.from_uv(reset, "read")) end
     return self:_push_eof()
   end
   self.bytesRead = self.bytesRead + #data

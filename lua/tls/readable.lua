@@ -26,6 +26,7 @@ local function init(self, high_water_mark)
   self._r_sink = false -- takes the data in the place of 'data': { size, fn }
   self._r_stopped = false -- the source was told to stop because the buffer is full
   self._r_eof, self._r_ending = false, false
+  self._r_error = nil -- what comes in the place of 'end'
   self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way
 end
 
@@ -96,6 +97,10 @@ end
 local function emit_end(self)
   self._r_ending = false
   if self.destroyed or self.readableEnded or self._r_length > 0 then return end
+  if self._r_error then
+    self:destroy(self._r_error)
+    return
+  end
   self.readableEnded = true
   -- Asked for before the event: the listeners may still write, and one of them may throw.
   defer(self._after_end, self)
@@ -190,6 +195,13 @@ function Readable:_push_eof()
   maybe_end(self)
   local rest = self._r_decoder and self._r_decoder:finish() or ""
   if rest ~= "" then deliver(self, rest) end
+end
+
+-- The source has failed: what came before is still to be read.
+local function fail(self, err)
+  self._r_error = err
+  self._r_eof, self._r_direct = true, false
+  announce(self)
 end
 
 local function amount(self, n)
@@ -344,5 +356,5 @@ end
 
 return {
   methods = Readable, getters = getters,
-  init = init, drop = drop, listening = listening, unlistened = unlistened,
+  init = init, drop = drop, fail = fail, listening = listening, unlistened = unlistened,
 }

@@ -207,11 +207,15 @@ end
 
 --- === what the core tells ===
 
---- The error of a rejected peer says who was rejected, and why.
+--- The error of a rejected peer says who was rejected, and where in its chain.
 local function reject_fields(self, err)
-  local _, _, depth = self._conn:getVerifyError()
+  local code, _, depth, subject = self._conn:getVerifyError()
   err.host = err.host or self._verify_name
-  err.depth = depth
+  err.depth, err.subject = depth, subject
+  if code == err.code and subject then
+    err.message = ("%s (%sdepth %d, subject %s)"):format(err.message,
+      err.host and "host " .. err.host .. ", " or "", depth, subject)
+  end
   local cert = self._conn:getPeerCertificate()
   if cert and cert.raw then err.cert = err.cert or cert end
   return err
@@ -244,8 +248,18 @@ local function verify(self)
   return check_identity(self) -- no certificate came this time
 end
 
+--- A server may choose its DHE parameters too small (Logjam).
+local function check_dh(self)
+  local least = self._tls_options.minDHSize
+  local bits = least and self._conn:getDhSize()
+  if not bits or bits >= least then return nil end
+  return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
+end
+
 local function judge(self)
   local options = self._tls_options
+  local weak = check_dh(self)
+  if weak then return weak end
   if options.isServer and not options.requestCert then return nil end
   local err = verify(self)
   self.authorized = err == nil
@@ -304,7 +318,7 @@ local function on_error(self, err)
     err.host, err.port, err.path = err.host or at.host, at.port, at.path
     err.localAddress = at.localAddress
   end
-  self:destroy(err)
+  if self.secureConnecting then self:destroy(err) else self:_fail(err) end
 end
 
 core.handlers {
@@ -357,5 +371,33 @@ ask "getPeerCertificate"
 --- Our own certificate, {} without one.
 ask "getCertificate"
 ask "isSessionReused"
+--- What both ends can sign with, in the server's order: 'RSA-PSS+SHA384', ...
+ask "getSharedSigalgs"
+--- Our last Finished message; nil before it was sent.
+ask "getFinished"
+--- The peer's last Finished message; nil before it came.
+ask "getPeerFinished"
+
+--- Key material of this connection for another protocol's use (RFC 5705). Both
+-- ends get the same bytes for the same arguments.
+--- @param length integer bytes, 1 to 65535
+--- @param label string
+--- @param binding? string Node's context; '' is not the same as none (in TLS 1.2)
+--- @return string|nil bytes nil once the socket is destroyed
+-- @raise ERR_TLS_INVALID_STATE before the handshake is done
+function TLSSocket:exportKeyingMaterial(length, label, binding)
+  if type(length) ~= "number" then errors.throw(errors.arg_type("length", "number", length)) end
+  if length % 1 ~= 0 or length < 1 or length > 65535 then
+    errors.throw(errors.out_of_range("length", ">= 1 && <= 65535", length))
+  end
+  if type(label) ~= "string" then errors.throw(errors.arg_type("label", "string", label)) end
+  if binding ~= nil and type(binding) ~= "string" then errors.throw(errors.arg_type("context", "string", binding)) end
+  if self.destroyed then return nil end
+  if self.secureConnecting then
+    errors.throw(errors.new("ERR_TLS_INVALID_STATE",
+      "TLS socket connection must be securely established"))
+  end
+  return self._conn:exportKeyingMaterial(math.floor(length), label, binding)
+end
 
 return TLSSocket

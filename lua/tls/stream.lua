@@ -126,6 +126,18 @@ function Stream:destroy(err)
   return self
 end
 
+--- Transport: it has failed. As `destroy(err)`, once the data that came before has been read; writes fail at once.
+---@param err table
+function Stream:_fail(err)
+  if self.destroyed then return end
+  if self._r_length == 0 then
+    self:destroy(err)
+    return
+  end
+  writable.abandon(self, err)
+  readable.fail(self, err)
+end
+
 --- Ends the stream and destroys it when all has been written.
 function Stream:destroySoon()
   if self.destroyed then return end

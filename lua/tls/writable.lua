@@ -154,6 +154,7 @@ end
 local function write_slow(self, data, enc, callback)
   if type(enc) == "function" then enc, callback = nil, enc end
   if type(data) ~= "string" then errors.throw(errors.arg_type("chunk", "string", data)) end
+  if self._r_error then self:destroy(self._r_error) end -- the transport has failed
   if self.destroyed or self.writableEnded then return refuse(self, callback) end
   data = encoding.decode(data, enc or self._w_encoding)
   if self._w_direct then return write_through(self, data, callback) end
