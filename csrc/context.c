@@ -309,9 +309,24 @@ int tls_context_add_ca (lua_State *L) {
 static void set_defaults (SSL_CTX *ctx) {
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                            SSL_MODE_RELEASE_BUFFERS);
+                            SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+}
+
+/* A certificate that came without its chain gets it from 'ca', once and not in
+** each handshake. The root stays at home: who trusts it has it. */
+static void complete_chains (SSL_CTX *ctx) {
+  STACK_OF(X509) * chain;
+  long more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST);
+  for (; more == 1; more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT)) {
+    SSL_CTX_get0_chain_certs(ctx, &chain);
+    if (sk_X509_num(chain) <= 0)
+      SSL_CTX_build_cert_chain(ctx, SSL_BUILD_CHAIN_FLAG_NO_ROOT |
+                                        SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR |
+                                        SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR);
+  }
+  ERR_clear_error();
 }
 
 int tls_context_new (lua_State *L) {
@@ -329,6 +344,8 @@ int tls_context_new (lua_State *L) {
   tls_hooks_install(c->ctx);
   choose_store(L, c);
   apply_options(L, c->ctx); /* may throw: c owns ctx */
+  if (given(L, "ca") || given(L, "pfx"))
+    complete_chains(c->ctx);
   return 1;
 }
 

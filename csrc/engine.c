@@ -111,7 +111,8 @@ static void set_failed (struct tls_engine *e) {
 
 /* OpenSSL says only "certificate verify failed"; the verdict says why. */
 static bool peer_was_refused (const struct tls_engine *e) {
-  unsigned long entry = ERR_peek_error();
+  unsigned long entry =
+      ERR_peek_last_error(); /* looking for files fails first */
   return ERR_GET_LIB(entry) == ERR_LIB_SSL &&
          ERR_GET_REASON(entry) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
          e->verify_result != X509_V_OK;

@@ -16,7 +16,7 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-2
+stamp=$dir/stamp-4
 [ -n "$(find "$stamp" -mtime -1 2>/dev/null)" ] && exit 0
 rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
 exec >log 2>&1
@@ -88,7 +88,46 @@ key selfsigned P-256
 openssl req -x509 -new -key selfsigned.key -out selfsigned.crt -days 30 -subj /CN=localhost -addext subjectAltName=$san
 openssl pkey -in rsa.key -aes128 -passout pass:sesame -out encrypted.key; cp rsa.crt encrypted.crt
 openssl pkcs12 -export -inkey rsa.key -in rsa.crt -certfile ca.crt -passout pass:sesame -out rsa.pfx
-touch stamp-2
+
+# chains for trust: a second root that signed the intermediate as well, a revoked leaf, an unlike purpose
+root newca "/O=tls specs/CN=new ca"
+openssl x509 -req -in intermediate.csr -CA newca.crt -CAkey newca.key -CAcreateserial -out cross.crt \
+  -extfile intermediate.ext -days 30
+cp intermediate.key cross.key
+sign noca ca P-256 /CN=noca "basicConstraints=critical,CA:FALSE\n"
+openssl req -new -key agent.key -subj /CN=underling -out underling.csr
+openssl x509 -req -in underling.csr -CA noca.crt -CAkey noca.key -CAcreateserial -out underling.crt -days 30
+cp agent.key underling.key
+cat underling.crt noca.crt >badchain.crt; cp underling.key badchain.key
+sign clientonly ca P-256 /CN=localhost "subjectAltName=$san\nextendedKeyUsage=clientAuth\n"
+sign revoked ca P-256 /CN=localhost "subjectAltName=$san\n"
+: >db/index2; echo 01 >db/crlnumber
+cat >db/crl.conf <<CONF
+[ca]
+default_ca=c
+[c]
+database=db/index2
+crlnumber=db/crlnumber
+default_md=sha256
+default_crl_days=30
+CONF
+openssl ca -config db/crl.conf -cert ca.crt -keyfile ca.key -revoke revoked.crt
+openssl ca -config db/crl.conf -cert ca.crt -keyfile ca.key -gencrl -out ca.crl
+openssl x509 -in ca.crt -trustout -out trusted.crt; cp ca.key trusted.key
+sed 's/\(BEGIN\|END\) CERT/\1 X509 CERT/' ca.crt >oldlabel.crt; cp ca.key oldlabel.key
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out small.key
+openssl req -new -x509 -key small.key -subj /CN=localhost -addext subjectAltName=$san -days 30 -out small.crt
+openssl pkcs12 -export -legacy -descert -inkey rsa.key -in rsa.crt -certfile ca.crt -passout pass:sesame -out legacy.pfx
+openssl pkcs12 -export -inkey rsa.key -in rsa.crt -passout pass: -out open.pfx
+openssl pkcs8 -topk8 -in rsa.key -v1 PBE-SHA1-RC2-40 -provider legacy -provider default \
+  -passout pass:sesame -out rc2.key
+openssl pkcs12 -export -nokeys -in rsa.crt -passout pass:sesame -out keyless.pfx
+openssl pkcs12 -export -inkey ecdsa.key -in ecdsa.crt -passout pass:other -out ecdsa.pfx
+openssl pkcs12 -export -inkey chained.key -in chained.crt -certfile intermediate.crt -passout pass:sesame -out chain.pfx
+openssl dhparam -dsaparam -out dh512.pem 512
+openssl dhparam -dsaparam -out dh1024.pem 1024
+openssl dhparam -dsaparam -out dh2048.pem 2048
+touch stamp-4
 cd ..; rm -rf certs; mv certs.new certs
 ]=]
 
@@ -108,6 +147,11 @@ end
 make()
 
 local certs = { dir = dir, passphrase = "sesame" }
+
+--- The text of another file of the folder: 'ca.crl', 'legacy.pfx', 'dh2048.pem'.
+function certs.file(name)
+  return read(dir .. "/" .. name)
+end
 
 return setmetatable(certs, {
   __index = function(self, name)
