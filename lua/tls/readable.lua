@@ -69,17 +69,33 @@ local function take_all(self)
   return all
 end
 
+-- Where text may be cut so that no character is split: before byte n + 1, or behind a first character that is longer.
+local function boundary(text, n)
+  local function inside(i)
+    local byte = text:byte(i + 1)
+    return byte and byte >= 0x80 and byte < 0xc0
+  end
+  local cut = n
+  while cut > 0 and inside(cut) do cut = cut - 1 end
+  if cut > 0 then return cut end
+  while inside(n) do n = n + 1 end
+  return n
+end
+
 local function take(self, n)
   if n == self._r_length then return take_all(self) end
+  local text = self._r_decoder and self._r_decoder.encoding == "utf8"
   local parts = {}
   while n > 0 do
     local chunk = shift(self)
     if #chunk > n then
-      prepend(self, chunk:sub(n + 1))
-      chunk = chunk:sub(1, n)
+      local cut = text and boundary(chunk, n) or n
+      prepend(self, chunk:sub(cut + 1))
+      chunk, n = chunk:sub(1, cut), 0
+    else
+      n = n - #chunk
     end
     parts[#parts + 1] = chunk
-    n = n - #chunk
   end
   return table.concat(parts)
 end
@@ -219,7 +235,7 @@ local function amount(self, n)
 end
 
 --- Takes bytes out of the buffer.
----@param n integer? bytes wanted; nil for all there are
+---@param n integer? bytes wanted; nil for all there are. In utf8 a character is not split: a few more or less may come
 ---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
 -- @raise ERR_INVALID_ARG_TYPE
 function Readable:read(n)

@@ -1,0 +1,110 @@
+-- examples/inspect.lua and examples/mutual_tls, run as a user runs them.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local child = require "spec.support.child"
+local tls = require "tls"
+
+local expect = helper.expect
+local LUA = os.getenv "LUA" or "lua5.4"
+
+local function inspect(name, ca, check)
+  local server = tls.createServer({ key = certs[name].key, cert = certs[name].cert }, function(socket)
+    socket:on("error", function() end)
+    socket:resume()
+  end)
+  server:on("tlsClientError", function() end)
+  server:listen(0, "127.0.0.1", function()
+    child.spawn({ LUA, "examples/inspect.lua", "localhost:" .. server:address().port, ca },
+      expect(function(status, output)
+        check(status, output)
+        server:close()
+      end))
+  end)
+  helper.run()
+end
+
+describe("inspect.lua", function()
+  it("shows a server that is trusted, and its chain", function()
+    inspect("chain", certs.ca.cert_file, function(status, output)
+      assert.equal(0, status)
+      for _, text in ipairs { "protocol    TLSv1.3", "cipher      TLS_AES_256_GCM_SHA384", "group       ",
+        "subject   CN=localhost", "subject   CN=intermediate", "subject   CN=ca, O=tls specs",
+        "names     DNS:localhost, IP Address:127.0.0.1", "key       EC P-256", "verdict     trusted" } do
+        assert.is_truthy(output:find(text, 1, true), text .. " is not in\n" .. output)
+      end
+    end)
+  end)
+
+  it("says why one is not trusted, and shows it all the same", function()
+    inspect("expired", certs.ca.cert_file, function(status, output)
+      assert.equal(1, status)
+      assert.is_truthy(output:find("NOT trusted: CERT_HAS_EXPIRED", 1, true))
+      assert.is_truthy(output:find("subject   CN=localhost", 1, true))
+    end)
+    inspect("rsa", nil, function(status, output)
+      assert.equal(1, status)
+      assert.is_truthy(output:find("NOT trusted: UNABLE_TO_VERIFY_LEAF_SIGNATURE", 1, true))
+      assert.is_truthy(output:find("key       RSA 2048", 1, true))
+    end)
+  end)
+
+  it("says what cannot be reached, and how it is used", function()
+    child.spawn({ LUA, "examples/inspect.lua", "127.0.0.1:1" }, expect(function(status, output)
+      assert.equal(2, status)
+      assert.matches("127.0.0.1:1: connect ECONNREFUSED", output)
+    end))
+    child.spawn({ LUA, "examples/inspect.lua" }, expect(function(status, output)
+      assert.equal(2, status)
+      assert.matches("^usage: inspect.lua HOST", output)
+    end))
+    helper.run()
+  end)
+end)
+
+describe("mutual_tls", function()
+  local folder = os.tmpname()
+  os.remove(folder)
+
+  setup(function() assert(os.execute("sh examples/mutual_tls/make_certs.sh " .. folder .. " >/dev/null 2>&1")) end)
+  teardown(function() os.execute("rm -r " .. folder) end)
+
+  -- The server's output once the client has been there.
+  local function visit(client_folder, check)
+    local server
+    server = child.spawn({ "stdbuf", "-oL", LUA, "examples/mutual_tls/server.lua", folder, "0" },
+      expect(function(_, output) check(output) end))
+    server:when("listening on port %d+", function(output)
+      child.spawn({ LUA, "examples/mutual_tls/client.lua", client_folder, output:match "port (%d+)" },
+        expect(function(status, said)
+          server.client_status, server.client_said = status, said
+          server:when("alice is here", function() server:stop() end)
+          server:when("refused", function() server:stop() end)
+          if server.output:find "alice is here" then server:stop() end
+        end))
+    end)
+    helper.run()
+    return server
+  end
+
+  it("lets alice in", function()
+    local server = visit(folder, function(output) assert.matches("alice is here", output) end)
+    assert.equal(0, server.client_status)
+    assert.equal("connected to localhost\nhello, alice\n", server.client_said)
+  end)
+
+  it("keeps others out", function()
+    local stranger = os.tmpname()
+    os.remove(stranger)
+    os.execute("cp -r " .. folder .. " " .. stranger)
+    for _, name in ipairs { "key", "crt" } do
+      os.execute(("cp %s %s/client.%s"):format(certs.stranger[name == "key" and "key_file" or "cert_file"], stranger,
+        name))
+    end
+    local server = visit(stranger, function(output)
+      assert.matches("refused .*: UNABLE_TO_VERIFY_LEAF_SIGNATURE", output)
+    end)
+    os.execute("rm -r " .. stranger)
+    assert.equal(1, server.client_status)
+    assert.matches("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", server.client_said)
+  end)
+end)
