@@ -63,6 +63,20 @@ local function close_leftovers()
   return open
 end
 
+-- Handles that were closed behind the library's back are never uncounted there: the specs after this one are not to
+-- suffer for it.
+local function forget_handles()
+  local tick = package.loaded["tls.tick"]
+  for i = 1, tick and 10 or 0 do
+    local name = debug.getupvalue(tick.release, i)
+    if name == "handles" then debug.setupvalue(tick.release, i, 0) end
+  end
+  if tick then tick.release() end
+  uv.run()
+  close_leftovers()
+  if tick then tick.retain() end
+end
+
 --- Run the loop until it is empty; fail when that takes more than 'ms', when
 -- an expected call is missing, or when a handle is left open.
 function helper.run(ms)
@@ -80,6 +94,7 @@ function helper.run(ms)
   local open, missing, failure =
     close_leftovers(), helper.pending, helper.failure
   helper.pending, helper.failure = 0, nil
+  if #open > 0 then forget_handles() end
   if failure then error(failure, 0) end
   assert(not late, "timed out; open: " .. table.concat(open, ", "))
   assert(#open == 0, "left open: " .. table.concat(open, ", "))

@@ -13,6 +13,8 @@
 ---@field host string?
 ---@field path string?
 ---@field depth integer? where in the peer's chain: 0 is the leaf
+---@field subject string? of the certificate there
+---@field cause any? why it was aborted, or what came before
 ---@field cert tls.Certificate? the refused peer's
 ---@field errors tls.Error[]? one for each address tried
 
@@ -33,7 +35,7 @@
 ---@field raw string DER
 
 ---@class tls.SecureContextOptions
----@field key string|table|nil PEM, or a sequence of PEM and {pem=, passphrase=}
+---@field key string|table|nil PEM or a store's URI, or a sequence of PEM and {pem=, passphrase=}
 ---@field cert string|string[]|nil PEM: the leaf, then its chain
 ---@field pfx string|table|nil PKCS#12, or a sequence of it and {buf=, passphrase=}
 ---@field passphrase string? for keys and pfx without one of their own

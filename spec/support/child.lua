@@ -5,9 +5,18 @@ local uv = require "luv"
 local Child = {}
 Child.__index = Child
 
+-- The exit may be told before the last of the output is read.
+local function part_done(self)
+  self.parts = self.parts - 1
+  if self.parts == 0 and self.on_exit then self.on_exit(self.status, self.output, self.signal) end
+end
+
 local function collect(self, pipe)
   pipe:read_start(function(_, data)
-    if not data then return pipe:close() end
+    if not data then
+      pipe:close()
+      return part_done(self)
+    end
     self.output = self.output .. data
     if self.on_output then self.on_output(self.output) end
   end)
@@ -17,7 +26,7 @@ end
 --- @param on_exit? fun(status, output, signal) when it has ended
 --- @param more? userdata[] handles that become its descriptors 3, 4, ...
 function Child.spawn(command, on_exit, more)
-  local self = setmetatable({ output = "" }, Child)
+  local self = setmetatable({ output = "", parts = 3, on_exit = on_exit }, Child)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
@@ -31,7 +40,8 @@ function Child.spawn(command, on_exit, more)
       self.handle:close()
       self.timer:close()
       if not stdin:is_closing() then stdin:close() end
-      if on_exit then on_exit(status, self.output, signal) end
+      self.status, self.signal = status, signal
+      part_done(self)
     end)
   if not self.handle then
     stdin:close() out:close() err:close()

@@ -1,0 +1,221 @@
+-- examples/https_server.lua with the real curl, and with requests that curl would not send.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local child = require "spec.support.child"
+local tls = require "tls"
+
+local expect, uv = helper.expect, helper.uv
+local LUA = os.getenv "LUA" or "lua5.4"
+
+local folder = os.tmpname()
+os.remove(folder)
+local big = {}
+for i = 1, 5 * 1024 * 1024 // 16 do big[i] = ("%015d\n"):format(i) end
+big = table.concat(big)
+
+local function write(name, text)
+  local file = assert(io.open(folder .. "/" .. name, "wb"))
+  file:write(text)
+  file:close()
+end
+
+local function sh(command) assert(os.execute(command)) end
+
+-- Starts the server; fn(port, stop, process) visits it.
+local function serve(fn)
+  local process
+  process = child.spawn({ LUA, "examples/https_server.lua", "--dir", folder .. "/www", "--port", "0",
+    "--cert", certs.rsa.cert_file, "--key", certs.rsa.key_file }, expect())
+  process:when("listening on https://localhost:%d+/", function(output)
+    fn(output:match ":(%d+)/", function() process:stop() end, process)
+  end)
+  helper.run(30000)
+end
+
+-- curl's output and exit status for each list of words, one after the other.
+local function curl(...)
+  local jobs = { ... }
+  serve(function(port, stop)
+    local function go(i)
+      local job = jobs[i]
+      if not job then return stop() end
+      local words = { "curl", "-s", "--path-as-is", "--cacert", certs.ca.cert_file }
+      for _, word in ipairs(job) do words[#words + 1] = (word:gsub("URL", "https://localhost:" .. port)) end
+      child.spawn(words, expect(function(status, output)
+        job.check(output, status)
+        go(i + 1)
+      end))
+    end
+    go(1)
+  end)
+end
+
+-- What the server answers to raw bytes, until it closes or `enough` is in it.
+local function raw(port, request, done)
+  local socket = tls.connect { port = tonumber(port), host = "localhost", ca = certs.ca.cert }
+  local heard = ""
+  socket:on("data", function(chunk) heard = heard .. chunk end)
+  socket:on("close", expect(function() done(heard) end))
+  socket:write(request)
+end
+
+describe("the HTTPS file server", function()
+  setup(function()
+    sh("mkdir -p " .. folder .. "/www/sub " .. folder .. "/www/site")
+    write("secret.txt", "secret")
+    write("www/big.bin", big)
+    write("www/hello.txt", "hello world")
+    write("www/a <b>&.txt", "odd")
+    write("www/site/index.html", "<h1>index</h1>")
+    sh(("ln -s ../secret.txt %s/www/link && ln -s .. %s/www/up"):format(folder, folder))
+  end)
+  teardown(function() sh("rm -r " .. folder) end)
+
+  it("gives whole files, to the byte", function()
+    curl({ "URL/big.bin", check = function(output, status)
+      assert.equal(0, status)
+      assert.is_true(output == big)
+    end }, { "-i", "URL/hello.txt", check = function(output)
+      assert.matches("^HTTP/1.1 200 OK\r\n", output)
+      assert.matches("Content%-Type: text/plain", output)
+      assert.matches("Content%-Length: 11\r\n", output)
+      assert.matches("Last%-Modified: %a+, %d%d %a+ %d%d%d%d", output)
+      assert.matches("\r\n\r\nhello world$", output)
+    end })
+  end)
+
+  it("gives ranges of each form", function()
+    local jobs = {}
+    for range, part in pairs {
+      ["0-0"] = big:sub(1, 1), ["100-70099"] = big:sub(101, 70100), ["5242000-"] = big:sub(5242001),
+      ["-500"] = big:sub(-500), ["-99999999"] = big, ["0-99999999"] = big,
+    } do
+      jobs[#jobs + 1] = { "-r", range, "-w", "%{http_code}", "URL/big.bin", check = function(output)
+        assert.equal("206", output:sub(-3))
+        assert.is_true(output:sub(1, -4) == part, range)
+      end }
+    end
+    jobs[#jobs + 1] = { "-i", "-H", "Range: bytes=2-5", "URL/hello.txt", check = function(output)
+      assert.matches("Content%-Range: bytes 2%-5/11\r\n", output)
+    end }
+    jobs[#jobs + 1] = { "-i", "-H", "Range: bytes=11-", "URL/hello.txt", check = function(output)
+      assert.matches("^HTTP/1.1 416 ", output)
+      assert.matches("Content%-Range: bytes %*/11\r\n", output)
+    end }
+    for _, header in ipairs { "bytes=0-1,3-4", "bytes=5-2", "lines=1-2", "bytes=-", "bytes=x-y" } do
+      jobs[#jobs + 1] = { "-w", "%{http_code}", "-H", "Range: " .. header, "URL/hello.txt", check = function(output)
+        assert.equal("hello world200", output)
+      end }
+    end
+    curl(table.unpack(jobs))
+  end)
+
+  it("answers HEAD without a body, and refuses other methods", function()
+    curl({ "-I", "URL/big.bin", check = function(output)
+      assert.matches("Content%-Length: 5242880\r\n", output)
+      assert.matches("\r\n\r\n$", output)
+    end }, { "-i", "-X", "DELETE", "URL/hello.txt", check = function(output)
+      assert.matches("^HTTP/1.1 405 ", output)
+      assert.matches("Allow: GET, HEAD\r\n", output)
+    end })
+  end)
+
+  it("lists folders, or gives their index", function()
+    curl({ "URL/", check = function(output)
+      assert.is_truthy(output:find('<a href="a%20%3Cb%3E%26.txt">a &#60;b&#62;&#38;.txt</a>', 1, true), output)
+      assert.is_truthy(output:find('<a href="site/">site/</a>', 1, true))
+    end }, { "URL/a%20%3Cb%3E%26.txt", check = function(output) assert.equal("odd", output) end },
+    { "URL/site/", check = function(output) assert.equal("<h1>index</h1>", output) end },
+    { "-L", "URL/site", check = function(output) assert.equal("<h1>index</h1>", output) end },
+    { "-w", "%{http_code}", "-o", "/dev/null", "URL/none", check = function(output) assert.equal("404", output) end })
+  end)
+
+  it("gives nothing outside of its folder", function()
+    local jobs = {}
+    for _, path in ipairs { "/../secret.txt", "/%2e%2e/secret.txt", "/sub/../../secret.txt", "/link", "/up/secret.txt",
+      "/..%2fsecret.txt", "/sub/..%2f..%2fsecret.txt", "/hello.txt%00.html", "//etc/passwd", "/up/" } do
+      jobs[#jobs + 1] = { "-w", "%{http_code}", "URL" .. path, check = function(output)
+        assert.is_truthy(output:find "40[04]$", path .. ": " .. output)
+        assert.is_nil(output:find("secret", 1, true))
+      end }
+    end
+    curl(table.unpack(jobs))
+  end)
+
+  it("keeps the connection, and answers pipelined requests in order", function()
+    serve(function(port, stop)
+      local get = "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+      local requests = get:format("/hello.txt", "Range: bytes=0-4\r\n")
+        .. get:format("/big.bin", "Range: bytes=0-99999\r\n") .. get:format("/hello.txt", "Connection: close\r\n")
+      raw(port, requests, function(heard)
+        local bodies, at = {}, 1
+        while at <= #heard do
+          local _, last, head = heard:find("^(HTTP/1.1 .-\r\n)\r\n", at)
+          local length = tonumber(head:match "Content%-Length: (%d+)")
+          bodies[#bodies + 1] = heard:sub(last + 1, last + length)
+          at = last + length + 1
+        end
+        assert.equal(3, #bodies)
+        assert.equal("hello", bodies[1])
+        assert.is_true(bodies[2] == big:sub(1, 100000))
+        assert.equal("hello world", bodies[3])
+        stop()
+      end)
+    end)
+  end)
+
+  it("refuses what is no request, and closes", function()
+    local cases = {
+      { "hello\r\n\r\n", 400 }, { "GET / HTTP/1.1\r\n\r\n", 400 }, { "GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505 },
+      { "GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n", 400 }, { "GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400 },
+      { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 400 },
+      { "GET / HTTP/1.1\r\nX: " .. ("x"):rep(17000), 431 },
+    }
+    serve(function(port, stop)
+      local function go(i)
+        local case = cases[i]
+        if not case then return stop() end
+        raw(port, case[1], function(heard)
+          assert.equal(tostring(case[2]), heard:match "^HTTP/1.1 (%d+) ")
+          go(i + 1)
+        end)
+      end
+      go(1)
+    end)
+  end)
+
+  it("closes the file of a client that goes away, and serves on", function()
+    serve(function(port, stop, process)
+      local function descriptors()
+        local list, scan = 0, uv.fs_scandir("/proc/" .. process.handle:get_pid() .. "/fd")
+        while uv.fs_scandir_next(scan) do list = list + 1 end
+        return list
+      end
+      local before = descriptors()
+      local socket = tls.connect { port = tonumber(port), host = "localhost", ca = certs.ca.cert }
+      socket:once("data", expect(function()
+        socket:pause()
+        assert.is_true(descriptors() > before)
+        socket:destroy()
+        local timer = uv.new_timer()
+        timer:start(10, 10, helper.wrap(function()
+          if descriptors() > before then return end -- helper.run watches the time
+          timer:close()
+          stop()
+        end))
+      end))
+      socket:write "GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    end)
+  end)
+
+  it("says how it is used", function()
+    for _, words in ipairs { { "--port" }, { "--what", "x" }, { "--dir", "/nowhere" }, {},
+      { "--cert", "/nowhere", "--key", "x" } } do
+      child.spawn({ LUA, "examples/https_server.lua", table.unpack(words) }, expect(function(status, output)
+        assert.equal(1, status)
+        assert.matches("usage: https_server.lua", output)
+      end))
+    end
+    helper.run()
+  end)
+end)
