@@ -36,9 +36,16 @@ static void add_extra (X509_STORE *store) {
   fprintf(stderr, "Warning: ignoring extra certs from '%s'\n", file);
 }
 
+static void free_system (void) {
+  X509_STORE_free(system_store);
+  system_store = NULL;
+}
+
+/* OPENSSL_atexit(3) also keeps this library from being unloaded with the Lua
+** state that loaded it: another one may come. */
 static void load_system (void) {
   system_store = X509_STORE_new();
-  if (system_store == NULL)
+  if (system_store == NULL || !OPENSSL_atexit(free_system))
     return;
   X509_STORE_set_default_paths(system_store); /* no files: an empty store */
   add_extra(system_store);

@@ -6,6 +6,8 @@
 local uv = require "luv"
 local tls = require "tls"
 
+io.stdout:setvbuf "line"
+
 local certs = arg[1] or error("usage: server.lua CERTS [port]", 0)
 
 local function read(name)
