@@ -1,8 +1,10 @@
 /*
 ** trust: the certificates that are trusted when no 'ca' is given, see trust.h.
 */
+#define _GNU_SOURCE /* dladdr */
 #include "trust.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,11 +43,20 @@ static void free_system (void) {
   system_store = NULL;
 }
 
-/* OPENSSL_atexit(3) also keeps this library from being unloaded with the Lua
-** state that loaded it: another one may come. */
+/* The last Lua state unloads this library, and another one may come: the store
+** is to be there then, and free_system() when the process ends. */
+static void stay_loaded (void) {
+  Dl_info us;
+  if (dladdr(&once, &us) != 0)
+    dlopen(us.dli_fname, RTLD_NOW | RTLD_NODELETE); /* a program cannot go */
+}
+
 static void load_system (void) {
+  stay_loaded();
+  if (!OPENSSL_atexit(free_system))
+    return;
   system_store = X509_STORE_new();
-  if (system_store == NULL || !OPENSSL_atexit(free_system))
+  if (system_store == NULL)
     return;
   X509_STORE_set_default_paths(system_store); /* no files: an empty store */
   add_extra(system_store);
