@@ -112,11 +112,15 @@ static void start_write (struct conn *c, struct tls_bytes *out) {
   c->writing = true;
 }
 
+static bool held_back (const struct conn *c) {
+  return c->hold && !tls_engine_failed(c->engine); /* an alert may leave */
+}
+
 /* uv_try_write first: it saves the queueing and the turn of the loop. */
 static void flush (struct conn *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   struct tls_uv_buf buf;
-  if (c->stream == NULL || c->writing || c->io_error != 0)
+  if (c->stream == NULL || c->writing || c->io_error != 0 || held_back(c))
     return; /* without a stream, emit_records() sends */
   if (tls_bytes_size(out) > 0) {
     if (c->env->uv.uv_is_closing(c->stream)) { /* somebody else did that */
@@ -218,7 +222,8 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
     return;
   }
   int error = n == TLS_UV_EOF ? hidden_error(c) : (int)n;
-  if (error == 0 || !tls_engine_secure(c->engine)) /* cut off, says the engine */
+  if (error == 0 ||
+      !tls_engine_secure(c->engine)) /* cut off, says the engine */
     tls_engine_port(c->engine)->eof = true;
   if (error != 0)
     transport_failed(c, error, false);
@@ -288,7 +293,8 @@ static void emit_written (struct conn *c) {
 static void emit_records (struct conn *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   size_t n = tls_bytes_size(out);
-  if (c->stream != NULL || !c->started || c->closed || c->writing || n == 0)
+  if (c->stream != NULL || !c->started || c->closed || c->writing || n == 0 ||
+      held_back(c))
     return;
   tls_bytes_move(&c->flight, out);
   c->writing = true;
@@ -300,16 +306,40 @@ static void step (struct conn *c) {
   size_t got;
   size_t room = c->paused ? 0 : sizeof c->env->out;
   c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
-  if (got > 0)
+  if (got > 0 && (c->events & TLS_EV_EARLY) != 0)
+    tls_conn_emit_early(c, c->env->out, got);
+  else if (got > 0)
     tls_conn_emit_data(c, c->env->out, got);
+  c->events &= ~(unsigned)TLS_EV_EARLY;
   if (room > 0 && got == room)
     c->again = true;
 }
 
+static void emit_sessions (struct conn *c) {
+  int i;
+  unsigned was = c->events & TLS_EV_SESSION;
+  for (i = 0; i < TLS_MAX_SESSIONS; i++) {
+    c->events |= was;
+    emit_event(c, TLS_EV_SESSION, TLS_ON_session);
+  }
+}
+
+static void emit_handshake (struct conn *c) {
+  if (c->events == 0)
+    return;
+  emit_event(c, TLS_EV_KEYLOG, TLS_ON_keylog);
+  emit_event(c, TLS_EV_HELLO, TLS_ON_hello);
+  emit_event(c, TLS_EV_OCSP, TLS_ON_ocsp);
+  emit_event(c, TLS_EV_IDENTITY, TLS_ON_identity);
+  emit_event(c, TLS_EV_RENEGOTIATING, TLS_ON_renegotiating);
+  emit_event(c, TLS_EV_RENEGOTIATED, TLS_ON_renegotiated);
+  emit_sessions(c);
+  emit_event(c, TLS_EV_SECURE, TLS_ON_secure);
+}
+
 static void drive_round (struct conn *c) {
   step(c);
-  emit_event(c, TLS_EV_IDENTITY, TLS_ON_identity);
-  emit_event(c, TLS_EV_SECURE, TLS_ON_secure);
+  emit_handshake(c);
   if (c->closed)
     return;
   pump_held(c);

@@ -4,8 +4,12 @@
 */
 #include <string.h>
 
+#include <openssl/crypto.h>
+
+#include "box.h"
 #include "conn_state.h"
 #include "push.h"
+#include "session.h"
 
 struct emission {
   struct conn *conn;
@@ -37,12 +41,25 @@ static void push_io_error (lua_State *L, struct conn *c) {
   lua_setfield(L, -2, "errno");
 }
 
+/* The stapled response, or nil. [-0, +1] */
+static void push_ocsp (lua_State *L, struct conn *c) {
+  size_t n;
+  const unsigned char *der = tls_engine_ocsp(c->engine, &n);
+  lua_pushlstring(L, (const char *)der, n);
+  if (der == NULL) {
+    lua_pop(L, 1);
+    lua_pushnil(L);
+  }
+}
+
 /* [-0, +n]; returns n. */
 static int push_arguments (lua_State *L, const struct emission *e) {
   struct conn *c = e->conn;
   switch (e->which) {
     case TLS_ON_data:
+    case TLS_ON_early:
     case TLS_ON_records: lua_pushlstring(L, e->data, e->size); return 1;
+    case TLS_ON_ocsp: push_ocsp(L, c); return 1;
     case TLS_ON_reading: lua_pushboolean(L, c->reading); return 1;
     case TLS_ON_eof:
       lua_pushboolean(L, tls_engine_truncated(c->engine));
@@ -55,6 +72,94 @@ static int push_arguments (lua_State *L, const struct emission *e) {
       return 1;
     default: return 0;
   }
+}
+
+/* DER of a session holds its keys: nothing of it is left behind. [-0, +2] */
+static void push_session (lua_State *L, SSL_SESSION *session) {
+  unsigned n;
+  const unsigned char *id = SSL_SESSION_get_id(session, &n);
+  lua_pushlstring(L, (const char *)id, n);
+  tls_session_push(L, session);
+}
+
+static int emit_session (lua_State *L) {
+  struct conn *c = lua_touserdata(L, 1);
+  luaL_checkstack(L, 8, "tls");
+  struct tls_box *box = tls_session_box(L);
+  box->p = tls_engine_take_session(c->engine);
+  if (box->p == NULL)
+    return 0;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->handlers[TLS_ON_session]);
+  push_owner(L, c);
+  if (lua_isnil(L, -1))
+    return 0;
+  push_session(L, box->p);
+  tls_box_empty(box);
+  lua_call(L, 3, 0);
+  return 0;
+}
+
+static void drop_lines (void *lines) {
+  OPENSSL_clear_free(lines, strlen(lines));
+}
+
+static int emit_keylog (lua_State *L) {
+  struct conn *c = lua_touserdata(L, 1);
+  luaL_checkstack(L, 8, "tls");
+  struct tls_box *box = tls_box_push(L, drop_lines);
+  box->p = tls_engine_take_keylog(c->engine);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->handlers[TLS_ON_keylog]);
+  push_owner(L, c);
+  if (box->p == NULL || lua_isnil(L, -1))
+    return 0;
+  lua_pushstring(L, box->p);
+  tls_box_empty(box);
+  lua_call(L, 2, 0);
+  return 0;
+}
+
+struct psk_question {
+  struct conn *conn;
+  const char *text;
+  struct tls_psk_answer *answer;
+  size_t size; /* of the key that was given */
+};
+
+/* Copy the string at 'idx' when it fits. */
+static size_t take_string (lua_State *L, int idx, void *to, size_t room) {
+  size_t n;
+  const char *s = lua_tolstring(L, idx, &n);
+  if (s == NULL || to == NULL || n > room)
+    return 0;
+  memcpy(to, s, n);
+  return n;
+}
+
+static int ask_psk (lua_State *L) {
+  struct psk_question *q = lua_touserdata(L, 1);
+  struct tls_psk_answer *a = q->answer;
+  luaL_checkstack(L, 8, "tls");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, q->conn->env->handlers[TLS_ON_psk]);
+  push_owner(L, q->conn);
+  if (lua_isnil(L, -1))
+    return 0;
+  lua_pushstring(L, q->text); /* nil when NULL */
+  lua_call(L, 2, 2);
+  if (a->identity != NULL) {
+    size_t n = take_string(L, -1, a->identity, a->identity_size - 1);
+    a->identity[n] = '\0';
+    if (n == 0)
+      return 0;
+  }
+  q->size = take_string(L, -2, a->key, a->key_size);
+  return 0;
+}
+
+unsigned tls_conn_emit_psk (struct conn *c, const char *text,
+                            struct tls_psk_answer *answer) {
+  struct psk_question q = {c, text, answer, 0};
+  tls_env_enter(c->env, ask_psk, &q);
+  return (unsigned)q.size;
 }
 
 static int emit_protected (lua_State *L) {
@@ -70,6 +175,15 @@ static int emit_protected (lua_State *L) {
 
 void tls_conn_emit (struct conn *c, enum tls_handler which) {
   struct emission e = {c, which, NULL, 0};
+  switch (which) {
+    case TLS_ON_session: tls_env_enter(c->env, emit_session, c); return;
+    case TLS_ON_keylog: tls_env_enter(c->env, emit_keylog, c); return;
+    default: tls_env_enter(c->env, emit_protected, &e);
+  }
+}
+
+void tls_conn_emit_early (struct conn *c, const char *data, size_t size) {
+  struct emission e = {c, TLS_ON_early, data, size};
   tls_env_enter(c->env, emit_protected, &e);
 }
 

@@ -9,6 +9,7 @@
 #include "box.h"
 #include "conn_state.h"
 #include "push.h"
+#include "session.h"
 #include "x509.h"
 #include "x509_names.h"
 
@@ -268,7 +269,70 @@ static int get_certificate (lua_State *L) {
   return 1;
 }
 
+/* The protocol of NPN, or false. */
+static int get_npn (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  const unsigned char *name = NULL;
+  unsigned n = 0;
+  if (ssl == NULL)
+    return 0;
+  SSL_get0_next_proto_negotiated(ssl, &name, &n);
+  if (n == 0)
+    lua_pushboolean(L, 0);
+  else
+    lua_pushlstring(L, (const char *)name, n);
+  return 1;
+}
+
+/* The session in DER, nil before there is one. */
+static int get_session (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
+  if (session == NULL)
+    return 0;
+  tls_session_push(L, session);
+  return 1;
+}
+
+/* A client's ticket, or nil. */
+static int get_ticket (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
+  const unsigned char *ticket = NULL;
+  size_t n = 0;
+  if (session == NULL || SSL_is_server(ssl))
+    return 0;
+  SSL_SESSION_get0_ticket(session, &ticket, &n);
+  if (n == 0)
+    return 0;
+  lua_pushlstring(L, (const char *)ticket, n);
+  return 1;
+}
+
+/* Whether the server took a client's early data; nil when there was none. */
+static int get_early_accepted (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  int status =
+      ssl == NULL ? SSL_EARLY_DATA_NOT_SENT : SSL_get_early_data_status(ssl);
+  if (status == SSL_EARLY_DATA_NOT_SENT)
+    return 0;
+  lua_pushboolean(L, status == SSL_EARLY_DATA_ACCEPTED);
+  return 1;
+}
+
+/* Did a pre-shared key stand in for the peer's certificate? */
+static int is_psk (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  lua_pushboolean(L, c != NULL && tls_engine_by_psk(c->engine));
+  return 1;
+}
+
 const luaL_Reg tls_conn_questions[] = {
+    {"getNpn", get_npn},
+    {"getSession", get_session},
+    {"getTLSTicket", get_ticket},
+    {"getEarlyAccepted", get_early_accepted},
+    {"isPsk", is_psk},
     {"getSharedSigalgs", get_shared_sigalgs},
     {"getFinished", get_finished},
     {"getPeerFinished", get_peer_finished},

@@ -9,6 +9,7 @@
 #include "conn_state.h"
 #include "context.h"
 #include "push.h"
+#include "session.h"
 
 /* === lifetime ========================================================== */
 
@@ -187,15 +188,6 @@ static int conn_approve (lua_State *L) {
   return tls_conn_push_poke(L, c);
 }
 
-static int conn_identify (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (c == NULL)
-    return 0;
-  tls_engine_identify(c->engine, lua_toboolean(L, 2));
-  return tls_conn_push_poke(L, c);
-}
-
 /* conn:feed(records|nil) -> poke: bytes that did not come from luv's stream
 ** (read by somebody else before it was attached, or from a transport of
 ** Lua's); nil when that has ended. */
@@ -253,6 +245,49 @@ static bool option_flag (lua_State *L, const char *name) {
   return flag;
 }
 
+static unsigned psk_server (void *arg, const char *identity, unsigned char *psk,
+                            unsigned size) {
+  struct tls_psk_answer answer = {NULL, 0, psk, size};
+  return tls_conn_emit_psk(arg, identity, &answer);
+}
+
+static unsigned psk_client (void *arg, const char *hint, char *identity,
+                            unsigned identity_size, unsigned char *psk,
+                            unsigned size) {
+  struct tls_psk_answer answer = {identity, identity_size, psk, size};
+  return tls_conn_emit_psk(arg, hint, &answer);
+}
+
+static void psk_options (lua_State *L, struct conn *c,
+                         struct tls_engine_options *o) {
+  o->psk_hint = option_string(L, "pskHint", NULL);
+  if (!option_flag(L, "psk"))
+    return;
+  o->psk.arg = c;
+  if (o->server)
+    o->psk.server = psk_server;
+  else
+    o->psk.client = psk_client;
+}
+
+/* The table at index 2 keeps the strings. */
+static void read_options (lua_State *L, struct tls_engine_options *o) {
+  o->server = option_flag(L, "server");
+  o->request_cert = option_flag(L, "requestCert");
+  o->reject_unauthorized = option_flag(L, "rejectUnauthorized");
+  o->ask_hello = option_flag(L, "askHello");
+  o->ask_verify = option_flag(L, "askVerify");
+  o->ask_ocsp = option_flag(L, "requestOCSP");
+  o->want_sessions = option_flag(L, "sessions");
+  o->want_keylog = option_flag(L, "keylog");
+  o->want_early = option_flag(L, "early");
+  o->servername = option_string(L, "servername", NULL);
+  o->alpn = (const unsigned char *)option_string(L, "alpn", &o->alpn_size);
+  o->npn = (const unsigned char *)option_string(L, "npn", &o->npn_size);
+  o->early_data =
+      (const unsigned char *)option_string(L, "earlyData", &o->early_size);
+}
+
 int tls_conn_new (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   struct tls_engine_options o = {0};
@@ -261,19 +296,18 @@ int tls_conn_new (lua_State *L) {
   o.ctx = tls_context_check(L, 1);
   o.method = env->method;
   o.pool = &env->pool;
-  o.server = option_flag(L, "server");
-  o.request_cert = option_flag(L, "requestCert");
-  o.reject_unauthorized = option_flag(L, "rejectUnauthorized");
+  read_options(L, &o);
   if (!o.server || o.request_cert)
     tls_context_trust(L, 1);
-  o.servername = option_string(L, "servername", NULL);
-  o.alpn = (const unsigned char *)option_string(L, "alpn", &o.alpn_size);
+  lua_getfield(L, 2, "session");
+  o.session = tls_session_read(L, lua_gettop(L)); /* no session: a full one */
   struct conn *c = lua_newuserdatauv(L, size, 1);
   memset(c, 0, size);
   c->env = env;
   c->anchor = c->held_ref = LUA_NOREF;
   tls_bytes_init(&c->flight, &env->pool);
   luaL_setmetatable(L, CONN_T);
+  psk_options(L, c, &o);
   c->engine = tls_engine_new(&o);
   if (c->engine == NULL)
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
@@ -291,7 +325,6 @@ static const luaL_Reg methods[] = {
     {"read", conn_read},
     {"shutdown", conn_shutdown},
     {"approve", conn_approve},
-    {"identify", conn_identify},
     {"feed", conn_feed},
     {"sent", conn_sent},
     {"close", conn_close},
@@ -304,6 +337,7 @@ void tls_conn_open (lua_State *L) {
   lua_setfield(L, -2, "__gc");
   luaL_newlib(L, methods);
   luaL_setfuncs(L, tls_conn_questions, 0);
+  luaL_setfuncs(L, tls_conn_answers, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

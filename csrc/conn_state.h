@@ -36,6 +36,7 @@ struct conn {
   bool notified; /* ... and got it in this drive */
   bool closed;   /* close() was called */
   bool started;
+  bool hold; /* nothing is sent for now */
   bool dead; /* TLS_ON_error was emitted */
 };
 
@@ -66,6 +67,19 @@ void tls_conn_release (struct conn *c); /* frees what nothing uses any more */
 void tls_conn_emit (struct conn *c, enum tls_handler which);
 void tls_conn_emit_data (struct conn *c, const char *data, size_t size);
 void tls_conn_emit_records (struct conn *c, const char *data, size_t size);
+void tls_conn_emit_early (struct conn *c, const char *data, size_t size);
+
+/* For pre-shared keys alone: called on OpenSSL's stack, and answered at once.
+** 'text' is the hint (may be NULL) or the identity; 'identity' may be NULL.
+** The size of the key, 0 for none. */
+struct tls_psk_answer {
+  char *identity;
+  size_t identity_size;
+  unsigned char *key;
+  size_t key_size;
+};
+unsigned tls_conn_emit_psk (struct conn *c, const char *text,
+                            struct tls_psk_answer *answer);
 
 /* Answer whether Lua has to call drive(): not when it is called from within,
 ** and not twice. [-0, +1]; returns 1 */
@@ -74,7 +88,9 @@ int tls_conn_push_poke (lua_State *L, struct conn *c);
 struct conn *tls_conn_check (lua_State *L);      /* at index 1 */
 struct conn *tls_conn_check_open (lua_State *L); /* NULL once closed */
 
-/* The questions a user may ask: methods for the metatable. */
+/* The questions a user may ask, and the answers that a connection waits for:
+** methods for the metatable. */
 extern const luaL_Reg tls_conn_questions[];
+extern const luaL_Reg tls_conn_answers[];
 
 #endif

@@ -11,7 +11,9 @@
 #include "hooks.h"
 #include "pfx.h"
 #include "push.h"
+#include "tickets.h"
 #include "trust.h"
+#include "x509.h"
 
 #define CONTEXT_T "tls.context"
 enum trust {
@@ -125,6 +127,26 @@ static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
                                                (unsigned)n));
 }
 
+static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
+  size_t n;
+  const char *keys = luaL_checklstring(L, -1, &n);
+  require_ok(L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
+                    tls_tickets_set(ctx, (const unsigned char *)keys,
+                                    n / TLS_TICKET_KEY));
+}
+
+/* Each early data may come once: what was promised is remembered in here, the
+** one use that is made of OpenSSL's own cache (SSL_CTX_set_max_early_data(3)).
+*/
+static void set_maxEarlyData (lua_State *L, SSL_CTX *ctx) {
+  uint32_t n = (uint32_t)luaL_checkinteger(L, -1);
+  if (n == 0)
+    return;
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH);
+  require_ok(L, SSL_CTX_set_max_early_data(ctx, n) &&
+                    SSL_CTX_set_recv_max_early_data(ctx, n));
+}
+
 static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem;
   pem.data = luaL_checklstring(L, -1, &pem.size);
@@ -232,6 +254,8 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X(secureOptions)         \
   X(sessionTimeout)        \
   X(sessionIdContext)      \
+  X(ticketKeys)            \
+  X(maxEarlyData)          \
   X(dhparam)               \
   X(ca)                    \
   X(crl)                   \
@@ -310,8 +334,37 @@ static void set_defaults (SSL_CTX *ctx) {
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  /* renegotiation is limited, see renegotiate.lua */
+  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
+                               SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+  /* sessions are kept by who asks for them, never in here */
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH |
+                                          SSL_SESS_CACHE_NO_INTERNAL |
+                                          SSL_SESS_CACHE_NO_AUTO_CLEAR);
+}
+
+int tls_context_ticket_keys (lua_State *L) {
+  SSL_CTX *ctx = tls_context_check(L, 1);
+  if (!lua_isnoneornil(L, 2)) {
+    lua_settop(L, 2);
+    set_ticketKeys(L, ctx);
+  }
+  size_t count;
+  const unsigned char *keys = tls_tickets_get(ctx, &count);
+  lua_pushlstring(L, (const char *)keys, count * TLS_TICKET_KEY);
+  return 1;
+}
+
+int tls_context_certificate (lua_State *L) {
+  SSL_CTX *ctx = tls_context_check(L, 1);
+  X509 *cert = SSL_CTX_get0_certificate(ctx);
+  STACK_OF(X509) *chain = NULL;
+  if (cert == NULL)
+    return 0;
+  SSL_CTX_get0_chain_certs(ctx, &chain);
+  tls_x509_push_der(L, cert);
+  tls_x509_push_issuer(L, cert, chain, SSL_CTX_get_cert_store(ctx));
+  return 2;
 }
 
 /* A certificate that came without its chain gets it from 'ca', once and not in
@@ -342,6 +395,7 @@ int tls_context_new (lua_State *L) {
   require_ok(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_hooks_install(c->ctx);
+  require_ok(L, tls_tickets_install(c->ctx));
   choose_store(L, c);
   apply_options(L, c->ctx); /* may throw: c owns ctx */
   if (given(L, "ca") || given(L, "pfx"))

@@ -21,6 +21,13 @@ void tls_context_trust (lua_State *L, int arg);
 /* core.addCACert(context, pem): an anchor for this context alone. */
 int tls_context_add_ca (lua_State *L);
 
+/* core.ticketKeys(context[, keys]) -> the newest key; sets them first. */
+int tls_context_ticket_keys (lua_State *L);
+
+/* core.contextCertificate(context) -> its certificate and that one's issuer in
+** DER; nil for what is not there. */
+int tls_context_certificate (lua_State *L);
+
 /* core.context(options): options as lua/tls/context.lua has normalised them.
 ** Throws an error table with OpenSSL's reason. */
 int tls_context_new (lua_State *L);

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/async.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "engine_state.h"
+#include "hooks.h"
 
 /* More than the records that tls_engine_write() may leave waiting: beyond it
 ** only answers to the peer (key updates, say) can grow the out queue, so we
@@ -30,6 +32,67 @@ static bool set_alpn (struct tls_engine *e,
   return true;
 }
 
+static unsigned char *copy (const unsigned char *data, size_t n) {
+  unsigned char *to = data == NULL ? NULL : malloc(n + 1);
+  if (to != NULL)
+    memcpy(to, data, n);
+  return to;
+}
+
+static bool set_npn (struct tls_engine *e, const struct tls_engine_options *o) {
+  if (o->npn != NULL && !o->server)
+    tls_hooks_offer_npn(o->ctx);
+  e->npn = copy(o->npn, o->npn_size);
+  e->npn_size = o->npn_size;
+  return o->npn == NULL || e->npn != NULL;
+}
+
+static bool set_early (struct tls_engine *e,
+                       const struct tls_engine_options *o) {
+  if (o->server) {
+    e->early = o->want_early ? EARLY_READING : EARLY_NONE;
+    return true;
+  }
+  if (o->session == NULL || o->early_size == 0 ||
+      o->early_size > SSL_SESSION_get_max_early_data(o->session))
+    return true; /* it is not sent, and so not accepted */
+  e->early_data = copy(o->early_data, o->early_size);
+  e->early_size = o->early_size;
+  e->early = EARLY_WRITING;
+  return e->early_data != NULL;
+}
+
+static bool set_psk (struct tls_engine *e, const struct tls_engine_options *o) {
+  e->psk = o->psk;
+  if (o->psk.server != NULL)
+    SSL_set_psk_server_callback(e->ssl, tls_hook_psk_server);
+  if (o->psk.client != NULL)
+    SSL_set_psk_client_callback(e->ssl, tls_hook_psk_client);
+  return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
+}
+
+/* What a client may ask for in its ClientHello. */
+static bool set_client (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  SSL_set_post_handshake_auth(e->ssl, 1);
+  if (o->ask_ocsp &&
+      !SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp))
+    return false;
+  if (o->session != NULL && !SSL_set_session(e->ssl, o->session))
+    return false;
+  return o->servername == NULL ||
+         SSL_set_tlsext_host_name(e->ssl, o->servername);
+}
+
+/* SSL_set_retry_verify(3) is a client's; a server waits inside a job of its
+** own, ASYNC_start_job(3). Where there are none it asks at the gate. */
+static void set_waiting (struct tls_engine *e,
+                         const struct tls_engine_options *o) {
+  e->ask_verify = o->ask_verify && (!o->server || ASYNC_is_capable());
+  if (e->ask_verify && o->server)
+    SSL_set_mode(e->ssl, SSL_MODE_ASYNC);
+}
+
 static int verify_mode (const struct tls_engine_options *o) {
   if (!o->server)
     return SSL_VERIFY_PEER; /* tls_hook_verify decides */
@@ -48,15 +111,27 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   if (bio == NULL)
     return false;
   SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
-  if (!SSL_set_app_data(e->ssl, e) || !set_alpn(e, o))
+  if (!SSL_set_app_data(e->ssl, e) || !set_alpn(e, o) || !set_npn(e, o) ||
+      !set_early(e, o) || !set_psk(e, o))
     return false;
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
-  if (o->server)
+  set_waiting(e, o);
+  if (o->server) {
     SSL_set_accept_state(e->ssl);
-  else
-    SSL_set_connect_state(e->ssl);
-  return o->servername == NULL ||
-         SSL_set_tlsext_host_name(e->ssl, o->servername);
+    return true;
+  }
+  SSL_set_connect_state(e->ssl);
+  return set_client(e, o);
+}
+
+static void set_wishes (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  e->server = o->server;
+  e->reject = o->reject_unauthorized;
+  e->ask_hello = o->ask_hello;
+  e->want_sessions = o->want_sessions;
+  if (o->want_keylog)
+    tls_engine_want_keylog(e);
 }
 
 struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
@@ -65,8 +140,12 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
     return NULL;
   ERR_clear_error();
   tls_port_init(&e->port, options->pool);
-  e->server = options->server;
-  e->reject = options->reject_unauthorized;
+  if (!SSL_CTX_up_ref(options->ctx)) {
+    free(e);
+    return NULL;
+  }
+  e->ctx = options->ctx;
+  set_wishes(e, options);
   e->verify_result = X509_V_ERR_UNSPECIFIED;
   e->verify_depth = -1;
   if (set_up(e, options))
@@ -83,13 +162,43 @@ static void forget_handshake (struct tls_engine *e) {
   e->refused = NULL;
   free(e->alpn);
   e->alpn = NULL;
+  free(e->npn);
+  e->npn = NULL;
+  tls_hello_free(e->hello);
+  e->hello = NULL;
+  SSL_SESSION_free(e->offered); /* NULL is allowed */
+  e->offered = NULL;
+  free(e->ocsp);
+  e->ocsp = NULL;
+  free(e->early_data);
+  e->early_data = NULL;
+}
+
+static void free_secrets (struct tls_engine *e) {
+  SSL_SESSION *session;
+  while ((session = tls_engine_take_session(e)) != NULL)
+    SSL_SESSION_free(session);
+  if (e->keylog != NULL)
+    OPENSSL_clear_free(e->keylog, strlen(e->keylog));
+}
+
+/* A job that waits must come to its end, or its stack is lost. */
+static void end_job (struct tls_engine *e) {
+  e->reject = true;
+  tls_engine_identify(e, false, false);
+  if (e->ssl != NULL && SSL_waiting_for_async(e->ssl))
+    SSL_do_handshake(e->ssl);
+  ERR_clear_error();
 }
 
 void tls_engine_free (struct tls_engine *e) {
   if (e == NULL)
     return;
+  end_job(e);
   SSL_free(e->ssl); /* the BIO with it, before the port */
+  SSL_CTX_free(e->ctx);
   forget_handshake(e);
+  free_secrets(e);
   tls_port_clear(&e->port);
   free(e->error);
   free(e);
@@ -131,6 +240,13 @@ static void fail_ssl (struct tls_engine *e) {
                   X509_verify_cert_error_string(e->verify_result));
 }
 
+void tls_engine_fail (struct tls_engine *e, const char *code,
+                      const char *message) {
+  set_failed(e);
+  if (e->error != NULL)
+    tls_error_set(e->error, code, message);
+}
+
 static void fail_cut_off (struct tls_engine *e) {
   set_failed(e);
   if (e->error != NULL)
@@ -146,27 +262,65 @@ static bool cut_off (const struct tls_engine *e) {
 }
 
 static bool suspended (const struct tls_engine *e) {
-  return e->identity == IDENTITY_ASKED;
+  return e->identity == IDENTITY_ASKED || e->hello_state == HELLO_ASKED;
 }
 
-static void shake_hands (struct tls_engine *e) {
-  if (suspended(e))
-    return;
-  ERR_clear_error();
-  int r = SSL_do_handshake(e->ssl);
-  if (r == 1) {
-    e->secure = true;
-    e->events |= TLS_EV_SECURE;
-    return;
-  }
+/* The handshake did not finish: does it wait, or has it failed? */
+static void stopped_shaking (struct tls_engine *e, int r) {
   switch (SSL_get_error(e->ssl, r)) {
     case SSL_ERROR_WANT_READ:
       if (cut_off(e))
         fail_cut_off(e);
       return;
-    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */ return;
+    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */
+    case SSL_ERROR_WANT_ASYNC:        /* so it is */
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* TLS_EV_HELLO is set */ return;
     default: fail_ssl(e);
   }
+}
+
+/* SSL_write_early_data(3) sends the ClientHello with it. */
+static bool send_early (struct tls_engine *e) {
+  size_t written;
+  ERR_clear_error();
+  int r = SSL_write_early_data(e->ssl, e->early_data, e->early_size, &written);
+  if (r == 1)
+    e->early = EARLY_NONE;
+  else
+    stopped_shaking(e, r);
+  return r == 1;
+}
+
+static void shake_hands (struct tls_engine *e) {
+  if (suspended(e) || (e->early == EARLY_WRITING && !send_early(e)))
+    return;
+  ERR_clear_error();
+  int r = SSL_do_handshake(e->ssl);
+  if (r != 1) {
+    stopped_shaking(e, r);
+    return;
+  }
+  e->secure = true;
+  e->events |= TLS_EV_SECURE;
+}
+
+/* What a client sends before the handshake is done; then the handshake. */
+static size_t read_early (struct tls_engine *e, char *plain, size_t room) {
+  size_t got = 0, n;
+  while (got < room && !suspended(e)) {
+    ERR_clear_error();
+    int r = SSL_read_early_data(e->ssl, plain + got, room - got, &n);
+    got += r == SSL_READ_EARLY_DATA_SUCCESS ? n : 0;
+    if (r == SSL_READ_EARLY_DATA_FINISH)
+      e->early = EARLY_NONE;
+    if (r == SSL_READ_EARLY_DATA_ERROR)
+      stopped_shaking(e, -1);
+    if (r != SSL_READ_EARLY_DATA_SUCCESS)
+      break;
+  }
+  if (got > 0)
+    e->events |= TLS_EV_EARLY;
+  return got;
 }
 
 static void end_of_data (struct tls_engine *e, bool truncated) {
@@ -182,6 +336,8 @@ static void stopped_reading (struct tls_engine *e, int r) {
       if (cut_off(e))
         end_of_data(e, true);
       return;
+    case SSL_ERROR_WANT_RETRY_VERIFY: /* in a renegotiation */
+    case SSL_ERROR_WANT_ASYNC: return;
     case SSL_ERROR_ZERO_RETURN: end_of_data(e, false); return;
     default: fail_ssl(e);
   }
@@ -189,7 +345,8 @@ static void stopped_reading (struct tls_engine *e, int r) {
 
 static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
   size_t got = 0, n;
-  while (got < room && tls_bytes_size(&e->port.out) < MAX_UNSENT) {
+  while (got < room && tls_bytes_size(&e->port.out) < MAX_UNSENT &&
+         !suspended(e)) {
     ERR_clear_error();
     int r = SSL_read_ex(e->ssl, plain + got, room - got, &n);
     if (r != 1) {
@@ -204,8 +361,12 @@ static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
 unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
                           size_t *got) {
   *got = 0;
+  e->stalled = false;
   if (!tls_engine_failed(e)) {
-    if (!e->secure)
+    if (e->early == EARLY_READING && room > 0)
+      *got = read_early(e, plain, room);
+    if (!e->secure && *got == 0 && e->early != EARLY_READING &&
+        !tls_engine_failed(e))
       shake_hands(e);
     if (e->open && !e->ended)
       *got = read_plain(e, plain, room);
@@ -224,7 +385,11 @@ size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
     ERR_clear_error();
     int r = SSL_write_ex(e->ssl, data + done, n - done, &taken);
     if (r != 1) {
-      if (SSL_get_error(e->ssl, r) != SSL_ERROR_WANT_READ)
+      int why = SSL_get_error(e->ssl, r);
+      e->stalled = why == SSL_ERROR_WANT_READ ||
+                   why == SSL_ERROR_WANT_RETRY_VERIFY ||
+                   why == SSL_ERROR_WANT_ASYNC;
+      if (!e->stalled)
         fail_ssl(e);
       break;
     }
@@ -234,7 +399,7 @@ size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
 }
 
 void tls_engine_shutdown (struct tls_engine *e) {
-  if (e->notified || !e->secure || tls_engine_failed(e))
+  if (e->notified || !e->secure || suspended(e) || tls_engine_failed(e))
     return;
   e->notified = true;
   ERR_clear_error();
@@ -247,11 +412,14 @@ void tls_engine_approve (struct tls_engine *e) {
     return;
   e->open = true;
   forget_handshake(e);
+  SSL_clear_mode(e->ssl, SSL_MODE_ASYNC);
+  tls_hooks_watch(e); /* from now on, another handshake is news */
 }
 
-void tls_engine_identify (struct tls_engine *e, bool accepted) {
+void tls_engine_identify (struct tls_engine *e, bool accepted, bool override) {
   if (e->identity != IDENTITY_ASKED)
     return;
+  e->override = override;
   e->identity = accepted ? IDENTITY_ACCEPTED : IDENTITY_REFUSED;
 }
 
@@ -260,7 +428,8 @@ bool tls_engine_secure (const struct tls_engine *e) {
 }
 
 bool tls_engine_writable (const struct tls_engine *e) {
-  return e->open && !e->notified && !tls_engine_failed(e);
+  return e->open && !e->notified && !e->stalled && !suspended(e) &&
+         !tls_engine_failed(e);
 }
 
 bool tls_engine_truncated (const struct tls_engine *e) {

@@ -16,12 +16,46 @@
 
 struct tls_engine;
 
+/* Sessions that are kept until they are taken. TLS 1.3 servers send two. */
+#define TLS_MAX_SESSIONS 4
+
 /* What a step found. Data comes first, then EOF, then ERROR. */
 enum tls_event {
-  TLS_EV_IDENTITY = 1, /* suspended until tls_engine_identify() */
-  TLS_EV_SECURE = 2,   /* handshake finished; the gate is still shut */
-  TLS_EV_EOF = 4,      /* the peer sends no more: close_notify or FIN */
-  TLS_EV_ERROR = 8     /* dead; see tls_engine_error() */
+  TLS_EV_IDENTITY = 1,        /* suspended until tls_engine_identify() */
+  TLS_EV_SECURE = 2,          /* handshake finished; the gate is still shut */
+  TLS_EV_EOF = 4,             /* the peer sends no more: close_notify or FIN */
+  TLS_EV_ERROR = 8,           /* dead; see tls_engine_error() */
+  TLS_EV_HELLO = 16,          /* suspended until tls_engine_answer_hello() */
+  TLS_EV_OCSP = 32,           /* client: see tls_engine_ocsp() */
+  TLS_EV_SESSION = 64,        /* see tls_engine_take_session() */
+  TLS_EV_KEYLOG = 128,        /* see tls_engine_take_keylog() */
+  TLS_EV_EARLY = 256,         /* this step's plaintext is early data */
+  TLS_EV_RENEGOTIATING = 512, /* another handshake has begun (up to TLS 1.2) */
+  TLS_EV_RENEGOTIATED = 1024  /* ... or a certificate has come (TLS 1.3) */
+};
+
+/* The one thing that OpenSSL cannot suspend: these may enter Lua from its
+** stack. 'arg' is the owner's; each returns the size of the key, or 0. */
+struct tls_psk {
+  unsigned (*server)(void *arg, const char *identity, unsigned char *psk,
+                     unsigned size);
+  unsigned (*client)(void *arg, const char *hint, char *identity,
+                     unsigned identity_size, unsigned char *psk, unsigned size);
+  void *arg; /* borrowed; outlives the engine */
+};
+
+/* What a server makes of a ClientHello. All is borrowed and copied, or gets a
+** reference. */
+struct tls_hello_answer {
+  SSL_CTX *ctx;              /* to go on with, or NULL */
+  const char *groups;        /* its list of groups, or NULL */
+  const unsigned char *alpn; /* wire form; replaces what there was */
+  size_t alpn_size;
+  const unsigned char *ocsp; /* DER */
+  size_t ocsp_size;
+  SSL_SESSION *session; /* for the id that was offered */
+  int alert;            /* refuse, or 0 */
+  bool alpn_refused;
 };
 
 struct tls_engine_options {
@@ -31,7 +65,19 @@ struct tls_engine_options {
   const char *servername;    /* client: SNI, or NULL; copied */
   const unsigned char *alpn; /* wire form, or NULL; copied */
   size_t alpn_size;
+  const unsigned char *npn; /* wire form, or NULL; copied */
+  size_t npn_size;
+  const unsigned char *early_data; /* client, or NULL; copied */
+  size_t early_size;
+  SSL_SESSION *session; /* client: to be resumed; gets a reference */
+  struct tls_psk psk;   /* unused ones are NULL */
+  const char *psk_hint; /* server, or NULL */
   bool server;
+  bool ask_hello;  /* server: suspend at the ClientHello */
+  bool ask_verify; /* ask about each chain: a client not only about good ones,
+                      a server at all */
+  bool ask_ocsp;   /* client: ask for a stapled response */
+  bool want_sessions, want_keylog, want_early; /* server: early data */
   bool request_cert;        /* server: ask the client for a certificate */
   bool reject_unauthorized; /* refuse a peer that does not verify */
 };
@@ -61,8 +107,46 @@ void tls_engine_shutdown (struct tls_engine *e);
 void tls_engine_approve (struct tls_engine *e);
 
 /* Answer TLS_EV_IDENTITY. A refusal ends the handshake with the alert
-** bad_certificate when reject_unauthorized is set. */
-void tls_engine_identify (struct tls_engine *e, bool accepted);
+** bad_certificate when reject_unauthorized is set; 'override' accepts a chain
+** that does not verify. */
+void tls_engine_identify (struct tls_engine *e, bool accepted, bool override);
+
+/* The ClientHello of TLS_EV_HELLO. Borrowed, until the gate is opened. */
+const struct tls_hello *tls_engine_hello (const struct tls_engine *e);
+bool tls_engine_hello_asked (const struct tls_engine *e);
+
+/* Answer TLS_EV_HELLO. False when memory is out. */
+bool tls_engine_answer_hello (struct tls_engine *e,
+                              const struct tls_hello_answer *answer);
+
+/* The oldest session not taken yet, or NULL. Yours. */
+SSL_SESSION *tls_engine_take_session (struct tls_engine *e);
+
+/* Lines for NSS's key log, or NULL. Yours: OPENSSL_clear_free(strlen). */
+char *tls_engine_take_keylog (struct tls_engine *e);
+void tls_engine_want_keylog (struct tls_engine *e);
+
+/* Show each message in 'to', which outlives the engine: SSL_trace(3). */
+void tls_engine_trace (struct tls_engine *e, BIO *to);
+
+/* Has the peer proved that it knows the key, in the place of a certificate? */
+bool tls_engine_by_psk (const struct tls_engine *e);
+
+/* The stapled response, or NULL. Borrowed. */
+const unsigned char *tls_engine_ocsp (const struct tls_engine *e, size_t *n);
+
+/* Ask for another handshake: up to TLS 1.2 a renegotiation, on a server of TLS
+** 1.3 the client's certificate. False when OpenSSL refuses; its queue says why.
+*/
+bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
+                             bool reject);
+
+/* New keys in both directions (TLS 1.3). */
+bool tls_engine_update_keys (struct tls_engine *e);
+
+/* The caller's own reason to end it: for TLS_EV_ERROR. */
+void tls_engine_fail (struct tls_engine *e, const char *code,
+                      const char *message);
 
 bool tls_engine_secure (const struct tls_engine *e);    /* handshake done */
 bool tls_engine_writable (const struct tls_engine *e);  /* the gate is open */

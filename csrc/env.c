@@ -24,6 +24,8 @@ static int env_gc (lua_State *L) {
   env->closing = true;
   BIO_meth_free(env->method);
   env->method = NULL;
+  BIO_free(env->err);
+  env->err = NULL;
   tls_pool_free(&env->pool);
   return 0;
 }
@@ -78,6 +80,7 @@ void tls_env_open (lua_State *L) {
   env->main = main_thread(L, env);
   env->owners = new_owners(L);
   env->method = tls_bio_method();
+  env->err = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (env->method == NULL)
     luaL_error(L, "tls: out of memory");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);

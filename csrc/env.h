@@ -17,6 +17,14 @@
 /* clang-format off */
 #define TLS_HANDLERS(X) \
   X(identity)           \
+  X(hello)              \
+  X(ocsp)               \
+  X(session)            \
+  X(keylog)             \
+  X(early)              \
+  X(renegotiating)      \
+  X(renegotiated)       \
+  X(psk)                \
   X(secure)             \
   X(data)               \
   X(records)            \
@@ -39,6 +47,7 @@ struct tls_env {
   struct tls_luv_context *luv; /* borrowed; the host's policy for errors */
   struct tls_uv uv;
   BIO_METHOD *method; /* owned */
+  BIO *err;           /* owned; stderr, for traces */
   struct tls_pool pool;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
   int owners;   /* registry reference: weak table, conn (light) -> socket */

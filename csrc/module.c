@@ -62,6 +62,8 @@ static int list_curves (lua_State *L) {
 static const luaL_Reg functions[] = {
     {"context", tls_context_new},
     {"addCACert", tls_context_add_ca},
+    {"ticketKeys", tls_context_ticket_keys},
+    {"contextCertificate", tls_context_certificate},
     {"dhparamBits", dhparam_bits},
     {"curves", list_curves},
     {"readCertificates", tls_trust_read},

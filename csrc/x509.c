@@ -97,17 +97,17 @@ static void set_usage (lua_State *L, int t, const X509 *cert) {
   lua_pop(L, 1);
 }
 
-static void set_raw (lua_State *L, int t, const X509 *cert) {
+void tls_x509_push_der (lua_State *L, X509 *cert) {
   int size = i2d_X509(cert, NULL);
   unsigned char *bytes, *end;
-  if (size <= 0)
+  if (size <= 0) {
+    lua_pushnil(L);
     return;
-  bytes = end = tls_box_buffer(L, (size_t)size);
-  if (i2d_X509(cert, &end) == size) {
-    lua_pushlstring(L, (const char *)bytes, (size_t)size);
-    lua_setfield(L, t, "raw");
   }
-  lua_pop(L, 1);
+  bytes = end = tls_box_buffer(L, (size_t)size);
+  i2d_X509(cert, &end);
+  lua_pushlstring(L, (const char *)bytes, (size_t)size);
+  lua_remove(L, -2);
 }
 
 static void set_names (lua_State *L, int t, const X509 *cert) {
@@ -141,7 +141,8 @@ static void push_fields (lua_State *L, X509 *cert) { /* [-0, +1] */
   set_fingerprints(L, t, cert);
   set_usage(L, t, cert);
   set_serial(L, t, cert);
-  set_raw(L, t, cert);
+  tls_x509_push_der(L, cert);
+  lua_setfield(L, t, "raw");
   ERR_clear_error();
 }
 
@@ -251,6 +252,42 @@ static bool complete (lua_State *L, X509 *last, X509_STORE *store) {
   tls_box_empty(finder);
   lua_settop(L, base + 1);
   return ended;
+}
+
+/* The issuer that the store knows, or NULL; held by 'box'. [-0, +0] */
+static X509 *find_stored (lua_State *L, X509 *cert, X509_STORE *store,
+                          struct tls_box *box) {
+  X509 *issuer = NULL;
+  struct tls_box *finder = tls_box_push(L, drop_finder);
+  finder->p = X509_STORE_CTX_new();
+  if (finder->p != NULL &&
+      X509_STORE_CTX_init(finder->p, store, NULL, NULL) == 1 &&
+      X509_STORE_CTX_get1_issuer(&issuer, finder->p, cert) == 1)
+    box->p = issuer;
+  tls_box_empty(finder);
+  lua_pop(L, 1);
+  ERR_clear_error();
+  return box->p;
+}
+
+void tls_x509_push_issuer (lua_State *L, X509 *cert, STACK_OF(X509) * chain,
+                           X509_STORE *store) {
+  int i, count = chain == NULL ? 0 : sk_X509_num(chain);
+  X509 *issuer = NULL;
+  struct tls_box *box = tls_box_push(L, drop_cert);
+  for (i = 0; issuer == NULL && i < count; i++)
+    if (issued(sk_X509_value(chain, i), cert))
+      issuer = sk_X509_value(chain, i);
+  if (issued(cert, cert))
+    issuer = NULL;
+  else if (issuer == NULL && store != NULL)
+    issuer = find_stored(L, cert, store, box);
+  if (issuer == NULL)
+    lua_pushnil(L);
+  else
+    tls_x509_push_der(L, issuer);
+  tls_box_empty(box);
+  lua_remove(L, -2);
 }
 
 void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain,

@@ -22,6 +22,14 @@ void tls_x509_push (lua_State *L, X509 *cert);
 void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain,
                           X509_STORE *store);
 
+/* Push the DER of 'cert'. [-0, +1] */
+void tls_x509_push_der (lua_State *L, X509 *cert);
+
+/* Push the DER of who issued 'cert', from 'chain' or 'store'; nil when it is
+** self-signed or its issuer not known. [-0, +1] */
+void tls_x509_push_issuer (lua_State *L, X509 *cert, STACK_OF(X509) * chain,
+                           X509_STORE *store);
+
 /* Lua: parseCertificate(text) -> table. Takes PEM (the first certificate in
 ** the text) or DER. */
 int tls_x509_parse (lua_State *L);

@@ -124,7 +124,7 @@ static void handshake (struct side *c, struct side *s, size_t piece) {
   CHECK(c->seen == TLS_EV_IDENTITY);
   CHECK(!tls_engine_secure(c->engine)); /* suspended in the handshake */
   CHECK(tls_engine_peer(c->engine) != NULL);
-  tls_engine_identify(c->engine, true);
+  tls_engine_identify(c->engine, true, false);
   exchange(c, s, piece);
   CHECK(c->seen == (TLS_EV_IDENTITY | TLS_EV_SECURE));
   CHECK(s->seen == TLS_EV_SECURE);
@@ -191,7 +191,7 @@ static void test_refused (bool trusting) {
   const char *expected = "HOSTNAME_MISMATCH";
   exchange(c, s, 1 << 16);
   if (trusting)
-    tls_engine_identify(c->engine, false);
+    tls_engine_identify(c->engine, false, false);
   else
     expected = "DEPTH_ZERO_SELF_SIGNED_CERT";
   exchange(c, s, 1 << 16);

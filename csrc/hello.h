@@ -1,0 +1,31 @@
+/*
+** hello: a copy of what a client said first (RFC 8446, 4.1.2), taken while
+** OpenSSL shows it. The bytes are hostile and not parsed here.
+*/
+#ifndef tls_hello_h
+#define tls_hello_h
+
+#include <stdbool.h>
+
+#include <openssl/ssl.h>
+
+struct tls_piece {
+  const unsigned char *data; /* borrowed: from the copy */
+  size_t size;
+};
+
+struct tls_hello {
+  unsigned version; /* the legacy one */
+  struct tls_piece random, session_id, ciphers, compressions;
+  size_t count;             /* extensions */
+  int *types;               /* owned; in the order they came */
+  struct tls_piece *bodies; /* owned; of each */
+  unsigned char *bytes;     /* owned; all that the pieces point into */
+};
+
+/* Only inside SSL_CTX_set_client_hello_cb(3). NULL when memory is out. */
+struct tls_hello *tls_hello_copy (SSL *ssl);
+
+void tls_hello_free (struct tls_hello *hello); /* NULL is allowed */
+
+#endif

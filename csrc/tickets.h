@@ -1,0 +1,27 @@
+/*
+** tickets: the keys that a server seals its session tickets with (RFC 5077, 4).
+** Plain C over OpenSSL.
+**
+** A key is 48 bytes, as in Node: 16 of name, 16 for HMAC-SHA256, 16 for
+** AES-128-CBC. The first of a list seals; all of them open, and a ticket of an
+** older one is answered with a new ticket.
+*/
+#ifndef tls_tickets_h
+#define tls_tickets_h
+
+#include <stdbool.h>
+
+#include <openssl/ssl.h>
+
+#define TLS_TICKET_KEY 48
+
+/* Give 'ctx' a random key and install the callback. */
+bool tls_tickets_install (SSL_CTX *ctx);
+
+/* Replace the keys by 'count' others, newest first; they are copied. */
+bool tls_tickets_set (SSL_CTX *ctx, const unsigned char *keys, size_t count);
+
+/* The keys, newest first; borrowed. NULL when there are none. */
+const unsigned char *tls_tickets_get (const SSL_CTX *ctx, size_t *count);
+
+#endif
