@@ -62,7 +62,13 @@ describe("createSecureContext", function()
   refuses("a long sessionIdContext", { sessionIdContext = ("x"):rep(33) }, "ERR_OUT_OF_RANGE", "sessionIdContext")
   refuses("a pfx with a wrong passphrase", { pfx = assert(io.open(certs.dir .. "/rsa.pfx", "rb")):read "*a",
     passphrase = "open" }, "ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE", "mac verify failure")
-  refuses("what it does not have", { ticketKeys = ("k"):rep(48) }, "ERR_INVALID_ARG_VALUE", "options.ticketKeys")
+  refuses("what it does not have", { certificateCompression = { "zlib" } }, "ERR_INVALID_ARG_VALUE",
+    "options.certificateCompression")
+  refuses("ticketKeys that are no string", { ticketKeys = 48 }, "ERR_INVALID_ARG_TYPE", "options.ticketKeys")
+  refuses("ticketKeys of another size", { ticketKeys = ("k"):rep(47) }, "ERR_INVALID_ARG_VALUE",
+    "options.ticketKeys.*must be exactly 48 bytes")
+  refuses("an empty list of ticketKeys", { ticketKeys = {} }, "ERR_INVALID_ARG_VALUE", "options.ticketKeys")
+  refuses("a negative maxEarlyData", { maxEarlyData = -1 }, "ERR_OUT_OF_RANGE", "options.maxEarlyData")
 
   it("accepts what stands for nothing", function()
     for _, value in ipairs { false, "", 0 } do
@@ -86,7 +92,15 @@ describe("createServer", function()
   it("refuses wrong types by name", function()
     throws("ERR_INVALID_ARG_TYPE", '"options"', tls.createServer, "a string")
     throws("ERR_INVALID_ARG_TYPE", "options.handshakeTimeout", tls.createServer, { handshakeTimeout = "1" })
-    throws("ERR_INVALID_ARG_VALUE", "options.SNICallback", tls.createServer, { SNICallback = print })
+    for _, name in ipairs { "SNICallback", "ALPNCallback", "pskCallback", "verify" } do
+      throws("ERR_INVALID_ARG_TYPE", "options." .. name, tls.createServer, { [name] = "fred" })
+    end
+    throws("ERR_INVALID_ARG_TYPE", "options.SNICallback", tls.TLSSocket, nil, { isServer = true, SNICallback = 1 })
+    throws("ERR_INVALID_ARG_TYPE", "options.pskIdentityHint", tls.createServer, { pskIdentityHint = 1 })
+    throws("ERR_INVALID_ARG_TYPE", "options.enableTrace", tls.createServer, { enableTrace = 1 })
+    throws("ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS", "mutually exclusive", tls.createServer,
+      { ALPNProtocols = { "a" }, ALPNCallback = print })
+    throws("ERR_INVALID_ARG_TYPE", "options.NPNProtocols", tls.createServer, { NPNProtocols = 1 })
     throws("ERR_OUT_OF_RANGE", "index 1", tls.createServer, { ALPNProtocols = { "a", ("b"):rep(256) } })
     throws("ERR_INVALID_ARG_VALUE", "ALPNProtocols", tls.createServer, { ALPNProtocols = "\5abc" })
   end)

@@ -1,14 +1,13 @@
---- ALPNProtocols as the wire form of RFC 7301: length-prefixed names.
+--- ALPNProtocols, and NPNProtocols, as the wire form of RFC 7301: length-prefixed names.
 -- @module tls.alpn
 
 local errors = require "tls.errors"
 
 local alpn = {}
 
-local function check_name(name, index)
+local function check_name(name, index, option)
   if type(name) ~= "string" then
-    errors.throw(errors.arg_type("options.ALPNProtocols[" .. index .. "]",
-      "string", name))
+    errors.throw(errors.arg_type(("options.%s[%d]"):format(option, index), "string", name))
   end
   if #name < 1 or #name > 255 then
     errors.throw(errors.out_of_range(
@@ -18,12 +17,12 @@ local function check_name(name, index)
 end
 
 --- Every length must lead exactly to the next, or OpenSSL would read past it.
-local function check_wire(wire)
+local function check_wire(wire, option)
   local at = 1
   while at <= #wire do
     local n = wire:byte(at)
     if n == 0 or at + n > #wire then
-      errors.throw(errors.arg_value("options.ALPNProtocols", wire,
+      errors.throw(errors.arg_value("options." .. option, wire,
         "is not a list of length-prefixed names"))
     end
     at = at + n + 1
@@ -32,17 +31,19 @@ local function check_wire(wire)
 end
 
 --- @param protocols? string[]|string names, or their wire form
+--- @param option? string its name, 'ALPNProtocols'
 --- @return string? wire nil when none are given
-function alpn.encode(protocols)
+function alpn.encode(protocols, option)
+  option = option or "ALPNProtocols"
   if protocols == nil or protocols == "" then return nil end
-  if type(protocols) == "string" then return check_wire(protocols) end
+  if type(protocols) == "string" then return check_wire(protocols, option) end
   if type(protocols) ~= "table" then
-    errors.throw(errors.arg_type("options.ALPNProtocols",
+    errors.throw(errors.arg_type("options." .. option,
       "string or an array of strings", protocols))
   end
   local parts = {}
   for index, name in ipairs(protocols) do
-    check_name(name, index)
+    check_name(name, index, option)
     parts[#parts + 1] = string.char(#name) .. name
   end
   local wire = table.concat(parts)

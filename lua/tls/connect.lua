@@ -1,19 +1,13 @@
 --- tls.connect: a client's TLSSocket.
 -- @module tls.connect
 
-local alpn = require "tls.alpn"
 local context = require "tls.context"
 local errors = require "tls.errors"
 local identity = require "tls.identity"
 local ip = require "tls.ip"
+local settings = require "tls.settings"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.wrap"
-
---- Options of Node's that this version does not have.
-local UNSUPPORTED = {
-  "session", "requestOCSP", "NPNProtocols", "pskCallback",
-  "enableTrace",
-}
 
 --- (options), (port[, host][, options]), (path[, options]), each with an
 -- optional callback at the end. Options override what comes positionally.
@@ -94,15 +88,6 @@ local function check_dh_size(options)
   return errors.throw(errors.out_of_range("options.minDHSize", "a positive number", size))
 end
 
-local function check_function(options, name, default)
-  local value = options[name]
-  if value == nil then return default end
-  if type(value) ~= "function" then
-    errors.throw(errors.arg_type("options." .. name, "function", value))
-  end
-  return value
-end
-
 --- A servername may be absolute ("example.org."); SNI and certificates are not.
 local function without_dot(name)
   return name and name:gsub("%.$", "") or nil
@@ -121,23 +106,21 @@ end
 ---   'error', 'close'
 local function connect(...)
   local options, callback = arguments(...)
-  errors.refuse(options, UNSUPPORTED)
   check_place(options)
   local given = options.socket
   if not options.host and not options.path and not given then options.host = "localhost" end
-  local settings = {}
-  for name, value in pairs(options) do settings[name] = value end
-  settings.isServer = false
-  settings.secureContext = context.of(options)
-  settings.servername = without_dot(sni(options))
-  settings.alpn = alpn.encode(options.ALPNProtocols)
-  settings.rejectUnauthorized = options.rejectUnauthorized ~= false
-  settings.checkServerIdentity =
-    check_function(options, "checkServerIdentity", identity.check)
-  settings.minDHSize = check_dh_size(options)
-  settings.blocked = true
-  if given then settings.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
-  local socket = TLSSocket.create(settings)
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  own.isServer, own.server = false, nil
+  settings.client(options, own)
+  own.secureContext = context.of(options)
+  own.servername = without_dot(sni(options))
+  own.rejectUnauthorized = options.rejectUnauthorized ~= false
+  own.checkServerIdentity = settings.check(options, "checkServerIdentity", "function", identity.check)
+  own.minDHSize = check_dh_size(options)
+  own.blocked = true
+  if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
+  local socket = TLSSocket.create(own)
   local asked = options.servername
   if asked == "" then asked = nil end -- no SNI; the host is verified all the same
   socket._verify_name = asked or host_of(options) or "localhost"
@@ -148,7 +131,7 @@ local function connect(...)
     return socket
   end
   socket._connect_options = options
-  return socket:connect(settings)
+  return socket:connect(own)
 end
 
 return connect

@@ -5,6 +5,7 @@
 local core = require "tls.core"
 local errors = require "tls.errors"
 local defaults = require "tls.defaults"
+local ticket_keys = require "tls.ticket_keys"
 
 local context = {}
 
@@ -198,9 +199,7 @@ local function session_id_context(options)
 end
 
 --- Options of Node's that this version does not have.
-local UNSUPPORTED = {
-  "ticketKeys", "certificateCompression",
-}
+local UNSUPPORTED = { "certificateCompression" }
 
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
@@ -226,8 +225,8 @@ end
 -- wrong with the options. Source: Node's tls.createSecureContext.
 --- @param options? table key, cert, pfx, passphrase, ca, crl, ciphers,
 ---   ecdhCurve, dhparam, sigalgs, minVersion, maxVersion, secureProtocol,
----   secureOptions, honorCipherOrder, sessionIdContext, sessionTimeout (s),
----   allowPartialTrustChain
+---   secureOptions, honorCipherOrder, sessionIdContext, sessionTimeout (s), ticketKeys (48 bytes, or a list of such),
+---   maxEarlyData (bytes, 0; see docs/api.md before), allowPartialTrustChain
 --- @return table SecureContext opaque
 function context.create(options)
   options = options or {}
@@ -241,6 +240,7 @@ function context.create(options)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end
   local curve
   curve, old = groups(options, old)
+  local early = check_integer(options, "maxEarlyData", 2 ^ 32 - 1)
   local native = core.context {
     key = check_secrets(options, "key", "pem"),
     pfx = check_secrets(options, "pfx", "buf"),
@@ -258,10 +258,12 @@ function context.create(options)
     sessionTimeout = check_integer(options, "sessionTimeout", 2 ^ 31 - 1) or
       defaults.session_timeout,
     sessionIdContext = session_id_context(options),
+    ticketKeys = not absent(options.ticketKeys) and ticket_keys.join(options.ticketKeys, "options.ticketKeys") or nil,
+    maxEarlyData = early,
     dhparam = dhparam(options),
     allowPartialTrustChain = options.allowPartialTrustChain and true or nil,
   }
-  return setmetatable({ context = native }, SecureContext)
+  return setmetatable({ context = native, groups = curve, maxEarlyData = early }, SecureContext)
 end
 
 --- The context that options name, or one made of them.

@@ -34,6 +34,9 @@ local defaults = {
   DEFAULT_MIN_VERSION = "TLSv1.2",
   DEFAULT_MAX_VERSION = "TLSv1.3",
 
+  CLIENT_RENEG_LIMIT = 3, -- in a window, see renegotiate.lua
+  CLIENT_RENEG_WINDOW = 600, -- s
+
   handshake_timeout = 120000, -- ms
   session_timeout = 300, -- s
   session_id_context = "luv-tls", -- a verified session needs one

@@ -12,6 +12,8 @@ local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
 local trust = require "tls.trust"
 
+local WRITABLE = "^[%u_]+$"
+
 local tls = {
   Server = Server,
   TLSSocket = TLSSocket,
@@ -25,16 +27,17 @@ local tls = {
   setDefaultCACertificates = trust.set_default,
 }
 
---- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION and
--- DEFAULT_MAX_VERSION may be written; every later call reads them.
+--- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
+-- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be
+-- written; every later call reads them.
 return setmetatable(tls, {
   __index = function(_, name)
     if name == "rootCertificates" then return trust.list "bundled" end
-    if name:find("^DEFAULT_") then return defaults[name] end
+    if type(name) == "string" and name:find(WRITABLE) then return defaults[name] end
     return nil
   end,
   __newindex = function(self, name, value)
-    if defaults[name] ~= nil and name:find("^DEFAULT_") then
+    if type(name) == "string" and name:find(WRITABLE) and defaults[name] ~= nil then
       defaults[name] = value
     else
       rawset(self, name, value)

@@ -1,23 +1,20 @@
 --- tls.Server: a net.Server whose connections are TLSSockets.
 -- @module tls.server
 
-local alpn = require "tls.alpn"
 local class = require "tls.object"
 local context = require "tls.context"
+local core = require "tls.core"
 local Deadline = require "tls.deadline"
 local defaults = require "tls.defaults"
 local errors = require "tls.errors"
 local net = require "tls.net"
+local Names = require "tls.sni"
+local settings = require "tls.settings"
+local ticket_keys = require "tls.ticket_keys"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.wrap"
 
 local Server = class("tls.Server", net.Server)
-
---- Options of Node's that this version does not have.
-local UNSUPPORTED = {
-  "SNICallback", "ALPNCallback", "NPNProtocols", "pskCallback",
-  "pskIdentityHint", "enableTrace",
-}
 
 --- A handshake that failed: told once, and the socket is gone already.
 local function client_error(socket, err)
@@ -75,18 +72,17 @@ local on_connection
 --- Make a TLS server. Source: Node's tls.createServer.
 --- @param options? table those of createSecureContext, and requestCert (false),
 ---   rejectUnauthorized (false; has an effect with requestCert), ALPNProtocols,
----   handshakeTimeout (ms, 120000), allowHalfOpen, pauseOnConnect, noDelay,
----   keepAlive
+---   handshakeTimeout (ms, 120000), SNICallback, ALPNCallback, NPNProtocols, pskCallback, pskIdentityHint, verify,
+---   enableTrace, allowHalfOpen, pauseOnConnect, noDelay, keepAlive
 --- @param listener? fun(socket: tls.TLSSocket) for 'secureConnection'
 --- @return tls.Server
 function Server.new(options, listener)
   options, listener = arguments(options, listener)
-  errors.refuse(options, UNSUPPORTED)
   local self = setmetatable({}, Server.__meta)
   net.Server.init(self, options)
   self:on("connection", function(duplex) on_connection(self, duplex) end)
   self._context = context.of(options, { honorCipherOrder = true })
-  self._alpn = alpn.encode(options.ALPNProtocols)
+  self._handshake = settings.server(options, {})
   self._request_cert = options.requestCert and true or false
   self._reject = self._request_cert and options.rejectUnauthorized and true or
     false
@@ -98,13 +94,13 @@ end
 --- The connection that `over` is to carry: a handle of luv's, or any duplex.
 local function secure(self, handle)
   local options = self._options
-  local socket = TLSSocket.create {
+  local own = {
     handle = handle,
+    server = self,
     isServer = true,
     secureContext = self._context,
     requestCert = self._request_cert,
     rejectUnauthorized = self._reject,
-    alpn = self._alpn,
     allowHalfOpen = options.allowHalfOpen,
     highWaterMark = options.highWaterMark,
     noDelay = options.noDelay,
@@ -112,11 +108,60 @@ local function secure(self, handle)
     keepAliveInitialDelay = options.keepAliveInitialDelay,
     blocked = true,
   }
+  for name, value in pairs(self._handshake) do own[name] = value end
+  local socket = TLSSocket.create(own)
   socket._on_secure, socket._on_gone = on_secure, on_gone
   self:_adopt(socket)
   self._deadline:add(socket)
   if options.pauseOnConnect then socket:pause() end
+  if handle then socket:_connected() end
   return socket
+end
+
+local function from_table(self)
+  return function(name, callback) callback(nil, self._names:find(name)) end
+end
+
+--- Another context for clients that ask for this name. Of those that match, the one added last is used. It brings its
+-- certificate, its CAs and its options; requestCert stays the server's. Source: Node's server.addContext.
+--- @param hostname string `*` stands for a part of one label: '*.example.org'
+--- @param credentials table a SecureContext, or createSecureContext's options
+-- @raise ERR_TLS_REQUIRED_SERVER_NAME
+function Server:addContext(hostname, credentials)
+  if type(hostname) ~= "string" or hostname == "" then
+    errors.throw(errors.new("ERR_TLS_REQUIRED_SERVER_NAME",
+      '"servername" is required parameter for Server.addContext'))
+  end
+  if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
+  if not context.is(credentials) then credentials = context.of(credentials, { honorCipherOrder = true }) end
+  self._names = self._names or Names.new()
+  self._names:add(hostname, credentials)
+  self._handshake.SNICallback = self._handshake.SNICallback or from_table(self)
+end
+
+--- Another certificate, other rules: for connections from now on, those that are there go on with the old ones. The
+-- keys of session tickets stay, unless `ticketKeys` are given. Source: Node's server.setSecureContext.
+--- @param options table those of createSecureContext, or secureContext
+function Server:setSecureContext(options)
+  if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
+  local fresh = context.of(options, { honorCipherOrder = true })
+  if not options.ticketKeys and not options.secureContext then
+    core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
+  end
+  self._context = fresh
+end
+
+--- The key that session tickets are sealed with: 48 bytes. Give it to other servers whose tickets are to be good here.
+--- @return string key the newest of several
+function Server:getTicketKeys()
+  return core.ticketKeys(self._context.context):sub(1, ticket_keys.SIZE)
+end
+
+--- Handshakes from now on use these keys; connections that are there keep what they have.
+--- @param keys string|string[] 48 bytes; of several the newest first, which seals, while all open
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function Server:setTicketKeys(keys)
+  core.ticketKeys(self._context.context, ticket_keys.join(keys, "keys", "Session ticket keys must be a 48-byte buffer"))
 end
 
 --- For 'connection': whoever emits it hands a connection over.

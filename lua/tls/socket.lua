@@ -1,12 +1,18 @@
 --- TLSSocket: a net.Socket whose bytes go through a connection of the core.
 -- @module tls.socket
 
-local alpn = require "tls.alpn"
 local context = require "tls.context"
 local core = require "tls.core"
 local class = require "tls.object"
 local errors = require "tls.errors"
+local hello = require "tls.hello"
 local identity = require "tls.identity"
+local judge = require "tls.judge"
+local psk = require "tls.psk"
+local questions = require "tls.questions"
+local renegotiate = require "tls.renegotiate"
+local resumption = require "tls.resumption"
+local settings = require "tls.settings"
 local tick = require "tls.tick"
 local wrap = require "tls.wrap"
 local Socket = require "tls.net_socket"
@@ -14,6 +20,7 @@ local Socket = require "tls.net_socket"
 local TLSSocket = class("tls.TLSSocket", Socket)
 
 TLSSocket.encrypted = true
+for name, method in pairs(questions) do TLSSocket[name] = method end
 
 --- Runs in a turn of its own: the core never calls Lua from within Lua.
 local function drive(self)
@@ -24,6 +31,8 @@ local function poke(self, wanted)
   if wanted then tick.defer(drive, self) end
 end
 
+TLSSocket._poke = poke
+
 --- @class tls.TLSSocketOptions
 --- @field isServer? boolean default false
 --- @field secureContext? table from createSecureContext; else made from options
@@ -31,7 +40,9 @@ end
 --- @field rejectUnauthorized? boolean refuse a peer that does not verify
 --- @field servername? string client: SNI
 --- @field alpn? string wire form
---- @field handle? userdata luv's connected uv_tcp or uv_pipe
+--- @field npn? string wire form
+--- @field server? table whose events and contexts answer a ClientHello
+--- @field handle? userdata luv's connected uv_tcp or uv_pipe; see _connected
 --- @field initialData? string records that somebody else has read already
 
 --- Make a socket that is yet to be connected, or one on luv's connected
@@ -43,21 +54,20 @@ function TLSSocket.create(options)
   self.authorized = false
   self.secureConnecting = true
   self._tls_options = options
-  if options.handle then self:_connected() end
+  self.server = options.server
   return self
 end
 
---- Not rejecting is Node's: who makes a socket by hand looks at `authorized`.
 local function own_settings(options)
-  local settings = {}
-  for name, value in pairs(options) do settings[name] = value end
-  settings.isServer = options.isServer and true or false
-  settings.secureContext = context.of(options)
-  settings.alpn = alpn.encode(options.ALPNProtocols)
-  settings.rejectUnauthorized = options.rejectUnauthorized == true
-  settings.checkServerIdentity = options.checkServerIdentity or identity.check
-  settings.blocked, settings.handle = true, nil
-  return settings
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  own.isServer = options.isServer and true or false
+  settings[own.isServer and "server" or "client"](options, own)
+  own.secureContext = context.of(options)
+  own.rejectUnauthorized = options.rejectUnauthorized == true -- Node's: who makes it by hand looks at `authorized`
+  own.checkServerIdentity = options.checkServerIdentity or identity.check
+  own.blocked, own.handle = true, nil
+  return own
 end
 
 --- TLS on a connection that is there: the client's side, unless isServer is
@@ -69,18 +79,18 @@ end
 ---   connect()
 --- @param options? table isServer (false), secureContext or what
 ---   createSecureContext takes, requestCert (false), rejectUnauthorized (false),
----   ALPNProtocols, servername, initialData (records already read from socket)
+---   ALPNProtocols, NPNProtocols, servername, initialData (records already read from socket), session, requestOCSP,
+---   SNICallback, ALPNCallback, pskCallback, verify, enableTrace, server
 --- @return tls.TLSSocket
 function TLSSocket.new(socket, options)
   if socket ~= nil then wrap.check(socket, "socket") end
   if options ~= nil and type(options) ~= "table" then
     errors.throw(errors.arg_type("options", "object", options))
   end
-  local settings = own_settings(options or {})
-  if type(socket) == "table" then settings.allowHalfOpen = socket.allowHalfOpen end
-  local self = TLSSocket.create(settings)
-  self.server = settings.server
-  self._verify_name = settings.servername or "localhost"
+  local own = own_settings(options or {})
+  if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
+  local self = TLSSocket.create(own)
+  self._verify_name = own.servername or "localhost"
   if socket ~= nil then wrap.over(self, socket) end
   return self
 end
@@ -88,20 +98,42 @@ end
 --- What connect and createServer put in its place tells of the handshake.
 function TLSSocket._on_secure() end
 
---- The conn is made after the handle, never before: finalizers run in reverse
--- order of creation, and the conn's must find the handle alive.
-local function make_conn(self)
+local function heard(self, name)
+  local server = self._tls_options.isServer and self.server
+  return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
+end
+
+local function conn_options(self)
   local options = self._tls_options
-  local ok, conn = pcall(core.conn, options.secureContext.context, {
+  return {
     server = options.isServer,
     requestCert = options.requestCert,
     rejectUnauthorized = options.rejectUnauthorized,
     servername = options.servername,
-    alpn = options.alpn,
-  })
-  if ok then return conn end
-  self:destroy(conn)
-  return nil
+    alpn = options.alpn, npn = options.npn,
+    askHello = options.isServer and hello.wanted(self),
+    askVerify = options.verify ~= nil,
+    requestOCSP = options.requestOCSP,
+    session = options.session,
+    sessions = not options.isServer or heard(self, "newSession"),
+    keylog = heard(self, "keylog"),
+    early = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
+    earlyData = options.earlyData,
+    psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
+  }
+end
+
+--- The conn is made after the handle, never before: finalizers run in reverse
+-- order of creation, and the conn's must find the handle alive.
+local function make_conn(self)
+  local options = self._tls_options
+  local refused = psk.check_hint(options.pskIdentityHint)
+  if refused then return self:destroy(refused) and nil end
+  local ok, conn = pcall(core.conn, options.secureContext.context, conn_options(self))
+  if not ok then return self:destroy(conn) and nil end
+  if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
+  if options.enableTrace then conn:trace() end
+  return conn
 end
 
 --- The transport is there: the handshake begins. Overrides net.Socket's.
@@ -110,9 +142,7 @@ function TLSSocket:_connected()
   local conn, handle = make_conn(self), self._handle
   if not conn then return end
   self._conn = conn
-  local fragment = self._tls_options.maxSendFragment
-  if fragment then conn:setMaxSendFragment(fragment) end
-  if self:isPaused() then conn:read(false) end
+  if self:isPaused() then poke(self, conn:read(false)) end
   local luvs = type(handle) == "userdata"
   if luvs then conn:attach(handle) end
   poke(self, conn:start(self))
@@ -127,8 +157,16 @@ end
 function TLSSocket:_renew()
   Socket._renew(self)
   self.secureConnecting, self.authorized, self.authorizationError = true, false, nil
-  self.alpnProtocol, self.servername, self.truncated = nil, nil, nil
-  self._identity_error, self._shutting = nil, nil
+  self.alpnProtocol, self.npnProtocol, self.servername, self.truncated = nil, nil, nil, nil
+  self.earlyDataAccepted = nil
+  self._identity_error, self._overruled, self._verified, self._shutting = nil, nil, nil, nil
+  self._sessions, self._sessions_told, self._psk_error = nil, nil, nil
+end
+
+--- Listeners that want something of the core, which is spared the work otherwise.
+function TLSSocket:_listening(name)
+  Socket._listening(self, name)
+  if name == "keylog" and self._conn then self._conn:wantKeylog() end
 end
 
 --- The transport has been found: luv's handle, or what stands in its place.
@@ -158,7 +196,7 @@ function TLSSocket:_read_start()
 end
 
 function TLSSocket:_read_stop()
-  if self._conn then self._conn:read(false) end
+  if self._conn then poke(self, self._conn:read(false)) end
 end
 
 function TLSSocket:_write(chunk)
@@ -198,6 +236,9 @@ end
 
 function TLSSocket:_destroy(err, done)
   local conn = self._conn
+  if conn and self.secureConnecting and self._tls_options.isServer then
+    self.servername = conn:getServername() -- for who is told of the failure
+  end
   self._conn = nil
   self.secureConnecting = false
   if conn then conn:close() end
@@ -207,78 +248,47 @@ end
 
 --- === what the core tells ===
 
---- The error of a rejected peer says who was rejected, and where in its chain.
-local function reject_fields(self, err)
-  local code, _, depth, subject = self._conn:getVerifyError()
-  err.host = err.host or self._verify_name
-  err.depth, err.subject = depth, subject
-  if code == err.code and subject then
-    err.message = ("%s (%sdepth %d, subject %s)"):format(err.message,
-      err.host and "host " .. err.host .. ", " or "", depth, subject)
-  end
-  local cert = self._conn:getPeerCertificate()
-  if cert and cert.raw then err.cert = err.cert or cert end
-  return err
-end
-
-local function check_identity(self)
-  local check = self._tls_options.checkServerIdentity
-  local cert = self._conn:getPeerCertificate(true)
-  local ok, err = pcall(check, self._verify_name, cert)
-  if ok and err == nil then return nil end
-  if type(err) == "table" then return err end
-  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID",
-    "checkServerIdentity refused the peer: " .. tostring(err),
-    { host = self._verify_name, cert = cert })
-end
-
-local function on_identity(self)
-  self._identity_error = check_identity(self)
-  self._conn:identify(self._identity_error == nil)
-end
-
---- Does the peer verify? nil, or the error that says why not.
-local function verify(self)
-  if self._identity_error then return self._identity_error end
-  local code, message = self._conn:getVerifyError()
-  if code then return reject_fields(self, errors.new(code, message)) end
-  if self._tls_options.isServer or not self._conn:isSessionReused() then
-    return nil
-  end
-  return check_identity(self) -- no certificate came this time
-end
-
---- A server may choose its DHE parameters too small (Logjam).
-local function check_dh(self)
-  local least = self._tls_options.minDHSize
-  local bits = least and self._conn:getDhSize()
-  if not bits or bits >= least then return nil end
-  return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
-end
-
-local function judge(self)
-  local options = self._tls_options
-  local weak = check_dh(self)
-  if weak then return weak end
-  if options.isServer and not options.requestCert then return nil end
-  local err = verify(self)
-  self.authorized = err == nil
-  if err then self.authorizationError = err.code or tostring(err) end
-  return options.rejectUnauthorized and err or nil
-end
-
 --- The gate is opened here and nowhere else.
-local function on_secure(self)
-  local refused = judge(self)
-  if refused then return self:destroy(refused) end
+local function open_gate(self)
+  local conn = self._conn
   self.secureConnecting = false
-  self.alpnProtocol = self._conn:getAlpn()
-  self.servername = self._conn:getServername()
-  self._conn:approve()
+  self.alpnProtocol, self.npnProtocol = conn:getAlpn(), conn:getNpn()
+  self.servername = conn:getServername()
+  if self._tls_options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
+  self:_poke(conn:approve())
   self:_ready()
   self:emit("secure")
-  if self.destroyed then return end
-  self._on_secure(self)
+  if not self.destroyed then self._on_secure(self) end
+  if not self.destroyed then resumption.tell(self) end
+end
+
+local function on_secure(self)
+  judge.settle(self, function(refused)
+    if refused then return self:destroy(refused) end
+    resumption.when_stored(self, open_gate)
+  end)
+end
+
+--- Another handshake is done.
+local function on_renegotiated(self)
+  judge.settle(self, function(refused)
+    if refused then return self:destroy(refused) end
+    renegotiate.done(self)
+  end)
+end
+
+local function on_keylog(self, lines)
+  local server = self._tls_options.isServer and self.server
+  for line in lines:gmatch "[^\n]*\n" do
+    self:emit("keylog", line)
+    if server then server:emit("keylog", line, self) end
+  end
+end
+
+local function on_early(self, data)
+  self.bytesRead = self.bytesRead + #data
+  self:emit("earlyData", data)
+  if self.server then self.server:emit("earlyData", data, self) end
 end
 
 local function on_data(self, data)
@@ -308,10 +318,12 @@ local function on_written(self)
 end
 
 local function on_error(self, err)
-  if self._identity_error and self._tls_options.rejectUnauthorized then
+  if self._psk_error then
+    err = self._psk_error
+  elseif self._identity_error and self._tls_options.rejectUnauthorized then
     err = self._identity_error
   elseif self.secureConnecting and self._conn:getPeerCertificate().raw then
-    reject_fields(self, err)
+    judge.explain(self, err)
   end
   local at = self._connect_options
   if self.secureConnecting and at then
@@ -322,7 +334,15 @@ local function on_error(self, err)
 end
 
 core.handlers {
-  identity = on_identity,
+  identity = judge.identify,
+  hello = hello.answer,
+  ocsp = function(self, response) self:emit("OCSPResponse", response) end,
+  session = resumption.made,
+  keylog = on_keylog,
+  early = on_early,
+  renegotiating = renegotiate.began,
+  renegotiated = on_renegotiated,
+  psk = psk.answer,
   secure = on_secure,
   data = on_data,
   records = on_records,
@@ -332,72 +352,5 @@ core.handlers {
   poke = function(self) tick.defer(drive, self) end,
   error = on_error,
 }
-
---- The most plaintext in one record: 512 to 16384 bytes (the default). Smaller
--- ones reach a slow peer's application sooner, and cost more.
---- @param size integer bytes
---- @return boolean done false when the size is out of range or the socket closed
-function TLSSocket:setMaxSendFragment(size)
-  if type(size) ~= "number" then errors.throw(errors.arg_type("size", "number", size)) end
-  if size % 1 ~= 0 then errors.throw(errors.out_of_range("size", "an integer", size)) end
-  if size < 512 or size > 16384 then return false end
-  if self._conn then return self._conn:setMaxSendFragment(size) end
-  self._tls_options.maxSendFragment = size
-  return not self.destroyed
-end
-
---- === what a user may ask; nil once the socket is destroyed ===
-
-local function ask(name)
-  TLSSocket[name] = function(self, ...)
-    local conn = self._conn
-    if conn then return conn[name](conn, ...) end
-    return nil
-  end
-end
-
---- 'TLSv1.3', 'TLSv1.2', ...; nil before the handshake has finished.
-ask "getProtocol"
---- {name, standardName, version}
-ask "getCipher"
---- {type, name, size}; {} when the key exchange was not ephemeral; nil on a
--- server.
-ask "getEphemeralKeyInfo"
---- The group of the key exchange, on both sides: 'x25519'.
-ask "getGroup"
---- Node's certificate object; with true, each with its issuer. {} when the
--- peer sent none.
-ask "getPeerCertificate"
---- Our own certificate, {} without one.
-ask "getCertificate"
-ask "isSessionReused"
---- What both ends can sign with, in the server's order: 'RSA-PSS+SHA384', ...
-ask "getSharedSigalgs"
---- Our last Finished message; nil before it was sent.
-ask "getFinished"
---- The peer's last Finished message; nil before it came.
-ask "getPeerFinished"
-
---- Key material of this connection for another protocol's use (RFC 5705). Both
--- ends get the same bytes for the same arguments.
---- @param length integer bytes, 1 to 65535
---- @param label string
---- @param binding? string Node's context; '' is not the same as none (in TLS 1.2)
---- @return string|nil bytes nil once the socket is destroyed
--- @raise ERR_TLS_INVALID_STATE before the handshake is done
-function TLSSocket:exportKeyingMaterial(length, label, binding)
-  if type(length) ~= "number" then errors.throw(errors.arg_type("length", "number", length)) end
-  if length % 1 ~= 0 or length < 1 or length > 65535 then
-    errors.throw(errors.out_of_range("length", ">= 1 && <= 65535", length))
-  end
-  if type(label) ~= "string" then errors.throw(errors.arg_type("label", "string", label)) end
-  if binding ~= nil and type(binding) ~= "string" then errors.throw(errors.arg_type("context", "string", binding)) end
-  if self.destroyed then return nil end
-  if self.secureConnecting then
-    errors.throw(errors.new("ERR_TLS_INVALID_STATE",
-      "TLS socket connection must be securely established"))
-  end
-  return self._conn:exportKeyingMaterial(math.floor(length), label, binding)
-end
 
 return TLSSocket

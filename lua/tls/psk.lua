@@ -1,0 +1,54 @@
+--- Pre-shared keys: the one callback that must answer at once, since OpenSSL cannot wait for it. What it throws, and
+-- what it answers wrongly, ends the connection with that error.
+-- @module tls.psk
+
+local errors = require "tls.errors"
+local tick = require "tls.tick"
+
+local psk = {}
+
+local MAX_KEY, MAX_IDENTITY = 512, 256 -- bytes: PSK_MAX_PSK_LEN, PSK_MAX_IDENTITY_LEN of OpenSSL 3
+
+local function check(name, value, max)
+  if type(value) ~= "string" then errors.throw(errors.arg_type(name, "string", value)) end
+  if #value > max then
+    errors.throw(errors.arg_value(name, ("%d bytes"):format(#value), ("exceeds %d bytes"):format(max)))
+  end
+  return value
+end
+
+local function ask_server(callback, socket, identity)
+  local answer = callback(socket, identity)
+  if answer == nil or answer == false then return nil end
+  if type(answer) == "table" then answer = answer.psk end
+  return check("psk", answer, MAX_KEY)
+end
+
+local function ask_client(callback, _, hint)
+  local answer = callback(hint)
+  if answer == nil or answer == false then return nil end
+  if type(answer) ~= "table" then errors.throw(errors.arg_type("options.pskCallback's answer", "object", answer)) end
+  return check("psk", answer.psk, MAX_KEY), check("identity", answer.identity, MAX_IDENTITY)
+end
+
+--- Called from OpenSSL's stack.
+--- @param text string? the client's identity, or the server's hint
+--- @return string? key
+--- @return string? identity
+function psk.answer(socket, text)
+  local options = socket._tls_options
+  local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
+  if ok then return key, identity end
+  socket._psk_error = key
+  tick.defer(socket.destroy, socket, key) -- in TLS 1.3 the handshake would go on without the key
+  return nil
+end
+
+--- @param hint string
+--- @return table? err why a server cannot send this hint
+function psk.check_hint(hint)
+  if not hint or #hint <= MAX_IDENTITY then return nil end
+  return errors.new("ERR_TLS_PSK_SET_IDENTITY_HINT_FAILED", "Failed to set PSK identity hint")
+end
+
+return psk

@@ -1,0 +1,91 @@
+--- Handshakes after the first: renegotiation up to TLS 1.2, a client's certificate asked for later in TLS 1.3.
+-- @module tls.renegotiate
+
+local uv = require "luv"
+local defaults = require "tls.defaults"
+local errors = require "tls.errors"
+local tick = require "tls.tick"
+
+local renegotiate = {}
+
+--- A client that renegotiates over and over makes the server do expensive work for nothing: no more than
+-- CLIENT_RENEG_LIMIT times in CLIENT_RENEG_WINDOW seconds. Both are read at each attempt.
+local function attacked(socket)
+  local now = uv.hrtime() / 1e6
+  local since = now - (socket._reneg_at or now)
+  local count = (socket._reneg_count or 0) + 1
+  if since >= defaults.CLIENT_RENEG_WINDOW * 1000 then count = 1 end
+  socket._reneg_at, socket._reneg_count = now, count
+  return count > defaults.CLIENT_RENEG_LIMIT
+end
+
+--- Another handshake has begun.
+function renegotiate.began(socket)
+  if socket._reneg_disabled then
+    return socket:destroy(errors.new("ERR_TLS_RENEGOTIATION_DISABLED",
+      "TLS session renegotiation disabled for this socket"))
+  end
+  if not socket._tls_options.isServer or socket._reneg_mine then return end -- we asked for it
+  if attacked(socket) then
+    socket:destroy(errors.new("ERR_TLS_SESSION_ATTACK", "TLS session renegotiation attack detected"))
+  end
+end
+
+local function close_timer(socket)
+  local timer = socket._reneg_timer
+  socket._reneg_timer = nil
+  if timer and not timer:is_closing() then timer:close() end
+end
+
+--- It is done, and the peer has been judged.
+function renegotiate.done(socket, err)
+  local callback = socket._reneg_mine
+  socket._reneg_mine = nil
+  close_timer(socket)
+  if callback then callback(err) end
+end
+
+--- A server does not wait for ever.
+local function watch(socket)
+  local options = socket._tls_options
+  if not options.isServer then return end
+  local ms = socket.server and socket.server._deadline and socket.server._deadline.duration or
+    defaults.handshake_timeout
+  if ms <= 0 then return end
+  local timer = uv.new_timer()
+  socket._reneg_timer = timer
+  uv.update_time()
+  timer:start(math.max(1, math.floor(ms)), 0, function()
+    socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout"))
+  end)
+  timer:unref()
+  socket:once("close", function() close_timer(socket) end)
+end
+
+local function check(options, callback)
+  if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.throw(errors.arg_type("callback", "function", callback))
+  end
+end
+
+--- See TLSSocket:renegotiate.
+function renegotiate.ask(socket, options, callback)
+  check(options, callback)
+  if socket.destroyed or not socket._conn then return nil end
+  local settings = socket._tls_options
+  if options.requestCert ~= nil then settings.requestCert = options.requestCert and true or false end
+  if options.rejectUnauthorized ~= nil then settings.rejectUnauthorized = options.rejectUnauthorized ~= false end
+  local reject = settings.rejectUnauthorized and true or false
+  local ok, result = pcall(socket._conn.renegotiate, socket._conn, settings.requestCert and true or false, reject)
+  if not ok then
+    if callback then tick.defer(callback, result) end
+    return false
+  end
+  socket._reneg_mine = callback or function() end
+  watch(socket)
+  socket:_poke(result)
+  return true
+end
+
+return renegotiate
