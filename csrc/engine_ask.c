@@ -18,17 +18,27 @@ bool tls_engine_hello_asked (const struct tls_engine *e) {
   return e->hello_state == HELLO_ASKED;
 }
 
+/* 0 stands for no bound. */
+static int lowest (int a, int b) {
+  return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* A context may narrow the server's versions, never widen them. */
+static bool narrow_versions (SSL *ssl, SSL_CTX *ctx) {
+  int min = (int)SSL_get_min_proto_version(ssl);
+  int other = (int)SSL_CTX_get_min_proto_version(ctx);
+  int max = lowest((int)SSL_get_max_proto_version(ssl),
+                   (int)SSL_CTX_get_max_proto_version(ctx));
+  return SSL_set_min_proto_version(ssl, other > min ? other : min) &&
+         SSL_set_max_proto_version(ssl, max);
+}
+
 /* SSL_set_SSL_CTX() brings certificates, anchors and ciphers; the rest of a
 ** context's settings were copied when the SSL was made. Its options join those
 ** that the server has. */
 static bool switch_context (SSL *ssl, const struct tls_hello_answer *a) {
   SSL_set_options(ssl, SSL_CTX_get_options(a->ctx));
-  if (SSL_set_SSL_CTX(ssl, a->ctx) == NULL)
-    return false;
-  return SSL_set_min_proto_version(
-             ssl, (int)SSL_CTX_get_min_proto_version(a->ctx)) &&
-         SSL_set_max_proto_version(
-             ssl, (int)SSL_CTX_get_max_proto_version(a->ctx)) &&
+  return SSL_set_SSL_CTX(ssl, a->ctx) != NULL && narrow_versions(ssl, a->ctx) &&
          SSL_set1_param(ssl, SSL_CTX_get0_param(a->ctx)) &&
          (a->groups == NULL || SSL_set1_groups_list(ssl, a->groups));
 }

@@ -91,10 +91,11 @@ static int seal (const struct keys *keys, unsigned char *name,
 }
 
 /* 0: the ticket is none of ours, a full handshake follows; 1: good; 2: good,
-** and to be renewed. */
+** and to be renewed: its key is an old one, or it is of TLS 1.3, whose clients
+** should show a ticket only once (RFC 8446, C.4). */
 static int open_sealed (const struct keys *keys, const unsigned char *name,
                         const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                        EVP_MAC_CTX *mac) {
+                        EVP_MAC_CTX *mac, bool once_only) {
   size_t i = 0;
   while (i < keys->count &&
          CRYPTO_memcmp(keys->bytes + i * TLS_TICKET_KEY + NAME, name, PART) !=
@@ -106,7 +107,7 @@ static int open_sealed (const struct keys *keys, const unsigned char *name,
   if (!EVP_DecryptInit_ex(cipher, EVP_aes_128_cbc(), NULL, key + AES_KEY, iv) ||
       !set_mac(mac, key))
     return -1;
-  return i == 0 ? 1 : 2;
+  return i == 0 && !once_only ? 1 : 2;
 }
 
 /* The keys are those of the context that the server was made with, whatever
@@ -119,7 +120,8 @@ static int on_ticket (SSL *ssl, unsigned char *name, unsigned char *iv,
     return sealing ? -1 : 0;
   if (sealing)
     return seal(keys, name, iv, cipher, mac);
-  return open_sealed(keys, name, iv, cipher, mac);
+  return open_sealed(keys, name, iv, cipher, mac,
+                     SSL_version(ssl) >= TLS1_3_VERSION);
 }
 
 bool tls_tickets_install (SSL_CTX *ctx) {

@@ -237,7 +237,7 @@ end
 function TLSSocket:_destroy(err, done)
   local conn = self._conn
   if conn and self.secureConnecting and self._tls_options.isServer then
-    self.servername = conn:getServername() -- for who is told of the failure
+    self.servername = self.servername or conn:getServername() -- for who is told of the failure
   end
   self._conn = nil
   self.secureConnecting = false

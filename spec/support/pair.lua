@@ -26,7 +26,9 @@ end
 --   result.client, .server: events; .client_failure, .server_failure: errors;
 --   .client_error: of the server's 'tlsClientError'; .connected, .accepted,
 --   .client_errors: how often; .socket: the client
-function pair.run(server_options, client_options, on_server, on_client)
+-- prepare(server) is called before it listens, begin(client) before it has
+-- connected.
+function pair.run(server_options, client_options, on_server, on_client, prepare, begin)
   local result = { client = {}, server = {}, client_errors = 0, accepted = 0 }
   local server = tls.createServer(server_options, function(socket)
     result.accepted = result.accepted + 1
@@ -39,6 +41,7 @@ function pair.run(server_options, client_options, on_server, on_client)
     result.client_error = err
     socket:on("data", helper.never "data of a refused client")
   end)
+  if prepare then prepare(server) end
   server:listen(0, "127.0.0.1", function()
     local options = {
       port = server:address().port, host = "127.0.0.1",
@@ -53,6 +56,7 @@ function pair.run(server_options, client_options, on_server, on_client)
     end)
     result.socket = socket
     watch(socket, result, "client")
+    if begin then begin(socket) end
     socket:on("close", function() server:close() end)
   end)
   helper.run()
