@@ -187,7 +187,7 @@ static int set_session (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   SSL_SESSION *session = tls_session_read(L, 2);
   bool ok = c != NULL && session != NULL &&
-            SSL_set_session(tls_engine_ssl(c->engine), session) == 1;
+            tls_engine_set_session(c->engine, session);
   ERR_clear_error();
   lua_pushboolean(L, ok);
   return 1;

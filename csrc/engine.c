@@ -78,7 +78,7 @@ static bool set_client (struct tls_engine *e,
   if (o->ask_ocsp &&
       !SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp))
     return false;
-  if (o->session != NULL && !SSL_set_session(e->ssl, o->session))
+  if (o->session != NULL && !tls_engine_set_session(e, o->session))
     return false;
   return o->servername == NULL ||
          SSL_set_tlsext_host_name(e->ssl, o->servername);
@@ -300,6 +300,7 @@ static void shake_hands (struct tls_engine *e) {
     stopped_shaking(e, r);
     return;
   }
+  tls_engine_note_renewal(e);
   e->secure = true;
   e->events |= TLS_EV_SECURE;
 }

@@ -119,6 +119,9 @@ bool tls_engine_hello_asked (const struct tls_engine *e);
 bool tls_engine_answer_hello (struct tls_engine *e,
                               const struct tls_hello_answer *answer);
 
+/* Client: the session to resume; gets a reference. False when it cannot be. */
+bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session);
+
 /* The oldest session not taken yet, or NULL. Yours. */
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e);
 

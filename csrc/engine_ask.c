@@ -76,6 +76,26 @@ bool tls_engine_answer_hello (struct tls_engine *e,
   return true;
 }
 
+bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
+  if (SSL_set_session(e->ssl, session) != 1 || !SSL_SESSION_up_ref(session))
+    return false;
+  SSL_SESSION_free(e->offered);
+  e->offered = session;
+  return true;
+}
+
+/* Up to TLS 1.2 OpenSSL tells of no new session when an old one is resumed,
+** also when the server replaced its ticket. */
+void tls_engine_note_renewal (struct tls_engine *e) {
+  SSL_SESSION *now = SSL_get0_session(e->ssl);
+  if (e->server || SSL_version(e->ssl) >= TLS1_3_VERSION ||
+      !SSL_session_reused(e->ssl) || now == e->offered || now == NULL ||
+      e->session_count == TLS_MAX_SESSIONS || !SSL_SESSION_up_ref(now))
+    return;
+  e->sessions[e->session_count++] = now;
+  e->events |= TLS_EV_SESSION;
+}
+
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
   if (e->session_count == 0)
     return NULL;

@@ -36,7 +36,8 @@ struct tls_engine {
   unsigned char *npn; /* owned; both sides' protocols, until it is secure */
   size_t npn_size;
   struct tls_hello *hello; /* owned; server, until it is secure */
-  SSL_SESSION *offered;    /* owned; server: the answer to the client's id */
+  SSL_SESSION *offered;    /* owned; server: the answer to the client's id;
+                              client: what it tries to resume */
   unsigned char *ocsp;     /* owned; server: the response to staple */
   size_t ocsp_size;
   unsigned char *early_data; /* owned; client */
@@ -68,5 +69,8 @@ struct tls_engine {
   bool truncated;    /* ... and did not say close_notify */
   bool notified;     /* we have sent close_notify */
 };
+
+/* Keep the fresh ticket that may come with a resumption, see engine_ask.c. */
+void tls_engine_note_renewal (struct tls_engine *e);
 
 #endif
