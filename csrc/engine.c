@@ -75,6 +75,9 @@ static bool set_psk (struct tls_engine *e, const struct tls_engine_options *o) {
 static bool set_client (struct tls_engine *e,
                         const struct tls_engine_options *o) {
   SSL_set_post_handshake_auth(e->ssl, 1);
+  /* a server's matter; here it would only refuse what may be resumed */
+  if (!SSL_set_session_id_context(e->ssl, (const unsigned char *)"", 0))
+    return false;
   if (o->ask_ocsp &&
       !SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp))
     return false;
