@@ -52,6 +52,11 @@ void tls_context_trust (lua_State *L, int arg) {
   c->trust = TRUST_SHARED;
 }
 
+int tls_context_trust_now (lua_State *L) {
+  tls_context_trust(L, 1);
+  return 0;
+}
+
 /* The field 'name' of the table on top as text; false when it is nil. The
 ** string stays reachable through the table. [-0, +0] */
 static bool text_field (lua_State *L, const char *name, struct tls_text *t) {

@@ -47,15 +47,23 @@ static bool set_npn (struct tls_engine *e, const struct tls_engine_options *o) {
   return o->npn == NULL || e->npn != NULL;
 }
 
+/* What is not sent is not accepted either: that is no error. */
+static bool may_send_early (const struct tls_engine *e,
+                            const struct tls_engine_options *o) {
+  int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
+  return o->session != NULL && o->early_size > 0 &&
+         o->early_size <= SSL_SESSION_get_max_early_data(o->session) &&
+         (max == 0 || max >= TLS1_3_VERSION);
+}
+
 static bool set_early (struct tls_engine *e,
                        const struct tls_engine_options *o) {
   if (o->server) {
     e->early = o->want_early ? EARLY_READING : EARLY_NONE;
     return true;
   }
-  if (o->session == NULL || o->early_size == 0 ||
-      o->early_size > SSL_SESSION_get_max_early_data(o->session))
-    return true; /* it is not sent, and so not accepted */
+  if (!may_send_early(e, o))
+    return true;
   e->early_data = copy(o->early_data, o->early_size);
   e->early_size = o->early_size;
   e->early = EARLY_WRITING;

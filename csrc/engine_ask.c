@@ -155,23 +155,35 @@ static bool ask_certificate (struct tls_engine *e) {
   return SSL_verify_client_post_handshake(e->ssl) == 1;
 }
 
+static void change_terms (struct tls_engine *e, bool request_cert,
+                          bool reject) {
+  e->reject = reject;
+  SSL_set_verify(e->ssl, mode(request_cert, reject), NULL);
+  /* or the old session would be taken up, and no certificate asked for */
+  SSL_set_options(e->ssl, SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+  if (e->ask_verify)
+    SSL_set_mode(e->ssl, SSL_MODE_ASYNC);
+}
+
+/* A server's HelloRequest looks like a handshake of its own, begun and done. */
+static bool begin (struct tls_engine *e) {
+  bool ok = SSL_do_handshake(e->ssl) >= 0 || ERR_peek_error() == 0;
+  if (e->server)
+    e->events &= ~(unsigned)(TLS_EV_RENEGOTIATING | TLS_EV_RENEGOTIATED);
+  return ok;
+}
+
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject) {
   ERR_clear_error();
   if (e->identity == IDENTITY_ASKED)
     return false;
-  if (e->server && e->ask_verify)
-    SSL_set_mode(e->ssl, SSL_MODE_ASYNC);
-  if (e->server) {
-    e->reject = reject;
-    SSL_set_verify(e->ssl, mode(request_cert, reject), NULL);
-    /* or the old session would be taken up, and no certificate asked for */
-    SSL_set_options(e->ssl, SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
-  }
-  bool ok = e->server && request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION
-                ? ask_certificate(e)
-                : SSL_renegotiate(e->ssl) == 1;
-  return ok && SSL_do_handshake(e->ssl) >= 0 ? true : ok && !ERR_peek_error();
+  if (!e->server)
+    return SSL_renegotiate(e->ssl) == 1 && begin(e);
+  change_terms(e, request_cert, reject);
+  if (request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION)
+    return ask_certificate(e) && begin(e);
+  return SSL_renegotiate(e->ssl) == 1 && begin(e);
 }
 
 bool tls_engine_update_keys (struct tls_engine *e) {

@@ -217,7 +217,8 @@ describe("ticket keys", function()
         local changed = {}
         for _, offset in ipairs { 0, 16, 40, 100 } do
           local i = at + offset
-          changed[#changed + 1] = session:sub(1, i - 1) .. string.char((session:byte(i) + 1) % 256) .. session:sub(i + 1)
+          local other = string.char((session:byte(i) + 1) % 256)
+          changed[#changed + 1] = session:sub(1, i - 1) .. other .. session:sub(i + 1)
         end
         local function next_one(n)
           if not changed[n] then return server:close() end

@@ -55,8 +55,10 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.equal("ca", chain[#chain].subject.CN)
         assert.is_nil(preverify)
 
-        r = client(function(_, _, callback) answer(function() callback { code = "MINE", message = "not pinned" } end) end,
-          version)
+        local function no(_, _, callback)
+          answer(function() callback { code = "MINE", message = "not pinned" } end)
+        end
+        r = client(no, version)
         assert.equal("MINE", r.client_failure.code)
         assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", r.client_error.code)
 
@@ -99,7 +101,9 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.is_nil(preverify)
         assert.equal(1, calls)
 
-        r = server(function(_, _, callback) answer(function() callback { code = "MINE", message = "no" } end) end, version)
+        r = server(function(_, _, callback)
+          answer(function() callback { code = "MINE", message = "no" } end)
+        end, version)
         assert.equal(0, r.accepted)
         assert.equal("MINE", r.client_error.code)
         assert.equal(1, r.client_errors)
@@ -113,7 +117,9 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", r.client_error.code)
         assert.equal("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", r.client_failure.code)
 
-        r, authorized = server(function(_, _, callback) answer(function() callback(nil, true) end) end, version, "stranger")
+        r, authorized = server(function(_, _, callback)
+          answer(function() callback(nil, true) end)
+        end, version, "stranger")
         assert.equal(1, r.accepted)
         assert.is_true(authorized)
       end)

@@ -2,6 +2,7 @@
 -- @module tls.renegotiate
 
 local uv = require "luv"
+local core = require "tls.core"
 local defaults = require "tls.defaults"
 local errors = require "tls.errors"
 local tick = require "tls.tick"
@@ -77,6 +78,7 @@ function renegotiate.ask(socket, options, callback)
   if options.requestCert ~= nil then settings.requestCert = options.requestCert and true or false end
   if options.rejectUnauthorized ~= nil then settings.rejectUnauthorized = options.rejectUnauthorized ~= false end
   local reject = settings.rejectUnauthorized and true or false
+  if settings.requestCert then core.trustContext(settings.secureContext.context) end
   local ok, result = pcall(socket._conn.renegotiate, socket._conn, settings.requestCert and true or false, reject)
   if not ok then
     if callback then tick.defer(callback, result) end
