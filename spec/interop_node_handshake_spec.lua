@@ -246,7 +246,8 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       assert.equal(version .. " true\n", printed)
       local authorized
       printed = visit([[
-        const s = tls.createServer({ciphers: 'PSK+HIGH:TLS_AES_128_GCM_SHA256', maxVersion: arg, pskIdentityHint: 'hint',
+        const s = tls.createServer({ciphers: 'PSK+HIGH:TLS_AES_128_GCM_SHA256', maxVersion: arg,
+          pskIdentityHint: 'hint',
           pskCallback: (socket, identity) => identity === 'lua' ? Buffer.from('k'.repeat(32)) : null}, (socket) => {
             say(socket.getProtocol());
             socket.end('x');

@@ -52,7 +52,11 @@
 ---@field honorCipherOrder boolean? the server's order; default true in a server
 ---@field sessionIdContext string? at most 32 bytes
 ---@field sessionTimeout integer? s, default 300
+---@field ticketKeys string|string[]|nil 48 bytes; of several the newest first
+---@field maxEarlyData integer? bytes, default 0; see docs/handshake.md first
 ---@field allowPartialTrustChain boolean? certificates in 'ca' are anchors even when not self-signed
+
+---@alias tls.Verify fun(chain: tls.Certificate[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
 
 ---@class tls.ConnectOptions : tls.SecureContextOptions
 ---@field port integer|string|nil
@@ -60,6 +64,13 @@
 ---@field path string? unix socket; host and port are ignored
 ---@field socket table|userdata|nil a connection to use: net.Socket, luv's uv_tcp or uv_pipe, any stream
 ---@field initialData string? records already read from 'socket'
+---@field session string? DER, to be resumed
+---@field requestOCSP boolean? default false
+---@field verify tls.Verify?
+---@field NPNProtocols string|string[]|nil TLS 1.2
+---@field pskCallback (fun(hint: string?): {psk: string, identity: string}?)? answers at once
+---@field earlyData string? 0-RTT, when 'session' allows it
+---@field enableTrace boolean?
 ---@field hints integer? net.ADDRCONFIG and the like
 ---@field autoSelectFamilyAttemptTimeout integer? ms, default 250
 ---@field onread {buffer: integer, callback: fun(nread: integer, data: string): boolean?}|nil in the place of 'data'
@@ -87,6 +98,13 @@
 ---@field ALPNProtocols string|string[]|nil
 ---@field secureContext table?
 ---@field handshakeTimeout integer? ms, default 120000; 0 is no limit
+---@field SNICallback (fun(servername: string, callback: fun(err: any, context: table?)))?
+---@field ALPNCallback (fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?)?
+---@field NPNProtocols string|string[]|nil TLS 1.2
+---@field pskCallback (fun(socket: tls.TLSSocket, identity: string): string|{psk: string}|nil)? answers at once
+---@field pskIdentityHint string? TLS 1.2, at most 256 bytes
+---@field verify tls.Verify? with requestCert
+---@field enableTrace boolean?
 ---@field allowHalfOpen boolean?
 ---@field pauseOnConnect boolean?
 ---@field noDelay boolean?
@@ -99,7 +117,9 @@
 ---@field authorized boolean
 ---@field authorizationError string? the code
 ---@field alpnProtocol string|false|nil
+---@field npnProtocol string|false|nil
 ---@field servername string|false|nil
+---@field earlyDataAccepted boolean? client with earlyData
 ---@field truncated boolean? the peer's FIN came without close_notify
 ---@field localAddress string?
 ---@field localPort integer?
