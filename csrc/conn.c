@@ -117,28 +117,45 @@ static bool held_back (const struct conn *c) {
 }
 
 /* uv_try_write first: it saves the queueing and the turn of the loop. */
+static void write_now (struct conn *c, struct tls_bytes *out) {
+  struct tls_uv_buf buf;
+  buf.base = (char *)tls_bytes_peek(out);
+  buf.len = tls_bytes_size(out);
+  int n = c->env->uv.uv_try_write(c->stream, &buf, 1);
+  if (n > 0)
+    tls_bytes_consume(out, (size_t)n);
+  else if (n != -EAGAIN && n < 0)
+    transport_failed(c, n, true);
+}
+
+static bool may_write (const struct conn *c) {
+  return c->stream != NULL && !c->writing && c->io_error == 0 && !held_back(c);
+}
+
 static void flush (struct conn *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
-  struct tls_uv_buf buf;
-  if (c->stream == NULL || c->writing || c->io_error != 0 || held_back(c))
+  if (!may_write(c))
     return; /* without a stream, emit_records() sends */
   if (tls_bytes_size(out) > 0) {
     if (c->env->uv.uv_is_closing(c->stream)) { /* somebody else did that */
       transport_failed(c, -ECANCELED, true);
       return;
     }
-    buf.base = (char *)tls_bytes_peek(out);
-    buf.len = tls_bytes_size(out);
-    int n = c->env->uv.uv_try_write(c->stream, &buf, 1);
-    if (n > 0)
-      tls_bytes_consume(out, (size_t)n);
-    else if (n != -EAGAIN && n < 0)
-      transport_failed(c, n, true);
+    write_now(c, out);
   }
   if (tls_bytes_size(out) == 0)
     c->unsent = 0;
   else if (c->io_error == 0)
     start_write(c, out);
+}
+
+/* It is about to be closed: what was written in this turn goes if it can go at
+** once (the alert of a connection that this one carries, say). */
+void tls_conn_send_rest (struct conn *c) {
+  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  if (tls_engine_writable(c->engine) && may_write(c) &&
+      tls_bytes_size(out) > 0 && !c->env->uv.uv_is_closing(c->stream))
+    write_now(c, out);
 }
 
 /* Encrypt from 'data', flushing whenever enough has gathered. Returns how much

@@ -222,6 +222,8 @@ static int conn_close (lua_State *L) {
   struct conn *c = tls_conn_check(L);
   if (c->closed)
     return 0;
+  if (c->engine != NULL)
+    tls_conn_send_rest(c);
   c->closed = true;
   if (c->stream == NULL)
     c->writing = false; /* nobody will call sent() */

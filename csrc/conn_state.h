@@ -61,6 +61,7 @@ size_t tls_conn_unsent (const struct conn *c);   /* plaintext bytes waiting */
 void tls_conn_update_reading (struct conn *c);
 void tls_conn_detach (struct conn *c); /* leave the stream */
 void tls_conn_drop_held (struct conn *c);
+void tls_conn_send_rest (struct conn *c);
 void tls_conn_release (struct conn *c); /* frees what nothing uses any more */
 
 /* Each enters Lua through the door; afterwards look at c->closed. */
