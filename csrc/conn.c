@@ -88,6 +88,15 @@ static void transport_failed (struct conn *c, int status, bool writing) {
     stop_reading(c); /* nothing will come any more */
 }
 
+/* The peer has gone after its end: what only TLS itself had to say to it, a
+** ticket or our close_notify, may be lost. */
+static void write_failed (struct conn *c, int status) {
+  if (!tls_engine_ended(c->engine) || tls_conn_unsent(c) > 0)
+    transport_failed(c, status, true);
+  else
+    tls_bytes_clear(&tls_engine_port(c->engine)->out);
+}
+
 static bool awaiting_reason (const struct conn *c) {
   return c->io_error != 0 && c->write_failed && c->reading;
 }
@@ -106,7 +115,7 @@ static void start_write (struct conn *c, struct tls_bytes *out) {
   int r = c->env->uv.uv_write(request(c), c->stream, &buf, 1, on_written);
   if (r < 0) {
     tls_bytes_clear(&c->flight);
-    transport_failed(c, r, true);
+    write_failed(c, r);
     return;
   }
   c->writing = true;
@@ -125,7 +134,7 @@ static void write_now (struct conn *c, struct tls_bytes *out) {
   if (n > 0)
     tls_bytes_consume(out, (size_t)n);
   else if (n != -EAGAIN && n < 0)
-    transport_failed(c, n, true);
+    write_failed(c, n);
 }
 
 static bool may_write (const struct conn *c) {
@@ -202,7 +211,7 @@ static void on_written (void *req, int status) {
     return;
   }
   if (status < 0)
-    transport_failed(c, status, true);
+    write_failed(c, status);
   tls_conn_drive(c);
 }
 
@@ -223,10 +232,13 @@ static void received (struct conn *c, const char *data, size_t n) {
   tls_conn_drive(c);
 }
 
-/* A reset right behind data is an end to libuv (uv__stream_io, POLLHUP). */
+/* A reset right behind data is an end to libuv (uv__stream_io, POLLHUP). EPIPE
+** is a reset behind the peer's FIN: then it is the end. */
 static int hidden_error (const struct conn *c) {
-  int fd;
-  return c->env->uv.uv_fileno(c->stream, &fd) == 0 ? tls_socket_error(fd) : 0;
+  int fd, error = 0;
+  if (c->env->uv.uv_fileno(c->stream, &fd) == 0)
+    error = tls_socket_error(fd);
+  return error == -EPIPE ? 0 : error;
 }
 
 static void on_read (struct tls_uv_handle *stream, ssize_t n,

@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv lua-luv-dev
 lua-busted lua-check luarocks libuv1-dev libssl-dev openssl ca-certificates
-clang-format curl luajit libluajit-5.1-dev neovim"
+clang-format curl haproxy tinyproxy-bin luajit libluajit-5.1-dev neovim"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "deps: this is no Debian; please see that these are there:" $packages

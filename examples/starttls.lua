@@ -1,0 +1,197 @@
+-- STARTTLS as mail servers do it (RFC 3207), both ends: a plain connection that
+-- turns into TLS after a word or two.
+--
+--   lua5.4 examples/starttls.lua serve PORT cert.pem key.pem
+--   lua5.4 examples/starttls.lua send HOST:PORT ca.pem FROM TO <message
+--
+-- The server prints the mail it gets, and takes none without TLS. Others can
+-- talk to it as well:
+--
+--   openssl s_client -connect localhost:2525 -starttls smtp
+--   curl --ssl-reqd smtp://localhost:2525 --mail-from a@b --mail-rcpt c@d -T mail
+local uv = require "luv"
+local net = require "tls.net"
+local tls = require "tls"
+
+local LONGEST = 1000 -- bytes in a line (RFC 5321, 4.5.3.1.6)
+
+local function fail(problem)
+  io.stderr:write("starttls.lua: " .. tostring(problem) .. "\n")
+  os.exit(1)
+end
+
+local function read(path)
+  local file, problem = io.open(path, "rb")
+  if not file then fail(problem) end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- Give each line of a socket's to on_line, until that returns true. What came
+-- behind that line goes back into the socket: there it is the first of the TLS
+-- records, or whatever else the other side takes it to be. So nobody can slip in
+-- a command before the handshake that is obeyed after it.
+local function lines(socket, on_line)
+  local text = ""
+  local function on_data(data)
+    text = text .. data
+    while true do
+      local line, rest = text:match "^([^\n]-)\r?\n(.*)$"
+      if not line then break end
+      text = rest
+      if on_line(line) then
+        socket:removeListener("data", on_data)
+        socket:pause()
+        if text ~= "" then socket:unshift(text) end
+        return
+      end
+    end
+    if #text > LONGEST then socket:destroy { message = "a line without end" } end
+  end
+  socket:on("data", on_data)
+end
+
+--- === the server ===
+
+local function say(socket, ...)
+  socket:write(table.concat({ ... }, "\r\n") .. "\r\n")
+end
+
+--- The commands before TLS. Answers whether TLS begins.
+local function plain_command(socket, line)
+  local word = line:upper():match "^(%u+)"
+  if word == "EHLO" then
+    say(socket, "250-at your service", "250 STARTTLS")
+  elseif word == "STARTTLS" then
+    say(socket, "220 go ahead")
+    return true
+  elseif word == "QUIT" then
+    socket:finish "221 bye\r\n"
+  elseif word == "NOOP" or word == "HELO" then
+    say(socket, "250 ok")
+  else
+    say(socket, "530 must issue a STARTTLS command first")
+  end
+  return false
+end
+
+local ANSWERS = { EHLO = "250 at your service", HELO = "250 ok", MAIL = "250 ok", RCPT = "250 ok", NOOP = "250 ok",
+  RSET = "250 ok", DATA = "354 end with a dot" }
+
+local function deliver(from, mail)
+  print(("mail over TLS from %s, %d lines"):format(from, #mail))
+  for _, line in ipairs(mail) do print("  " .. line) end
+end
+
+--- The conversation behind the handshake.
+local function secure_talk(socket)
+  local from, mail = "?", nil
+  lines(socket, function(line)
+    if mail and line ~= "." then
+      mail[#mail + 1] = line:gsub("^%.%.", ".")
+      return
+    elseif mail then
+      deliver(from, mail)
+      mail = nil
+      return say(socket, "250 taken")
+    end
+    local word = line:upper():match "^(%u+)"
+    if word == "QUIT" then return socket:finish "221 bye\r\n" end
+    if word == "MAIL" then from = line:match "<(.-)>" or "?" end
+    if word == "DATA" then mail = {} end
+    say(socket, ANSWERS[word] or "502 no such command")
+  end)
+end
+
+local function serve(port, cert, key)
+  -- It listens nowhere: the connections are handed to it.
+  local secure = tls.createServer({ cert = read(cert), key = read(key) }, function(socket)
+    socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
+    secure_talk(socket)
+  end)
+  secure:on("tlsClientError", function(err) io.stderr:write("no TLS: ", tostring(err), "\n") end)
+
+  local server = net.createServer(function(socket)
+    socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
+    socket:setTimeout(60000, function() socket:destroy() end)
+    say(socket, "220 localhost ESMTP")
+    lines(socket, function(line)
+      if not plain_command(socket, line) then return false end
+      secure:emit("connection", socket)
+      return true
+    end)
+  end)
+  server:on("error", fail)
+  server:listen(tonumber(port), function()
+    print("listening on port " .. server:address().port)
+    io.stdout:setvbuf "line"
+    io.stdout:flush()
+  end)
+end
+
+--- === the client ===
+
+--- Send commands one after the other, each when the one before was answered
+-- with the status expected. done() after the last.
+local function converse(socket, steps, done)
+  local at = 1
+  lines(socket, function(line)
+    local status, more = line:match "^(%d%d%d)(.?)"
+    if more == "-" then return false end -- more lines of the same answer
+    local step = steps[at]
+    if status ~= step.expect then
+      socket:destroy { message = ("'%s' in answer to %s"):format(line, step.send or "connecting") }
+      return true
+    end
+    at = at + 1
+    if not steps[at] then
+      done()
+      return true
+    end
+    if steps[at].send then socket:write(steps[at].send .. "\r\n") end
+    return false
+  end)
+end
+
+--- A line that is a dot would end the mail too early (RFC 5321, 4.5.2).
+local function stuffed(message)
+  local text = message:gsub("\r?\n", "\r\n"):gsub("^%.", ".."):gsub("\n%.", "\n..")
+  return text:gsub("\r\n$", "") .. "\r\n."
+end
+
+local function send(place, ca, from, to)
+  local message = io.read "*a"
+  local host, port = place:match "^(.-):(%d+)$"
+  if not host then fail("not HOST:PORT: " .. place) end
+  local plain = net.connect(tonumber(port), host)
+  plain:on("error", fail)
+  converse(plain, {
+    { expect = "220" }, { send = "EHLO localhost", expect = "250" }, { send = "STARTTLS", expect = "220" },
+  }, function()
+    local socket
+    socket = tls.connect({ socket = plain, host = host, ca = read(ca) }, function()
+      print("secure: " .. socket:getProtocol() .. ", " .. socket:getPeerCertificate().subject.CN)
+      socket:write "EHLO localhost\r\n"
+      converse(socket, {
+        { expect = "250" }, { send = "MAIL FROM:<" .. from .. ">", expect = "250" },
+        { send = "RCPT TO:<" .. to .. ">", expect = "250" }, { send = "DATA", expect = "354" },
+        { send = stuffed(message), expect = "250" }, { send = "QUIT", expect = "221" },
+      }, function()
+        print "sent"
+        socket:finish()
+        socket:resume()
+      end)
+    end)
+    socket:on("error", fail)
+  end)
+end
+
+if arg[1] == "serve" and arg[4] then
+  serve(arg[2], arg[3], arg[4])
+elseif arg[1] == "send" and arg[5] then
+  send(arg[2], arg[3], arg[4], arg[5])
+else
+  fail "usage: starttls.lua serve PORT cert.pem key.pem | starttls.lua send HOST:PORT ca.pem FROM TO"
+end
+uv.run()
