@@ -217,20 +217,33 @@ static int conn_sent (lua_State *L) {
   return tls_conn_push_poke(L, c);
 }
 
-/* conn:close(): let go of the handle, which Lua closes next. Idempotent. */
+/* What was written in this turn, when it is Lua that has to send it. [-0, +1]
+ */
+static void push_rest (lua_State *L, struct conn *c) {
+  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  bool rest = c->stream == NULL && !c->writing &&
+              tls_engine_writable(c->engine) && tls_bytes_size(out) > 0;
+  if (rest)
+    lua_pushlstring(L, tls_bytes_peek(out), tls_bytes_size(out));
+  else
+    lua_pushnil(L);
+}
+
+/* conn:close() -> records to send before, or nil: let go of the handle, which
+** Lua closes next. Idempotent. */
 static int conn_close (lua_State *L) {
   struct conn *c = tls_conn_check(L);
   if (c->closed)
     return 0;
-  if (c->engine != NULL)
-    tls_conn_send_rest(c);
+  push_rest(L, c);
+  tls_conn_send_rest(c);
   c->closed = true;
   if (c->stream == NULL)
     c->writing = false; /* nobody will call sent() */
   tls_conn_detach(c);
   tls_conn_drop_held(c);
   tls_conn_release(c);
-  return 0;
+  return 1;
 }
 
 static const char *option_string (lua_State *L, const char *name, size_t *n) {

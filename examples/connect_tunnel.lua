@@ -43,7 +43,7 @@ local function read_head(socket, done)
     text = text .. data
     local head, rest = text:match "^(.-\r\n)\r\n(.*)$"
     if not head then
-      if #text > LIMIT then socket:destroy { message = "the proxy says too much" } end
+      if #text > LIMIT then socket:destroy "the proxy says too much" end
       return
     end
     socket:removeListener("data", on_data)

@@ -62,16 +62,16 @@ local function post(url, body, done)
   if path == "" then path = "/" end
   local answer, failed = "", nil
   local socket = net.connect(tonumber(port) or 80, host)
-  socket:setTimeout(PATIENCE, function() socket:destroy { message = "the responder is silent" } end)
+  socket:setTimeout(PATIENCE, function() socket:destroy "the responder is silent" end)
   socket:write(table.concat({
     "POST " .. path .. " HTTP/1.0", "Host: " .. host, "Content-Type: application/ocsp-request",
     "Content-Length: " .. #body, "", body,
   }, "\r\n"))
   socket:on("data", function(data)
     answer = answer .. data
-    if #answer > LIMIT then socket:destroy { message = "the responder says too much" } end
+    if #answer > LIMIT then socket:destroy "the responder says too much" end
   end)
-  socket:on("error", function(err) failed = err.message end)
+  socket:on("error", function(err) failed = tostring(err) end)
   socket:on("close", function()
     local status, rest = answer:match "^HTTP/1%.%d (%d+).-\r\n\r\n(.*)$"
     if failed or status ~= "200" then return done(failed or "the responder answers " .. (status or "nothing")) end

@@ -88,7 +88,7 @@ local function read_header(socket, done)
   local function on_data(data)
     text = text .. data
     local size, client = parse(text)
-    if not size then return socket:destroy { message = client } end
+    if not size then return socket:destroy(client) end
     if size == 0 then return end
     socket:removeListener("data", on_data)
     socket:pause()
@@ -117,8 +117,8 @@ end
 local server = net.createServer(function(plain)
   local from = plain.remoteAddress
   plain:on("error", function(err) io.stderr:write(from or "?", ": ", tostring(err), "\n") end)
-  if from ~= balancer then return plain:destroy { message = "is not the balancer" } end
-  plain:setTimeout(PATIENCE, function() plain:destroy { message = "no header came" } end)
+  if from ~= balancer then return plain:destroy "is not the balancer" end
+  plain:setTimeout(PATIENCE, function() plain:destroy "no header came" end)
   read_header(plain, function(client)
     plain:setTimeout(0)
     begin_tls(plain, client)

@@ -28,9 +28,9 @@ local function read(path)
   return text
 end
 
---- Give each line of a socket's to on_line, until that returns true. What came
--- behind that line goes back into the socket: there it is the first of the TLS
--- records, or whatever else the other side takes it to be. So nobody can slip in
+--- Give each line of a socket's to on_line, until that returns a function: what
+-- comes next. What came behind that line goes back into the socket first: there
+-- it is the beginning of the TLS records, and nothing else. So nobody can slip in
 -- a command before the handshake that is obeyed after it.
 local function lines(socket, on_line)
   local text = ""
@@ -40,14 +40,15 @@ local function lines(socket, on_line)
       local line, rest = text:match "^([^\n]-)\r?\n(.*)$"
       if not line then break end
       text = rest
-      if on_line(line) then
+      local next_thing = on_line(line)
+      if next_thing then
         socket:removeListener("data", on_data)
         socket:pause()
         if text ~= "" then socket:unshift(text) end
-        return
+        return next_thing()
       end
     end
-    if #text > LONGEST then socket:destroy { message = "a line without end" } end
+    if #text > LONGEST then socket:destroy "a line without end" end
   end
   socket:on("data", on_data)
 end
@@ -90,17 +91,16 @@ local function secure_talk(socket)
   lines(socket, function(line)
     if mail and line ~= "." then
       mail[#mail + 1] = line:gsub("^%.%.", ".")
-      return
     elseif mail then
       deliver(from, mail)
       mail = nil
-      return say(socket, "250 taken")
+      say(socket, "250 taken")
+    else
+      local word = line:upper():match "^(%u+)"
+      if word == "MAIL" then from = line:match "<(.-)>" or "?" end
+      if word == "DATA" then mail = {} end
+      if word == "QUIT" then socket:finish "221 bye\r\n" else say(socket, ANSWERS[word] or "502 no such command") end
     end
-    local word = line:upper():match "^(%u+)"
-    if word == "QUIT" then return socket:finish "221 bye\r\n" end
-    if word == "MAIL" then from = line:match "<(.-)>" or "?" end
-    if word == "DATA" then mail = {} end
-    say(socket, ANSWERS[word] or "502 no such command")
   end)
 end
 
@@ -117,9 +117,8 @@ local function serve(port, cert, key)
     socket:setTimeout(60000, function() socket:destroy() end)
     say(socket, "220 localhost ESMTP")
     lines(socket, function(line)
-      if not plain_command(socket, line) then return false end
-      secure:emit("connection", socket)
-      return true
+      if not plain_command(socket, line) then return nil end
+      return function() secure:emit("connection", socket) end
     end)
   end)
   server:on("error", fail)
@@ -138,19 +137,16 @@ local function converse(socket, steps, done)
   local at = 1
   lines(socket, function(line)
     local status, more = line:match "^(%d%d%d)(.?)"
-    if more == "-" then return false end -- more lines of the same answer
+    if more == "-" then return nil end -- more lines of the same answer
     local step = steps[at]
     if status ~= step.expect then
-      socket:destroy { message = ("'%s' in answer to %s"):format(line, step.send or "connecting") }
-      return true
+      return function()
+        socket:destroy(("'%s' in answer to %s"):format(line, step.send or "connecting"))
+      end
     end
     at = at + 1
-    if not steps[at] then
-      done()
-      return true
-    end
+    if not steps[at] then return done end
     if steps[at].send then socket:write(steps[at].send .. "\r\n") end
-    return false
   end)
 end
 

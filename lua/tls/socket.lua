@@ -241,7 +241,8 @@ function TLSSocket:_destroy(err, done)
   end
   self._conn = nil
   self.secureConnecting = false
-  if conn then conn:close() end
+  local rest = conn and conn:close()
+  if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
   if self._on_gone then self:_on_gone(err) end
   return Socket._destroy(self, err, done)
 end
