@@ -110,6 +110,31 @@ valgrind: all
 gcstress: all
 	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(BUSTED) $(SPEC)
 
+# === benchmarks: see docs/performance.md ===
+
+$(BUILD)/bench/load: bench/load.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 $(WARN) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
+
+$(BUILD)/bench/limit: bench/limit.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARN) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS) -luv
+
+BENCH = $(BUILD)/bench/load $(BUILD)/bench/limit
+
+bench: deps
+	@$(MAKE) -s all $(BENCH)
+	@$(PATHS) $(LUA) bench/run.lua
+
+bench-quick: deps
+	@$(MAKE) -s all $(BENCH)
+	@$(PATHS) $(LUA) bench/run.lua --quick
+
+# ACCEPT=1 keeps the figures in bench/COUNTS.
+bench-count: deps
+	@$(MAKE) -s all $(BENCH)
+	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
+
 install: all
 	install -d $(DESTDIR)$(LUA_LMOD)/tls $(DESTDIR)$(LUA_CMOD)/tls
 	install -m644 lua/tls/*.lua $(DESTDIR)$(LUA_LMOD)/tls
@@ -119,4 +144,4 @@ clean:
 	rm -rf build build-asan
 	rm -f csrc/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all env deps demo test jit check asan valgrind gcstress install clean
+.PHONY: all env deps demo test jit check asan valgrind gcstress bench bench-quick bench-count install clean

@@ -1,0 +1,442 @@
+/*
+** load: makes work for a TLS server and counts it. OpenSSL and epoll, one
+** thread, no library of ours.
+**
+**   load PORT PID SECONDS WORK [ARG...]
+**
+**     handshake VERSION full|resumed   connections, each with one byte echoed,
+**                                      16 at a time; VERSION is 1.2 or 1.3
+**     echo CONNECTIONS SIZE            messages that come back
+**     get SIZE                         bytes that the server writes, SIZE a time
+**     put SIZE                         bytes that we write, SIZE at a time
+**     idle CONNECTIONS                 memory of the server's, each
+**     active CONNECTIONS               echo on 10 of them, 64 bytes
+**
+** The protocol: the first line says "ECHO", "GET n" or "PUT n"; from then on the
+** server echoes, or writes pieces of n bytes without end, or takes what comes.
+**
+** With LOAD_UNITS=n in the environment it stops after n units instead, and prints
+** only the total: for counting instructions.
+**
+** Prints a line for each half second, "slice UNITS NANOSECONDS-OF-CPU", the CPU
+** being that of process PID and its threads, then "total UNITS SECONDS", "self
+** NANOSECONDS" (our own CPU), and for
+** echo "latency P50 P99" in microseconds; for idle "rss BYTES-EACH".
+*/
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#define SLICE 0.5 /* s */
+#define WARM 0.5  /* s at the beginning that are not counted */
+#define MAX_SAMPLES (1 << 20)
+
+enum work { HANDSHAKE, ECHO, GET, PUT, IDLE, ACTIVE };
+
+struct client {
+  SSL *ssl; /* owned */
+  int fd;   /* owned */
+  bool secure, asked;
+  size_t waiting;  /* for these bytes of an echo */
+  double sent_at;
+};
+
+static enum work work;
+static SSL_CTX *ctx;
+static SSL_SESSION *session;
+static bool resume;
+static struct sockaddr_in address;
+static int epoll, pid, ready, want_ready;
+static size_t size;
+static unsigned long long resumed, shaken;
+static unsigned long long units;
+static char piece[256 * 1024], sink[256 * 1024];
+static float *samples;
+static size_t sample_count;
+
+static void die (const char *what) {
+  perror(what);
+  ERR_print_errors_fp(stderr);
+  exit(1);
+}
+
+static double now (void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* proc(5): /proc/PID/task/TID/schedstat begins with ns spent on the CPU. */
+static unsigned long long server_cpu (void) {
+  char path[64];
+  unsigned long long total = 0, ns;
+  struct dirent *entry;
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *dir = opendir(path);
+  if (dir == NULL)
+    die(path);
+  while ((entry = readdir(dir)) != NULL) {
+    char name[400];
+    snprintf(name, sizeof name, "%s/%s/schedstat", path, entry->d_name);
+    FILE *f = entry->d_name[0] == '.' ? NULL : fopen(name, "r");
+    if (f == NULL)
+      continue;
+    if (fscanf(f, "%llu", &ns) == 1)
+      total += ns;
+    fclose(f);
+  }
+  closedir(dir);
+  return total;
+}
+
+static double own_cpu (void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static long server_rss (void) {
+  char path[64], line[256];
+  long kib = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  FILE *f = fopen(path, "r");
+  if (f == NULL)
+    die(path);
+  while (fgets(line, sizeof line, f) != NULL)
+    if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+      break;
+  fclose(f);
+  return kib * 1024;
+}
+
+static int on_new_session (SSL *ssl, SSL_SESSION *fresh) {
+  (void)ssl;
+  if (session != NULL || !resume)
+    return 0;
+  session = fresh;
+  return 1;
+}
+
+static void open_client (struct client *c) {
+  int on = 1;
+  memset(c, 0, sizeof *c);
+  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (c->fd < 0)
+    die("socket");
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0 &&
+      errno != EINPROGRESS)
+    die("connect");
+  c->ssl = SSL_new(ctx);
+  if (c->ssl == NULL || !SSL_set_fd(c->ssl, c->fd))
+    die("SSL_new");
+  SSL_set_app_data(c->ssl, c);
+  SSL_set_connect_state(c->ssl);
+  if (session != NULL) { /* a copy: OpenSSL uses up one of TLS 1.3 */
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    SSL_set_session(c->ssl, copy);
+    SSL_SESSION_free(copy);
+  }
+  struct epoll_event ev = {EPOLLIN | EPOLLOUT | EPOLLET, {.ptr = c}};
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
+    die("epoll_ctl");
+}
+
+static void close_client (struct client *c) {
+  SSL_shutdown(c->ssl);
+  SSL_free(c->ssl);
+  close(c->fd);
+}
+
+static bool waits (SSL *ssl, int r) {
+  int why = SSL_get_error(ssl, r);
+  ERR_clear_error();
+  return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+}
+
+static void lost (void) {
+  fprintf(stderr, "load: the server closed a connection\n");
+  ERR_print_errors_fp(stderr);
+  exit(1);
+}
+
+static void say (struct client *c, const void *data, size_t n) {
+  size_t done;
+  if (!SSL_write_ex(c->ssl, data, n, &done) || done != n)
+    lost(); /* a fresh connection takes that much */
+}
+
+static void send_message (struct client *c) {
+  c->waiting = size;
+  c->sent_at = now();
+  say(c, piece, size);
+}
+
+static void first_words (struct client *c) {
+  char line[64] = "ECHO\n";
+  if (work == HANDSHAKE)
+    strcpy(line, "ECHO\nx");
+  if (work == GET)
+    snprintf(line, sizeof line, "GET %zu\n", size);
+  if (work == PUT)
+    snprintf(line, sizeof line, "PUT %zu\n", size);
+  say(c, line, strlen(line));
+  c->asked = true;
+  ready++;
+}
+
+static void note_latency (const struct client *c) {
+  if (sample_count < MAX_SAMPLES)
+    samples[sample_count++] = (float)((now() - c->sent_at) * 1e6);
+}
+
+static void echoed (struct client *c, size_t n) {
+  if (work == GET)
+    units += n;
+  if (c->waiting == 0)
+    return;
+  c->waiting -= n < c->waiting ? n : c->waiting;
+  if (c->waiting > 0)
+    return;
+  units++;
+  note_latency(c);
+  send_message(c);
+}
+
+static void read_all (struct client *c) {
+  size_t n;
+  int r;
+  while ((r = SSL_read_ex(c->ssl, sink, sizeof sink, &n)) == 1)
+    echoed(c, n);
+  if (!waits(c->ssl, r))
+    lost();
+}
+
+static void write_on (struct client *c) {
+  size_t n;
+  int r, rounds = 0;
+  while (rounds++ < 64 && (r = SSL_write_ex(c->ssl, piece, size, &n)) == 1)
+    units += n;
+  if (rounds <= 64 && !waits(c->ssl, r))
+    lost();
+}
+
+static void again (struct client *c) {
+  units++;
+  close_client(c);
+  open_client(c);
+}
+
+static void shake (struct client *c) {
+  int r = SSL_do_handshake(c->ssl);
+  if (r != 1) {
+    if (!waits(c->ssl, r))
+      lost();
+    return;
+  }
+  c->secure = true;
+  shaken++;
+  first_words(c);
+  if (SSL_session_reused(c->ssl))
+    resumed++;
+}
+
+/* A connection is over when a byte has come back: what the server does behind
+** its handshake (tickets) is then done as well. nginx answers with an error of
+** HTTP's, which will do. */
+static void handshake_event (struct client *c) {
+  size_t n;
+  if (SSL_read_ex(c->ssl, sink, sizeof sink, &n) == 1)
+    again(c);
+  else if (!waits(c->ssl, 0))
+    lost();
+}
+
+static void on_event (struct client *c) {
+  if (!c->secure)
+    shake(c);
+  if (!c->secure)
+    return;
+  if (work == HANDSHAKE) {
+    handshake_event(c);
+    return;
+  }
+  read_all(c);
+  if (work == PUT && ready == want_ready)
+    write_on(c);
+}
+
+static void turn (int ms) {
+  static struct epoll_event events[256];
+  int i, n = epoll_wait(epoll, events, 256, ms);
+  for (i = 0; i < n; i++)
+    on_event(events[i].data.ptr);
+}
+
+/* A writer that stopped after its rounds has no edge to wake it. */
+static void turns (struct client *clients, int count, double until) {
+  int i;
+  while (now() < until) {
+    turn(work == PUT ? 0 : 20);
+    for (i = 0; work == PUT && i < count; i++)
+      write_on(&clients[i]);
+  }
+}
+
+static int by_value (const void *a, const void *b) {
+  float x = *(const float *)a, y = *(const float *)b;
+  return (x > y) - (x < y);
+}
+
+static void print_latency (void) {
+  if (sample_count == 0)
+    return;
+  qsort(samples, sample_count, sizeof *samples, by_value);
+  printf("latency %.1f %.1f\n", samples[sample_count / 2],
+         samples[sample_count * 99 / 100]);
+}
+
+static void until_units (struct client *clients, int count,
+                         unsigned long long n) {
+  while (units < n)
+    turns(clients, count, now() + 0.001);
+  printf("total %llu 0\n", units);
+}
+
+static void measure (struct client *clients, int count, double seconds) {
+  const char *n = getenv("LOAD_UNITS");
+  if (n != NULL) {
+    until_units(clients, count, strtoull(n, NULL, 10));
+    return;
+  }
+  turns(clients, count, now() + WARM);
+  sample_count = 0;
+  double begin = now(), at = begin, self = own_cpu();
+  unsigned long long total = 0;
+  while (at - begin < seconds) {
+    unsigned long long cpu = server_cpu();
+    units = 0;
+    turns(clients, count, at + SLICE);
+    printf("slice %llu %llu\n", units, server_cpu() - cpu);
+    total += units;
+    at = now();
+  }
+  self = own_cpu() - self;
+  printf("total %llu %.6f\n", total, at - begin);
+  printf("self %.0f\n", self * 1e9);
+  print_latency();
+}
+
+/* 'count' connections, each with its first words said. A thousand at a time, or
+** the server's backlog would drop some. */
+static struct client *open_all (int count) {
+  struct client *clients = calloc((size_t)count, sizeof *clients);
+  int i;
+  for (i = 0; i < count; i++) {
+    open_client(&clients[i]);
+    while (i - ready > 200)
+      turn(1000);
+  }
+  want_ready = count;
+  while (ready < count)
+    turn(1000);
+  return clients;
+}
+
+static void run_idle (int count) {
+  open_all(20); /* what the first ones cost is the server's, not theirs */
+  ready = 0;
+  usleep(300000);
+  long before = server_rss();
+  open_all(count);
+  usleep(1000000);
+  printf("rss %.0f\n", (double)(server_rss() - before) / count);
+}
+
+static void run_echo (int open, int busy, double seconds) {
+  int i;
+  struct client *clients = open_all(open);
+  for (i = 0; i < busy; i++)
+    send_message(&clients[i]);
+  measure(clients, busy, seconds);
+}
+
+static void set_up (int port) {
+  struct rlimit limit = {65536, 65536};
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  address.sin_family = AF_INET;
+  address.sin_port = htons((uint16_t)port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  memset(piece, 'x', sizeof piece);
+  samples = malloc(MAX_SAMPLES * sizeof *samples);
+  epoll = epoll_create1(0);
+  ctx = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                            SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(
+      ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx, on_new_session);
+}
+
+static void run_handshakes (const char *version, const char *how,
+                            double seconds) {
+  int number = strcmp(version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+  resume = strcmp(how, "resumed") == 0;
+  SSL_CTX_set_min_proto_version(ctx, number);
+  SSL_CTX_set_max_proto_version(ctx, number);
+  struct client *clients = calloc(16, sizeof *clients);
+  int i;
+  for (i = 0; i < 16; i++)
+    open_client(&clients[i]);
+  measure(clients, 0, seconds);
+  if (resume && resumed < shaken * 9 / 10)
+    fprintf(stderr, "load: only %llu of %llu resumed\n", resumed, shaken);
+}
+
+int main (int argc, char **argv) {
+  if (argc < 6)
+    return fprintf(stderr, "usage: load PORT PID SECONDS WORK ARG...\n"), 2;
+  double seconds = atof(argv[3]);
+  const char *name = argv[4];
+  long n = strtol(argv[5], NULL, 10);
+  pid = (int)strtol(argv[2], NULL, 10);
+  set_up((int)strtol(argv[1], NULL, 10));
+  if (strcmp(name, "handshake") == 0 && argc > 6) {
+    work = HANDSHAKE;
+    run_handshakes(argv[5], argv[6], seconds);
+  } else if (strcmp(name, "echo") == 0 && argc > 6) {
+    work = ECHO;
+    size = (size_t)strtol(argv[6], NULL, 10);
+    run_echo((int)n, (int)n, seconds);
+  } else if (strcmp(name, "active") == 0) {
+    work = ACTIVE;
+    size = 64;
+    run_echo((int)n, 10, seconds);
+  } else if (strcmp(name, "idle") == 0) {
+    work = IDLE;
+    run_idle((int)n);
+  } else if (strcmp(name, "get") == 0 || strcmp(name, "put") == 0) {
+    work = name[0] == 'g' ? GET : PUT;
+    size = (size_t)n;
+    measure(open_all(1), 1, seconds);
+  } else {
+    return fprintf(stderr, "load: no such work: %s\n", name), 2;
+  }
+  return 0;
+}
