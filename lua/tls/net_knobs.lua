@@ -13,7 +13,7 @@ end
 
 local function close_timer(self)
   if self._idle and not self._idle:is_closing() then self._idle:close() end
-  self._idle = nil
+  self._idle = false
 end
 
 function methods:_refresh()

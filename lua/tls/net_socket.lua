@@ -62,6 +62,7 @@ local function begin(self, options)
   }
   self._again = options
   self.bytesRead, self._bytes_written = 0, 0
+  self._idle, self._plain = false, false -- not nil: what is missing costs a call of __index each time
   self.connecting = false
   if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
 end

@@ -4,12 +4,14 @@
 -- `_read_start()` and `_read_stop()` as the buffer empties and fills. Mixed into `tls.stream`.
 -- @module tls.readable
 
+local Emitter = require "tls.emitter"
 local encoding = require "tls.encoding"
 local errors = require "tls.errors"
 local pipes = require "tls.pipe"
 local tick = require "tls.tick"
 
 local defer = tick.defer
+local emit = Emitter.emit -- not looked up in the instance: 'data' is the one event that counts in thousands
 
 local Readable, getters = {}, {}
 
@@ -171,7 +173,7 @@ end
 
 local function deliver(self, chunk)
   local first = self._r_length == 0
-  if self._r_mode == FLOWING and first and not self._r_sink then return self:emit("data", chunk) end
+  if self._r_mode == FLOWING and first and not self._r_sink then return emit(self, "data", chunk) end
   append(self, chunk)
   if self._r_mode == FLOWING and first then return flow(self) end
   if self._r_mode == FLOWING then return defer(flow, self) end
@@ -195,7 +197,7 @@ end
 ---@param data string
 function Readable:_push(data)
   if self._r_direct then
-    self:emit("data", data)
+    emit(self, "data", data)
     return
   end
   if self.destroyed or self._r_eof then return end

@@ -55,6 +55,7 @@ function TLSSocket.create(options)
   self.secureConnecting = true
   self._tls_options = options
   self.server = options.server
+  self._write = TLSSocket._write -- found at once, and it is looked for with each write
   return self
 end
 
@@ -292,10 +293,12 @@ local function on_early(self, data)
   if self.server then self.server:emit("earlyData", data, self) end
 end
 
+local push = TLSSocket._push
+
 local function on_data(self, data)
   self.bytesRead = self.bytesRead + #data
   if self._idle or self._plain then self:_refresh() end
-  self:_push(data)
+  push(self, data)
 end
 
 local function on_records(self, records)
@@ -315,6 +318,7 @@ local function on_written(self)
   if self._idle or self._plain then self:_refresh() end
   if not self._shutting then return self:_written() end
   self._shutting = false
+  if self.truncated == false then return self:_shut() end -- both have said close_notify: closing is all that is left
   Socket._shutdown(self)
 end
 
