@@ -372,8 +372,11 @@ static void drive_round (struct conn *c) {
   if (c->closed)
     return;
   pump_held(c);
-  flush(c); /* an alert leaves before its error is told */
-  emit_records(c);
+  if (!c->again) { /* tickets and the first answer leave as one: apart, Nagle's
+                      algorithm would hold the second back */
+    flush(c);      /* an alert leaves before its error is told */
+    emit_records(c);
+  }
   if (!c->again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
   if (!c->again)

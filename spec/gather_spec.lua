@@ -88,4 +88,29 @@ describe("small writes", function()
       later(function() one_piece(pieces, from, 1) end, done)
     end)
   end)
+
+  it("joins the tickets of TLS 1.3 and the first answer, which Nagle's algorithm would hold back", function()
+    local duplex_pair = require "tls.duplex_pair"
+    local a, b = duplex_pair.End.new(), duplex_pair.End.new()
+    duplex_pair.join(a, b)
+    local writes, write = 0, b.write
+    b.write = function(...)
+      writes = writes + 1
+      return write(...)
+    end
+    local server = tls.TLSSocket(b, { isServer = true, key = certs.ecdsa.key, cert = certs.ecdsa.cert })
+    server:on("secure", function()
+      server:on("data", function(data) server:write(data) end)
+    end)
+    local client = tls.connect { socket = a, host = "localhost", ca = certs.ca.cert }
+    client:write "hello" -- leaves with the client's Finished
+    local seen
+    client:on("data", function(data)
+      assert.equal("hello", data)
+      seen = writes
+      client:finish()
+    end)
+    helper.run()
+    assert.equal(2, seen) -- ServerHello and all that follows; tickets and answer
+  end)
 end)
