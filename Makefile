@@ -76,8 +76,8 @@ jit:
 # The rules of the house, by grep: see docs/internals.md.
 PURE = $(ENGINE:%=csrc/%.c) $(wildcard $(ENGINE:%=csrc/%.h)) csrc/engine_state.h
 check:
-	luacheck -q lua spec examples
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c
+	luacheck -q lua spec examples bench
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
@@ -132,6 +132,7 @@ bench-quick: deps
 
 # ACCEPT=1 keeps the figures in bench/COUNTS.
 bench-count: deps
+	@command -v valgrind >/dev/null || { echo 'bench-count: valgrind is not installed'; exit 1; }
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
 

@@ -1,5 +1,6 @@
 /*
-** limit: what C alone can do. libuv's streams, OpenSSL over a BIO that reads the
+** limit: what C alone can do. libuv's streams, OpenSSL over a BIO that reads
+*the
 ** bytes where uv_read put them, nothing else: no Lua, no events, no streams, no
 ** checks that a library owes its users. Speaks load.c's protocol.
 **
@@ -27,8 +28,8 @@ struct bytes {
 struct conn {
   uv_tcp_t tcp;
   uv_write_t req;
-  SSL *ssl;               /* owned */
-  const char *in;         /* borrowed from uv_read */
+  SSL *ssl;       /* owned */
+  const char *in; /* borrowed from uv_read */
   size_t in_size;
   struct bytes out, flight;
   size_t piece;
@@ -251,8 +252,8 @@ static void make_context (const char *cert, const char *key,
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
-                               SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(ctx,
+                      SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"limit", 5);
   if ((ciphers != NULL && !SSL_CTX_set_cipher_list(ctx, ciphers)) ||

@@ -7,15 +7,18 @@
 **     handshake VERSION full|resumed   connections, each with one byte echoed,
 **                                      16 at a time; VERSION is 1.2 or 1.3
 **     echo CONNECTIONS SIZE            messages that come back
-**     get SIZE                         bytes that the server writes, SIZE a time
+**     get SIZE                         bytes that the server writes, SIZE a
+*time
 **     put SIZE                         bytes that we write, SIZE at a time
 **     idle CONNECTIONS                 memory of the server's, each
 **     active CONNECTIONS               echo on 10 of them, 64 bytes
 **
-** The protocol: the first line says "ECHO", "GET n" or "PUT n"; from then on the
+** The protocol: the first line says "ECHO", "GET n" or "PUT n"; from then on
+*the
 ** server echoes, or writes pieces of n bytes without end, or takes what comes.
 **
-** With LOAD_UNITS=n in the environment it stops after n units instead, and prints
+** With LOAD_UNITS=n in the environment it stops after n units instead, and
+*prints
 ** only the total: for counting instructions.
 **
 ** Prints a line for each half second, "slice UNITS NANOSECONDS-OF-CPU", the CPU
@@ -51,7 +54,7 @@ struct client {
   SSL *ssl; /* owned */
   int fd;   /* owned */
   bool secure, asked;
-  size_t waiting;  /* for these bytes of an echo */
+  size_t waiting; /* for these bytes of an echo */
   double sent_at;
 };
 
@@ -389,8 +392,8 @@ static void set_up (int port) {
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_session_cache_mode(
-      ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
+                                          SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx, on_new_session);
 }
 
