@@ -208,12 +208,13 @@ local function heading()
   local model = capture "grep -m1 'model name' /proc/cpuinfo":match ": (.*)" or "unknown processor"
   say("# Measured " .. os.date "%Y-%m-%d")
   say ""
-  say(("%s, %s processors, Linux %s. %s; libuv %s; %s; Node %s; %s."):format(model, capture "nproc",
-    capture "uname -r", capture "openssl version", capture "pkg-config --modversion libuv", capture "lua5.4 -v":match "Lua [%d%.]+",
-    capture "node --version", capture "nginx -v 2>&1 | sed s/.*nginx/nginx/" ))
+  say(("%s, %s processors, Linux %s."):format(model, capture "nproc", capture "uname -r"))
+  say(("%s; libuv %s; %s; Node %s; %s."):format(capture "openssl version", capture "pkg-config --modversion libuv",
+    capture "lua5.4 -v":match "Lua [%d%.]+", capture "node --version",
+    capture "nginx -v 2>&1 | sed s/.*nginx/nginx/"))
   say ""
-  say(("Server's CPU in us per unit (ratio to the C limit); rate. %d round(s) of %g s, ± half the spread of the rates."):
-    format(options.rounds, options.seconds))
+  say "Server's CPU in us per unit (ratio to the C limit); rate, ± half the spread of the rounds."
+  say(("%d round(s) of %g s."):format(options.rounds, options.seconds))
   say "A unit of a handshake is a connection with one byte echoed. Memory is KiB of RSS for each connection."
   say ""
 end
