@@ -33,6 +33,34 @@ static bool narrow_versions (SSL *ssl, SSL_CTX *ctx) {
          SSL_set_max_proto_version(ssl, max);
 }
 
+/* A client that was verified under one name's CAs is not to come back under
+** another's with that session: where clients are verified, sessions belong to
+** the name and to the certificate that the context shows. */
+static bool bind_sessions (struct tls_engine *e, const SSL_CTX *ctx) {
+  unsigned char id[EVP_MAX_MD_SIZE];
+  unsigned n = 0;
+  size_t i;
+  const X509 *cert = SSL_CTX_get0_certificate(ctx);
+  if ((SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) == 0)
+    return true;
+  EVP_MD_CTX *md = EVP_MD_CTX_new();
+  bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+  for (i = 0; ok && e->hello != NULL && i < e->hello->count; i++)
+    if (e->hello->types[i] == TLSEXT_TYPE_server_name)
+      ok = EVP_DigestUpdate(md, e->hello->bodies[i].data,
+                            e->hello->bodies[i].size);
+  ok = ok && EVP_DigestFinal_ex(md, id, &n);
+  if (ok && cert != NULL) { /* its digest, mixed in */
+    unsigned char of_cert[EVP_MAX_MD_SIZE];
+    unsigned m = 0;
+    ok = X509_digest(cert, EVP_sha256(), of_cert, &m) && m == n;
+    for (i = 0; ok && i < n; i++)
+      id[i] ^= of_cert[i];
+  }
+  EVP_MD_CTX_free(md);
+  return ok && SSL_set_session_id_context(e->ssl, id, n);
+}
+
 /* SSL_set_SSL_CTX() brings certificates, anchors and ciphers; the rest of a
 ** context's settings were copied when the SSL was made. Its options join those
 ** that the server has. */
@@ -60,7 +88,8 @@ bool tls_engine_answer_hello (struct tls_engine *e,
   if (e->hello_state != HELLO_ASKED)
     return true;
   ERR_clear_error();
-  if (a->ctx != NULL && !switch_context(e->ssl, a))
+  if (a->ctx != NULL &&
+      (!switch_context(e->ssl, a) || !bind_sessions(e, a->ctx)))
     return false;
   if (a->alpn != NULL &&
       !replace(&e->alpn, &e->alpn_size, a->alpn, a->alpn_size))
@@ -124,14 +153,17 @@ void tls_engine_trace (struct tls_engine *e, BIO *to) {
   tls_hooks_watch(e);
 }
 
-/* Up to TLS 1.2 the suite says so; in TLS 1.3 a key looks like a session. */
+/* Up to TLS 1.2 the suite says so; in TLS 1.3 a key looks like a session, and a
+** session without a certificate proves nothing: a server that asks for none may
+** have the same ticket keys. */
 bool tls_engine_by_psk (const struct tls_engine *e) {
   const SSL_CIPHER *cipher = SSL_get_current_cipher(e->ssl);
   if ((e->psk.server == NULL && e->psk.client == NULL) || cipher == NULL ||
       SSL_get0_peer_certificate(e->ssl) != NULL)
     return false;
   return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk ||
-         (SSL_version(e->ssl) >= TLS1_3_VERSION && SSL_session_reused(e->ssl));
+         (SSL_version(e->ssl) >= TLS1_3_VERSION && e->psk_given &&
+          SSL_session_reused(e->ssl));
 }
 
 const unsigned char *tls_engine_ocsp (const struct tls_engine *e, size_t *n) {

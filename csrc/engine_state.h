@@ -59,6 +59,7 @@ struct tls_engine {
   bool reject; /* a peer that does not verify is refused */
   bool ask_hello, ask_verify, want_sessions, want_keylog;
   BIO *trace;        /* borrowed; where messages are shown, or NULL */
+  bool psk_given;    /* in this handshake our callback had a key */
   bool override;     /* the verdict on the chain was overruled */
   bool alpn_refused; /* server: no protocol will do */
   bool stalled;      /* writing waits for bytes of the peer's */

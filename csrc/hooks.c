@@ -265,14 +265,19 @@ void tls_hook_keylog (const SSL *ssl, const char *line) {
 unsigned tls_hook_psk_server (SSL *ssl, const char *identity,
                               unsigned char *psk, unsigned size) {
   struct tls_engine *e = SSL_get_app_data(ssl);
-  return e->psk.server(e->psk.arg, identity, psk, size);
+  unsigned n = e->psk.server(e->psk.arg, identity, psk, size);
+  e->psk_given = n > 0;
+  return n;
 }
 
 unsigned tls_hook_psk_client (SSL *ssl, const char *hint, char *identity,
                               unsigned identity_size, unsigned char *psk,
                               unsigned size) {
   struct tls_engine *e = SSL_get_app_data(ssl);
-  return e->psk.client(e->psk.arg, hint, identity, identity_size, psk, size);
+  unsigned n =
+      e->psk.client(e->psk.arg, hint, identity, identity_size, psk, size);
+  e->psk_given = n > 0;
+  return n;
 }
 
 /* Another handshake: verify anew. In TLS 1.3 there is none; tickets and new

@@ -192,6 +192,20 @@ describe("pskCallback", function()
     assert.equal(1, r.connected)
   end)
 
+  it("on a server does not excuse a session without a certificate", function()
+    local session
+    local keys = ("k"):rep(48)
+    pair.run({ key = certs.rsa.key, cert = certs.rsa.cert, ticketKeys = keys }, { ca = certs.ca.cert },
+      function(socket) socket:finish "x" end, nil, nil, function(socket)
+        socket:on("session", function(data) session = data end)
+        socket:resume()
+      end)
+    local r = pair.run({ key = certs.rsa.key, cert = certs.rsa.cert, ticketKeys = keys, ca = certs.ca.cert,
+      requestCert = true, rejectUnauthorized = true, pskCallback = known }, { ca = certs.ca.cert, session = session })
+    assert.equal(0, r.accepted)
+    assert.equal("UNABLE_TO_GET_ISSUER_CERT", r.client_error.code)
+  end)
+
   it("sessions made with a key are resumed", function()
     local session, reused
     local options = server_options("TLSv1.3", known, { ticketKeys = ("k"):rep(48) })

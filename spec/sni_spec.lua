@@ -153,6 +153,29 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       assert.is_false(authorized "stranger")
     end)
 
+    it("does not carry a client that one name's CAs verified over to another name", function()
+      local session, seen = nil, {}
+      local options = server { requestCert = true, rejectUnauthorized = true, ca = certs.ca.cert,
+        ticketKeys = ("k"):rep(48) }
+      local function visit(name, given)
+        pair.run(options, ask(name, credentials("agent", { session = given })), function(socket)
+          seen[#seen + 1] = { name, socket:isSessionReused(), socket.authorized }
+          socket:finish "x"
+        end, nil, function(s)
+          s:addContext("one.test", credentials("wrongname", { ca = certs.ca.cert }))
+          s:addContext("two.test", credentials("wildcard", { ca = certs.otherca.cert }))
+        end, function(client)
+          client:on("session", function(data) session = data end)
+          client:resume()
+        end)
+      end
+      visit "one.test"
+      local of_one = session
+      visit("one.test", of_one)
+      visit("two.test", of_one) -- which does not know agent's CA: not even accepted
+      assert.same({ { "one.test", false, true }, { "one.test", true, true } }, seen)
+    end)
+
     it("names the socket also in 'tlsClientError'", function()
       local name
       local _, _, r = visit(server { SNICallback = function(_, callback)
