@@ -157,7 +157,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local session, seen = nil, {}
       local options = server { requestCert = true, rejectUnauthorized = true, ca = certs.ca.cert,
         ticketKeys = ("k"):rep(48) }
-      local function visit(name, given)
+      local function come(name, given)
         pair.run(options, ask(name, credentials("agent", { session = given })), function(socket)
           seen[#seen + 1] = { name, socket:isSessionReused(), socket.authorized }
           socket:finish "x"
@@ -169,10 +169,10 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
           client:resume()
         end)
       end
-      visit "one.test"
+      come "one.test"
       local of_one = session
-      visit("one.test", of_one)
-      visit("two.test", of_one) -- which does not know agent's CA: not even accepted
+      come("one.test", of_one)
+      come("two.test", of_one) -- which does not know agent's CA: not even accepted
       assert.same({ { "one.test", false, true }, { "one.test", true, true } }, seen)
     end)
 
