@@ -98,7 +98,18 @@ static void write_failed (struct conn *c, int status) {
 }
 
 static bool awaiting_reason (const struct conn *c) {
-  return c->io_error != 0 && c->write_failed && c->reading;
+  return c->io_error != 0 && c->write_failed && c->reading &&
+         !tls_engine_ended(c->engine);
+}
+
+/* It was the peer's end that was still to be read: nothing of ours was lost. */
+static void forgive_write (struct conn *c) {
+  if (c->io_error == 0 || !c->write_failed || tls_conn_unsent(c) > 0 ||
+      !tls_engine_ended(c->engine))
+    return;
+  c->io_error = 0;
+  c->write_failed = false;
+  tls_bytes_clear(&tls_engine_port(c->engine)->out);
 }
 
 size_t tls_conn_gathered (const struct conn *c) {
@@ -368,6 +379,7 @@ static void emit_handshake (struct conn *c) {
 
 static void drive_round (struct conn *c) {
   step(c);
+  forgive_write(c);
   emit_handshake(c);
   if (c->closed)
     return;

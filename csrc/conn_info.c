@@ -48,19 +48,11 @@ static int get_cipher (lua_State *L) {
   return 1;
 }
 
-/* The protocol agreed on, or false. */
-static int get_alpn (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  const unsigned char *name;
-  unsigned n;
-  if (ssl == NULL)
-    return 0;
-  SSL_get0_alpn_selected(ssl, &name, &n);
+static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
   if (n == 0)
     lua_pushboolean(L, 0);
   else
-    lua_pushlstring(L, (const char *)name, n);
-  return 1;
+    lua_pushlstring(L, (const char *)s, n);
 }
 
 /* The name asked for (SNI), or false. */
@@ -74,6 +66,21 @@ static int get_servername (lua_State *L) {
   else
     lua_pushstring(L, name);
   return 1;
+}
+
+/* What was agreed on by ALPN and by NPN, and the name asked for: each false
+** when there is none. */
+static int negotiated (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  const unsigned char *name;
+  unsigned n;
+  if (ssl == NULL)
+    return 0;
+  SSL_get0_alpn_selected(ssl, &name, &n);
+  push_or_false(L, name, n);
+  SSL_get0_next_proto_negotiated(ssl, &name, &n);
+  push_or_false(L, name, n);
+  return 2 + get_servername(L);
 }
 
 static int is_session_reused (lua_State *L) {
@@ -269,21 +276,6 @@ static int get_certificate (lua_State *L) {
   return 1;
 }
 
-/* The protocol of NPN, or false. */
-static int get_npn (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  const unsigned char *name = NULL;
-  unsigned n = 0;
-  if (ssl == NULL)
-    return 0;
-  SSL_get0_next_proto_negotiated(ssl, &name, &n);
-  if (n == 0)
-    lua_pushboolean(L, 0);
-  else
-    lua_pushlstring(L, (const char *)name, n);
-  return 1;
-}
-
 /* The session in DER, nil before there is one. */
 static int get_session (lua_State *L) {
   SSL *ssl = check_ssl(L);
@@ -328,7 +320,6 @@ static int is_psk (lua_State *L) {
 }
 
 const luaL_Reg tls_conn_questions[] = {
-    {"getNpn", get_npn},
     {"getSession", get_session},
     {"getTLSTicket", get_ticket},
     {"getEarlyAccepted", get_early_accepted},
@@ -340,7 +331,7 @@ const luaL_Reg tls_conn_questions[] = {
     {"getDhSize", get_dh_size},
     {"getProtocol", get_protocol},
     {"getCipher", get_cipher},
-    {"getAlpn", get_alpn},
+    {"negotiated", negotiated},
     {"getServername", get_servername},
     {"isSessionReused", is_session_reused},
     {"getEphemeralKeyInfo", get_ephemeral_key_info},

@@ -67,6 +67,10 @@ static int conn_start (lua_State *L) {
     lua_rawseti(L, -2, 2);
   }
   c->started = true;
+  if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
+    tls_conn_update_reading(c); /* the first word is the client's */
+  if (c->reading)
+    return 0;
   return tls_conn_push_poke(L, c);
 }
 

@@ -45,6 +45,12 @@ static int dhparam_bits (lua_State *L) {
   return 1;
 }
 
+/* core.sized(n) -> {}, with room for 'n' fields. */
+static int sized (lua_State *L) {
+  lua_createtable(L, 0, (int)luaL_checkinteger(L, 1));
+  return 1;
+}
+
 /* core.curves() -> names of the curves OpenSSL was built with. */
 static int list_curves (lua_State *L) {
   size_t i, n = EC_get_builtin_curves(NULL, 0);
@@ -75,6 +81,7 @@ static const luaL_Reg functions[] = {
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},
+    {"sized", sized},
     {"pendingError", tls_pending_error},
     {NULL, NULL}};
 

@@ -133,10 +133,10 @@ for way in pairs(WAYS) do
     it("that answers when the server's socket was destroyed does nothing", function()
       local answered
       local sockets = {}
-      local create = tls.TLSSocket.create
-      tls.TLSSocket.create = function(...)
-        local socket = create(...)
-        if socket.server then sockets[#sockets + 1] = socket end
+      local accepted = tls.TLSSocket.accepted
+      tls.TLSSocket.accepted = function(...)
+        local socket = accepted(...)
+        sockets[#sockets + 1] = socket
         return socket
       end
       local r = meet(way, function(callback)
@@ -146,7 +146,7 @@ for way in pairs(WAYS) do
           callback()
         end)
       end)
-      tls.TLSSocket.create = create
+      tls.TLSSocket.accepted = accepted
       assert.is_true(answered)
       assert.equal("ECONNRESET", r.client_error.code)
       assert.equal(0, r.accepted)

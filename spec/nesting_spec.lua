@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local duplex_pair = require "tls.duplex_pair"
+local Emitter = require "tls.emitter"
 local net = require "tls.net"
 local tls = require "tls"
 
@@ -192,6 +193,56 @@ for kind in pairs(KINDS) do
     end)
   end)
 end
+
+describe("a duplex whose content has ended", function()
+  local expect = helper.expect
+
+  -- The inner connection ends at once; the client's last words on the outer one are said when `last_words` says so.
+  local function end_inner_first(last_words)
+    local server = tls.createServer({ key = certs.ecdsa.key, cert = certs.ecdsa.cert }, function(outer)
+      local inner = tls.TLSSocket(outer, { isServer = true, secureContext = SERVER })
+      inner:resume()
+      inner:on("close", expect(function(had_error) assert.is_false(had_error) end))
+      outer:on("close", expect(function(had_error) assert.is_false(had_error) end))
+    end)
+    server:listen(0, "127.0.0.1", function()
+      local outer = tls.connect { port = server:address().port, host = "localhost", secureContext = CLIENT }
+      local wire = Emitter.new()
+      function wire.write(_, data) return outer:write(data) end
+      wire["end"] = function() wire:emit("finish") end
+      outer:on("data", function(data) wire:emit("data", data) end)
+      outer:on("close", function() wire:emit "close" end)
+      local inner = tls.connect { socket = wire, secureContext = CLIENT, host = "localhost" }
+      inner:on("error", function() end)
+      inner:on("secureConnect", function()
+        server:close()
+        inner:finish()
+        outer:pause()
+        last_words(outer)
+      end)
+    end)
+    helper.run()
+  end
+
+  local function after(ms, fn)
+    local timer = helper.uv.new_timer()
+    timer:start(ms, 0, function()
+      timer:close()
+      fn()
+    end)
+  end
+
+  it("is not reset under a peer that is slow to end it", function()
+    end_inner_first(function(outer)
+      outer:on("close", expect(function(had_error) assert.is_false(had_error) end))
+      outer:on("end", expect(function() end))
+      after(100, function()
+        outer:finish()
+        after(100, function() outer:resume() end)
+      end)
+    end)
+  end)
+end)
 
 describe("wrapping", function()
   local function rss()

@@ -485,9 +485,10 @@ describe("stream, destroying", function()
   end)
 
   it("turns a failed half-close into an error", function()
-    local s = Fake()
+    local Failing = class("test.Failing", Fake)
+    function Failing:_shutdown() tick.defer(self._shut, self, { message = "no" }) end
+    local s = Failing()
     local log = watch(s)
-    s._shutdown = function(self) tick.defer(self._shut, self, { message = "no" }) end
     s["end"](s)
     uv.run()
     assert.same({ "error no", "close true" }, log)

@@ -12,10 +12,11 @@ end
 describe("tick", function()
   it("runs in order, with arguments, never inside the caller", function()
     local log = {}
-    for i = 1, 3 do tick.defer(function(a, b, c) log[#log + 1] = { i, a, b, c } end, i, nil, false) end
+    for i = 1, 3 do tick.defer(function(a, b) log[#log + 1] = { i, a, b } end, i, false) end
+    tick.defer(function(a, b) log[#log + 1] = { 4, a, b } end, nil, 4)
     assert.equal(0, #log)
     uv.run()
-    assert.same({ { 1, 1, nil, false }, { 2, 2, nil, false }, { 3, 3, nil, false } }, log)
+    assert.same({ { 1, 1, false }, { 2, 2, false }, { 3, 3, false }, { 4, nil, 4 } }, log)
   end)
 
   it("leaves new entries to the next turn", function()

@@ -93,7 +93,9 @@ local function without_dot(name)
   return name and name:gsub("%.$", "") or nil
 end
 
-local function on_secure(self)
+local Connecting = TLSSocket.variant()
+
+function Connecting:_on_secure()
   self:emit("secureConnect")
 end
 
@@ -120,11 +122,10 @@ local function connect(...)
   own.minDHSize = check_dh_size(options)
   own.blocked = true
   if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
-  local socket = TLSSocket.create(own)
+  local socket = TLSSocket.create(own, Connecting)
   local asked = options.servername
   if asked == "" then asked = nil end -- no SNI; the host is verified all the same
   socket._verify_name = asked or host_of(options) or "localhost"
-  socket._on_secure = on_secure
   if callback then socket:once("secureConnect", callback) end
   if given then
     wrap.over(socket, given)

@@ -17,7 +17,7 @@ local function unlink(self, item)
   local before, after = item._deadline_before, item._deadline_after
   if before then before._deadline_after = after else self.first = after end
   if after then after._deadline_before = before else self.last = before end
-  item._deadline, item._deadline_before, item._deadline_after = nil, nil, nil
+  item._deadline, item._deadline_before, item._deadline_after = false, nil, nil
 end
 
 local function usable(timer)

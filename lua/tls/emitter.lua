@@ -1,7 +1,7 @@
 --- Node's EventEmitter.
 --
--- Tables are made for the first listener only. One listener alone is stored bare; several are an array that is
--- replaced, never changed, so that `emit` can walk it without a copy while listeners come and go.
+-- What `emit` calls is one function in any case: the only listener itself, or one that calls all of a list. Lists are
+-- replaced, never changed, so that listeners may come and go while one is walked. Tables are made when needed.
 -- @module tls.emitter
 
 local class = require "tls.object"
@@ -14,7 +14,8 @@ Emitter.defaultMaxListeners = 10
 
 ---@param self table
 function Emitter.init(self)
-  self._events = false -- name -> function | array of functions
+  self._events = false -- name -> function
+  self._lists = false -- name -> array of functions, for events that have several
   self._once = false -- wrapper -> the listener given to once()
 end
 
@@ -31,28 +32,48 @@ local function original(self, fn)
   return self._once and self._once[fn] or fn
 end
 
-local function count(found)
-  if not found then return 0 end
-  return type(found) == "function" and 1 or #found
+local function list_of(self, name)
+  local fn = self._events and self._events[name]
+  if not fn then return {} end
+  return self._lists and self._lists[name] or { fn }
 end
 
-local function joined(found, fn, first)
-  if type(found) == "function" then
-    if first then return { fn, found } end
-    return { found, fn }
-  end
-  local list, n, shift = {}, #found, first and 1 or 0
-  for i = 1, n do list[i + shift] = found[i] end
-  list[first and 1 or n + 1] = fn
-  return list
+local function count(self, name)
+  local events = self._events
+  if not events or not events[name] then return 0 end
+  local list = self._lists and self._lists[name]
+  return list and #list or 1
 end
 
-local function without(found, index)
-  local list, n = {}, #found
-  for i = 1, n do
-    if i < index then list[i] = found[i] elseif i > index then list[i - 1] = found[i] end
+local function caller(list)
+  local n = #list
+  return function(...)
+    for i = 1, n do list[i](...) end
   end
-  return n == 2 and list[1] or list
+end
+
+-- `list` is owned by the emitter from now on.
+local function set_list(self, name, list)
+  local several = #list > 1
+  self._events[name] = several and caller(list) or list[1]
+  if not several and not (self._lists and self._lists[name]) then return end
+  self._lists = self._lists or {}
+  self._lists[name] = several and list or nil
+end
+
+local function joined(list, fn, first)
+  local copy, n, shift = {}, #list, first and 1 or 0
+  for i = 1, n do copy[i + shift] = list[i] end
+  copy[first and 1 or n + 1] = fn
+  return copy
+end
+
+local function without(list, index)
+  local copy = {}
+  for i = 1, #list do
+    if i ~= index then copy[#copy + 1] = list[i] end
+  end
+  return copy
 end
 
 local function warn_leak(self, name, n)
@@ -74,10 +95,13 @@ local function add(self, name, fn, listener, first)
   if events.newListener then self:emit("newListener", name, listener) end
   events = self._events or {} -- the listener may have removed them all
   self._events = events
-  local found = events[name]
-  events[name] = found and joined(found, fn, first) or fn
-  if found then warn_leak(self, name, count(events[name])) end
-  self:_listening(name)
+  if events[name] then
+    set_list(self, name, joined(list_of(self, name), fn, first))
+    warn_leak(self, name, count(self, name))
+  else
+    events[name] = fn
+  end
+  self._class._listening(self, name)
   return self
 end
 
@@ -144,34 +168,24 @@ function Emitter:emit(name, ...)
     if name == "error" then raise((...)) end
     return false
   end
-  if type(found) == "function" then
-    found(...)
-    return true
-  end
-  for i = 1, #found do found[i](...) end
+  found(...)
   return true
 end
 
 -- The latest of equal listeners goes first, as in Node.
-local function position(self, found, listener)
-  if type(found) == "function" then return original(self, found) == listener or found == listener, 1 end
-  for i = #found, 1, -1 do
-    if found[i] == listener or original(self, found[i]) == listener then return true, i end
+local function position(self, list, listener)
+  for i = #list, 1, -1 do
+    if list[i] == listener or original(self, list[i]) == listener then return i end
   end
-  return false
+  return nil
 end
 
-local function remove_at(self, name, found, index)
-  local fn = found
-  if type(found) == "function" then
-    self._events[name] = nil
-  else
-    fn = found[index]
-    self._events[name] = without(found, index)
-  end
+local function remove_at(self, name, list, index)
+  local fn = list[index]
+  set_list(self, name, without(list, index))
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
-  self:_unlistened(name)
+  self._class._unlistened(self, name)
   if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
 end
 
@@ -182,10 +196,9 @@ end
 -- @raise ERR_INVALID_ARG_TYPE when the listener is no function
 function Emitter:removeListener(name, listener)
   check(listener)
-  local found = self._events and self._events[name]
-  if not found then return self end
-  local has, index = position(self, found, listener)
-  if has then remove_at(self, name, found, index) end
+  local list = list_of(self, name)
+  local index = position(self, list, listener)
+  if index then remove_at(self, name, list, index) end
   return self
 end
 
@@ -195,10 +208,10 @@ function Emitter:off(name, listener)
 end
 
 local function remove_event(self, name)
-  local found = self._events and self._events[name]
-  while found do
-    remove_at(self, name, found, type(found) == "function" and 1 or #found)
-    found = self._events and self._events[name]
+  local list = list_of(self, name)
+  while #list > 0 do
+    remove_at(self, name, list, #list)
+    list = list_of(self, name)
   end
 end
 
@@ -222,8 +235,7 @@ end
 ---@param listener function? counts only this one
 ---@return integer
 function Emitter:listenerCount(name, listener)
-  local found = self._events and self._events[name]
-  if not listener then return count(found) end
+  if not listener then return count(self, name) end
   local n = 0
   for _, fn in ipairs(self:listeners(name)) do
     if fn == listener then n = n + 1 end
@@ -235,12 +247,9 @@ end
 ---@param name string
 ---@return function[] copy
 function Emitter:rawListeners(name)
-  local found = self._events and self._events[name]
-  if not found then return {} end
-  if type(found) == "function" then return { found } end
-  local list = {}
-  for i = 1, #found do list[i] = found[i] end
-  return list
+  local list, copy = list_of(self, name), {}
+  for i = 1, #list do copy[i] = list[i] end
+  return copy
 end
 
 --- The listeners of an event, as they were given.

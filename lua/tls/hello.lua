@@ -53,7 +53,7 @@ end
 
 --- SNICallback, whose default looks through what addContext was given.
 function steps.name(socket, info, answer, done)
-  local callback = socket._tls_options.SNICallback
+  local callback = socket._options.SNICallback
   if answer.chosen or answer.alert or not callback or not info.servername then return done() end
   ask(socket, function(choice)
     if not choice then return done() end
@@ -80,7 +80,7 @@ end
 
 --- ALPNCallback: the one that answers at once, by what it returns.
 function steps.protocol(socket, info, answer, done)
-  local callback = socket._tls_options.ALPNCallback
+  local callback = socket._options.ALPNCallback
   local offered = info.ALPNProtocols
   if answer.alert or not callback or #offered == 0 then return done() end
   local ok, choice = pcall(callback, { servername = info.servername or "", protocols = offered }, socket)
@@ -109,7 +109,7 @@ end
 --- 'OCSPRequest': a response to staple.
 function steps.ocsp(socket, info, answer, done)
   if answer.alert or not info.wantsOCSP or not heard(socket.server, "OCSPRequest") then return done() end
-  local chosen = answer.chosen or socket._tls_options.secureContext
+  local chosen = answer.chosen or socket._options.secureContext
   local cert, issuer = core.contextCertificate(chosen.context)
   if not cert then return done() end
   ask(socket, function(response)
@@ -138,7 +138,7 @@ end
 --- Must this socket stop at the ClientHello?
 --- @param socket tls.TLSSocket
 function hello.wanted(socket)
-  local options, server = socket._tls_options, socket.server
+  local options, server = socket._options, socket.server
   return options.SNICallback ~= nil or options.ALPNCallback ~= nil or heard(server, "clientHello") or
     heard(server, "resumeSession") or heard(server, "OCSPRequest")
 end

@@ -24,7 +24,7 @@ end
 
 local function check_name(socket)
   local cert = socket._conn:getPeerCertificate(true)
-  local ok, err = pcall(socket._tls_options.checkServerIdentity, socket._verify_name, cert)
+  local ok, err = pcall(socket._options.checkServerIdentity, socket._verify_name, cert)
   if ok and err == nil then return nil end
   if type(err) == "table" then return err end
   return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. tostring(err),
@@ -38,7 +38,7 @@ end
 
 --- A server may choose its DHE parameters too small (Logjam).
 local function check_dh(socket)
-  local least = socket._tls_options.minDHSize
+  local least = socket._options.minDHSize
   local bits = least and socket._conn:getDhSize()
   if not bits or bits >= least then return nil end
   return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
@@ -61,7 +61,7 @@ end
 
 --- The option `verify`. An error it throws refuses the peer, as one it answers with does.
 local function ask_user(socket, preverify, done)
-  local verify = socket._tls_options.verify
+  local verify = socket._options.verify
   socket._verified = true
   ask(socket, function(err, accept)
     err = as_error(err)
@@ -75,7 +75,7 @@ end
 
 --- The handshake is suspended at the peer's chain.
 function judge.identify(socket)
-  local options = socket._tls_options
+  local options = socket._options
   local err = check_chain(socket)
   if not err and not options.isServer then err = check_name(socket) end
   local function answer(verdict)
@@ -91,7 +91,7 @@ local function verdict(socket)
   if socket._identity_error then return socket._identity_error end
   if socket._overruled then return nil end
   local err = check_chain(socket)
-  if err or socket._tls_options.isServer or not socket._conn:isSessionReused() then return err end
+  if err or socket._options.isServer or not socket._conn:isSessionReused() then return err end
   return check_name(socket) -- no certificate came this time
 end
 
@@ -99,17 +99,17 @@ local function conclude(socket, err, done)
   socket._verified, socket._identity_error, socket._overruled = nil, nil, nil
   socket.authorized = err == nil
   socket.authorizationError = err and (err.code or tostring(err)) or nil
-  done(socket._tls_options.rejectUnauthorized and err or nil)
+  done(socket, socket._options.rejectUnauthorized and err or nil)
 end
 
 --- The handshake is finished.
 --- @param socket tls.TLSSocket
---- @param done fun(refused: table?) called now or later; not at all once the socket is destroyed
+--- @param done fun(socket: tls.TLSSocket, refused: table?) called now or later; not at all once the socket is destroyed
 function judge.settle(socket, done)
-  local options, conn = socket._tls_options, socket._conn
+  local options, conn = socket._options, socket._conn
   local weak = check_dh(socket)
-  if weak then return done(weak) end
-  if options.isServer and not options.requestCert then return done() end
+  if weak then return done(socket, weak) end
+  if options.isServer and not options.requestCert then return done(socket) end
   if conn:isPsk() then return conclude(socket, nil, done) end
   local err = verdict(socket)
   if not options.verify or socket._verified or not conn:getPeerCertificate().raw then

@@ -52,9 +52,18 @@ function methods:setTimeout(ms, callback)
   return self
 end
 
+--- The options are shared; this socket's own are kept beside them.
+function methods:_own_knobs()
+  local options = self._options
+  self._knobs = self._knobs or {
+    noDelay = options.noDelay, keepAlive = options.keepAlive, keepAliveInitialDelay = options.keepAliveInitialDelay,
+  }
+  return self._knobs
+end
+
 --- @param on? boolean default true
 function methods:setNoDelay(on)
-  self._net_options.noDelay = on ~= false
+  methods._own_knobs(self).noDelay = on ~= false
   if usable(self._handle) and self._handle.nodelay then
     self._handle:nodelay(on ~= false)
   end
@@ -64,8 +73,8 @@ end
 --- @param on? boolean
 --- @param delay? number ms before the first probe
 function methods:setKeepAlive(on, delay)
-  self._net_options.keepAlive = on and true or false
-  self._net_options.keepAliveInitialDelay = delay
+  local own = methods._own_knobs(self)
+  own.keepAlive, own.keepAliveInitialDelay = on and true or false, delay
   if usable(self._handle) and self._handle.keepalive then
     self._handle:keepalive(on and true or false,
       math.max(1, math.floor((delay or 0) / 1000)))

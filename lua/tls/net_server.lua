@@ -18,7 +18,7 @@ function Server.init(self, options, listener)
   if type(options) == "function" then options, listener = nil, options end
   Emitter.init(self)
   self._options = options or {}
-  self._count = 0
+  self._count, self._closing = 0, false
   self.listening = false
   if listener then self:on("connection", listener) end
 end
@@ -67,7 +67,7 @@ local function on_connection(self, err)
   if self.maxConnections and self._count >= self.maxConnections then
     return drop(self, handle)
   end
-  self:_accept(handle)
+  self._class._accept(self, handle)
 end
 
 local function failed(self, handle, err, place)

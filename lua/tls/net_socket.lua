@@ -19,16 +19,19 @@ for name, getter in pairs(knobs.getters) do getters[name] = getter end
 
 local usable = knobs.usable
 
+Socket.__fields = 52
+Socket._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
+Socket._unref, Socket._dial, Socket._heir, Socket._reset = false, false, false, false
+
 --- From now on the handle is this socket's, which closes it.
 function Socket:_adopt_handle(handle)
   self._handle = handle
   tick.retain()
-  local options = self._net_options
+  local options = self._knobs or self._options
   if self._unref then handle:unref() end
-  if handle.nodelay and options.noDelay then handle:nodelay(true) end
-  if handle.keepalive and options.keepAlive then
-    handle:keepalive(true,
-      math.max(1, math.floor((options.keepAliveInitialDelay or 0) / 1000)))
+  if options.noDelay and handle.nodelay then handle:nodelay(true) end
+  if options.keepAlive and handle.keepalive then
+    handle:keepalive(true, math.max(1, math.floor((options.keepAliveInitialDelay or 0) / 1000)))
   end
 end
 
@@ -49,21 +52,15 @@ local function check_onread(onread)
   end
 end
 
---- The state of one connection: Socket.init, and connect() once more after 'close'.
-local function begin(self, options)
-  Stream.init(self, {
-    allowHalfOpen = options.allowHalfOpen,
-    highWaterMark = options.highWaterMark,
-    blocked = options.blocked or not options.handle,
-  })
-  self._net_options = { -- a copy: setNoDelay and setKeepAlive change it
-    noDelay = options.noDelay, keepAlive = options.keepAlive,
-    keepAliveInitialDelay = options.keepAliveInitialDelay,
-  }
-  self._again = options
+--- The state of one connection: made by Socket.init, and by connect() once more after 'close'. The options are checked,
+-- and borrowed: several sockets may share them.
+function Socket._start(self, options)
+  Stream.init(self, options)
+  self._options = options
   self.bytesRead, self._bytes_written = 0, 0
-  self._idle, self._plain = false, false -- not nil: what is missing costs a call of __index each time
-  self.connecting = false
+  self._handle, self._reading, self.connecting = false, false, false
+  self._w_kernel, self._notify_wanted = 0, false -- bytes that libuv holds
+  self._idle, self._plain = false, false
   if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
 end
 
@@ -76,7 +73,8 @@ function Socket.init(self, options)
   check_handle(options.handle)
   abort.check(options.signal)
   if options.onread ~= nil then check_onread(options.onread) end
-  begin(self, options)
+  Socket._start(self, options)
+  if not options.handle then self:_block() end
   abort.follow(options.signal, self, function(err) self:destroy(err) end)
   if options.handle then self:_adopt_handle(options.handle) end
   if options.handle and options.onread then self:_read_start() end
@@ -148,7 +146,7 @@ end
 
 --- Carry the place that was asked for into an error of connecting.
 local function connected(self, err, handle)
-  self._dial = nil
+  self._dial = false
   if err then
     self.connecting = false
     return self:destroy(err)
@@ -210,8 +208,9 @@ function Socket:connect(first, second, third)
   self.connecting = true
   self._connect_options = self._connect_options or options
   if options.timeout then self:setTimeout(options.timeout) end
+  local set = self:_own_knobs()
   for _, name in ipairs { "noDelay", "keepAlive", "keepAliveInitialDelay" } do
-    self._net_options[name] = self._net_options[name] or options[name]
+    set[name] = set[name] or options[name]
   end
   if options.path then
     connect_path(self, options.path)
@@ -223,12 +222,9 @@ end
 
 --- Another connection for a socket that is closed.
 function Socket:_renew()
-  local knobs_set = self._net_options
-  begin(self, self._again)
-  self._net_options = knobs_set
-  self._blocked, self._w_direct = true, false
-  self._reading, self._places, self._connect_options, self._reset = nil, nil, nil, nil
-  self._w_kernel = nil
+  Socket._start(self, self._options)
+  self:_block()
+  self._places, self._connect_options, self._reset = nil, nil, false
 end
 
 --- The transport is there. Subclasses override it.
@@ -277,7 +273,7 @@ function Socket:_read_stop()
 end
 
 local function on_written(self, size, err)
-  self._w_kernel = (self._w_kernel or 0) - size
+  self._w_kernel = self._w_kernel - size
   if self.destroyed then return end
   if err then return self:destroy(errors.from_uv(err, "write")) end
   if self._idle then self:_refresh() end
@@ -291,35 +287,37 @@ function Socket:_write(chunk)
   local handle = self._handle
   if self._idle then self:_refresh() end
   self._bytes_written = self._bytes_written + #chunk
-  if (self._w_kernel or 0) == 0 then
+  if self._w_kernel == 0 then
     local n = handle:try_write(chunk)
     if n == #chunk then return 0, false end
     if n and n > 0 then chunk = chunk:sub(n + 1) end
   end
   local size = #chunk
-  self._w_kernel = (self._w_kernel or 0) + size
+  self._w_kernel = self._w_kernel + size
   local req, _, name = handle:write(chunk, function(err)
     on_written(self, size, err)
   end)
-  if not req then tick.defer(on_written, self, size, name or "EPIPE") end
+  if not req then
+    tick.defer(function() on_written(self, size, name or "EPIPE") end)
+  end
   return self._w_kernel, true
 end
 
 local function nothing_unsent(self)
   if self.destroyed or not self._notify_wanted then return end
   -- Asked for just before a write that the kernel took in part: on_written tells
-  if (self._w_kernel or 0) > 0 then return end
+  if self._w_kernel > 0 then return end
   self._notify_wanted = false
   self:_written()
 end
 
 function Socket:_notify()
   self._notify_wanted = true
-  if (self._w_kernel or 0) == 0 then tick.defer(nothing_unsent, self) end
+  if self._w_kernel == 0 then tick.defer(nothing_unsent, self) end
 end
 
 function Socket:_unsent()
-  return self._w_kernel or 0
+  return self._w_kernel
 end
 
 --- Not worth an error: the peer has reset already (reading will tell), the
@@ -352,13 +350,14 @@ function Socket:_destroy(err, done)
   local handle = self._handle
   self.connecting = false
   if self._dial then self._dial:cancel() end
-  self._dial = nil
+  self._dial = false
   knobs.close_timer(self)
-  self._handle = nil
+  self._handle = false
   local function gone()
     if handle then tick.release() end
     done(err) -- first: a server's 'close' comes after those of its sockets
-    if self.server and self.server._release then self.server:_release(self) end
+    local release = self.server and self.server._release
+    if release then release(self.server) end
   end
   if self._heir then return after_heir(self._heir, err, gone) end
   if not usable(handle) then return tick.defer(gone) end
@@ -385,7 +384,7 @@ function Socket:_surrender(heir)
   self:_read_stop()
   self:_addresses()
   local handle, unread = self._handle, self:_take_raw()
-  self._handle, self._heir = nil, heir
+  self._handle, self._heir = false, heir
   self.write = errors.taken_over
   self:_block()
   tick.release()

@@ -1,8 +1,12 @@
 --- Classes: flat method tables with computed properties.
 --
 -- Methods and getters of the parent are copied when the class is made, so that a look-up never climbs a chain.
--- Instances share one metatable whose `__index` is one function: a method, else a computed property, else nil.
+-- Instances share one metatable whose `__index` is one function: a method, else a computed property, else nil. That
+-- costs a call, so what is called for each message or connection goes round it: fields begin as false rather than
+-- nil, and an overridden method is found by `self._class`.
 -- @module tls.object
+
+local core = require "tls.core"
 
 local function copy(from, to)
   for key, value in pairs(from) do to[key] = value end
@@ -18,10 +22,26 @@ local function indexer(methods, getters)
   end
 end
 
+local function instantiator(methods, meta)
+  return function()
+    local self = core.sized(methods.__fields)
+    self._class = methods
+    return setmetatable(self, meta)
+  end
+end
+
+--- The same class to its users, with methods of its own where it is called by `_class`.
+local function variant(methods)
+  local own = {}
+  copy(methods, own)
+  own.instance = instantiator(own, methods.__meta)
+  return own
+end
+
 --- Makes a class.
 --
--- Calling the class (`Socket(...)`) is calling `Socket.new(...)`; the `new` given here makes an empty instance and runs
--- `init` on it, if the class has one.
+-- Calling the class (`Socket(...)`) is calling `Socket.new(...)`; the `new` given here makes an empty instance, as
+-- `instance` does, and runs `init` on it, if the class has one.
 ---@param name string what `tostring` of an instance and `__name` show
 ---@param parent table? a class made here
 ---@return table methods the class itself
@@ -34,9 +54,16 @@ local function class(name, parent)
   end
   local meta = { __name = name, __index = indexer(methods, getters) }
   methods.__meta, methods.__getters, methods.__parent = meta, getters, parent
+  methods.__fields = methods.__fields or 1 -- that an instance gets sooner or later: its table need not grow
+
+  methods.instance = instantiator(methods, meta)
+
+  function methods.variant()
+    return variant(methods)
+  end
 
   function methods.new(...)
-    local self = setmetatable({}, meta)
+    local self = methods.instance()
     if methods.init then methods.init(self, ...) end
     return self
   end

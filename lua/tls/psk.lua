@@ -36,7 +36,7 @@ end
 --- @return string? key
 --- @return string? identity
 function psk.answer(socket, text)
-  local options = socket._tls_options
+  local options = socket._options
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
   if ok then return key, identity end
   socket._psk_error = key

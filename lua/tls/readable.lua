@@ -10,8 +10,9 @@ local errors = require "tls.errors"
 local pipes = require "tls.pipe"
 local tick = require "tls.tick"
 
-local defer = tick.defer
-local emit = Emitter.emit -- not looked up in the instance: 'data' is the one event that counts in thousands
+local defer, soon = tick.defer, tick.soon
+local emit = Emitter.emit
+local count = Emitter.listenerCount
 
 local Readable, getters = {}, {}
 
@@ -23,12 +24,12 @@ local function init(self, high_water_mark)
   self.readableEnded = false
   self._r_mode = UNSET
   self._r_direct = false -- chunks may go straight from _push to 'data'
-  self._r_buffer, self._r_first, self._r_last, self._r_length = {}, 1, 0, 0
+  self._r_buffer, self._r_length = false, 0 -- a list with the fields `first` and `last`, made when needed
   self._r_decoder = false
   self._r_sink = false -- takes the data in the place of 'data': { size, fn }
   self._r_stopped = false -- the source was told to stop because the buffer is full
   self._r_eof, self._r_ending = false, false
-  self._r_error = nil -- what comes in the place of 'end'
+  self._r_error = false -- what comes in the place of 'end'
   self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way
 end
 
@@ -38,36 +39,47 @@ local function refresh(self)
 end
 
 local function drop(self)
-  self._r_buffer, self._r_first, self._r_last, self._r_length = {}, 1, 0, 0
-  refresh(self)
+  self._r_buffer, self._r_length, self._r_direct = false, 0, false
 end
 
 local function append(self, chunk)
-  local last = self._r_last + 1
-  self._r_buffer[last], self._r_last = chunk, last
+  local list = self._r_buffer
+  if not list then
+    list = { first = 1, last = 0 }
+    self._r_buffer = list
+  end
+  local last = list.last + 1
+  list[last], list.last = chunk, last
   self._r_length = self._r_length + #chunk
   self._r_direct = false
 end
 
 local function prepend(self, chunk)
-  local first = self._r_first - 1
-  self._r_buffer[first], self._r_first = chunk, first
+  if self._r_length == 0 then return append(self, chunk) end
+  local list = self._r_buffer
+  local first = list.first - 1
+  list[first], list.first = chunk, first
   self._r_length = self._r_length + #chunk
-  self._r_direct = false
 end
 
 local function shift(self)
-  local first = self._r_first
-  local chunk = self._r_buffer[first]
-  self._r_buffer[first], self._r_first = nil, first + 1
+  local list = self._r_buffer
+  local first = list.first
+  local chunk = list[first]
+  list[first], list.first = nil, first + 1
   self._r_length = self._r_length - #chunk
-  if first == self._r_last then self._r_first, self._r_last = 1, 0 end
+  if first == list.last then list.first, list.last = 1, 0 end
   return chunk
 end
 
+local function head(self)
+  return self._r_buffer[self._r_buffer.first]
+end
+
 local function take_all(self)
-  local all = table.concat(self._r_buffer, "", self._r_first, self._r_last)
-  drop(self)
+  local list = self._r_buffer
+  local all = table.concat(list, "", list.first, list.last)
+  self._r_buffer, self._r_length = false, 0
   return all
 end
 
@@ -109,7 +121,7 @@ end
 local function demand(self)
   if self.destroyed or self._r_eof or is_full(self) then return end
   self._r_stopped = false
-  self:_read_start()
+  self._class._read_start(self)
 end
 
 local function emit_end(self)
@@ -121,24 +133,24 @@ local function emit_end(self)
   end
   self.readableEnded = true
   -- Asked for before the event: the listeners may still write, and one of them may throw.
-  defer(self._after_end, self)
-  self:emit("end")
+  soon(self._class._after_end, self)
+  emit(self, "end")
 end
 
 local function maybe_end(self)
   if not self._r_eof or self._r_length > 0 or self._r_ending or self.readableEnded or self.destroyed then return end
   self._r_ending = true
-  defer(emit_end, self)
+  soon(emit_end, self)
 end
 
 local function emit_readable(self)
   self._r_announced = false
   if self.destroyed or self.readableEnded then return end
-  if self._r_length > 0 or self._r_eof then self:emit("readable") end
+  if self._r_length > 0 or self._r_eof then emit(self, "readable") end
 end
 
 local function announce(self)
-  if self._r_announced or self:listenerCount("readable") == 0 then return end
+  if self._r_announced or count(self, "readable") == 0 then return end
   self._r_announced = true
   defer(emit_readable, self)
 end
@@ -146,15 +158,15 @@ end
 -- A sink (onread) says false to pause.
 local function hand_over(self)
   local sink = self._r_sink
-  if not sink then return self:emit("data", shift(self)) end
-  local chunk = take(self, math.min(sink.size, #self._r_buffer[self._r_first]))
+  if not sink then return emit(self, "data", shift(self)) end
+  local chunk = take(self, math.min(sink.size, #head(self)))
   if sink.fn(#chunk, chunk) == false then self:pause() end
 end
 
 local function flow(self)
   if self._r_mode ~= FLOWING or self.destroyed then return end
   -- Should a listener throw, the chunks behind it are not left lying.
-  if self._r_first < self._r_last then defer(flow, self) end
+  if self._r_length > 0 and self._r_buffer.first < self._r_buffer.last then defer(flow, self) end
   while self._r_mode == FLOWING and self._r_length > 0 and not self.destroyed do
     hand_over(self)
   end
@@ -167,7 +179,7 @@ end
 local function begin_flow(self)
   self._r_resuming = false
   if self._r_mode ~= FLOWING or self.destroyed then return end
-  self:emit("resume")
+  emit(self, "resume")
   flow(self)
 end
 
@@ -180,7 +192,7 @@ local function deliver(self, chunk)
   announce(self)
   if is_full(self) and not self._r_stopped then
     self._r_stopped = true
-    self:_read_stop()
+    self._class._read_stop(self)
   end
 end
 
@@ -225,7 +237,7 @@ end
 local function amount(self, n)
   local length = self._r_length
   if n == nil then
-    if self._r_mode == FLOWING and length > 0 then return #self._r_buffer[self._r_first] end
+    if self._r_mode == FLOWING and length > 0 then return #head(self) end
     return length
   end
   if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
@@ -246,7 +258,7 @@ function Readable:read(n)
   refresh(self)
   demand(self)
   maybe_end(self)
-  if data and not self._r_sink then self:emit("data", data) end
+  if data and not self._r_sink then emit(self, "data", data) end
   return data
 end
 
@@ -283,7 +295,7 @@ end
 function Readable:pause()
   local was = self._r_mode
   self._r_mode, self._r_direct = PAUSED, false
-  if was ~= PAUSED and not self.destroyed then self:emit("pause") end
+  if was ~= PAUSED and not self.destroyed then emit(self, "pause") end
   return self
 end
 
@@ -291,7 +303,7 @@ end
 ---@return table self
 function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
-  if self:listenerCount("readable") > 0 then
+  if count(self, "readable") > 0 then
     announce(self)
     return self
   end
@@ -354,9 +366,9 @@ local function listening(self, name)
 end
 
 local function unlistened(self, name)
-  if name ~= "readable" or self.destroyed or self:listenerCount("readable") > 0 then return end
+  if name ~= "readable" or self.destroyed or count(self, "readable") > 0 then return end
   self._r_mode = UNSET
-  if self:listenerCount("data") > 0 then self:resume() end
+  if count(self, "data") > 0 then self:resume() end
 end
 
 function getters.readable(self)

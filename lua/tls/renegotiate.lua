@@ -26,7 +26,7 @@ function renegotiate.began(socket)
     return socket:destroy(errors.new("ERR_TLS_RENEGOTIATION_DISABLED",
       "TLS session renegotiation disabled for this socket"))
   end
-  if not socket._tls_options.isServer or socket._reneg_mine then return end -- we asked for it
+  if not socket._options.isServer or socket._reneg_mine then return end -- we asked for it
   if attacked(socket) then
     socket:destroy(errors.new("ERR_TLS_SESSION_ATTACK", "TLS session renegotiation attack detected"))
   end
@@ -48,7 +48,7 @@ end
 
 --- A server does not wait for ever.
 local function watch(socket)
-  local options = socket._tls_options
+  local options = socket._options
   if not options.isServer then return end
   local ms = socket.server and socket.server._deadline and socket.server._deadline.duration or
     defaults.handshake_timeout
@@ -74,9 +74,11 @@ end
 function renegotiate.ask(socket, options, callback)
   check(options, callback)
   if socket.destroyed or not socket._conn then return nil end
-  local settings = socket._tls_options
-  if options.requestCert ~= nil then settings.requestCert = options.requestCert and true or false end
-  if options.rejectUnauthorized ~= nil then settings.rejectUnauthorized = options.rejectUnauthorized ~= false end
+  if options.requestCert ~= nil then socket:_set_option("requestCert", options.requestCert and true or false) end
+  if options.rejectUnauthorized ~= nil then
+    socket:_set_option("rejectUnauthorized", options.rejectUnauthorized ~= false)
+  end
+  local settings = socket._options
   local reject = settings.rejectUnauthorized and true or false
   if settings.requestCert then core.trustContext(settings.secureContext.context) end
   local ok, result = pcall(socket._conn.renegotiate, socket._conn, settings.requestCert and true or false, reject)

@@ -7,14 +7,14 @@ local resumption = {}
 
 --- Nothing is sent to the client before its session is in the store, or it could come back too early.
 local function keep(socket, id, data)
-  socket._storing = (socket._storing or 0) + 1
+  socket._storing = socket._storing + 1
   if socket._storing == 1 then socket._conn:hold(true) end
   ask(socket, function()
     socket._storing = socket._storing - 1
     if socket._storing > 0 then return end
     socket:_poke(socket._conn:hold(false))
     local stored = socket._on_stored
-    socket._on_stored = nil
+    socket._on_stored = false
     if stored then stored(socket) end
   end, function(...) socket.server:emit("newSession", ...) end, id, data)
 end
@@ -24,7 +24,7 @@ end
 --- @param data string? DER; holds the session's keys
 function resumption.made(socket, id, data)
   if not data then return end
-  if socket._tls_options.isServer then return keep(socket, id, data) end
+  if socket._options.isServer then return keep(socket, id, data) end
   if not socket._sessions_told then
     socket._sessions = socket._sessions or {}
     table.insert(socket._sessions, data)
@@ -35,14 +35,14 @@ end
 
 --- Calls `fn(socket)` when all sessions are in the store.
 function resumption.when_stored(socket, fn)
-  if (socket._storing or 0) == 0 then return fn(socket) end
+  if socket._storing == 0 then return fn(socket) end
   socket._on_stored = fn
 end
 
 --- The client's sessions that came before 'secureConnect'.
 function resumption.tell(socket)
   local sessions = socket._sessions
-  socket._sessions, socket._sessions_told = nil, true
+  socket._sessions, socket._sessions_told = false, true
   for _, data in ipairs(sessions or {}) do
     if socket.destroyed then return end
     socket:emit("session", data)

@@ -55,7 +55,7 @@ function SecurePair.init(self, secure_context, is_server, request_cert, reject, 
   duplex_pair.join(inner, outer)
   local own = settings(secure_context or context.create(), is_server, request_cert, reject, options or {})
   local clear = setmetatable(TLSSocket.new(nil, own), CleartextStream.__meta)
-  clear._wire = outer
+  clear._class, clear._wire = CleartextStream, outer
   self.cleartext, self.encrypted = clear, outer
   clear:on("secure", function() self:emit("secure") end)
   clear:once("close", function() outer:destroySoon() end)

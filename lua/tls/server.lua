@@ -6,6 +6,7 @@ local context = require "tls.context"
 local core = require "tls.core"
 local Deadline = require "tls.deadline"
 local defaults = require "tls.defaults"
+local Emitter = require "tls.emitter"
 local errors = require "tls.errors"
 local net = require "tls.net"
 local Names = require "tls.sni"
@@ -13,6 +14,8 @@ local settings = require "tls.settings"
 local ticket_keys = require "tls.ticket_keys"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.wrap"
+
+local emit, count = Emitter.emit, Emitter.listenerCount
 
 local Server = class("tls.Server", net.Server)
 
@@ -25,20 +28,35 @@ end
 
 local function ignore() end
 
---- Called when the socket is destroyed, for whatever reason.
-local function on_gone(socket, err)
-  local server = socket.server
-  server._deadline:remove(socket)
-  if socket._established then return end
-  socket:on("error", ignore) -- the server's events tell it
-  client_error(socket, err or
-    errors.new("ECONNRESET", "socket hang up"))
+--- What the server's sockets have in common: their options, until one is given its own.
+local Accepted = TLSSocket.variant()
+
+function Accepted:_conn_options()
+  local server = self.server
+  server._for_conn = server._for_conn or TLSSocket._conn_options(self)
+  return server._for_conn
 end
 
-local function on_secure(socket)
-  socket._established = true
-  socket.server._deadline:remove(socket)
-  socket.server:emit("secureConnection", socket)
+function Accepted:_set_option(name, value)
+  local own = {}
+  for key, set in pairs(self._options) do own[key] = set end
+  own[name] = value
+  self._options = own
+end
+
+function Accepted:_on_secure()
+  local server = self.server
+  self._established = true
+  server._deadline:remove(self)
+  emit(server, "secureConnection", self)
+end
+
+--- The socket is destroyed, for whatever reason.
+function Accepted:_on_gone(err)
+  self.server._deadline:remove(self)
+  if self._established then return end
+  self:on("error", ignore) -- the server's events tell it
+  client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
 
 local function on_late(socket)
@@ -78,7 +96,7 @@ local on_connection
 --- @return tls.Server
 function Server.new(options, listener)
   options, listener = arguments(options, listener)
-  local self = setmetatable({}, Server.__meta)
+  local self = Server.instance()
   net.Server.init(self, options)
   self:on("connection", function(duplex) on_connection(self, duplex) end)
   self._context = context.of(options, { honorCipherOrder = true })
@@ -91,11 +109,10 @@ function Server.new(options, listener)
   return self
 end
 
---- The connection that `over` is to carry: a handle of luv's, or any duplex.
-local function secure(self, handle)
+--- Made anew after each change of what it depends on.
+local function options_of(self)
   local options = self._options
-  local own = {
-    handle = handle,
+  local shared = {
     server = self,
     isServer = true,
     secureContext = self._context,
@@ -108,13 +125,28 @@ local function secure(self, handle)
     keepAliveInitialDelay = options.keepAliveInitialDelay,
     blocked = true,
   }
-  for name, value in pairs(self._handshake) do own[name] = value end
-  local socket = TLSSocket.create(own)
-  socket._on_secure, socket._on_gone = on_secure, on_gone
-  self:_adopt(socket)
+  for name, value in pairs(self._handshake) do shared[name] = value end
+  return shared
+end
+
+local function forget_options(self)
+  self._for_sockets, self._for_conn = false, false
+end
+
+--- The core is spared what nobody listens for.
+Server._listening, Server._unlistened = forget_options, forget_options
+
+--- A socket on luv's handle, or on none yet.
+local function secure(self, handle)
+  self._for_sockets = self._for_sockets or options_of(self)
+  local socket = TLSSocket.accepted(self._for_sockets, Accepted)
+  net.Server._adopt(self, socket)
   self._deadline:add(socket)
-  if options.pauseOnConnect then socket:pause() end
-  if handle then socket:_connected() end
+  if self._options.pauseOnConnect then socket:pause() end
+  if handle then
+    net.Socket._adopt_handle(socket, handle)
+    TLSSocket._connected(socket)
+  end
   return socket
 end
 
@@ -137,6 +169,7 @@ function Server:addContext(hostname, credentials)
   self._names = self._names or Names.new()
   self._names:add(hostname, credentials)
   self._handshake.SNICallback = self._handshake.SNICallback or from_table(self)
+  forget_options(self)
 end
 
 --- Another certificate, other rules: for connections from now on, those that are there go on with the old ones. The
@@ -149,6 +182,7 @@ function Server:setSecureContext(options)
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh
+  forget_options(self)
 end
 
 --- The key that session tickets are sealed with: 48 bytes. Give it to other servers whose tickets are to be good here.
@@ -174,7 +208,7 @@ end
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  if self:listenerCount("connection") == 1 then
+  if count(self, "connection") == 1 then
     secure(self, handle)
     return
   end

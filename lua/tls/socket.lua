@@ -5,6 +5,7 @@ local context = require "tls.context"
 local core = require "tls.core"
 local class = require "tls.object"
 local errors = require "tls.errors"
+local Emitter = require "tls.emitter"
 local hello = require "tls.hello"
 local identity = require "tls.identity"
 local judge = require "tls.judge"
@@ -19,7 +20,11 @@ local Socket = require "tls.net_socket"
 
 local TLSSocket = class("tls.TLSSocket", Socket)
 
+local emit = Emitter.emit
+
 TLSSocket.encrypted = true
+TLSSocket._on_stored = false -- see tls.resumption
+TLSSocket._sessions, TLSSocket._sessions_told, TLSSocket._psk_error = false, false, false
 for name, method in pairs(questions) do TLSSocket[name] = method end
 
 --- Runs in a turn of its own: the core never calls Lua from within Lua.
@@ -28,7 +33,7 @@ local function drive(self)
 end
 
 local function poke(self, wanted)
-  if wanted then tick.defer(drive, self) end
+  if wanted then tick.soon(drive, self) end
 end
 
 TLSSocket._poke = poke
@@ -42,21 +47,30 @@ TLSSocket._poke = poke
 --- @field alpn? string wire form
 --- @field npn? string wire form
 --- @field server? table whose events and contexts answer a ClientHello
---- @field handle? userdata luv's connected uv_tcp or uv_pipe; see _connected
 --- @field initialData? string records that somebody else has read already
 
---- Make a socket that is yet to be connected, or one on luv's connected
--- handle. createServer, connect and TLSSocket.new call this.
---- @param options tls.TLSSocketOptions
-function TLSSocket.create(options)
-  local self = setmetatable({}, TLSSocket.__meta)
-  Socket.init(self, options)
-  self.authorized = false
-  self.secureConnecting = true
-  self._tls_options = options
+local function prepare(self, options)
+  self.authorized, self.secureConnecting = false, true
   self.server = options.server
-  self._write = TLSSocket._write -- found at once, and it is looked for with each write
+  self._conn, self._shutting, self._deadline, self._storing = false, false, false, 0
   return self
+end
+
+--- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
+--- @param options tls.TLSSocketOptions
+--- @param class_of? table default TLSSocket
+function TLSSocket.create(options, class_of)
+  local self = (class_of or TLSSocket).instance()
+  Socket.init(self, options)
+  return prepare(self, options)
+end
+
+--- Makes a socket of a class for a connection that was accepted.
+--- @param options tls.TLSSocketOptions checked; may be shared
+function TLSSocket.accepted(options, class_of)
+  local self = class_of.instance()
+  Socket._start(self, options)
+  return prepare(self, options)
 end
 
 local function own_settings(options)
@@ -96,16 +110,23 @@ function TLSSocket.new(socket, options)
   return self
 end
 
---- What connect and createServer put in its place tells of the handshake.
+--- What connect's and createServer's sockets put in their place tells of the handshake, and of the end.
 function TLSSocket._on_secure() end
+function TLSSocket._on_gone() end
+
+--- Sets an option of this socket alone.
+function TLSSocket:_set_option(name, value)
+  self._options[name] = value
+end
 
 local function heard(self, name)
-  local server = self._tls_options.isServer and self.server
+  local server = self._options.isServer and self.server
   return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
 end
 
-local function conn_options(self)
-  local options = self._tls_options
+--- What the core is to know.
+function TLSSocket:_conn_options()
+  local options = self._options
   return {
     server = options.isServer,
     requestCert = options.requestCert,
@@ -127,10 +148,10 @@ end
 --- The conn is made after the handle, never before: finalizers run in reverse
 -- order of creation, and the conn's must find the handle alive.
 local function make_conn(self)
-  local options = self._tls_options
+  local options = self._options
   local refused = psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
-  local ok, conn = pcall(core.conn, options.secureContext.context, conn_options(self))
+  local ok, conn = pcall(core.conn, options.secureContext.context, self._class._conn_options(self))
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
@@ -143,16 +164,15 @@ function TLSSocket:_connected()
   local conn, handle = make_conn(self), self._handle
   if not conn then return end
   self._conn = conn
-  if self:isPaused() then poke(self, conn:read(false)) end
-  local luvs = type(handle) == "userdata"
+  if Socket.isPaused(self) then poke(self, conn:read(false)) end
+  local luvs, options = type(handle) == "userdata", self._options
   if luvs then conn:attach(handle) end
   poke(self, conn:start(self))
   if not luvs then handle:attach(self) end
-  if self._tls_options.initialData then self:_feed(self._tls_options.initialData) end
-  if not self._tls_options.isServer then
-    self:emit("connect")
-    if not self.destroyed then self:emit("ready") end
-  end
+  if options.initialData then self:_feed(options.initialData) end
+  if options.isServer then return end
+  self:emit("connect")
+  if not self.destroyed then self:emit("ready") end
 end
 
 function TLSSocket:_renew()
@@ -160,8 +180,8 @@ function TLSSocket:_renew()
   self.secureConnecting, self.authorized, self.authorizationError = true, false, nil
   self.alpnProtocol, self.npnProtocol, self.servername, self.truncated = nil, nil, nil, nil
   self.earlyDataAccepted = nil
-  self._identity_error, self._overruled, self._verified, self._shutting = nil, nil, nil, nil
-  self._sessions, self._sessions_told, self._psk_error = nil, nil, nil
+  self._identity_error, self._overruled, self._verified, self._shutting = nil, nil, nil, false
+  self._sessions, self._sessions_told, self._psk_error = false, false, false
 end
 
 --- Listeners that want something of the core, which is spared the work otherwise.
@@ -176,7 +196,7 @@ end
 function TLSSocket:_begin(handle, unread, ended)
   self:_adopt_handle(handle)
   self:_connected()
-  for _, records in ipairs(unread or {}) do self:_feed(records) end
+  for i = 1, unread and #unread or 0 do self:_feed(unread[i]) end
   if ended then self:_feed(nil) end
 end
 
@@ -237,14 +257,13 @@ end
 
 function TLSSocket:_destroy(err, done)
   local conn = self._conn
-  if conn and self.secureConnecting and self._tls_options.isServer then
+  if conn and self.secureConnecting and self._options.isServer then
     self.servername = self.servername or conn:getServername() -- for who is told of the failure
   end
-  self._conn = nil
-  self.secureConnecting = false
+  self._conn, self.secureConnecting = false, false
   local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
-  if self._on_gone then self:_on_gone(err) end
+  self._class._on_gone(self, err)
   return Socket._destroy(self, err, done)
 end
 
@@ -254,33 +273,36 @@ end
 local function open_gate(self)
   local conn = self._conn
   self.secureConnecting = false
-  self.alpnProtocol, self.npnProtocol = conn:getAlpn(), conn:getNpn()
-  self.servername = conn:getServername()
-  if self._tls_options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
-  self:_poke(conn:approve())
-  self:_ready()
-  self:emit("secure")
-  if not self.destroyed then self._on_secure(self) end
-  if not self.destroyed then resumption.tell(self) end
+  self.alpnProtocol, self.npnProtocol, self.servername = conn:negotiated()
+  if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
+  poke(self, conn:approve())
+  Socket._ready(self)
+  emit(self, "secure")
+  if not self.destroyed then self._class._on_secure(self) end
+  if not self.destroyed and not self._options.isServer then resumption.tell(self) end
+end
+
+local function on_judged(self, refused)
+  if refused then return self:destroy(refused) end
+  resumption.when_stored(self, open_gate)
 end
 
 local function on_secure(self)
-  judge.settle(self, function(refused)
-    if refused then return self:destroy(refused) end
-    resumption.when_stored(self, open_gate)
-  end)
+  judge.settle(self, on_judged)
+end
+
+local function on_judged_again(self, refused)
+  if refused then return self:destroy(refused) end
+  renegotiate.done(self)
 end
 
 --- Another handshake is done.
 local function on_renegotiated(self)
-  judge.settle(self, function(refused)
-    if refused then return self:destroy(refused) end
-    renegotiate.done(self)
-  end)
+  judge.settle(self, on_judged_again)
 end
 
 local function on_keylog(self, lines)
-  local server = self._tls_options.isServer and self.server
+  local server = self._options.isServer and self.server
   for line in lines:gmatch "[^\n]*\n" do
     self:emit("keylog", line)
     if server then server:emit("keylog", line, self) end
@@ -311,21 +333,22 @@ end
 
 local function on_eof(self, truncated)
   self.truncated = truncated
-  self:_push_eof()
+  Socket._push_eof(self)
 end
 
 local function on_written(self)
   if self._idle or self._plain then self:_refresh() end
-  if not self._shutting then return self:_written() end
+  if not self._shutting then return Socket._written(self) end
   self._shutting = false
-  if self.truncated == false then return self:_shut() end -- both have said close_notify: closing is all that is left
+  -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
+  if self.truncated == false and type(self._handle) == "userdata" then return Socket._shut(self) end
   Socket._shutdown(self)
 end
 
 local function on_error(self, err)
   if self._psk_error then
     err = self._psk_error
-  elseif self._identity_error and self._tls_options.rejectUnauthorized then
+  elseif self._identity_error and self._options.rejectUnauthorized then
     err = self._identity_error
   elseif self.secureConnecting and self._conn:getPeerCertificate().raw then
     judge.explain(self, err)
@@ -354,7 +377,7 @@ core.handlers {
   reading = on_reading,
   eof = on_eof,
   written = on_written,
-  poke = function(self) tick.defer(drive, self) end,
+  poke = function(self) tick.defer(drive, self) end, -- not soon: it may go on and on
   error = on_error,
 }
 

@@ -24,7 +24,8 @@ local readable = require "tls.readable"
 local tick = require "tls.tick"
 local writable = require "tls.writable"
 
-local defer = tick.defer
+local soon = tick.soon
+local emit, count = Emitter.emit, Emitter.listenerCount
 
 local Stream, getters = class("tls.Stream", Emitter)
 
@@ -59,15 +60,15 @@ end
 -- @raise ERR_INVALID_ARG_VALUE
 function Stream.init(self, options)
   options = options or {}
-  if rawget(self, "_events") == nil then Emitter.init(self) end
-  self.destroyed, self.closed = false, false
-  self.errored = nil
+  local again = rawget(self, "_events") ~= nil
+  if not again then Emitter.init(self) end
+  self.destroyed, self.closed, self.errored = false, false, nil
   self.allowHalfOpen = options.allowHalfOpen == true
   readable.init(self, mark(options, "readableHighWaterMark"))
   writable.init(self, mark(options, "writableHighWaterMark"), options.blocked)
-  for _, name in ipairs { "data", "readable" } do -- those that stayed
-    if self:listenerCount(name) > 0 then readable.listening(self, name) end
-  end
+  if not again then return end
+  if count(self, "data") > 0 then readable.listening(self, "data") end
+  if count(self, "readable") > 0 then readable.listening(self, "readable") end
 end
 
 function Stream:_listening(name)
@@ -94,7 +95,7 @@ end
 
 local function emit_close(self, had_error)
   self.closed = true
-  self:emit("close", had_error)
+  emit(self, "close", had_error)
 end
 
 -- Two entries, so that an 'error' without a listener, which throws, does not cost the 'close'.
@@ -106,9 +107,9 @@ local function closer(self, err)
     err = err or close_err
     if err then
       self.errored = err
-      defer(self._emit_error, self, err)
+      soon(self._emit_error, self, err)
     end
-    defer(emit_close, self, err ~= nil)
+    soon(emit_close, self, err ~= nil)
   end
 end
 
@@ -122,7 +123,7 @@ function Stream:destroy(err)
   self.errored = err
   writable.abandon(self, err)
   readable.drop(self)
-  self:_destroy(err, closer(self, err))
+  self._class._destroy(self, err, closer(self, err))
   return self
 end
 

@@ -5,12 +5,13 @@ local uv = require "luv"
 
 local tick = {}
 
--- Each entry takes four slots: function and three arguments. Two arrays swap places: the one being drained and the one
+-- Each entry takes three slots: function and two arguments. Two arrays swap places: the one being drained and the one
 -- being filled, so neither is ever shifted and a steady load makes no garbage.
-local SLOTS = 4
+local SLOTS = 3
 local KEEP = 4096 -- slots; a burst's array that grew larger is given back
 
 local running, at, last = {}, 1, 0
+local round, draining = 0, false
 local waiting, filled = {}, 0
 local idle, active = nil, false
 local handles = 0 -- sockets and servers alive
@@ -26,25 +27,27 @@ end
 local function swap()
   if last > KEEP then running = {} end
   running, waiting = waiting, running
-  at, last, filled = 1, filled, 0
+  at, last, filled, round = 1, filled, 0, round + 1
 end
 
--- Reads its state afresh each time round: an entry may run the loop itself, and then this function, from inside.
 -- `at` moves on before the call, so that an entry that throws is not repeated and those behind it come next turn.
 local function run_entries()
-  while at <= last do
-    local i = at
+  local queue, mine = running, round
+  for i = at, last, SLOTS do
+    local fn, a, b = queue[i], queue[i + 1], queue[i + 2]
+    queue[i], queue[i + 1], queue[i + 2] = false, false, false
     at = i + SLOTS
-    local queue = running
-    local fn, a, b, c = queue[i], queue[i + 1], queue[i + 2], queue[i + 3]
-    queue[i], queue[i + 1], queue[i + 2], queue[i + 3] = false, false, false, false
-    fn(a, b, c)
+    fn(a, b)
+    if at ~= i + SLOTS or round ~= mine then return run_entries() end -- the entry ran the loop, and this, from inside
   end
+  if at <= last then return run_entries() end -- what came by soon()
 end
 
 local function drain()
   if at > last then swap() end
+  draining = true -- also when an entry throws: what is left is drained in the next turn
   run_entries()
+  draining = false
   if filled > 0 or at <= last then return end
   if handles <= 0 then return close_idle() end
   if idle and not idle:is_closing() then idle:stop() end
@@ -59,16 +62,26 @@ local function wake()
   idle:start(drain)
 end
 
---- Runs `fn(a, b, c)` in the loop's next turn, after everything deferred before it.
+--- Runs `fn(a, b)` in the loop's next turn, after everything deferred before it.
 ---@param fn function
 ---@param a any
 ---@param b any
----@param c any
-function tick.defer(fn, a, b, c)
+function tick.defer(fn, a, b)
   local i = filled
-  waiting[i + 1], waiting[i + 2], waiting[i + 3], waiting[i + 4] = fn, a, b, c
+  waiting[i + 1], waiting[i + 2], waiting[i + 3] = fn, a, b
   filled = i + SLOTS
   wake()
+end
+
+--- The same, but in this turn when it is asked for from one: for the steps of something that comes to an end. What goes
+-- on by itself has to use defer, or the loop would never get back to its sockets.
+---@param fn function
+---@param a any
+---@param b any
+function tick.soon(fn, a, b)
+  if not draining then return tick.defer(fn, a, b) end
+  running[last + 1], running[last + 2], running[last + 3] = fn, a, b
+  last = last + SLOTS
 end
 
 --- Counts a live handle (socket, server): while there is one, the idle handle is kept for reuse.

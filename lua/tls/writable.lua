@@ -5,11 +5,13 @@
 -- when the half-close is done. Mixed into `tls.stream`.
 -- @module tls.writable
 
+local Emitter = require "tls.emitter"
 local encoding = require "tls.encoding"
 local errors = require "tls.errors"
 local tick = require "tls.tick"
 
-local defer = tick.defer
+local defer, soon = tick.defer, tick.soon
+local emit = Emitter.emit
 
 local Writable, getters = {}, {}
 
@@ -23,9 +25,8 @@ local function init(self, high_water_mark, blocked)
   self.writableEnded, self.writableFinished = false, false
   self._blocked = blocked or false
   self._w_direct = not blocked -- chunks may go straight from write() to the transport
-  self._w_chunks, self._w_callbacks = {}, {} -- buffered, with a callback or false for each
-  self._w_first, self._w_last, self._w_length = 1, 0, 0
-  self._w_given = {} -- callbacks of chunks that the transport has
+  self._w_buffer, self._w_length = false, 0 -- see new_buffer; made when needed
+  self._w_given = false -- callbacks of chunks that the transport has
   self._w_turn = 0 -- bytes given since _written
   self._w_corked = 0
   self._w_full, self._w_asked, self._w_need_drain = false, false, false
@@ -34,15 +35,20 @@ local function init(self, high_water_mark, blocked)
   self._w_encoding = false
 end
 
+-- What waits for the transport: chunks, and a callback or false for each.
+local function new_buffer()
+  return { chunks = {}, callbacks = {}, first = 1, last = 0 }
+end
+
 local function refresh(self)
-  self._w_direct = not (self._blocked or self._w_full or self.writableEnded or self.destroyed)
-    and self._w_corked == 0 and self._w_first > self._w_last
+  self._w_direct = not (self._blocked or self._w_full or self.writableEnded or self.destroyed or self._w_buffer)
+    and self._w_corked == 0
 end
 
 local function ask(self)
   if self._w_asked or self._blocked or self.destroyed then return end
   self._w_asked = true
-  self:_notify()
+  self._class._notify(self)
 end
 
 -- Accounts for a chunk the transport took. Returns whether the writer may go on.
@@ -60,33 +66,38 @@ local function account(self, size, unsent, full)
 end
 
 local function give(self, chunk)
-  local unsent, full = self:_write(chunk)
+  local unsent, full = self._class._write(self, chunk)
   local turn = self._w_turn + #chunk
   self._w_turn = turn
   if full then self._w_full = true end
   return not full and unsent < self.writableHighWaterMark and turn < TURN
 end
 
+local function add_given(self, callback)
+  self._w_given = self._w_given or {}
+  self._w_given[#self._w_given + 1] = callback
+end
+
 -- Takes chunks up to PIECE out of the buffer, their callbacks to the list of those given.
 local function take(self)
-  local chunks, callbacks, given = self._w_chunks, self._w_callbacks, self._w_given
-  local first, last, size = self._w_first, self._w_last, 0
-  local i = first
+  local buffer = self._w_buffer
+  local chunks, callbacks, first, last = buffer.chunks, buffer.callbacks, buffer.first, buffer.last
+  local i, size = first, 0
   repeat
     size = size + #chunks[i]
-    if callbacks[i] then given[#given + 1] = callbacks[i] end
+    if callbacks[i] then add_given(self, callbacks[i]) end
     i = i + 1
   until i > last or size + #chunks[i] > PIECE
   local piece = i - first == 1 and chunks[first] or table.concat(chunks, "", first, i - 1)
   for k = first, i - 1 do chunks[k], callbacks[k] = nil, nil end
-  self._w_first, self._w_length = i, self._w_length - size
-  if i > last then self._w_first, self._w_last = 1, 0 end
+  buffer.first, self._w_length = i, self._w_length - size
+  if i > last then self._w_buffer = false end
   return piece
 end
 
 local function feed(self)
   local more = not (self._blocked or self._w_full or self.destroyed) and self._w_corked == 0
-  while more and self._w_first <= self._w_last do
+  while more and self._w_buffer do
     local piece = take(self)
     if piece ~= "" then more = give(self, piece) end
     if self.destroyed then return end
@@ -94,25 +105,20 @@ local function feed(self)
   refresh(self)
 end
 
-local function is_empty(self)
-  return self._w_first > self._w_last
-end
-
 -- The half-close, once everything has left.
 local function maybe_shut(self)
-  if self._w_shutting or not self.writableEnded or self._blocked or self.destroyed then return end
-  if not is_empty(self) or #self._w_given > 0 or self:_unsent() > 0 then return end
+  if self._blocked or self._w_buffer or self._w_given or self._class._unsent(self) > 0 then return end
   self._w_shutting = true
-  self:_shutdown()
+  self._class._shutdown(self)
 end
 
 -- Asks for _written() if anything waits for it.
 local function settle(self)
   if self.destroyed or self._w_shutting then return end
-  maybe_shut(self)
+  if self.writableEnded then maybe_shut(self) end
   if self._w_shutting or self.destroyed then return end
-  local movable = self._w_corked == 0 and (self._w_need_drain or self.writableEnded or not is_empty(self))
-  if self._w_full or #self._w_given > 0 or movable then ask(self) end
+  local movable = self._w_corked == 0 and (self._w_need_drain or self.writableEnded or self._w_buffer)
+  if self._w_full or self._w_given or movable then ask(self) end
 end
 
 local function complain(code, message, callback)
@@ -131,11 +137,13 @@ local function refuse(self, callback)
 end
 
 local function buffer(self, data, callback)
-  local last = self._w_last + 1
-  self._w_chunks[last], self._w_callbacks[last], self._w_last = data, callback or false, last
+  local list = self._w_buffer or new_buffer()
+  self._w_buffer = list
+  local last = list.last + 1
+  list.chunks[last], list.callbacks[last], list.last = data, callback or false, last
   self._w_length = self._w_length + #data
   self._w_direct = false
-  local going_on = self._w_length + self:_unsent() < self.writableHighWaterMark
+  local going_on = self._w_length + self._class._unsent(self) < self.writableHighWaterMark
   if not going_on then self._w_need_drain = true end
   settle(self)
   return going_on
@@ -143,11 +151,11 @@ end
 
 local function write_through(self, data, callback)
   if callback then
-    self._w_given[#self._w_given + 1] = callback
+    add_given(self, callback)
     ask(self)
   end
   if data == "" then return not self._w_need_drain end
-  local unsent, full = self:_write(data)
+  local unsent, full = self._class._write(self, data)
   return account(self, #data, unsent, full)
 end
 
@@ -171,19 +179,19 @@ function Writable:write(data, enc, callback)
   if not self._w_direct or enc or callback or self._w_encoding or type(data) ~= "string" or data == "" then
     return write_slow(self, data, enc, callback)
   end
-  local unsent, full = self:_write(data)
+  local unsent, full = self._class._write(self, data)
   return account(self, #data, unsent, full)
 end
 
 local function run_given(self)
   local given = self._w_given
-  if #given == 0 then return end
-  self._w_given = {}
+  if not given then return end
+  self._w_given = false
   for i = 1, #given do defer(given[i], nil) end
 end
 
 local function is_drained(self)
-  if not self._w_need_drain or not is_empty(self) or self:_unsent() > 0 then return false end
+  if not self._w_need_drain or self._w_buffer or self._class._unsent(self) > 0 then return false end
   self._w_need_drain = false
   return not self.writableEnded
 end
@@ -197,7 +205,7 @@ function Writable:_written()
   if self.destroyed then return end
   local drained = is_drained(self)
   settle(self)
-  if drained and not self.destroyed then self:emit("drain") end
+  if drained and not self.destroyed then emit(self, "drain") end
 end
 
 --- Transport: it can take writes from now on.
@@ -232,8 +240,8 @@ function Writable:_shut(err)
   self.writableFinished = true
   run_on_finish(self)
   -- Asked for before the event, since a listener may throw.
-  defer(self._after_finish, self)
-  self:emit("finish")
+  soon(self._class._after_finish, self)
+  emit(self, "finish")
 end
 
 local function on_finish(self, callback)
@@ -302,17 +310,15 @@ end
 
 -- After destroy(): whoever waits for a write or the end is told, once.
 local function abandon(self, err)
-  local given, callbacks = self._w_given, self._w_callbacks
-  local first, last = self._w_first, self._w_last
-  self._w_given, self._w_chunks, self._w_callbacks = {}, {}, {}
-  self._w_first, self._w_last, self._w_length = 1, 0, 0
+  local given, list = self._w_given, self._w_buffer
+  self._w_given, self._w_buffer, self._w_length = false, false, 0
   self._w_direct = false
-  local function why()
-    return self:_write_lost(err)
+  local function lose(callback)
+    defer(callback, self:_write_lost(err))
   end
-  for i = 1, #given do defer(given[i], why()) end
-  for i = first, last do
-    if callbacks[i] then defer(callbacks[i], why()) end
+  for i = 1, given and #given or 0 do lose(given[i]) end
+  for i = list and list.first or 1, list and list.last or 0 do
+    if list.callbacks[i] then lose(list.callbacks[i]) end
   end
   if self._w_on_finish then
     run_on_finish(self, err or errors.new("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed"))
@@ -325,12 +331,12 @@ end
 
 function getters.writableLength(self)
   if self.destroyed then return 0 end
-  return self._w_length + self:_unsent()
+  return self._w_length + self._class._unsent(self)
 end
 
 function getters.bufferSize(self)
   if self.destroyed then return nil end
-  return self._w_length + self:_unsent()
+  return self._w_length + self._class._unsent(self)
 end
 
 function getters.writableNeedDrain(self)
