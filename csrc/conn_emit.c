@@ -22,7 +22,7 @@ struct emission {
 static void push_owner (lua_State *L, struct conn *c) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
   lua_rawgetp(L, -1, c);
-  lua_remove(L, -2);
+  lua_replace(L, -2);
 }
 
 static void push_io_error (lua_State *L, struct conn *c) {

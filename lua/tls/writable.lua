@@ -180,7 +180,10 @@ function Writable:write(data, enc, callback)
     return write_slow(self, data, enc, callback)
   end
   local unsent, full = self._class._write(self, data)
-  return account(self, #data, unsent, full)
+  local turn = self._w_turn + #data
+  self._w_turn = turn
+  if not full and unsent < self.writableHighWaterMark and turn < TURN then return true end
+  return account(self, 0, unsent, full)
 end
 
 local function run_given(self)
