@@ -80,7 +80,6 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 
 #endif
 
-/* One user value, which must be a table: tls keeps them so everywhere. */
 #define lua_newuserdatauv(L, size, n) lua_newuserdata(L, size)
 #if LUA_VERSION_NUM < 502
 #define tls_getuservalue(L, idx) lua_getfenv(L, idx)
@@ -90,10 +89,20 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 #define tls_setuservalue(L, idx) lua_setuservalue(L, idx)
 #endif
 
+/* What a userdata keeps alive, by number: 'idx' is absolute. Before 5.4 there
+** is one user value, a table: tls_pins() makes it first. */
+#define tls_pins(L, idx) (lua_newtable(L), tls_setuservalue(L, idx))
+#define tls_pin(L, idx, n) /* the value on top [-1, +0] */             \
+  (tls_getuservalue(L, idx), lua_insert(L, -2), lua_rawseti(L, -2, n), \
+   lua_pop(L, 1))
+#define tls_push_pin(L, idx, n) /* [-0, +1] */ \
+  (tls_getuservalue(L, idx), lua_rawgeti(L, -1, n), lua_replace(L, -2))
+
 #else
 
-#define tls_getuservalue(L, idx) lua_getiuservalue(L, idx, 1)
-#define tls_setuservalue(L, idx) lua_setiuservalue(L, idx, 1)
+#define tls_pins(L, idx) ((void)(idx))
+#define tls_pin(L, idx, n) ((void)lua_setiuservalue(L, idx, n))
+#define tls_push_pin(L, idx, n) ((void)lua_getiuservalue(L, idx, n))
 
 #endif
 

@@ -9,6 +9,8 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -24,12 +26,26 @@
 ** one writer hold the loop. */
 #define TURN (1024 * 1024)
 
-static void *request (struct conn *c) {
-  return (char *)c + TLS_CONN_REQ_OFFSET;
+/* Owned by libuv until on_written(). Behind it lies the uv_write_t, whose size
+** only libuv knows; most connections never need one. */
+union request {
+  struct conn *conn; /* borrowed; outlives the loop */
+  max_align_t align;
+};
+
+static void *new_request (struct conn *c) {
+  union request *r = malloc(sizeof *r + c->env->uv.uv_req_size(TLS_UV_WRITE));
+  if (r == NULL)
+    return NULL;
+  r->conn = c;
+  return r + 1;
 }
 
-static struct conn *of_request (void *req) {
-  return (struct conn *)(void *)((char *)req - TLS_CONN_REQ_OFFSET);
+static struct conn *end_request (void *req) {
+  union request *r = (union request *)req - 1;
+  struct conn *c = r->conn;
+  free(r);
+  return c;
 }
 
 /* NULL when the conn has left the handle. */
@@ -123,8 +139,13 @@ static void start_write (struct conn *c, struct tls_bytes *out) {
   tls_bytes_move(&c->flight, out);
   buf.base = (char *)tls_bytes_peek(&c->flight);
   buf.len = tls_bytes_size(&c->flight);
-  int r = c->env->uv.uv_write(request(c), c->stream, &buf, 1, on_written);
+  void *req = new_request(c);
+  int r = req == NULL
+              ? -ENOMEM
+              : c->env->uv.uv_write(req, c->stream, &buf, 1, on_written);
   if (r < 0) {
+    if (req != NULL)
+      end_request(req);
     tls_bytes_clear(&c->flight);
     write_failed(c, r);
     return;
@@ -212,7 +233,7 @@ static bool all_sent (const struct conn *c) {
 }
 
 static void on_written (void *req, int status) {
-  struct conn *c = of_request(req);
+  struct conn *c = end_request(req);
   c->writing = false;
   if (c->env->closing) /* lua_close: the finalizer has freed the rest */
     return;

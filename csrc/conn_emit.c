@@ -20,8 +20,14 @@ struct emission {
 
 /* Push the Lua socket of 'c', or nil when it has been collected. [-0, +1] */
 static void push_owner (lua_State *L, struct conn *c) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
-  lua_rawgetp(L, -1, c);
+  if (c->anchor != LUA_NOREF) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->anchor);
+    int self = lua_gettop(L);
+    tls_push_pin(L, self, TLS_PIN_SOCKET);
+  } else {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+    lua_rawgetp(L, -1, c);
+  }
   lua_replace(L, -2);
 }
 

@@ -52,20 +52,19 @@ int tls_conn_push_poke (lua_State *L, struct conn *c) {
 
 /* conn:start(socket): the handshake begins with the next drive. While it is
 ** attached, the anchored conn keeps the socket alive, which otherwise only its
-** own listeners may know. */
+** own listeners may know; fed from Lua, it only knows it. */
 static int conn_start (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   if (c == NULL)
     return luaL_error(L, "connection is closed");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+  if (c->stream == NULL)
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
   lua_pushvalue(L, 2);
-  lua_rawsetp(L, -2, c);
-  if (c->stream != NULL) {
-    tls_getuservalue(L, 1);
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, -2, 2);
-  }
+  if (c->stream != NULL)
+    tls_pin(L, 1, TLS_PIN_SOCKET);
+  else
+    lua_rawsetp(L, -2, c);
   c->started = true;
   if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
     tls_conn_update_reading(c); /* the first word is the client's */
@@ -95,10 +94,9 @@ static int conn_attach (lua_State *L) {
   if (c == NULL || c->stream != NULL)
     return luaL_error(L, "connection is closed or attached");
   struct tls_uv_handle *stream = check_stream(L, c);
-  lua_newtable(L); /* pins luv's userdata */
+  tls_pins(L, 1);
   lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, 1);
-  tls_setuservalue(L, 1);
+  tls_pin(L, 1, TLS_PIN_HANDLE);
   lua_pushvalue(L, 1);
   c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
   c->stream = stream;
@@ -310,7 +308,6 @@ static void read_options (lua_State *L, struct tls_engine_options *o) {
 int tls_conn_new (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   struct tls_engine_options o = {0};
-  size_t size = TLS_CONN_REQ_OFFSET + env->uv.uv_req_size(TLS_UV_WRITE);
   luaL_checktype(L, 2, LUA_TTABLE);
   o.ctx = tls_context_check(L, 1);
   o.method = env->method;
@@ -320,8 +317,8 @@ int tls_conn_new (lua_State *L) {
     tls_context_trust(L, 1);
   lua_getfield(L, 2, "session");
   o.session = tls_session_read(L, lua_gettop(L)); /* no session: a full one */
-  struct conn *c = lua_newuserdatauv(L, size, 1);
-  memset(c, 0, size);
+  struct conn *c = lua_newuserdatauv(L, sizeof *c, 2);
+  memset(c, 0, sizeof *c);
   c->env = env;
   c->anchor = c->held_ref = LUA_NOREF;
   tls_bytes_init(&c->flight, &env->pool);

@@ -12,8 +12,8 @@
 struct conn {
   struct tls_env *env;          /* borrowed; outlives every conn */
   struct tls_engine *engine;    /* owned; NULL once finished */
-  struct tls_uv_handle *stream; /* borrowed from luv; the user value pins its
-                                   userdata; NULL when fed from Lua */
+  struct tls_uv_handle *stream; /* borrowed from luv; a pin holds its userdata;
+                                   NULL when fed from Lua */
   struct tls_bytes flight;      /* owned; what uv_write is writing */
   const char *held;             /* pinned by held_ref; plaintext not yet
                                    encrypted, or NULL */
@@ -40,8 +40,8 @@ struct conn {
   bool dead; /* TLS_ON_error was emitted */
 };
 
-/* The uv_write_t, whose size only libuv knows, lies behind the conn. */
-#define TLS_CONN_REQ_OFFSET ((sizeof(struct conn) + 15) / 16 * 16)
+/* What the userdata of an attached conn keeps alive. */
+enum tls_conn_pin { TLS_PIN_HANDLE = 1, TLS_PIN_SOCKET = 2 };
 
 /* luv's own part of the handle: it has a field for us. */
 static inline struct tls_luv_handle *

@@ -50,7 +50,8 @@ struct tls_env {
   BIO *err;           /* owned; stderr, for traces */
   struct tls_pool pool;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
-  int owners;   /* registry reference: weak table, conn (light) -> socket */
+  int owners;   /* registry reference: weak table, conn (light) -> socket, of
+                   those that are fed from Lua */
   bool closing; /* lua_close has begun: Lua is off limits */
   char in[TLS_SCRATCH_IN];   /* one uv_read lands here */
   char out[TLS_SCRATCH_OUT]; /* one batch of plaintext */
