@@ -7,8 +7,8 @@
 **     handshake VERSION full|resumed   connections, each with one byte echoed,
 **                                      16 at a time; VERSION is 1.2 or 1.3
 **     echo CONNECTIONS SIZE            messages that come back
-**     get SIZE                         bytes that the server writes, SIZE a
-*time
+**     get SIZE                         bytes that the server writes, SIZE at a
+**                                      time
 **     put SIZE                         bytes that we write, SIZE at a time
 **     idle CONNECTIONS                 memory of the server's, each
 **     active CONNECTIONS               echo on 10 of them, 64 bytes
@@ -18,8 +18,9 @@
 ** server echoes, or writes pieces of n bytes without end, or takes what comes.
 **
 ** With LOAD_UNITS=n in the environment it stops after n units instead, and
-*prints
-** only the total: for counting instructions.
+** prints only the total: for counting instructions.
+**
+** With LOAD_CA=file it verifies the server, whose name has to be localhost.
 **
 ** Prints a line for each half second, "slice UNITS NANOSECONDS-OF-CPU", the CPU
 ** being that of process PID and its threads, then "total UNITS SECONDS", "self
@@ -149,6 +150,9 @@ static void open_client (struct client *c) {
     die("SSL_new");
   SSL_set_app_data(c->ssl, c);
   SSL_set_connect_state(c->ssl);
+  if (SSL_get_verify_mode(c->ssl) != SSL_VERIFY_NONE &&
+      !SSL_set1_host(c->ssl, "localhost"))
+    die("SSL_set1_host");
   if (session != NULL) { /* a copy: OpenSSL uses up one of TLS 1.3 */
     SSL_SESSION *copy = SSL_SESSION_dup(session);
     SSL_set_session(c->ssl, copy);
@@ -192,7 +196,7 @@ static void send_message (struct client *c) {
 static void first_words (struct client *c) {
   char line[64] = "ECHO\n";
   if (work == HANDSHAKE)
-    strcpy(line, "ECHO\nx");
+    strcpy(line, "ECHO\nx\n");
   if (work == GET)
     snprintf(line, sizeof line, "GET %zu\n", size);
   if (work == PUT)
@@ -378,6 +382,15 @@ static void run_echo (int open, int busy, double seconds) {
   measure(clients, busy, seconds);
 }
 
+/* As a client has to. */
+static void verify (const char *ca) {
+  if (ca == NULL)
+    return;
+  if (!SSL_CTX_load_verify_file(ctx, ca))
+    die(ca);
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+}
+
 static void set_up (int port) {
   struct rlimit limit = {65536, 65536};
   setrlimit(RLIMIT_NOFILE, &limit);
@@ -395,6 +408,7 @@ static void set_up (int port) {
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
                                           SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx, on_new_session);
+  verify(getenv("LOAD_CA"));
 }
 
 static void run_handshakes (const char *version, const char *how,

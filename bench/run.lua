@@ -7,10 +7,10 @@
 -- shakes all of them. The CPU per unit is the server's own (user and system), from
 -- the quietest tenth of all half seconds; the rate is the median of the rounds.
 package.path = package.path .. ";./?.lua"
-local certs = require "spec.support.certs"
+local clients = require "bench.clients"
+local common = require "bench.common"
 
-local BUILD = os.getenv "TLS_BUILD" or "build"
-local LOAD = BUILD .. "/bench/load"
+local BUILD, LOAD, capture = common.build, common.load, common.capture
 
 local options = { rounds = 3, seconds = 3 }
 do
@@ -30,13 +30,6 @@ do
     end
     i = i + 1
   end
-end
-
-local function capture(command)
-  local p = io.popen(command .. " 2>/dev/null")
-  local text = p:read "*a"
-  p:close()
-  return (text:gsub("%s+$", ""))
 end
 
 -- Each is started by one line; `needs` is a command that succeeds where it is installed.
@@ -80,20 +73,6 @@ local ROWS = {
   row("10 active of 1,000", "active 1000", "message", { open = 1000, slow = true }),
   row("10 active of 10,000", "active 10000", "message", { open = 10000, slow = true }),
 }
-
-local function start(server, cert)
-  local line = ("echo $$; ulimit -n 20000 2>/dev/null; exec taskset -c 0 %s %s %s"):format(server.command,
-    certs[cert].cert_file, certs[cert].key_file)
-  local pipe = io.popen("sh -c '" .. line:gsub("'", "'\\''") .. "' 2>/dev/null")
-  local pid, port = tonumber(pipe:read "*l"), tonumber(pipe:read "*l")
-  if not port then return nil end
-  return { pid = pid, port = port, pipe = pipe }
-end
-
-local function stop(running)
-  os.execute("kill " .. running.pid)
-  running.pipe:close()
-end
 
 --- One round: slices of {units, ns}, rate per second, latencies, bytes each; nil when it failed.
 local function round(running, r)
@@ -164,7 +143,7 @@ end
 local function measure(r)
   local running, results = {}, {}
   for i, server in ipairs(SERVERS) do
-    if server.there and fits(server, r) then running[i] = start(server, r.cert) end
+    if server.there and fits(server, r) then running[i] = common.start(server.command, r.cert) end
     results[i] = {}
   end
   local memory = r.work:find "^idle"
@@ -176,7 +155,7 @@ local function measure(r)
       if result then table.insert(results[i], result) end
     end
   end
-  for i in pairs(running) do stop(running[i]) end
+  for i in pairs(running) do common.stop(running[i]) end
   for i in ipairs(SERVERS) do results[i] = summary(results[i], r) end
   return results
 end
@@ -255,6 +234,8 @@ if #latencies > 0 then
   say "| work | server | median | 99 of 100 |\n|---|---|---|---|"
   for _, l in ipairs(latencies) do say(("| %s | %s | %.0f | %.0f |"):format(l[1], l[2], l[3], l[4])) end
 end
+
+if not options.quick and (not options.only or ("clients"):find(options.only)) then clients.table(options, say) end
 
 if not options.quick and not options.only then
   local f = assert(io.open("bench/RESULTS.md", "w"))

@@ -363,19 +363,6 @@ static void emit_records (struct conn *c) {
   tls_bytes_clear(&c->flight);
 }
 
-static void step (struct conn *c) {
-  size_t got;
-  size_t room = c->paused ? 0 : sizeof c->env->out;
-  c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
-  if (got > 0 && (c->events & TLS_EV_EARLY) != 0)
-    tls_conn_emit_early(c, c->env->out, got);
-  else if (got > 0)
-    tls_conn_emit_data(c, c->env->out, got);
-  c->events &= ~(unsigned)TLS_EV_EARLY;
-  if (room > 0 && got == room)
-    c->again = true;
-}
-
 static void emit_sessions (struct conn *c) {
   int i;
   unsigned was = c->events & TLS_EV_SESSION;
@@ -383,6 +370,23 @@ static void emit_sessions (struct conn *c) {
     c->events |= was;
     emit_event(c, TLS_EV_SESSION, TLS_ON_session);
   }
+}
+
+static void step (struct conn *c) {
+  size_t got;
+  size_t room = c->paused ? 0 : sizeof c->env->out;
+  c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
+  if (got > 0) /* a ticket is sent before the data that came with it */
+    emit_sessions(c);
+  if (c->closed)
+    return;
+  if (got > 0 && (c->events & TLS_EV_EARLY) != 0)
+    tls_conn_emit_early(c, c->env->out, got);
+  else if (got > 0)
+    tls_conn_emit_data(c, c->env->out, got);
+  c->events &= ~(unsigned)TLS_EV_EARLY;
+  if (room > 0 && got == room)
+    c->again = true;
 }
 
 static void emit_handshake (struct conn *c) {

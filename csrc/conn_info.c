@@ -263,6 +263,21 @@ static int get_peer_certificate (lua_State *L) {
   return 1;
 }
 
+/* The part of it that a name is compared with: subject, subjectaltname. */
+static int get_peer_names (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine);
+  lua_createtable(L, 0, 2);
+  if (leaf == NULL)
+    return 1;
+  tls_names_push(L, X509_get_subject_name(leaf));
+  lua_setfield(L, -2, "subject");
+  tls_names_push_alternatives(L, leaf);
+  lua_setfield(L, -2, "subjectaltname");
+  ERR_clear_error();
+  return 1;
+}
+
 /* Our own certificate as a table, {} without one. */
 static int get_certificate (lua_State *L) {
   SSL *ssl = check_ssl(L);
@@ -338,5 +353,6 @@ const luaL_Reg tls_conn_questions[] = {
     {"getGroup", get_group},
     {"getVerifyError", get_verify_error},
     {"getPeerCertificate", get_peer_certificate},
+    {"getPeerNames", get_peer_names},
     {"getCertificate", get_certificate},
     {NULL, NULL}};

@@ -3,6 +3,7 @@
 */
 #include "engine.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,8 +123,7 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   if (bio == NULL)
     return false;
   SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
-  if (!SSL_set_app_data(e->ssl, e) || !set_alpn(e, o) || !set_npn(e, o) ||
-      !set_early(e, o) || !set_psk(e, o))
+  if (!set_alpn(e, o) || !set_npn(e, o) || !set_early(e, o) || !set_psk(e, o))
     return false;
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
   set_waiting(e, o);
@@ -163,6 +163,14 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
     return e;
   tls_engine_free(e);
   return NULL;
+}
+
+/* By its BIO: ex_data would cost each connection a list of its own. */
+struct tls_engine *tls_engine_of (const SSL *ssl) {
+  BIO *bio = SSL_get_rbio(ssl);
+  char *port = bio == NULL ? NULL : BIO_get_data(bio);
+  return port == NULL ? NULL
+                      : (void *)(port - offsetof(struct tls_engine, port));
 }
 
 /* What only the handshake needs. */

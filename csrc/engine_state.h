@@ -71,6 +71,9 @@ struct tls_engine {
   bool notified;     /* we have sent close_notify */
 };
 
+/* The engine that an SSL belongs to; NULL before it has its BIO. */
+struct tls_engine *tls_engine_of (const SSL *ssl);
+
 /* Keep the fresh ticket that may come with a resumption, see engine_ask.c. */
 void tls_engine_note_renewal (struct tls_engine *e);
 

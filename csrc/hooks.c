@@ -13,7 +13,7 @@
 static struct tls_engine *engine_of (X509_STORE_CTX *ctx) {
   int idx = SSL_get_ex_data_X509_STORE_CTX_idx();
   SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, idx);
-  return ssl == NULL ? NULL : SSL_get_app_data(ssl);
+  return ssl == NULL ? NULL : tls_engine_of(ssl);
 }
 
 static void note_refused (struct tls_engine *e, X509_STORE_CTX *ctx) {
@@ -122,7 +122,7 @@ static int on_verify (X509_STORE_CTX *ctx, void *arg) {
 ** empty (CVE-2024-5535). */
 static int on_alpn (SSL *ssl, const unsigned char **out, unsigned char *outlen,
                     const unsigned char *in, unsigned inlen, void *arg) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   unsigned char *chosen;
   (void)arg;
   if (e == NULL || (e->alpn == NULL && !e->alpn_refused))
@@ -140,7 +140,7 @@ static int on_alpn (SSL *ssl, const unsigned char **out, unsigned char *outlen,
 /* SSL_CTX_set_client_hello_cb(3): the one place where everything may still be
 ** chosen (context, protocol, session), and where waiting is possible. */
 static int on_client_hello (SSL *ssl, int *alert, void *arg) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
   if (e == NULL || !e->ask_hello)
     return SSL_CLIENT_HELLO_SUCCESS;
@@ -172,7 +172,7 @@ static int on_servername (SSL *ssl, int *alert, void *arg) {
 /* Server: the response is copied, since OpenSSL frees it. Client: it has come,
 ** or has not. */
 static int on_status (SSL *ssl, void *arg) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
   if (e == NULL)
     return SSL_TLSEXT_ERR_NOACK;
@@ -200,7 +200,7 @@ static bool worth_keeping (SSL *ssl) {
 
 /* SSL_CTX_sess_set_new_cb(3): 1 keeps the reference. */
 static int on_new_session (SSL *ssl, SSL_SESSION *session) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL || !e->want_sessions || !worth_keeping(ssl) ||
       e->session_count == TLS_MAX_SESSIONS)
     return 0;
@@ -212,7 +212,7 @@ static int on_new_session (SSL *ssl, SSL_SESSION *session) {
 /* The answer was found at the ClientHello; it is for the id offered there. */
 static SSL_SESSION *on_get_session (SSL *ssl, const unsigned char *id, int size,
                                     int *copy) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   unsigned found;
   *copy = 1; /* OpenSSL takes a reference of its own */
   if (e == NULL || e->offered == NULL)
@@ -226,7 +226,7 @@ static SSL_SESSION *on_get_session (SSL *ssl, const unsigned char *id, int size,
 /* NPN, up to TLS 1.2. With ALPN on, it is not offered. */
 static int on_npn_advertise (SSL *ssl, const unsigned char **out,
                              unsigned *size, void *arg) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
   if (e == NULL || e->npn == NULL || e->alpn != NULL)
     return SSL_TLSEXT_ERR_NOACK;
@@ -237,7 +237,7 @@ static int on_npn_advertise (SSL *ssl, const unsigned char **out,
 
 static int on_npn_select (SSL *ssl, unsigned char **out, unsigned char *outlen,
                           const unsigned char *in, unsigned size, void *arg) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
   if (e == NULL || size == 0 || in[0] >= size)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -249,7 +249,7 @@ static int on_npn_select (SSL *ssl, unsigned char **out, unsigned char *outlen,
 }
 
 void tls_hook_keylog (const SSL *ssl, const char *line) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL || !e->want_keylog)
     return;
   size_t old = e->keylog == NULL ? 0 : strlen(e->keylog), n = strlen(line);
@@ -264,7 +264,7 @@ void tls_hook_keylog (const SSL *ssl, const char *line) {
 
 unsigned tls_hook_psk_server (SSL *ssl, const char *identity,
                               unsigned char *psk, unsigned size) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   unsigned n = e->psk.server(e->psk.arg, identity, psk, size);
   e->psk_given = n > 0;
   return n;
@@ -273,7 +273,7 @@ unsigned tls_hook_psk_server (SSL *ssl, const char *identity,
 unsigned tls_hook_psk_client (SSL *ssl, const char *hint, char *identity,
                               unsigned identity_size, unsigned char *psk,
                               unsigned size) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   unsigned n =
       e->psk.client(e->psk.arg, hint, identity, identity_size, psk, size);
   e->psk_given = n > 0;
@@ -283,7 +283,7 @@ unsigned tls_hook_psk_client (SSL *ssl, const char *hint, char *identity,
 /* Another handshake: verify anew. In TLS 1.3 there is none; tickets and new
 ** keys would look like one. */
 static void on_info (const SSL *ssl, int where, int value) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   (void)value;
   if (e == NULL || SSL_version(ssl) >= TLS1_3_VERSION)
     return;
@@ -298,7 +298,7 @@ static void on_info (const SSL *ssl, int where, int value) {
 /* TLS 1.3: the client's Finished ends what ask_certificate() began. */
 static void on_message (int written, int version, int type, const void *buf,
                         size_t size, SSL *ssl, void *arg) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL)
     return;
 #ifndef OPENSSL_NO_SSL_TRACE

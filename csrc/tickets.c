@@ -114,7 +114,7 @@ static int open_sealed (const struct keys *keys, const unsigned char *name,
 ** the name that the client asked for has switched to since. */
 static int on_ticket (SSL *ssl, unsigned char *name, unsigned char *iv,
                       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing) {
-  struct tls_engine *e = SSL_get_app_data(ssl);
+  struct tls_engine *e = tls_engine_of(ssl);
   const struct keys *keys = e == NULL ? NULL : keys_of(e->ctx);
   if (keys == NULL || keys->count == 0)
     return sealing ? -1 : 0;

@@ -55,6 +55,19 @@ describe("a session", function()
       end
     end)
 
+    it("comes before the data that was sent behind it: " .. version, function()
+      local order = {}
+      pair.run(SERVER, client(version), function(socket) socket:write "x" end, function(socket)
+        socket:on("session", function() order[#order + 1] = "session" end)
+        socket:on("data", function()
+          order[#order + 1] = "data"
+          socket:destroy()
+        end)
+      end)
+      assert.equal("session", order[1])
+      assert.equal("data", order[#order])
+    end)
+
     it("comes anew when it was resumed, in TLS 1.3 alone: " .. version, function()
       local seen = visits(2, SERVER, version)
       assert.is_true(seen[2].reused)

@@ -133,6 +133,9 @@ function ip.version(text)
   if parse_v4(text) then
     return 4
   end
+  if not text:find(":", 1, true) then
+    return 0
+  end
   local address, zone = split_zone(text)
   if zone and not zone:match("^[%w%-%.:]+$") then
     return 0

@@ -4,6 +4,7 @@
 
 local ask = require "tls.ask"
 local errors = require "tls.errors"
+local identity = require "tls.identity"
 
 local judge = {}
 
@@ -23,9 +24,12 @@ function judge.explain(socket, err)
 end
 
 local function check_name(socket)
-  local cert = socket._conn:getPeerCertificate(true)
-  local ok, err = pcall(socket._options.checkServerIdentity, socket._verify_name, cert)
+  local conn, check = socket._conn, socket._options.checkServerIdentity
+  local names = check == identity.check and conn:getPeerNames() -- the rest is expensive, and not looked at
+  local ok, err = pcall(check, socket._verify_name, names or conn:getPeerCertificate(true))
   if ok and err == nil then return nil end
+  local cert = conn:getPeerCertificate(true)
+  if names and type(err) == "table" then err.cert = cert end
   if type(err) == "table" then return err end
   return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. tostring(err),
     { host = socket._verify_name, cert = cert })

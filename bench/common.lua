@@ -1,0 +1,30 @@
+-- What the benchmarks share: programs that are started on a processor and tell their port.
+local certs = require "spec.support.certs"
+
+local common = { build = os.getenv "TLS_BUILD" or "build" }
+common.load = common.build .. "/bench/load"
+
+function common.capture(command)
+  local p = io.popen(command .. " 2>/dev/null")
+  local text = p:read "*a"
+  p:close()
+  return (text:gsub("%s+$", ""))
+end
+
+--- Starts `command CERT KEY` on the first processor. Its first line is its port.
+--- @return table|nil running pid, port
+function common.start(command, cert)
+  local line = ("echo $$; ulimit -n 20000 2>/dev/null; exec taskset -c 0 %s %s %s"):format(command,
+    certs[cert].cert_file, certs[cert].key_file)
+  local pipe = io.popen("sh -c '" .. line:gsub("'", "'\\''") .. "' 2>/dev/null")
+  local pid, port = tonumber(pipe:read "*l"), tonumber(pipe:read "*l")
+  if not port then return nil end
+  return { pid = pid, port = port, pipe = pipe }
+end
+
+function common.stop(running)
+  os.execute("kill " .. running.pid)
+  running.pipe:close()
+end
+
+return common
