@@ -29,8 +29,8 @@ local function run(command)
 end
 
 local function of_c(running, row, seconds)
-  return run(("env LOAD_CA=%s %s %d %d %g %s"):format(certs.ca.cert_file, common.load, running.port, running.pid, seconds,
-    row[2]))
+  return run(("env LOAD_CA=%s %s %d %d %g %s"):format(certs.ca.cert_file, common.load, running.port, running.pid,
+    seconds, row[2]))
 end
 
 local function of_ours(running, row, seconds)
