@@ -19,9 +19,7 @@ for name, getter in pairs(knobs.getters) do getters[name] = getter end
 
 local usable = knobs.usable
 
-Socket.__fields = 52
-Socket._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
-Socket._unref, Socket._dial, Socket._heir, Socket._reset = false, false, false, false
+Socket.__fields = 64
 
 --- From now on the handle is this socket's, which closes it.
 function Socket:_adopt_handle(handle)
@@ -55,12 +53,17 @@ end
 --- The state of one connection: made by Socket.init, and by connect() once more after 'close'. The options are checked,
 -- and borrowed: several sockets may share them.
 function Socket._start(self, options)
+  if rawget(self, "_knobs") == nil then -- these outlast a connection
+    self._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
+    self._unref = false
+  end
   Stream.init(self, options)
   self._options = options
   self.bytesRead, self._bytes_written = 0, 0
   self._handle, self._reading, self.connecting = false, false, false
   self._w_kernel, self._notify_wanted = 0, false -- bytes that libuv holds
   self._idle, self._plain = false, false
+  self._dial, self._heir, self._reset = false, false, false
   if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
 end
 
@@ -224,7 +227,7 @@ end
 function Socket:_renew()
   Socket._start(self, self._options)
   self:_block()
-  self._places, self._connect_options, self._reset = nil, nil, false
+  self._places, self._connect_options = nil, nil
 end
 
 --- The transport is there. Subclasses override it.

@@ -132,6 +132,7 @@ local function emit_end(self)
     return
   end
   self.readableEnded = true
+  if count(self, "end") == 0 then return self._class._after_end(self) end
   -- Asked for before the event: the listeners may still write, and one of them may throw.
   soon(self._class._after_end, self)
   emit(self, "end")

@@ -16,7 +16,7 @@ local function is_handle(object)
 end
 
 local function is_plain(object)
-  return getmetatable(object) == Socket.__meta and rawget(object, "_heir") == nil
+  return getmetatable(object) == Socket.__meta and not object._heir
 end
 
 --- Throws when nothing can be wrapped around `object`.

@@ -11,7 +11,7 @@ local errors = require "tls.errors"
 local tick = require "tls.tick"
 
 local defer, soon = tick.defer, tick.soon
-local emit = Emitter.emit
+local emit, count = Emitter.emit, Emitter.listenerCount
 
 local Writable, getters = {}, {}
 
@@ -242,6 +242,7 @@ function Writable:_shut(err)
   end
   self.writableFinished = true
   run_on_finish(self)
+  if count(self, "finish") == 0 then return self._class._after_finish(self) end
   -- Asked for before the event, since a listener may throw.
   soon(self._class._after_finish, self)
   emit(self, "finish")
