@@ -180,13 +180,23 @@ local function position(self, list, listener)
   return nil
 end
 
-local function remove_at(self, name, list, index)
-  local fn = list[index]
-  set_list(self, name, without(list, index))
+local function told(self, name, fn)
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
   self._class._unlistened(self, name)
   if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
+end
+
+local function remove_at(self, name, list, index)
+  local fn = list[index]
+  set_list(self, name, without(list, index))
+  told(self, name, fn)
+end
+
+local function remove_only(self, name, fn, listener)
+  if fn ~= listener and original(self, fn) ~= listener then return end
+  self._events[name] = nil
+  told(self, name, fn)
 end
 
 --- Removes a listener once (the one added last, when it was added several times).
@@ -196,7 +206,13 @@ end
 -- @raise ERR_INVALID_ARG_TYPE when the listener is no function
 function Emitter:removeListener(name, listener)
   check(listener)
-  local list = list_of(self, name)
+  local fn = self._events and self._events[name]
+  if not fn then return self end
+  local list = self._lists and self._lists[name]
+  if not list then
+    remove_only(self, name, fn, listener)
+    return self
+  end
   local index = position(self, list, listener)
   if index then remove_at(self, name, list, index) end
   return self

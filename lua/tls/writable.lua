@@ -216,6 +216,7 @@ function Writable:_ready()
   if not self._blocked then return end
   self._blocked = false
   if self.destroyed then return end
+  if not self._w_buffer and not self.writableEnded then return refresh(self) end -- as nearly always
   feed(self)
   settle(self)
 end
@@ -272,7 +273,7 @@ Writable["end"] = function(self, data, enc, callback)
   if callback then on_finish(self, callback) end
   if self.writableEnded or self.destroyed then return self end
   self.writableEnded, self._w_direct, self._w_corked = true, false, 0
-  feed(self)
+  if self._w_buffer then feed(self) end
   settle(self)
   return self
 end
@@ -317,12 +318,9 @@ local function abandon(self, err)
   local given, list = self._w_given, self._w_buffer
   self._w_given, self._w_buffer, self._w_length = false, false, 0
   self._w_direct = false
-  local function lose(callback)
-    defer(callback, self:_write_lost(err))
-  end
-  for i = 1, given and #given or 0 do lose(given[i]) end
+  for i = 1, given and #given or 0 do defer(given[i], self:_write_lost(err)) end
   for i = list and list.first or 1, list and list.last or 0 do
-    if list.callbacks[i] then lose(list.callbacks[i]) end
+    if list.callbacks[i] then defer(list.callbacks[i], self:_write_lost(err)) end
   end
   if self._w_on_finish then
     run_on_finish(self, err or errors.new("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed"))
