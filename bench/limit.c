@@ -192,6 +192,10 @@ static bool read_batch (struct conn *c) {
     return true;
   }
   int why = SSL_get_error(c->ssl, 0);
+  if (why == SSL_ERROR_ZERO_RETURN) { /* RFC 8446, 6.1: an end has an answer */
+    SSL_shutdown(c->ssl);
+    flush(c, false);
+  }
   if (why != SSL_ERROR_WANT_READ)
     close_conn(c);
   return false;
