@@ -285,3 +285,21 @@ describe("wrapping", function()
     end
   end)
 end)
+
+describe("A stream in memory whose other end is gone", function()
+  it("finishes: what was written and not read counts as sent", function()
+    local a, b = memory_pair(true)
+    local order = {}
+    a:on("close", helper.expect(function() order[#order + 1] = "a close" end))
+    b:on("finish", helper.expect(function() order[#order + 1] = "b finish" end))
+    b:on("close", helper.expect(function(failed)
+      order[#order + 1] = "b close"
+      assert.is_false(failed)
+    end))
+    b:finish "nobody reads this"
+    b:resume()
+    a:destroy()
+    helper.run()
+    assert.same({ "a close", "b finish", "b close" }, order)
+  end)
+end)

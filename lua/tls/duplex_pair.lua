@@ -31,12 +31,12 @@ end
 local function deliver(self)
   self._due = false
   local other = self._other
-  if self.destroyed or other.destroyed or not other._wanted then return end
+  if self.destroyed or not (other._wanted or other.destroyed) then return end
   if self._held_size > 0 then
     local text = table.concat(self._held)
     self._held, self._held_size = {}, 0
     other._total = other._total + #text
-    other:_push(text)
+    other:_push(text) -- dropped by one that is destroyed
   end
   tell_written(self)
 end
@@ -79,8 +79,8 @@ end
 --- All that was written is with the other end by now.
 function End:_shutdown()
   tick.defer(function()
-    if not self._other.destroyed then self._other:_push_eof() end
     self:_shut()
+    if not self._other.destroyed then self._other:_push_eof() end
   end)
 end
 
@@ -89,6 +89,7 @@ local function hang_up(self, rest)
   local other = self._other
   if other.destroyed then return end
   other._total = other._total + #rest
+  schedule(other) -- what it has written and we did not read has left all the same
   if rest ~= "" then other:_push(rest) end
   other:_push_eof()
 end

@@ -345,7 +345,7 @@ end
 --- The one that has our handle goes first.
 local function after_heir(heir, err, gone)
   if heir.closed then return tick.defer(gone) end
-  heir:once("close", gone)
+  heir:once("close", function() tick.defer(gone) end)
   heir:destroy(err)
 end
 
@@ -358,9 +358,10 @@ function Socket:_destroy(err, done)
   self._handle = false
   local function gone()
     if handle then tick.release() end
-    done(err) -- first: a server's 'close' comes after those of its sockets
+    if err then done(err) end -- deferred, as a server's 'close' is, which comes after those of its sockets
     local release = self.server and self.server._release
     if release then release(self.server) end
+    if not err then done(nil, true) end -- last: a listener may throw
   end
   if self._heir then return after_heir(self._heir, err, gone) end
   if not usable(handle) then return tick.defer(gone) end

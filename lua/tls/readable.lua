@@ -218,13 +218,16 @@ function Readable:_push(data)
   if data ~= "" then deliver(self, data) end
 end
 
---- Source: no more bytes will come. 'end' follows when the buffer has been consumed.
+--- Source: no more bytes will come. 'end' follows when the buffer has been consumed: now, if it is empty, so this is the
+-- last that a source does, and never from inside the user's call.
 function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false
   announce(self)
-  maybe_end(self)
   local rest = self._r_decoder and self._r_decoder:finish() or ""
+  local quiet = not self._r_announced and not self._r_resuming -- their events come before
+  if rest == "" and quiet and self._r_length == 0 then return emit_end(self) end
+  maybe_end(self)
   if rest ~= "" then deliver(self, rest) end
 end
 

@@ -8,7 +8,8 @@
 --   _unsent() -> integer          bytes held by the transport
 --   _notify()                     ask for one later call of _written(), as soon as nothing is unsent; never from inside
 --   _shutdown()                   half-close; _shut(err) is called when done
---   _destroy(err, done)           release the transport; done(err) is called when that has happened
+--   _destroy(err, done)           release the transport; done(err, now) is called when that has happened, with true for
+--                                 `now` when nothing of the user's is being run
 --
 -- and calls `_push`, `_push_eof`, `_written`, `_ready` and `_shut`.
 --
@@ -101,10 +102,11 @@ end
 -- Two entries, so that an 'error' without a listener, which throws, does not cost the 'close'.
 local function closer(self, err)
   local called = false
-  return function(close_err)
+  return function(close_err, now)
     if called then return end
     called = true
     err = err or close_err
+    if now and not err then return emit_close(self, false) end
     if err then
       self.errored = err
       soon(self._emit_error, self, err)
