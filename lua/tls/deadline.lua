@@ -1,5 +1,5 @@
---- One timer for all the handshakes of a server. They share one duration, so
--- they expire in the order they began: a list, and a timer for its head.
+--- One timer for all the handshakes of a server. They share one duration, so they expire in the order they began: a queue,
+-- and a timer for its head.
 -- @module tls.deadline
 
 local uv = require "luv"
@@ -7,67 +7,110 @@ local uv = require "luv"
 local Deadline = {}
 Deadline.__index = Deadline
 
+local hrtime = uv.hrtime
+
+---@class tls.Deadline
+---@field duration number ms; 0 is no limit
+---@field expired fun(item: table)
+---@field items table slot -> item, or false for one that has made it; borrowed
+---@field times table slot -> when it expires, ns
+---@field first integer the first slot in use, when there is one
+---@field last integer
+---@field live integer items that have not made it
+---@field timer userdata? owned; there while there are such
+
+local KEEP = 1024 -- slots; a queue that was longer is given back
+
+local function reset(self)
+  if self.last > KEEP then self.items, self.times = {}, {} end
+  self.first, self.last = 1, 0
+end
+
+-- One handshake that lasts does not keep the slots of thousands that came after it.
+local function compact(self)
+  local items, times, n = {}, {}, 0
+  for i = self.first, self.last do
+    local item = self.items[i]
+    if item then
+      n = n + 1
+      items[n], times[n], item._deadline = item, self.times[i], n
+    end
+  end
+  self.items, self.times, self.first, self.last = items, times, 1, n
+end
+
 --- @param duration number ms; 0 is no limit
 --- @param expired fun(item: table) called for each item whose time is over
 function Deadline.new(duration, expired)
-  return setmetatable({ duration = duration, expired = expired }, Deadline)
-end
-
-local function unlink(self, item)
-  local before, after = item._deadline_before, item._deadline_after
-  if before then before._deadline_after = after else self.first = after end
-  if after then after._deadline_before = before else self.last = before end
-  item._deadline, item._deadline_before, item._deadline_after = false, nil, nil
+  return setmetatable({
+    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0,
+  }, Deadline)
 end
 
 local function usable(timer)
   return timer and not timer:is_closing() -- uv.walk(uv.close) may have been
 end
 
+-- Without items there is no timer: an idle server leaves nothing on the loop.
+local function disarm(self)
+  if usable(self.timer) then self.timer:close() end
+  self.timer = nil
+end
+
+-- The first slot whose item is still waited for.
+local function head(self)
+  local items, times, i = self.items, self.times, self.first
+  while not items[i] do
+    items[i], times[i] = nil, nil
+    i = i + 1
+  end
+  self.first = i
+  return i
+end
+
 local arm
 
 local function expire(self)
-  local now = uv.now()
-  while self.first and self.first._deadline <= now do
-    local item = self.first
-    unlink(self, item)
+  local now = hrtime()
+  while self.live > 0 do
+    local i = head(self)
+    if self.times[i] > now then return arm(self, self.times[i] - now) end
+    local item = self.items[i]
+    self:remove(item)
     self.expired(item)
   end
-  arm(self)
 end
 
---- Without items there is no timer: an idle server leaves nothing on the loop.
-arm = function(self)
-  if not self.first then
-    if usable(self.timer) then self.timer:close() end
-    self.timer = nil
-    return
-  end
+-- A ms late rather than early, when it would have to wait once more.
+arm = function(self, ns)
   if not usable(self.timer) then
     self.timer = uv.new_timer()
     self.timer:unref() -- the sockets keep the loop alive
   end
-  local rest = math.max(1, self.first._deadline - uv.now())
-  self.timer:start(rest, 0, function() expire(self) end)
+  uv.update_time() -- from which the timer counts
+  self.timer:start(math.floor(ns / 1e6) + 1, 0, function() expire(self) end)
 end
 
 --- From now on 'item' has 'duration' ms.
 function Deadline:add(item)
   if self.duration <= 0 then return end
-  uv.update_time() -- the loop's clock may be older than this callback
-  item._deadline = uv.now() + self.duration
-  item._deadline_before = self.last
-  if self.last then self.last._deadline_after = item else self.first = item end
-  self.last = item
-  if self.first == item then arm(self) end
+  if self.last - self.first > KEEP + 2 * self.live then compact(self) end
+  local i = self.last + 1
+  self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
+  self.last, item._deadline = i, i
+  self.live = self.live + 1
+  if self.live == 1 then arm(self, self.duration * 1e6) end
 end
 
 --- 'item' has made it, or is gone. Idempotent.
 function Deadline:remove(item)
-  if not item._deadline then return end
-  local head = self.first == item
-  unlink(self, item)
-  if head and not self.first then arm(self) end
+  local i = item._deadline
+  if not i then return end
+  item._deadline, self.items[i] = false, false
+  self.live = self.live - 1
+  if self.live > 0 then return end
+  disarm(self)
+  reset(self)
 end
 
 return Deadline

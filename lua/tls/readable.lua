@@ -10,7 +10,7 @@ local errors = require "tls.errors"
 local pipes = require "tls.pipe"
 local tick = require "tls.tick"
 
-local defer, soon = tick.defer, tick.soon
+local defer, soon, now = tick.defer, tick.soon, require "luv".now
 local emit = Emitter.emit
 local count = Emitter.listenerCount
 
@@ -30,7 +30,7 @@ local function init(self, high_water_mark)
   self._r_stopped = false -- the source was told to stop because the buffer is full
   self._r_eof, self._r_ending = false, false
   self._r_error = false -- what comes in the place of 'end'
-  self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way
+  self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way; see begin
 end
 
 local function refresh(self)
@@ -184,6 +184,19 @@ local function begin_flow(self)
   flow(self)
 end
 
+local function begin_later(self)
+  self._r_resuming = true
+  defer(begin_flow, self)
+end
+
+-- With nothing to give and nobody to tell, no turn is taken for it; but the time is kept, and a listener that comes in
+-- this turn is told yet.
+local function begin(self)
+  if self._r_resuming == true then return end
+  if self._r_length > 0 or self._r_eof or count(self, "resume") > 0 then return begin_later(self) end
+  self._r_resuming = now()
+end
+
 local function deliver(self, chunk)
   local first = self._r_length == 0
   if self._r_mode == FLOWING and first and not self._r_sink then return emit(self, "data", chunk) end
@@ -225,7 +238,7 @@ function Readable:_push_eof()
   self._r_eof, self._r_direct = true, false
   announce(self)
   local rest = self._r_decoder and self._r_decoder:finish() or ""
-  local quiet = not self._r_announced and not self._r_resuming -- their events come before
+  local quiet = not self._r_announced and self._r_resuming ~= true -- their events come before
   if rest == "" and quiet and self._r_length == 0 then return emit_end(self) end
   maybe_end(self)
   if rest ~= "" then deliver(self, rest) end
@@ -313,10 +326,7 @@ function Readable:resume()
   end
   self._r_mode = FLOWING
   refresh(self)
-  if not self._r_resuming then
-    self._r_resuming = true
-    defer(begin_flow, self)
-  end
+  begin(self)
   demand(self)
   return self
 end
@@ -366,6 +376,8 @@ local function listening(self, name)
     self._r_mode, self._r_direct = PAUSED, false
     if self._r_length > 0 or self._r_eof then announce(self) end
     demand(self)
+  elseif name == "resume" and self._r_resuming == now() then
+    begin_later(self)
   end
 end
 

@@ -73,7 +73,7 @@ function Stream.init(self, options)
 end
 
 function Stream:_listening(name)
-  if name == "data" or name == "readable" then readable.listening(self, name) end
+  if name == "data" or name == "readable" or name == "resume" then readable.listening(self, name) end
 end
 
 function Stream:_unlistened(name)
