@@ -208,7 +208,7 @@ static bool begin (struct tls_engine *e) {
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject) {
   ERR_clear_error();
-  if (e->identity == IDENTITY_ASKED)
+  if (e->identity == IDENTITY_ASKED || tls_engine_failed(e))
     return false;
   if (!e->server)
     return SSL_renegotiate(e->ssl) == 1 && begin(e);
@@ -220,6 +220,8 @@ bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
 
 bool tls_engine_update_keys (struct tls_engine *e) {
   ERR_clear_error();
+  if (tls_engine_failed(e))
+    return false;
   return SSL_key_update(e->ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
          SSL_do_handshake(e->ssl) == 1;
 }
