@@ -63,11 +63,12 @@ $(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
 
 # A program with Lua, luv and libuv linked in, as some runtimes are.
 LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
+WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
+	$(LIBDIR)/liblua5.4-luv.a $(LIBDIR)/libuv_a.a -Wl,--no-whole-archive \
+	-ldl -lpthread -lm -lrt
 $(BUILD)/host: spec/support/host.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< -Wl,-E \
-		-Wl,--whole-archive $(LIBDIR)/liblua5.4.a $(LIBDIR)/liblua5.4-luv.a \
-		$(LIBDIR)/libuv_a.a -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
+	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< $(WHOLE_HOST)
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:
@@ -77,7 +78,7 @@ jit:
 PURE = $(ENGINE:%=csrc/%.c) $(wildcard $(ENGINE:%=csrc/%.h)) csrc/engine_state.h
 check:
 	luacheck -q lua spec examples bench
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c bench/*.c
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c spec/fuzz/*.c bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
@@ -109,6 +110,32 @@ valgrind: all
 
 gcstress: all
 	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(BUSTED) $(SPEC)
+
+# Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
+# in build-fuzz and is run first the next time.
+FUZZ ?= 60
+FUZZ_SAN = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_OPTIONS = -max_total_time=$(FUZZ) -max_len=4096 -len_control=0 -timeout=20 \
+	-verbosity=0 -print_final_stats=1 -artifact_prefix=build-fuzz/
+fuzz: deps
+	@command -v clang >/dev/null || { echo 'fuzz: clang is not installed'; exit 1; }
+	@$(MAKE) -s BUILD=build-fuzz CC=clang LDFLAGS='$(FUZZ_SAN)' \
+		CFLAGS='$(FUZZ_SAN) -fsanitize=fuzzer-no-link' all \
+		build-fuzz/engine_fuzz build-fuzz/readers_fuzz
+	@mkdir -p build-fuzz/engine build-fuzz/readers build-fuzz/seeds
+	$(PATHS) $(MAKE) -s all && $(PATHS) $(LUA) spec/fuzz/readers.lua --seeds build-fuzz/seeds
+	build-fuzz/engine_fuzz $(FUZZ_OPTIONS) build-fuzz/engine spec/fuzz/seeds
+	$(subst $(BUILD)/?,build-fuzz/?,$(PATHS)) FUZZ_SCRIPT=spec/fuzz/readers.lua \
+		build-fuzz/readers_fuzz $(FUZZ_OPTIONS) build-fuzz/readers build-fuzz/seeds
+
+build-fuzz/engine_fuzz: spec/fuzz/engine_fuzz.c $(ENGINE:%=build-fuzz/%.o)
+	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) -fsanitize=fuzzer -Icsrc -o $@ \
+		$^ $(OPENSSL_LIBS)
+
+build-fuzz/readers_fuzz: spec/fuzz/readers_fuzz.c
+	clang -std=gnu11 $(WARN) $(FUZZ_SAN) -fsanitize=fuzzer $(LUA_CFLAGS) -o $@ $< \
+		$(WHOLE_HOST)
 
 # === benchmarks: see docs/performance.md ===
 
@@ -142,7 +169,7 @@ install: all
 	install -m755 $(CORE) $(DESTDIR)$(LUA_CMOD)/tls
 
 clean:
-	rm -rf build build-asan
+	rm -rf build build-asan build-fuzz
 	rm -f csrc/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all env deps demo test jit check asan valgrind gcstress bench bench-quick bench-count install clean
+.PHONY: all env deps demo test jit check asan valgrind gcstress fuzz bench bench-quick bench-count install clean

@@ -1,5 +1,5 @@
---- One timer for all the handshakes of a server. They share one duration, so they expire in the order they began: a queue,
--- and a timer for its head.
+--- One timer for all the handshakes of a server. They share one duration, so they expire in the order they began: a
+-- queue, and a timer for its head.
 -- @module tls.deadline
 
 local uv = require "luv"

@@ -231,8 +231,8 @@ function Readable:_push(data)
   if data ~= "" then deliver(self, data) end
 end
 
---- Source: no more bytes will come. 'end' follows when the buffer has been consumed: now, if it is empty, so this is the
--- last that a source does, and never from inside the user's call.
+--- Source: no more bytes will come. 'end' follows when the buffer has been consumed: at once, if it is empty. So this
+-- is the last that a source does, and never from inside the user's call.
 function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false

@@ -1,0 +1,156 @@
+-- What reads bytes that somebody else has made, for readers_fuzz.c. The first byte chooses the reader.
+--
+-- A reader may refuse with an error of ours, a table; one of Lua's own ("attempt to index a nil value") is a finding,
+-- and so is what a reader asserts.
+local certs = require "spec.support.certs"
+local client_hello = require "tls.client_hello"
+local core = require "tls.core"
+local encoding = require "tls.encoding"
+local identity = require "tls.identity"
+local ip = require "tls.ip"
+local tls = require "tls"
+local uv = require "luv"
+
+local CLIENT = tls.createSecureContext { ca = certs.ca.cert }
+
+local function refused(ok, err)
+  assert(ok or type(err) == "table" and type(err.message) == "string", err)
+  return not ok
+end
+
+local function armour(der, kind)
+  local text = encoding.encode(der, "base64"):gsub(("."):rep(64), "%0\n")
+  return ("-----BEGIN %s-----\n%s\n-----END %s-----\n"):format(kind, text, kind)
+end
+
+local function context(option, kind)
+  return function(der)
+    local text = armour(der, kind)
+    refused(pcall(tls.createSecureContext, { [option] = option == "cert" and text or { text } }))
+  end
+end
+
+-- Takes bytes from the front of a string.
+local function cutter(bytes)
+  local at = 1
+  return function(n)
+    local piece = bytes:sub(at, at + n - 1)
+    at = at + n
+    return piece
+  end
+end
+
+local readers = {}
+
+function readers.certificate(der)
+  local ok, cert = pcall(core.parseCertificate, der)
+  if refused(ok, cert) then return end
+  local err = identity.check("localhost", cert)
+  assert(err == nil or err.code == "ERR_TLS_CERT_ALTNAME_INVALID", err and err.code)
+end
+
+readers.cert = context("cert", "CERTIFICATE")
+readers.ca = context("ca", "CERTIFICATE")
+readers.crl = context("crl", "X509 CRL")
+readers.key = context("key", "PRIVATE KEY")
+
+function readers.session(der)
+  refused(pcall(core.conn, CLIENT.context, { session = der }))
+end
+
+function readers.hello(bytes)
+  local cut = cutter(bytes)
+  local kinds, bodies = {}, {}
+  for i, kind in ipairs { 0, 5, 10, 11, 13, 16, 35, 41, 43 } do
+    kinds[i], bodies[i] = kind, cut(cut(1):byte() or 0)
+  end
+  local answer = client_hello.read {
+    getClientHello = function() return 0x0303, ("r"):rep(32), cut(32), cut(20), cut(2), kinds, bodies end,
+  }
+  for _, name in ipairs(answer.ALPNProtocols) do assert(type(name) == "string") end
+  for _, number in ipairs(answer.ciphers) do assert(number >= 0 and number < 65536) end
+end
+
+function readers.names(text)
+  local host, altnames = text:match "^(.-)\n(.*)"
+  if not host then return end
+  local err = identity.check(host, { subject = { CN = "localhost" }, subjectaltname = altnames })
+  assert(err == nil or err.code == "ERR_TLS_CERT_ALTNAME_INVALID" or err.code == "ERR_TLS_CERT_ALTNAME_FORMAT", err)
+end
+
+function readers.address(text)
+  local version = ip.version(text)
+  if version == 0 then return end
+  local canonical = ip.canonical(text)
+  assert(ip.version(canonical) == version and ip.canonical(canonical) == canonical, canonical)
+end
+
+local CODINGS = { "hex", "base64", "base64url", "utf8", "latin1", "ascii" }
+
+-- In pieces of any size the text is what it is at once.
+function readers.pieces(bytes)
+  local name, size = CODINGS[(bytes:byte(1) or 0) % #CODINGS + 1], (bytes:byte(2) or 0) % 7 + 1
+  local data, decoder, got = bytes:sub(3), nil, {}
+  local ok = pcall(function() decoder = encoding.StringDecoder(name) end)
+  if not ok then return end
+  for at = 1, #data, size do got[#got + 1] = decoder:write(data:sub(at, at + size - 1)) end
+  got[#got + 1] = decoder:finish()
+  local whole = encoding.StringDecoder(name)
+  local at_once = whole:write(data) .. whole:finish()
+  assert(table.concat(got) == at_once, name)
+  if name == "hex" or name:find "^base64" then assert(encoding.decode(at_once, name) == data, name) end
+  refused(pcall(encoding.decode, data, name))
+end
+
+local ORDER = {
+  "certificate", "cert", "ca", "crl", "key", "session", "hello", "names", "address", "pieces",
+}
+
+-- A session of a real handshake, as 'session' gives it.
+local function session()
+  local found
+  local server = tls.createServer({ key = certs.ecdsa.key, cert = certs.ecdsa.cert, maxVersion = "TLSv1.2" })
+  server:listen(0, "127.0.0.1", function()
+    local client = tls.connect { port = server:address().port, ca = certs.ca.cert }
+    client:on("session", function(der)
+      found = der
+      client:destroy()
+      server:close()
+    end)
+  end)
+  uv.run()
+  return found
+end
+
+-- Called as a script of its own it writes seeds: what is well-formed, for each reader.
+local function write_seeds(dir)
+  local function seed(reader, name, bytes)
+    local f = assert(io.open(("%s/%s-%s"):format(dir, reader, name), "wb"))
+    for i, known in ipairs(ORDER) do
+      if known == reader then f:write(string.char(i - 1), bytes) end
+    end
+    f:close()
+  end
+  local function der(pem)
+    return encoding.decode(pem:match "%-%-%-\n(.-)\n%-%-%-":gsub("%s", ""), "base64")
+  end
+  for name, pair in pairs { rsa = certs.rsa, ecdsa = certs.ecdsa, ca = certs.ca } do
+    for _, reader in ipairs { "certificate", "cert", "ca" } do seed(reader, name, der(pair.cert)) end
+    if pair.key then seed("key", name, der(pair.key)) end
+  end
+  seed("session", "full", session())
+  seed("names", "dns", "a.example.org\nDNS:*.example.org, IP Address:127.0.0.1, URI:https://example.org/")
+  seed("names", "quoted", "localhost\nDNS:\"a, DNS:localhost\", DNS:x")
+  for i, text in ipairs { "127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "2001:db8:0:0:1::" } do
+    seed("address", i, text)
+  end
+  for i = 0, #CODINGS - 1 do seed("pieces", i, string.char(i, i) .. "h\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80l") end
+  seed("hello", "short", "\9\0\7\0\0\4host\5\1\0\0\0\0\6\0\4\0\29\0\23\2\1\0\4\0\2\4\3\5\0\3\2h2\0\0\5\4\3\4\3\3")
+end
+
+if arg and arg[1] == "--seeds" then return write_seeds(arg[2]) end
+
+return function(bytes)
+  local reader = ORDER[(bytes:byte(1) or 0) % #ORDER + 1]
+  readers[reader](bytes:sub(2))
+end
