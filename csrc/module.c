@@ -10,6 +10,7 @@
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
 
+#include "address.h"
 #include "conn.h"
 #include "context.h"
 #include "credentials.h"
@@ -83,6 +84,7 @@ static const luaL_Reg functions[] = {
     {"reusePort", tls_reuse_port},
     {"sized", sized},
     {"pendingError", tls_pending_error},
+    {"address", tls_address},
     {NULL, NULL}};
 
 /* Refuse a wrong neighbour now rather than crash later. luv is loaded first:

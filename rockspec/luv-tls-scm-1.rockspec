@@ -34,6 +34,7 @@ build = {
   modules = {
     ["tls.core"] = {
       sources = {
+        "csrc/address.c",
         "csrc/bio.c",
         "csrc/box.c",
         "csrc/bytes.c",
