@@ -132,7 +132,7 @@ local function connect(...)
     return socket
   end
   socket._connect_options = options
-  return socket:connect(own)
+  return socket:_connect_to(own)
 end
 
 return connect

@@ -84,10 +84,11 @@ try_next = function(self)
   local address = self.addresses[self.next]
   self.next = self.next + 1
   if self.next <= #self.addresses then
+    self.timer = self.timer or uv.new_timer()
     self.timer:start(self.delay, 0, function()
       if not self.over and self.next <= #self.addresses then try_next(self) end
     end)
-  else
+  elseif self.timer then
     self.timer:stop()
   end
   attempt(self, address)
@@ -111,9 +112,8 @@ end
 
 local function connect_to(self, list)
   local one = self.options.autoSelectFamily == false
-  self.addresses = one and { list[1] } or take_turns(list)
+  self.addresses = (one or #list == 1) and { list[1] } or take_turns(list)
   self.delay = math.max(10, self.options.autoSelectFamilyAttemptTimeout or ATTEMPT_DELAY)
-  self.timer = uv.new_timer()
   try_next(self)
 end
 

@@ -196,10 +196,14 @@ end
 ---   keepAliveInitialDelay
 --- @return table self
 function Socket:connect(first, second, third)
-  local options = port_and_host(first, second)
+  return self:_connect_to(port_and_host(first, second), second, third)
+end
+
+--- @param options table owned by this socket from now on
+function Socket:_connect_to(options, second, third)
   check_options(options)
   if self.destroyed and not self.closed then
-    return self:once("close", function() self:connect(first, second, third) end)
+    return self:once("close", function() self:_connect_to(options, second, third) end)
   end
   if self.closed then self:_renew() end
   if self.connecting or self._handle then
