@@ -140,6 +140,15 @@ static int hold (lua_State *L) {
   return tls_conn_push_poke(L, c);
 }
 
+/* conn:wantSessions(boolean): those that come from now on. */
+static int want_sessions (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (c != NULL)
+    tls_engine_want_sessions(c->engine, lua_toboolean(L, 2));
+  return 0;
+}
+
 static int want_keylog (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c != NULL)
@@ -200,6 +209,7 @@ const luaL_Reg tls_conn_answers[] = {{"getClientHello", get_client_hello},
                                      {"updateKeys", update_keys},
                                      {"fail", fail},
                                      {"wantKeylog", want_keylog},
+                                     {"wantSessions", want_sessions},
                                      {"trace", trace},
                                      {"hold", hold},
                                      {"setKeyCert", set_key_cert},

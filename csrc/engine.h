@@ -125,6 +125,9 @@ bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session);
 /* The oldest session not taken yet, or NULL. Yours. */
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e);
 
+/* Whether sessions that come from now on are kept for that. */
+void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
+
 /* Lines for NSS's key log, or NULL. Yours: OPENSSL_clear_free(strlen). */
 char *tls_engine_take_keylog (struct tls_engine *e);
 void tls_engine_want_keylog (struct tls_engine *e);

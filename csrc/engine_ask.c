@@ -143,6 +143,10 @@ char *tls_engine_take_keylog (struct tls_engine *e) {
 
 /* OpenSSL writes the lines for all connections of a context or for none: the
 ** hook is installed with the first one that wants them. */
+void tls_engine_want_sessions (struct tls_engine *e, bool wanted) {
+  e->want_sessions = wanted;
+}
+
 void tls_engine_want_keylog (struct tls_engine *e) {
   e->want_keylog = true;
   SSL_CTX_set_keylog_callback(e->ctx, tls_hook_keylog);

@@ -4,6 +4,7 @@ local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
 local pair = require "spec.support.pair"
 local tls = require "tls"
+local uv = require "luv"
 
 local SERVER = { key = certs.rsa.key, cert = certs.rsa.cert }
 
@@ -112,6 +113,27 @@ describe("a session", function()
     assert.not_equal(seen[1].sessions[1], seen[1].sessions[2])
   end)
 
+  it("is told to a listener that comes after the first one went by unheard", function()
+    local server = tls.createServer({ key = SERVER.key, cert = SERVER.cert, maxVersion = "TLSv1.2" })
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      local socket
+      socket = tls.connect({ port = server:address().port, ca = certs.ca.cert }, helper.expect(function()
+        local timer = uv.new_timer()
+        timer:start(1, 0, helper.expect(function()
+          timer:close()
+          socket:on("session", helper.expect(function(der)
+            assert.is_true(#der > 100)
+            socket:destroy()
+            server:close()
+          end))
+          socket:renegotiate({})
+        end))
+      end))
+      socket:resume()
+    end))
+    helper.run()
+  end)
+
   it("has a ticket, which stays the same when it is resumed in TLS 1.2", function()
     local seen = visits(2, SERVER, "TLSv1.2")
     assert.is_string(seen[1].ticket)
@@ -120,7 +142,6 @@ describe("a session", function()
   end)
 
   it("is New, Reused within sessionTimeout, and New after", function()
-    local uv = helper.uv
     for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local reused = {}
       local server = tls.createServer({ key = SERVER.key, cert = SERVER.cert, sessionTimeout = 1 },

@@ -188,6 +188,7 @@ end
 function TLSSocket:_listening(name)
   Socket._listening(self, name)
   if name == "keylog" and self._conn then self._conn:wantKeylog() end
+  if name == "session" and self._conn and not self._options.isServer then self._conn:wantSessions(true) end
 end
 
 --- The transport has been found: luv's handle, or what stands in its place.
