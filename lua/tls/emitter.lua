@@ -5,9 +5,12 @@
 -- @module tls.emitter
 
 local class = require "tls.object"
+local sized = require("tls.core").sized
 local errors = require "tls.errors"
 
 local Emitter = class("tls.Emitter")
+
+local USUAL = 4 -- events that have listeners: the table need not grow
 
 --- How many listeners an event may have before a warning is printed once; 0 for no limit.
 Emitter.defaultMaxListeners = 10
@@ -89,7 +92,7 @@ end
 local function add(self, name, fn, listener, first)
   local events = self._events
   if not events then
-    events = {}
+    events = sized(USUAL)
     self._events = events
   end
   if events.newListener then self:emit("newListener", name, listener) end
