@@ -92,6 +92,10 @@ describe("createServer", function()
   it("refuses wrong types by name", function()
     throws("ERR_INVALID_ARG_TYPE", '"options"', tls.createServer, "a string")
     throws("ERR_INVALID_ARG_TYPE", "options.handshakeTimeout", tls.createServer, { handshakeTimeout = "1" })
+    for _, ms in ipairs { -1, 2 ^ 31, math.huge, 0 / 0 } do
+      throws("ERR_OUT_OF_RANGE", "options.handshakeTimeout", tls.createServer, { handshakeTimeout = ms })
+    end
+    tls.createServer { handshakeTimeout = 0.5 }
     for _, name in ipairs { "SNICallback", "ALPNCallback", "pskCallback", "verify" } do
       throws("ERR_INVALID_ARG_TYPE", "options." .. name, tls.createServer, { [name] = "fred" })
     end

@@ -64,13 +64,16 @@ local function on_late(socket)
     "TLS handshake timeout"))
 end
 
+local LONGEST = 2 ^ 31 - 1 -- ms, 24 days
+
 local function check_timeout(options)
   local timeout = options.handshakeTimeout
   if timeout == nil then return defaults.handshake_timeout end
   if type(timeout) ~= "number" then
     errors.throw(errors.arg_type("options.handshakeTimeout", "number", timeout))
   end
-  return timeout
+  if timeout >= 0 and timeout <= LONGEST then return timeout end -- NaN is neither
+  return errors.throw(errors.out_of_range("options.handshakeTimeout", ">= 0 && <= 2147483647", timeout))
 end
 
 local function arguments(options, listener)
