@@ -370,10 +370,18 @@ static void stopped_reading (struct tls_engine *e, int r) {
   }
 }
 
+/* Would SSL_read() only say so? With SSL_MODE_RELEASE_BUFFERS it makes a buffer
+** for that and frees it again: half of what a short record costs. An end has
+** to be looked at, and a handshake may go on without bytes of the peer's. */
+static bool nothing_to_read (const struct tls_engine *e) {
+  return tls_port_unread(&e->port) == 0 && !e->port.eof &&
+         !SSL_has_pending(e->ssl) && !SSL_in_init(e->ssl);
+}
+
 static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
   size_t got = 0, n;
   while (got < room && tls_bytes_size(&e->port.out) < MAX_UNSENT &&
-         !suspended(e)) {
+         !suspended(e) && !nothing_to_read(e)) {
     clear_errors();
     int r = SSL_read_ex(e->ssl, plain + got, room - got, &n);
     if (r != 1) {
