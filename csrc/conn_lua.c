@@ -164,12 +164,14 @@ static int conn_read (lua_State *L) {
   return tls_conn_push_poke(L, c); /* what was kept is to be read */
 }
 
-/* conn:shutdown() -> poke: close_notify behind all that was written. */
+/* conn:shutdown() -> poke: close_notify behind all that was written; 'written'
+** is told when it has left. */
 static int conn_shutdown (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
   tls_engine_shutdown(c->engine);
+  c->notify = true;
   return tls_conn_push_poke(L, c);
 }
 

@@ -2,21 +2,25 @@
 const fs = require('fs'), tls = require('tls');
 const [cert, key] = process.argv.slice(2).map((name) => fs.readFileSync(name));
 
-const server = tls.createServer({cert, key}, (socket) => {
-  socket.on('error', () => {});
-  socket.once('data', (data) => {
-    const [, word, size, rest] = /^([A-Z]+) ?(\d*)\n([^]*)/.exec(data.toString('latin1'));
-    if (word === 'ECHO') {
-      if (rest) socket.write(Buffer.from(rest, 'latin1'));
-      socket.on('data', (chunk) => socket.write(chunk));
-      return;
-    }
-    socket.on('data', () => {});
-    if (word === 'PUT') return;
+// What the first line asks for: 'ECHO', 'GET' or 'PUT'.
+function begin(socket, data) {
+  const [, word, size, rest] = /^([A-Z]+) ?(\d*)\n([^]*)/.exec(data.toString('latin1'));
+  if (word === 'ECHO' && rest) socket.write(Buffer.from(rest, 'latin1'));
+  if (word === 'GET') {
     const piece = Buffer.alloc(+size, 'x');
     const more = () => { while (socket.write(piece)); };
     socket.on('drain', more);
     more();
+  }
+  return word;
+}
+
+const server = tls.createServer({cert, key}, (socket) => {
+  let work;
+  socket.on('error', () => {});
+  socket.on('data', (data) => {
+    if (work === 'ECHO') socket.write(data);
+    else if (!work) work = begin(socket, data);
   });
 });
 server.on('tlsClientError', () => {});

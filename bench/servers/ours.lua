@@ -10,10 +10,6 @@ local function read(path)
   return text
 end
 
-local function echo(socket)
-  return function(data) socket:write(data) end
-end
-
 local function send(socket, size)
   local piece = ("x"):rep(size)
   local function more()
@@ -25,23 +21,27 @@ end
 
 local function ignore() end
 
-local server = tls.createServer({ cert = read(arg[1]), key = read(arg[2]) }, function(socket)
-  socket:on("error", ignore)
-  local function first(line)
-    local word, size = line:match "^(%u+) ?(%d*)\n"
-    socket:removeListener("data", first)
-    if word == "GET" then
-      socket:on("data", ignore)
-      send(socket, tonumber(size))
-    elseif word == "PUT" then
-      socket:on("data", ignore)
-    else
-      socket:on("data", echo(socket))
-      local rest = line:match "\n(.+)"
-      if rest then socket:write(rest) end
-    end
+--- What the first line asks for: 'ECHO', 'GET' or 'PUT'.
+local function begin(socket, line)
+  local word, size, rest = line:match "^(%u+) ?(%d*)\n(.*)"
+  if word == "GET" then
+    send(socket, tonumber(size))
+  elseif word == "ECHO" and rest ~= "" then
+    socket:write(rest)
   end
-  socket:on("data", first)
+  return word
+end
+
+local server = tls.createServer({ cert = read(arg[1]), key = read(arg[2]) }, function(socket)
+  local work
+  socket:on("error", ignore)
+  socket:on("data", function(data)
+    if work == "ECHO" then
+      socket:write(data)
+    elseif not work then
+      work = begin(socket, data)
+    end
+  end)
 end)
 server:on("tlsClientError", ignore)
 server:listen(0, "127.0.0.1", function()

@@ -15,16 +15,19 @@ local USUAL = 4 -- events that have listeners: the table need not grow
 --- How many listeners an event may have before a warning is printed once; 0 for no limit.
 Emitter.defaultMaxListeners = 10
 
+-- Until an instance sets its own, see tls.object:
+Emitter._lists = false -- name -> array of functions, for events that have several
+Emitter._once = false -- wrapper -> the listener given to once()
+
 ---@param self table
 function Emitter.init(self)
   self._events = false -- name -> function
-  self._lists = false -- name -> array of functions, for events that have several
-  self._once = false -- wrapper -> the listener given to once()
 end
 
--- Hooks for subclasses: called after a listener for `name` was added or removed.
+-- Hooks for subclasses: called after a listener for `name` was added or removed, if the class heeds that name.
 function Emitter._listening() end
 function Emitter._unlistened() end
+Emitter._heeds = {} -- name -> true; false in the place of the table: each and every one
 
 local function check(listener)
   if type(listener) == "function" then return end
@@ -39,6 +42,11 @@ local function list_of(self, name)
   local fn = self._events and self._events[name]
   if not fn then return {} end
   return self._lists and self._lists[name] or { fn }
+end
+
+local function heeds(self, name)
+  local heeded = self._class._heeds
+  return not heeded or heeded[name]
 end
 
 local function count(self, name)
@@ -104,7 +112,7 @@ local function add(self, name, fn, listener, first)
   else
     events[name] = fn
   end
-  self._class._listening(self, name)
+  if heeds(self, name) then self._class._listening(self, name) end
   return self
 end
 
@@ -186,7 +194,7 @@ end
 local function told(self, name, fn)
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
-  self._class._unlistened(self, name)
+  if heeds(self, name) then self._class._unlistened(self, name) end
   if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
 end
 

@@ -111,9 +111,9 @@ end
 --- @param done fun(socket: tls.TLSSocket, refused: table?) called now or later; not at all once the socket is destroyed
 function judge.settle(socket, done)
   local options, conn = socket._options, socket._conn
+  if options.isServer and not options.requestCert then return done(socket) end
   local weak = check_dh(socket)
   if weak then return done(socket, weak) end
-  if options.isServer and not options.requestCert then return done(socket) end
   if conn:isPsk() then return conclude(socket, nil, done) end
   local err = verdict(socket)
   if not options.verify or socket._verified or not conn:getPeerCertificate().raw then

@@ -12,8 +12,9 @@ local function usable(handle)
 end
 
 local function close_timer(self)
+  if not self._timed then return end
   if self._idle and not self._idle:is_closing() then self._idle:close() end
-  self._idle = false
+  self._idle, self._timed = false, self._plain ~= false
 end
 
 function methods:_refresh()
@@ -42,7 +43,7 @@ function methods:setTimeout(ms, callback)
   if self.destroyed then return self end
   ms = math.max(1, math.floor(ms))
   local idle = uv.new_timer()
-  self._idle = idle
+  self._idle, self._timed = idle, true
   uv.update_time() -- the loop's clock may be older than this callback
   idle:unref()
   idle:start(ms, ms, function() -- the interval is for again(), after traffic

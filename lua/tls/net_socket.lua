@@ -19,6 +19,21 @@ for name, getter in pairs(knobs.getters) do getters[name] = getter end
 
 local usable = knobs.usable
 
+-- Until an instance sets its own, see tls.object. The first two outlast a connection.
+local seldom = {
+  _knobs = false, -- what setNoDelay and setKeepAlive have changed; else the options hold
+  _unref = false,
+  connecting = false,
+  _reading = false,
+  _w_kernel = 0, _notify_wanted = false, -- bytes that libuv holds
+  _idle = false, -- the timer of setTimeout
+  _plain = false, -- the socket that this one has taken over
+  _dial = false, _heir = false, _reset = false,
+}
+local lasting = { _knobs = true, _unref = true }
+
+for name, value in pairs(seldom) do Socket[name] = value end
+
 Socket.__fields = 64
 
 --- From now on the handle is this socket's, which closes it.
@@ -53,17 +68,11 @@ end
 --- The state of one connection: made by Socket.init, and by connect() once more after 'close'. The options are checked,
 -- and borrowed: several sockets may share them.
 function Socket._start(self, options)
-  if rawget(self, "_knobs") == nil then -- these outlast a connection
-    self._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
-    self._unref = false
-  end
   Stream.init(self, options)
   self._options = options
   self.bytesRead, self._bytes_written = 0, 0
-  self._handle, self._reading, self.connecting = false, false, false
-  self._w_kernel, self._notify_wanted = 0, false -- bytes that libuv holds
-  self._idle, self._plain = false, false
-  self._dial, self._heir, self._reset = false, false, false
+  self._handle = false
+  self._timed = false -- there is a timer to be told of traffic: ours, or that of the socket taken over
   if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
 end
 
@@ -229,6 +238,9 @@ end
 
 --- Another connection for a socket that is closed.
 function Socket:_renew()
+  for name in pairs(seldom) do
+    if not lasting[name] then self[name] = nil end
+  end
   Socket._start(self, self._options)
   self:_block()
   self._places, self._connect_options = nil, nil
@@ -255,7 +267,7 @@ end
 local function on_read(self, err, data)
   if self.destroyed then return end
   if err then return self:_fail(errors.from_uv(err, "read")) end
-  if self._idle then self:_refresh() end
+  if self._timed then self:_refresh() end
   if not data then
     local reset = hidden_error(self)
     self:_read_stop()
@@ -283,7 +295,7 @@ local function on_written(self, size, err)
   self._w_kernel = self._w_kernel - size
   if self.destroyed then return end
   if err then return self:destroy(errors.from_uv(err, "write")) end
-  if self._idle then self:_refresh() end
+  if self._timed then self:_refresh() end
   if self._w_kernel == 0 and self._notify_wanted then
     self._notify_wanted = false
     self:_written()
@@ -292,7 +304,7 @@ end
 
 function Socket:_write(chunk)
   local handle = self._handle
-  if self._idle then self:_refresh() end
+  if self._timed then self:_refresh() end
   self._bytes_written = self._bytes_written + #chunk
   if self._w_kernel == 0 then
     local n = handle:try_write(chunk)
@@ -355,9 +367,11 @@ end
 
 function Socket:_destroy(err, done)
   local handle = self._handle
-  self.connecting = false
-  if self._dial then self._dial:cancel() end
-  self._dial = false
+  if not handle and self.connecting then
+    self.connecting = false
+    if self._dial then self._dial:cancel() end
+    self._dial = false
+  end
   knobs.close_timer(self)
   self._handle = false
   local function gone()

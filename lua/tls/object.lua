@@ -3,7 +3,8 @@
 -- Methods and getters of the parent are copied when the class is made, so that a look-up never climbs a chain.
 -- Instances share one metatable whose `__index` is one function: a method, else a computed property, else nil. That
 -- costs a call, so what is called for each message or connection goes round it: fields begin as false rather than
--- nil, and an overridden method is found by `self._class`.
+-- nil, and an overridden method is found by `self._class`. What an instance seldom changes has its first value in the
+-- class: reading it costs that call, but no instance pays for its place before it is set.
 -- @module tls.object
 
 local core = require "tls.core"

@@ -19,27 +19,36 @@ local Readable, getters = {}, {}
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
+-- Until an instance sets its own, see tls.object:
+local seldom = {
+  readableHighWaterMark = 64 * 1024, -- bytes
+  _r_buffer = false, -- a list with the fields `first` and `last`
+  _r_decoder = false,
+  _r_sink = false, -- takes the data in the place of 'data': { size, fn }
+  _r_stopped = false, -- the source was told to stop because the buffer is full
+  _r_ending = false, -- 'end' is on its way
+  _r_error = false, -- what comes in the place of 'end'
+  _r_announced = false, -- 'readable' is on its way
+}
+
 local function init(self, high_water_mark)
-  self.readableHighWaterMark = high_water_mark
+  if high_water_mark ~= seldom.readableHighWaterMark then self.readableHighWaterMark = high_water_mark end
   self.readableEnded = false
   self._r_mode = UNSET
   self._r_direct = false -- chunks may go straight from _push to 'data'
-  self._r_buffer, self._r_length = false, 0 -- a list with the fields `first` and `last`, made when needed
-  self._r_decoder = false
-  self._r_sink = false -- takes the data in the place of 'data': { size, fn }
-  self._r_stopped = false -- the source was told to stop because the buffer is full
-  self._r_eof, self._r_ending = false, false
-  self._r_error = false -- what comes in the place of 'end'
-  self._r_announced, self._r_resuming = false, false -- 'readable' or 'resume' is on its way; see begin
+  self._r_length = 0
+  self._r_eof = false
+  self._r_resuming = false -- see begin
 end
 
 local function refresh(self)
-  self._r_direct = self._r_mode == FLOWING and not self._r_decoder and not self._r_sink
-    and self._r_length == 0 and not self._r_eof and not self.destroyed
+  self._r_direct = self._r_mode == FLOWING and self._r_length == 0 and not self._r_eof and not self.destroyed
+    and not self._r_decoder and not self._r_sink
 end
 
 local function drop(self)
-  self._r_buffer, self._r_length, self._r_direct = false, 0, false
+  if self._r_length > 0 then self._r_buffer, self._r_length = false, 0 end
+  self._r_direct = false
 end
 
 local function append(self, chunk)
@@ -120,12 +129,11 @@ end
 
 local function demand(self)
   if self.destroyed or self._r_eof or is_full(self) then return end
-  self._r_stopped = false
+  if self._r_stopped then self._r_stopped = false end
   self._class._read_start(self)
 end
 
 local function emit_end(self)
-  self._r_ending = false
   if self.destroyed or self.readableEnded or self._r_length > 0 then return end
   if self._r_error then
     self:destroy(self._r_error)
@@ -138,10 +146,15 @@ local function emit_end(self)
   emit(self, "end")
 end
 
+local function end_now(self)
+  self._r_ending = false
+  emit_end(self)
+end
+
 local function maybe_end(self)
   if not self._r_eof or self._r_length > 0 or self._r_ending or self.readableEnded or self.destroyed then return end
   self._r_ending = true
-  soon(emit_end, self)
+  soon(end_now, self)
 end
 
 local function emit_readable(self)
@@ -150,10 +163,14 @@ local function emit_readable(self)
   if self._r_length > 0 or self._r_eof then emit(self, "readable") end
 end
 
+-- Whether 'readable' is to come.
 local function announce(self)
-  if self._r_announced or count(self, "readable") == 0 then return end
-  self._r_announced = true
-  defer(emit_readable, self)
+  if count(self, "readable") == 0 then return false end
+  if not self._r_announced then
+    self._r_announced = true
+    defer(emit_readable, self)
+  end
+  return true
 end
 
 -- A sink (onread) says false to pause.
@@ -236,9 +253,9 @@ end
 function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false
-  announce(self)
-  local rest = self._r_decoder and self._r_decoder:finish() or ""
-  local quiet = not self._r_announced and self._r_resuming ~= true -- their events come before
+  local quiet = not announce(self) and self._r_resuming ~= true -- their events come before
+  local decoder = self._r_decoder
+  local rest = decoder and decoder:finish() or ""
   if rest == "" and quiet and self._r_length == 0 then return emit_end(self) end
   maybe_end(self)
   if rest ~= "" then deliver(self, rest) end
@@ -401,6 +418,6 @@ function getters.readableLength(self)
 end
 
 return {
-  methods = Readable, getters = getters,
+  methods = Readable, getters = getters, seldom = seldom,
   init = init, drop = drop, fail = fail, listening = listening, unlistened = unlistened,
 }

@@ -62,9 +62,11 @@ function SecurePair.init(self, secure_context, is_server, request_cert, reject, 
   wrap.over(clear, inner)
 end
 
+SecurePair._heeds = { error = true }
+
 --- 'error' may be heard on the pair in the place of its cleartext.
 function SecurePair:_listening(name)
-  if name ~= "error" or self._hears then return end
+  if self._hears or name ~= "error" then return end
   self._hears = true
   self.cleartext:on("error", function(err) self:emit("error", err) end)
 end

@@ -31,6 +31,9 @@ local function ignore() end
 --- What the server's sockets have in common: their options, until one is given its own.
 local Accepted = TLSSocket.variant()
 
+-- Most never have more: two that the handshake may bring and two of the user's are among them.
+Accepted.__fields = 32
+
 function Accepted:_conn_options()
   local server = self.server
   server._for_conn = server._for_conn or TLSSocket._conn_options(self)
@@ -46,7 +49,7 @@ end
 
 function Accepted:_on_secure()
   local server = self.server
-  self._established = true
+  self._stage = TLSSocket.TOLD
   server._deadline:remove(self)
   emit(server, "secureConnection", self)
 end
@@ -54,7 +57,7 @@ end
 --- The socket is destroyed, for whatever reason.
 function Accepted:_on_gone(err)
   self.server._deadline:remove(self)
-  if self._established then return end
+  if self._stage == TLSSocket.TOLD then return end
   self:on("error", ignore) -- the server's events tell it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
@@ -137,7 +140,7 @@ local function forget_options(self)
 end
 
 --- The core is spared what nobody listens for.
-Server._listening, Server._unlistened = forget_options, forget_options
+Server._listening, Server._unlistened, Server._heeds = forget_options, forget_options, false
 
 --- A socket on luv's handle, or on none yet.
 local function secure(self, handle)

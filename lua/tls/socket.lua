@@ -18,14 +18,28 @@ local tick = require "tls.tick"
 local wrap = require "tls.wrap"
 local Socket = require "tls.net_socket"
 
-local TLSSocket = class("tls.TLSSocket", Socket)
+local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
 local emit = Emitter.emit
 
 TLSSocket.encrypted = true
-TLSSocket._on_stored = false -- see tls.resumption
-TLSSocket._sessions, TLSSocket._sessions_told, TLSSocket._psk_error = false, false, false
+
+-- Until an instance sets its own, see tls.object:
+local seldom = {
+  authorized = false, truncated = false,
+  alpnProtocol = false, npnProtocol = false, servername = false,
+  _shutting = false, -- our close_notify is on its way
+  _storing = 0, _on_stored = false, -- see tls.resumption
+  _sessions = false, _sessions_told = false,
+  _psk_error = false,
+}
+
+for name, value in pairs(seldom) do TLSSocket[name] = value end
 for name, method in pairs(questions) do TLSSocket[name] = method end
+
+-- `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
+local SHAKING, OPEN, TOLD = 1, 2, 3
+TLSSocket.TOLD = TOLD
 
 --- Runs in a turn of its own: the core never calls Lua from within Lua.
 local function drive(self)
@@ -50,10 +64,15 @@ TLSSocket._poke = poke
 --- @field initialData? string records that somebody else has read already
 
 local function prepare(self, options)
-  self.authorized, self.secureConnecting = false, true
+  self._stage = SHAKING
   self.server = options.server
-  self._conn, self._shutting, self._deadline, self._storing = false, false, false, 0
+  self._conn, self._deadline = false, false
   return self
+end
+
+--- The handshake, or what comes before it, is under way.
+function getters.secureConnecting(self)
+  return self._stage == SHAKING
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
@@ -160,12 +179,13 @@ end
 
 --- The transport is there: the handshake begins. Overrides net.Socket's.
 function TLSSocket:_connected()
-  self.connecting = false
-  local conn, handle = make_conn(self), self._handle
+  local options, handle = self._options, self._handle
+  if not options.isServer then self.connecting = false end
+  local conn = make_conn(self)
   if not conn then return end
   self._conn = conn
   if Socket.isPaused(self) then poke(self, conn:read(false)) end
-  local luvs, options = type(handle) == "userdata", self._options
+  local luvs = type(handle) == "userdata"
   if luvs then conn:attach(handle) end
   poke(self, conn:start(self))
   if not luvs then handle:attach(self) end
@@ -177,12 +197,14 @@ end
 
 function TLSSocket:_renew()
   Socket._renew(self)
-  self.secureConnecting, self.authorized, self.authorizationError = true, false, nil
-  self.alpnProtocol, self.npnProtocol, self.servername, self.truncated = nil, nil, nil, nil
-  self.earlyDataAccepted = nil
-  self._identity_error, self._overruled, self._verified, self._shutting = nil, nil, nil, false
-  self._sessions, self._sessions_told, self._psk_error = false, false, false
+  for name in pairs(seldom) do self[name] = nil end
+  self._stage = SHAKING
+  self.authorizationError, self.earlyDataAccepted = nil, nil
+  self._identity_error, self._overruled, self._verified = nil, nil, nil
 end
+
+TLSSocket._heeds = { keylog = true, session = true }
+for name in pairs(Socket._heeds) do TLSSocket._heeds[name] = true end
 
 --- Listeners that want something of the core, which is spared the work otherwise.
 function TLSSocket:_listening(name)
@@ -224,7 +246,7 @@ end
 function TLSSocket:_write(chunk)
   local unsent, full, wanted = self._conn:write(chunk)
   self._bytes_written = self._bytes_written + #chunk
-  if self._idle or self._plain then self:_refresh() end
+  if self._timed then self:_refresh() end
   if wanted then tick.defer(drive, self) end
   return unsent, full
 end
@@ -241,12 +263,11 @@ end
 function TLSSocket:_shutdown()
   self._shutting = true
   poke(self, self._conn:shutdown())
-  poke(self, self._conn:notify())
 end
 
 --- A write that waited for a connection that never came was not tried.
 function TLSSocket:_write_lost(err)
-  if not self.secureConnecting then return Socket._write_lost(self, err) end
+  if self._stage ~= SHAKING then return Socket._write_lost(self, err) end
   return errors.from_uv("ECANCELED", "write", { cause = err })
 end
 
@@ -257,11 +278,12 @@ function TLSSocket:_refresh()
 end
 
 function TLSSocket:_destroy(err, done)
-  local conn = self._conn
-  if conn and self.secureConnecting and self._options.isServer then
+  local conn, stage = self._conn, self._stage
+  if conn and stage == SHAKING and self._options.isServer then
     self.servername = self.servername or conn:getServername() -- for who is told of the failure
   end
-  self._conn, self.secureConnecting = false, false
+  self._conn = false
+  if stage == SHAKING then self._stage = false end
   local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
   self._class._on_gone(self, err)
@@ -273,8 +295,11 @@ end
 --- The gate is opened here and nowhere else.
 local function open_gate(self)
   local conn = self._conn
-  self.secureConnecting = false
-  self.alpnProtocol, self.npnProtocol, self.servername = conn:negotiated()
+  self._stage = OPEN
+  local alpn, npn, servername = conn:negotiated()
+  if alpn then self.alpnProtocol = alpn end
+  if npn then self.npnProtocol = npn end
+  if servername then self.servername = servername end
   if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
   poke(self, conn:approve())
   Socket._ready(self)
@@ -321,7 +346,7 @@ local push = TLSSocket._push
 --- What counts in millions. `push` would do the same for a stream that flows.
 local function on_data(self, data)
   self.bytesRead = self.bytesRead + #data
-  if self._idle or self._plain then self:_refresh() end
+  if self._timed then self:_refresh() end
   if not self._r_direct then return push(self, data) end
   local events = self._events
   local listener = events and events.data
@@ -337,16 +362,16 @@ local function on_reading(self, wanted)
 end
 
 local function on_eof(self, truncated)
-  self.truncated = truncated
+  if truncated then self.truncated = true end
   Socket._push_eof(self)
 end
 
 local function on_written(self)
-  if self._idle or self._plain then self:_refresh() end
+  if self._timed then self:_refresh() end
   if not self._shutting then return Socket._written(self) end
   self._shutting = false
   -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
-  if self.truncated == false and type(self._handle) == "userdata" then return Socket._shut(self) end
+  if self._r_eof and not self.truncated and type(self._handle) == "userdata" then return Socket._shut(self) end
   Socket._shutdown(self)
 end
 
@@ -355,15 +380,15 @@ local function on_error(self, err)
     err = self._psk_error
   elseif self._identity_error and self._options.rejectUnauthorized then
     err = self._identity_error
-  elseif self.secureConnecting and self._conn:getPeerCertificate().raw then
+  elseif self._stage == SHAKING and self._conn:getPeerCertificate().raw then
     judge.explain(self, err)
   end
   local at = self._connect_options
-  if self.secureConnecting and at then
+  if self._stage == SHAKING and at then
     err.host, err.port, err.path = err.host or at.host, at.port, at.path
     err.localAddress = at.localAddress
   end
-  if self.secureConnecting then self:destroy(err) else self:_fail(err) end
+  if self._stage == SHAKING then self:destroy(err) else self:_fail(err) end
 end
 
 core.handlers {

@@ -30,8 +30,11 @@ local emit, count = Emitter.emit, Emitter.listenerCount
 
 local Stream, getters = class("tls.Stream", Emitter)
 
+Stream.closed, Stream.allowHalfOpen = false, false -- until an instance sets its own, see tls.object
+
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
+  for name, value in pairs(half.seldom) do Stream[name] = value end
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
@@ -55,6 +58,13 @@ end
 ---@field allowHalfOpen boolean? default false: the writable side ends when the readable side has
 ---@field blocked boolean? default false; true: writes are buffered until `_ready()`
 
+-- What an earlier connection has left.
+local function forget(self)
+  for name in pairs(readable.seldom) do self[name] = nil end
+  for name in pairs(writable.seldom) do self[name] = nil end
+  self.closed, self.allowHalfOpen, self.errored = nil, nil, nil
+end
+
 --- Gives an object the state of a stream. Called again after 'close' it makes the stream anew; listeners stay.
 ---@param self table
 ---@param options tls.StreamOptions?
@@ -62,9 +72,9 @@ end
 function Stream.init(self, options)
   options = options or {}
   local again = rawget(self, "_events") ~= nil
-  if not again then Emitter.init(self) end
-  self.destroyed, self.closed, self.errored = false, false, nil
-  self.allowHalfOpen = options.allowHalfOpen == true
+  if again then forget(self) else Emitter.init(self) end
+  self.destroyed = false
+  if options.allowHalfOpen == true then self.allowHalfOpen = true end
   readable.init(self, mark(options, "readableHighWaterMark"))
   writable.init(self, mark(options, "writableHighWaterMark"), options.blocked)
   if not again then return end
@@ -72,8 +82,10 @@ function Stream.init(self, options)
   if count(self, "readable") > 0 then readable.listening(self, "readable") end
 end
 
+Stream._heeds = { data = true, readable = true, resume = true }
+
 function Stream:_listening(name)
-  if name == "data" or name == "readable" or name == "resume" then readable.listening(self, name) end
+  readable.listening(self, name)
 end
 
 function Stream:_unlistened(name)

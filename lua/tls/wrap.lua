@@ -35,7 +35,7 @@ end
 local function take_over(socket, plain)
   if socket.destroyed then return end
   if plain.destroyed then return cut_off(socket) end
-  socket._plain = plain
+  socket._plain, socket._timed = plain, true
   socket:_begin(plain:_surrender(socket))
 end
 

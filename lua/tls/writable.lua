@@ -20,19 +20,24 @@ local PIECE = 64 * 1024 -- buffered chunks leave joined to about this size
 -- A peer as fast as the writer never fills the transport: without this limit one writer would hold the loop.
 local TURN = 1024 * 1024
 
+-- Until an instance sets its own, see tls.object:
+local seldom = {
+  _w_length = 0, -- bytes in the buffer
+  _w_given = false, -- callbacks of chunks that the transport has
+  _w_corked = 0,
+  _w_full = false, _w_asked = false, _w_need_drain = false,
+  _w_on_finish = false, -- callbacks of end()
+  _w_encoding = false,
+}
+
 local function init(self, high_water_mark, blocked)
   self.writableHighWaterMark = high_water_mark
   self.writableEnded, self.writableFinished = false, false
   self._blocked = blocked or false
   self._w_direct = not blocked -- chunks may go straight from write() to the transport
-  self._w_buffer, self._w_length = false, 0 -- see new_buffer; made when needed
-  self._w_given = false -- callbacks of chunks that the transport has
+  self._w_buffer = false -- see new_buffer; made when needed
   self._w_turn = 0 -- bytes given since _written
-  self._w_corked = 0
-  self._w_full, self._w_asked, self._w_need_drain = false, false, false
   self._w_shutting = false
-  self._w_on_finish = false -- callbacks of end()
-  self._w_encoding = false
 end
 
 -- What waits for the transport: chunks, and a callback or false for each.
@@ -40,9 +45,13 @@ local function new_buffer()
   return { chunks = {}, callbacks = {}, first = 1, last = 0 }
 end
 
-local function refresh(self)
-  self._w_direct = not (self._blocked or self._w_full or self.writableEnded or self.destroyed or self._w_buffer)
+local function is_open(self)
+  return not (self._blocked or self.writableEnded or self.destroyed or self._w_buffer or self._w_full)
     and self._w_corked == 0
+end
+
+local function refresh(self)
+  self._w_direct = is_open(self) and not self._w_encoding
 end
 
 local function ask(self)
@@ -165,7 +174,7 @@ local function write_slow(self, data, enc, callback)
   if self._r_error then self:destroy(self._r_error) end -- the transport has failed
   if self.destroyed or self.writableEnded then return refuse(self, callback) end
   data = encoding.decode(data, enc or self._w_encoding)
-  if self._w_direct then return write_through(self, data, callback) end
+  if self._w_direct or is_open(self) then return write_through(self, data, callback) end
   return buffer(self, data, callback)
 end
 
@@ -176,7 +185,7 @@ end
 ---@return boolean go_on false when the writer should wait for 'drain'
 -- @raise ERR_INVALID_ARG_TYPE when data is no string; ERR_UNKNOWN_ENCODING
 function Writable:write(data, enc, callback)
-  if not self._w_direct or enc or callback or self._w_encoding or type(data) ~= "string" or data == "" then
+  if not self._w_direct or enc or callback or type(data) ~= "string" or data == "" then
     return write_slow(self, data, enc, callback)
   end
   local unsent, full = self._class._write(self, data)
@@ -228,7 +237,8 @@ end
 
 -- Deferred one by one: a callback that throws takes no other's turn.
 local function run_on_finish(self, err)
-  local list = self._w_on_finish or {}
+  local list = self._w_on_finish
+  if not list then return end
   self._w_on_finish = false
   for i = 1, #list do defer(list[i], err) end
 end
@@ -272,7 +282,8 @@ Writable["end"] = function(self, data, enc, callback)
   if data ~= nil then self:write(data, enc) end
   if callback then on_finish(self, callback) end
   if self.writableEnded or self.destroyed then return self end
-  self.writableEnded, self._w_direct, self._w_corked = true, false, 0
+  if not self._w_direct then self._w_corked = 0 end
+  self.writableEnded, self._w_direct = true, false
   if self._w_buffer then feed(self) end
   settle(self)
   return self
@@ -305,6 +316,7 @@ end
 function Writable:setDefaultEncoding(enc)
   local name = encoding.normalize(enc)
   self._w_encoding = name ~= "utf8" and name or false
+  refresh(self)
   return self
 end
 
@@ -315,6 +327,7 @@ end
 
 -- After destroy(): whoever waits for a write or the end is told, once.
 local function abandon(self, err)
+  if self.writableFinished then return end -- nobody waits any more
   local given, list = self._w_given, self._w_buffer
   self._w_given, self._w_buffer, self._w_length = false, false, 0
   self._w_direct = false
@@ -349,4 +362,4 @@ function getters.writableCorked(self)
   return self._w_corked
 end
 
-return { methods = Writable, getters = getters, init = init, abandon = abandon }
+return { methods = Writable, getters = getters, seldom = seldom, init = init, abandon = abandon }
