@@ -37,14 +37,17 @@ static inline void *luaL_testudata (lua_State *L, int arg, const char *name) {
   return p;
 }
 
-static inline void tls_setfuncs (lua_State *L, const luaL_Reg *l) {
+static inline void luaL_setfuncs (lua_State *L, const luaL_Reg *l, int n) {
+  int i;
   for (; l->name != NULL; l++) {
-    lua_pushcfunction(L, l->func);
-    lua_setfield(L, -2, l->name);
+    for (i = 0; i < n; i++)
+      lua_pushvalue(L, -n);
+    lua_pushcclosure(L, l->func, n);
+    lua_setfield(L, -(n + 2), l->name);
   }
+  lua_pop(L, n);
 }
-#define luaL_setfuncs(L, l, n) tls_setfuncs(L, l)
-#define luaL_newlib(L, l) (lua_newtable(L), tls_setfuncs(L, l))
+#define luaL_newlib(L, l) (lua_newtable(L), luaL_setfuncs(L, l, 0))
 
 #endif
 

@@ -11,8 +11,7 @@
 /* Register the metatable. [-0, +0] */
 void tls_conn_open (lua_State *L);
 
-/* core.conn(context, options): options are server, requestCert,
-** rejectUnauthorized (booleans), servername (string), alpn (wire form). */
+/* core.conn(context, terms) -> conn, see conn_terms.h. */
 int tls_conn_new (lua_State *L);
 
 #endif

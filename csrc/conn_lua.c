@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conn_state.h"
+#include "conn_terms.h"
 #include "context.h"
 #include "push.h"
 #include "session.h"
@@ -29,12 +30,19 @@ static int conn_gc (lua_State *L) {
   return 0;
 }
 
+/* Every method has the metatable as its upvalue: to find it by its name costs
+** more than most of them do. */
 struct conn *tls_conn_check (lua_State *L) {
-  return luaL_checkudata(L, 1, CONN_T);
+  struct conn *c = lua_touserdata(L, 1);
+  if (c == NULL || !lua_getmetatable(L, 1) ||
+      !lua_rawequal(L, -1, lua_upvalueindex(1)))
+    return luaL_checkudata(L, 1, CONN_T); /* throws: it is none */
+  lua_pop(L, 1);
+  return c;
 }
 
 struct conn *tls_conn_check_open (lua_State *L) {
-  struct conn *c = luaL_checkudata(L, 1, CONN_T);
+  struct conn *c = tls_conn_check(L);
   return c->closed || c->engine == NULL ? NULL : c;
 }
 
@@ -250,20 +258,6 @@ static int conn_close (lua_State *L) {
   return 1;
 }
 
-static const char *option_string (lua_State *L, const char *name, size_t *n) {
-  lua_getfield(L, 2, name);
-  const char *s = lua_tolstring(L, -1, n); /* kept by the options table */
-  lua_pop(L, 1);
-  return s;
-}
-
-static bool option_flag (lua_State *L, const char *name) {
-  lua_getfield(L, 2, name);
-  bool flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
 static unsigned psk_server (void *arg, const char *identity, unsigned char *psk,
                             unsigned size) {
   struct tls_psk_answer answer = {NULL, 0, psk, size};
@@ -277,11 +271,7 @@ static unsigned psk_client (void *arg, const char *hint, char *identity,
   return tls_conn_emit_psk(arg, hint, &answer);
 }
 
-static void psk_options (lua_State *L, struct conn *c,
-                         struct tls_engine_options *o) {
-  o->psk_hint = option_string(L, "pskHint", NULL);
-  if (!option_flag(L, "psk"))
-    return;
+static void set_psk (struct conn *c, struct tls_engine_options *o) {
   o->psk.arg = c;
   if (o->server)
     o->psk.server = psk_server;
@@ -289,43 +279,40 @@ static void psk_options (lua_State *L, struct conn *c,
     o->psk.client = psk_client;
 }
 
-/* The table at index 2 keeps the strings. */
-static void read_options (lua_State *L, struct tls_engine_options *o) {
-  o->server = option_flag(L, "server");
-  o->request_cert = option_flag(L, "requestCert");
-  o->reject_unauthorized = option_flag(L, "rejectUnauthorized");
-  o->ask_hello = option_flag(L, "askHello");
-  o->ask_verify = option_flag(L, "askVerify");
-  o->ask_ocsp = option_flag(L, "requestOCSP");
-  o->want_sessions = option_flag(L, "sessions");
-  o->want_keylog = option_flag(L, "keylog");
-  o->want_early = option_flag(L, "early");
-  o->servername = option_string(L, "servername", NULL);
-  o->alpn = (const unsigned char *)option_string(L, "alpn", &o->alpn_size);
-  o->npn = (const unsigned char *)option_string(L, "npn", &o->npn_size);
-  o->early_data =
-      (const unsigned char *)option_string(L, "earlyData", &o->early_size);
+/* Push the box of the session that 'terms' at index 2 bring, or nothing: one
+** that cannot be read makes a full handshake. */
+static void read_session (lua_State *L, struct tls_engine_options *o) {
+  tls_terms_push_table(L, 2);
+  lua_getfield(L, -1, "session");
+  o->session = tls_session_read(L, lua_gettop(L));
 }
 
-int tls_conn_new (lua_State *L) {
-  struct tls_env *env = tls_env_get(L);
-  struct tls_engine_options o = {0};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  o.ctx = tls_context_check(L, 1);
-  o.method = env->method;
-  o.pool = &env->pool;
-  read_options(L, &o);
-  if (!o.server || o.request_cert)
-    tls_context_trust(L, 1);
-  lua_getfield(L, 2, "session");
-  o.session = tls_session_read(L, lua_gettop(L)); /* no session: a full one */
+/* Push a conn that is born closed: it has no engine. [-0, +1] */
+static struct conn *new_conn (lua_State *L, struct tls_env *env) {
   struct conn *c = lua_newuserdatauv(L, sizeof *c, 2);
   memset(c, 0, sizeof *c);
   c->env = env;
   c->anchor = c->held_ref = LUA_NOREF;
   tls_bytes_init(&c->flight, &env->pool);
   luaL_setmetatable(L, CONN_T);
-  psk_options(L, c, &o);
+  return c;
+}
+
+int tls_conn_new (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  SSL_CTX *ctx = tls_context_check(L, 1);
+  const struct tls_terms *terms = tls_terms_check(L, 2);
+  struct tls_engine_options o = terms->engine;
+  o.ctx = ctx;
+  o.method = env->method;
+  o.pool = &env->pool;
+  if (!o.server || o.request_cert)
+    tls_context_trust(L, 1);
+  if (terms->session)
+    read_session(L, &o);
+  struct conn *c = new_conn(L, env);
+  if (terms->psk)
+    set_psk(c, &o);
   c->engine = tls_engine_new(&o);
   if (c->engine == NULL)
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
@@ -349,13 +336,21 @@ static const luaL_Reg methods[] = {
     {"setMaxSendFragment", conn_set_max_send_fragment},
     {NULL, NULL}};
 
+/* Stack: the metatable, the table of methods. [-0, +0] */
+static void add_methods (lua_State *L, const luaL_Reg *list) {
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, list, 1);
+}
+
 void tls_conn_open (lua_State *L) {
   luaL_newmetatable(L, CONN_T);
   lua_pushcfunction(L, conn_gc);
   lua_setfield(L, -2, "__gc");
-  luaL_newlib(L, methods);
-  luaL_setfuncs(L, tls_conn_questions, 0);
-  luaL_setfuncs(L, tls_conn_answers, 0);
+  lua_newtable(L);
+  add_methods(L, methods);
+  add_methods(L, tls_conn_questions);
+  add_methods(L, tls_conn_answers);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  tls_terms_open(L);
 }

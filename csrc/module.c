@@ -12,6 +12,7 @@
 
 #include "address.h"
 #include "conn.h"
+#include "conn_terms.h"
 #include "context.h"
 #include "credentials.h"
 #include "env.h"
@@ -52,6 +53,32 @@ static int sized (lua_State *L) {
   return 1;
 }
 
+/* An object's __index. Upvalues: its class, and the functions that compute its
+** other properties. */
+static int read_property (lua_State *L) {
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  if (!lua_isnil(L, -1))
+    return 1;
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  if (lua_isnil(L, -1))
+    return 1;
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1); /* on behalf of who reads the property */
+  return 1;
+}
+
+/* core.indexer(class, getters) -> __index, see tls.object. */
+static int indexer (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, read_property, 2);
+  return 1;
+}
+
 /* core.curves() -> names of the curves OpenSSL was built with. */
 static int list_curves (lua_State *L) {
   size_t i, n = EC_get_builtin_curves(NULL, 0);
@@ -77,12 +104,14 @@ static const luaL_Reg functions[] = {
     {"readCertificates", tls_trust_read},
     {"certificatePaths", tls_trust_paths},
     {"setDefaultCertificates", tls_trust_set_default},
+    {"terms", tls_terms_new},
     {"conn", tls_conn_new},
     {"handlers", tls_env_handlers},
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},
     {"sized", sized},
+    {"indexer", indexer},
     {"pendingError", tls_pending_error},
     {"address", tls_address},
     {NULL, NULL}};

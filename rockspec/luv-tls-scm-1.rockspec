@@ -43,6 +43,7 @@ build = {
         "csrc/conn_emit.c",
         "csrc/conn_info.c",
         "csrc/conn_lua.c",
+        "csrc/conn_terms.c",
         "csrc/context.c",
         "csrc/credentials.c",
         "csrc/engine.c",

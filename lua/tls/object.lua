@@ -13,16 +13,6 @@ local function copy(from, to)
   for key, value in pairs(from) do to[key] = value end
 end
 
-local function indexer(methods, getters)
-  return function(self, key)
-    local method = methods[key]
-    if method ~= nil then return method end
-    local getter = getters[key]
-    if getter then return getter(self) end
-    return nil
-  end
-end
-
 local function instantiator(methods, meta)
   return function()
     local self = core.sized(methods.__fields)
@@ -53,7 +43,7 @@ local function class(name, parent)
     copy(parent, methods)
     copy(parent.__getters, getters)
   end
-  local meta = { __name = name, __index = indexer(methods, getters) }
+  local meta = { __name = name, __index = core.indexer(methods, getters) }
   methods.__meta, methods.__getters, methods.__parent = meta, getters, parent
   methods.__fields = methods.__fields or 1 -- that an instance gets sooner or later: its table need not grow
 

@@ -34,10 +34,10 @@ local Accepted = TLSSocket.variant()
 -- Most never have more: two that the handshake may bring and two of the user's are among them.
 Accepted.__fields = 32
 
-function Accepted:_conn_options()
+function Accepted:_terms()
   local server = self.server
-  server._for_conn = server._for_conn or TLSSocket._conn_options(self)
-  return server._for_conn
+  server._for_conns = server._for_conns or TLSSocket._terms(self)
+  return server._for_conns
 end
 
 function Accepted:_set_option(name, value)
@@ -136,7 +136,7 @@ local function options_of(self)
 end
 
 local function forget_options(self)
-  self._for_sockets, self._for_conn = false, false
+  self._for_sockets, self._for_conns = false, false
 end
 
 --- The core is spared what nobody listens for.

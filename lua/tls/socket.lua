@@ -144,9 +144,9 @@ local function heard(self, name)
 end
 
 --- What the core is to know.
-function TLSSocket:_conn_options()
+function TLSSocket:_terms()
   local options = self._options
-  return {
+  return core.terms {
     server = options.isServer,
     requestCert = options.requestCert,
     rejectUnauthorized = options.rejectUnauthorized,
@@ -170,7 +170,7 @@ local function make_conn(self)
   local options = self._options
   local refused = psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
-  local ok, conn = pcall(core.conn, options.secureContext.context, self._class._conn_options(self))
+  local ok, conn = pcall(core.conn, options.secureContext.context, self._class._terms(self))
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
