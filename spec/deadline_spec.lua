@@ -79,6 +79,65 @@ describe("A deadline", function()
     assert.is_nil(deadline.timer)
   end)
 
+  it("that may last keeps its timer for those to come, and no longer than it runs", function()
+    local late = {}
+    local deadline = Deadline.new(20, function(item) late[#late + 1] = item.name end)
+    deadline:last_longer(true)
+    local list = items(2)
+    deadline:add(list[1])
+    local timer = deadline.timer
+    deadline:remove(list[1])
+    deadline:add(list[2])
+    assert.equal(timer, deadline.timer)
+    local hold = uv.new_timer()
+    hold:start(60, 0, function() hold:close() end)
+    helper.run()
+    assert.same({ 2 }, late)
+    assert.is_nil(deadline.timer)
+  end)
+
+  it("gives that timer up when it may not last any more", function()
+    local deadline = Deadline.new(60000, function() error "late" end)
+    deadline:last_longer(true)
+    local item = items(1)[1]
+    deadline:add(item)
+    deadline:last_longer(false)
+    assert.is_truthy(deadline.timer)
+    deadline:remove(item)
+    assert.is_nil(deadline.timer)
+    deadline:last_longer(true)
+    deadline:add(item)
+    deadline:remove(item)
+    assert.is_truthy(deadline.timer)
+    deadline:last_longer(false)
+    assert.is_nil(deadline.timer)
+    helper.run()
+  end)
+
+  -- As where the host's policy is to survive an error in a callback.
+  it("goes on to tell the others when telling one throws", function()
+    local new_timer = uv.new_timer
+    uv.new_timer = function() -- the deadline's one
+      uv.new_timer = new_timer
+      local timer = new_timer()
+      return {
+        start = function(_, ms, again, fn) return timer:start(ms, again, function() pcall(fn) end) end,
+        unref = function() end, -- it holds the loop in the place of sockets
+        is_closing = function() return timer:is_closing() end,
+        close = function() timer:close() end,
+      }
+    end
+    local late = {}
+    local deadline = Deadline.new(10, function(item)
+      late[#late + 1] = item.name
+      error("a listener's", 0)
+    end)
+    for _, item in ipairs(items(3)) do deadline:add(item) end
+    helper.run()
+    assert.same({ 1, 2, 3 }, late)
+    assert.is_nil(deadline.timer)
+  end)
+
   it("survives that somebody closes its timer", function()
     local late = {}
     local deadline = Deadline.new(10, function(item) late[#late + 1] = item.name end)

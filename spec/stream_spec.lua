@@ -47,9 +47,9 @@ function Fake:_shutdown()
   tick.defer(self._shut, self)
 end
 
-function Fake:_destroy(err, done)
+function Fake:_destroy(err)
   self.destroys = self.destroys + 1
-  tick.defer(done, err)
+  tick.defer(self._released, self, err)
 end
 
 function Fake:text() return table.concat(self.sent) end

@@ -17,7 +17,8 @@ local hrtime = uv.hrtime
 ---@field first integer the first slot in use, when there is one
 ---@field last integer
 ---@field live integer items that have not made it
----@field timer userdata? owned; there while there are such
+---@field lasting boolean see last_longer
+---@field timer userdata? owned; there while there are items, and until it is over if `lasting`
 
 local KEEP = 1024 -- slots; a queue that was longer is given back
 
@@ -43,7 +44,7 @@ end
 --- @param expired fun(item: table) called for each item whose time is over
 function Deadline.new(duration, expired)
   return setmetatable({
-    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0,
+    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, lasting = false,
   }, Deadline)
 end
 
@@ -51,7 +52,7 @@ local function usable(timer)
   return timer and not timer:is_closing() -- uv.walk(uv.close) may have been
 end
 
--- Without items there is no timer: an idle server leaves nothing on the loop.
+-- Where there is a timer, it runs.
 local function disarm(self)
   if usable(self.timer) then self.timer:close() end
   self.timer = nil
@@ -77,8 +78,10 @@ local function expire(self)
     if self.times[i] > now then return arm(self, self.times[i] - now) end
     local item = self.items[i]
     self:remove(item)
+    if self.live > 0 then arm(self, 0) else disarm(self) end -- before a listener may throw
     self.expired(item)
   end
+  if self.live == 0 then disarm(self) end
 end
 
 -- A ms late rather than early, when it would have to wait once more.
@@ -99,7 +102,7 @@ function Deadline:add(item)
   self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
   self.last, item._deadline = i, i
   self.live = self.live + 1
-  if self.live == 1 then arm(self, self.duration * 1e6) end
+  if self.live == 1 and not usable(self.timer) then arm(self, self.duration * 1e6) end
 end
 
 --- 'item' has made it, or is gone. Idempotent.
@@ -109,8 +112,16 @@ function Deadline:remove(item)
   item._deadline, self.items[i] = false, false
   self.live = self.live - 1
   if self.live > 0 then return end
-  disarm(self)
+  if not self.lasting then disarm(self) end
   reset(self)
+end
+
+--- Whether the timer runs on when no item is left, until it is over: a server that listens need not make one for each
+-- connection. Else, and by default, nothing stays on the loop.
+--- @param lasting boolean
+function Deadline:last_longer(lasting)
+  self.lasting = lasting
+  if not lasting and self.live == 0 then disarm(self) end
 end
 
 return Deadline

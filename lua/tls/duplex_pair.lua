@@ -94,10 +94,10 @@ local function hang_up(self, rest)
   other:_push_eof()
 end
 
-function End:_destroy(err, done)
+function End:_destroy(err)
   tick.defer(hang_up, self, table.concat(self._held))
   self._held, self._held_size = {}, 0
-  tick.defer(done, err)
+  tick.defer(self._class._released, self, err)
 end
 
 local duplex_pair = { End = End }

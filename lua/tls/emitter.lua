@@ -29,8 +29,7 @@ function Emitter._listening() end
 function Emitter._unlistened() end
 Emitter._heeds = {} -- name -> true; false in the place of the table: each and every one
 
-local function check(listener)
-  if type(listener) == "function" then return end
+local function refuse(listener)
   errors.throw(errors.arg_type("listener", "function", listener))
 end
 
@@ -44,9 +43,10 @@ local function list_of(self, name)
   return self._lists and self._lists[name] or { fn }
 end
 
-local function heeds(self, name)
-  local heeded = self._class._heeds
-  return not heeded or heeded[name]
+--- Whether anybody listens: what the hot paths ask in the place of a count.
+function Emitter._heard(self, name)
+  local events = self._events
+  return events and events[name] ~= nil
 end
 
 local function count(self, name)
@@ -112,7 +112,9 @@ local function add(self, name, fn, listener, first)
   else
     events[name] = fn
   end
-  if heeds(self, name) then self._class._listening(self, name) end
+  local class_of = self._class
+  local heeded = class_of._heeds
+  if not heeded or heeded[name] then class_of._listening(self, name) end
   return self
 end
 
@@ -135,25 +137,25 @@ end
 ---@return table self
 -- @raise ERR_INVALID_ARG_TYPE when the listener is no function
 function Emitter:on(name, listener)
-  check(listener)
+  if type(listener) ~= "function" then refuse(listener) end
   return add(self, name, listener, listener, false)
 end
 
 --- Adds a listener at the beginning of the list. @see on
 function Emitter:prependListener(name, listener)
-  check(listener)
+  if type(listener) ~= "function" then refuse(listener) end
   return add(self, name, listener, listener, true)
 end
 
 --- Adds a listener that is removed just before its first call. @see on
 function Emitter:once(name, listener)
-  check(listener)
+  if type(listener) ~= "function" then refuse(listener) end
   return add(self, name, once_wrapper(self, name, listener), listener, false)
 end
 
 --- Adds a one-time listener at the beginning of the list. @see on
 function Emitter:prependOnceListener(name, listener)
-  check(listener)
+  if type(listener) ~= "function" then refuse(listener) end
   return add(self, name, once_wrapper(self, name, listener), listener, true)
 end
 
@@ -194,7 +196,8 @@ end
 local function told(self, name, fn)
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
-  if heeds(self, name) then self._class._unlistened(self, name) end
+  local heeded = self._class._heeds
+  if not heeded or heeded[name] then self._class._unlistened(self, name) end
   if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
 end
 
@@ -216,7 +219,7 @@ end
 ---@return table self
 -- @raise ERR_INVALID_ARG_TYPE when the listener is no function
 function Emitter:removeListener(name, listener)
-  check(listener)
+  if type(listener) ~= "function" then refuse(listener) end
   local fn = self._events and self._events[name]
   if not fn then return self end
   local list = self._lists and self._lists[name]

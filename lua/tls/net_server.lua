@@ -38,7 +38,7 @@ end
 
 function Server:_release()
   self._count = self._count - 1
-  maybe_closed(self)
+  if self._closing then maybe_closed(self) end
 end
 
 --- Make a socket of an accepted handle. Subclasses override it.

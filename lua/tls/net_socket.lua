@@ -67,8 +67,8 @@ end
 
 --- The state of one connection: made by Socket.init, and by connect() once more after 'close'. The options are checked,
 -- and borrowed: several sockets may share them.
-function Socket._start(self, options)
-  Stream.init(self, options)
+function Socket._start(self, options, again)
+  if again then Stream.renew(self, options) else Stream.init(self, options) end
   self._options = options
   self.bytesRead, self._bytes_written = 0, 0
   self._handle = false
@@ -241,7 +241,7 @@ function Socket:_renew()
   for name in pairs(seldom) do
     if not lasting[name] then self[name] = nil end
   end
-  Socket._start(self, self._options)
+  Socket._start(self, self._options, true)
   self:_block()
   self._places, self._connect_options = nil, nil
 end
@@ -358,14 +358,28 @@ function Socket:_shutdown()
   if not req then tick.defer(shut, self, err or "ENOTCONN") end
 end
 
+--- An error is told in the turn to come, as a server's 'close' is, which comes after those of its sockets.
+local function released(self, err)
+  local server = self.server
+  if err then self._class._released(self, err) end
+  local release = server and server._release
+  if release then release(server) end
+  if not err then self._class._released(self, nil, true) end -- last: a listener may throw
+end
+
+local function handle_closed(self, err)
+  tick.release()
+  released(self, err)
+end
+
 --- The one that has our handle goes first.
-local function after_heir(heir, err, gone)
-  if heir.closed then return tick.defer(gone) end
-  heir:once("close", function() tick.defer(gone) end)
+local function after_heir(self, heir, err)
+  if heir.closed then return tick.defer(released, self, err) end
+  heir:once("close", function() tick.defer(released, self, err) end)
   heir:destroy(err)
 end
 
-function Socket:_destroy(err, done)
+function Socket:_destroy(err)
   local handle = self._handle
   if not handle and self.connecting then
     self.connecting = false
@@ -374,15 +388,9 @@ function Socket:_destroy(err, done)
   end
   knobs.close_timer(self)
   self._handle = false
-  local function gone()
-    if handle then tick.release() end
-    if err then done(err) end -- deferred, as a server's 'close' is, which comes after those of its sockets
-    local release = self.server and self.server._release
-    if release then release(self.server) end
-    if not err then done(nil, true) end -- last: a listener may throw
-  end
-  if self._heir then return after_heir(self._heir, err, gone) end
-  if not usable(handle) then return tick.defer(gone) end
+  if self._heir then return after_heir(self, self._heir, err) end
+  if not usable(handle) then return tick.defer(handle and handle_closed or released, self, err) end
+  local function gone() handle_closed(self, err) end
   -- libuv refuses a reset once the half-close is under way
   if self._reset and handle.close_reset and handle:close_reset(gone) then
     return

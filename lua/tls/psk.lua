@@ -44,10 +44,10 @@ function psk.answer(socket, text)
   return nil
 end
 
---- @param hint string
+--- @param hint string the option pskIdentityHint
 --- @return table? err why a server cannot send this hint
 function psk.check_hint(hint)
-  if not hint or #hint <= MAX_IDENTITY then return nil end
+  if #hint <= MAX_IDENTITY then return nil end
   return errors.new("ERR_TLS_PSK_SET_IDENTITY_HINT_FAILED", "Failed to set PSK identity hint")
 end
 

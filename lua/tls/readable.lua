@@ -12,7 +12,7 @@ local tick = require "tls.tick"
 
 local defer, soon, now = tick.defer, tick.soon, require "luv".now
 local emit = Emitter.emit
-local count = Emitter.listenerCount
+local heard = Emitter._heard
 
 local Readable, getters = {}, {}
 
@@ -128,7 +128,7 @@ local function is_full(self)
 end
 
 local function demand(self)
-  if self.destroyed or self._r_eof or is_full(self) then return end
+  if self.destroyed or self._r_eof or self._r_length > 0 and is_full(self) then return end
   if self._r_stopped then self._r_stopped = false end
   self._class._read_start(self)
 end
@@ -140,7 +140,7 @@ local function emit_end(self)
     return
   end
   self.readableEnded = true
-  if count(self, "end") == 0 then return self._class._after_end(self) end
+  if not heard(self, "end") then return self._class._after_end(self) end
   -- Asked for before the event: the listeners may still write, and one of them may throw.
   soon(self._class._after_end, self)
   emit(self, "end")
@@ -165,7 +165,7 @@ end
 
 -- Whether 'readable' is to come.
 local function announce(self)
-  if count(self, "readable") == 0 then return false end
+  if not heard(self, "readable") then return false end
   if not self._r_announced then
     self._r_announced = true
     defer(emit_readable, self)
@@ -210,7 +210,7 @@ end
 -- this turn is told yet.
 local function begin(self)
   if self._r_resuming == true then return end
-  if self._r_length > 0 or self._r_eof or count(self, "resume") > 0 then return begin_later(self) end
+  if self._r_length > 0 or self._r_eof or heard(self, "resume") then return begin_later(self) end
   self._r_resuming = now()
 end
 
@@ -337,7 +337,7 @@ end
 ---@return table self
 function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
-  if count(self, "readable") > 0 then
+  if heard(self, "readable") then
     announce(self)
     return self
   end
@@ -388,7 +388,7 @@ end
 local function listening(self, name)
   if self.destroyed then return end
   if name == "data" then
-    if self._r_mode == UNSET then self:resume() end
+    if self._r_mode == UNSET then Readable.resume(self) end
   elseif name == "readable" then
     self._r_mode, self._r_direct = PAUSED, false
     if self._r_length > 0 or self._r_eof then announce(self) end
@@ -399,9 +399,9 @@ local function listening(self, name)
 end
 
 local function unlistened(self, name)
-  if name ~= "readable" or self.destroyed or count(self, "readable") > 0 then return end
+  if name ~= "readable" or self.destroyed or heard(self, "readable") then return end
   self._r_mode = UNSET
-  if count(self, "data") > 0 then self:resume() end
+  if heard(self, "data") then self:resume() end
 end
 
 function getters.readable(self)

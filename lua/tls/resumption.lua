@@ -2,7 +2,7 @@
 -- @module tls.resumption
 
 local ask = require "tls.ask"
-local count = require("tls.emitter").listenerCount
+local heard = require("tls.emitter")._heard
 
 local resumption = {}
 
@@ -48,7 +48,7 @@ function resumption.tell(socket)
     if socket.destroyed then return end
     socket:emit("session", data)
   end
-  if socket._conn and count(socket, "session") == 0 then socket._conn:wantSessions(false) end -- spare their encoding
+  if socket._conn and not heard(socket, "session") then socket._conn:wantSessions(false) end -- spare their encoding
 end
 
 return resumption

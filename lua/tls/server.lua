@@ -15,7 +15,7 @@ local ticket_keys = require "tls.ticket_keys"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.wrap"
 
-local emit, count = Emitter.emit, Emitter.listenerCount
+local emit = Emitter.emit
 
 local Server = class("tls.Server", net.Server)
 
@@ -156,6 +156,19 @@ local function secure(self, handle)
   return socket
 end
 
+--- As net.Server's.
+function Server:listen(...)
+  net.Server.listen(self, ...)
+  self._deadline:last_longer(true)
+  return self
+end
+
+--- As net.Server's.
+function Server:close(callback)
+  self._deadline:last_longer(false)
+  return net.Server.close(self, callback)
+end
+
 local function from_table(self)
   return function(name, callback) callback(nil, self._names:find(name)) end
 end
@@ -214,7 +227,7 @@ end
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  if count(self, "connection") == 1 then
+  if self:listenerCount "connection" == 1 then -- our own
     secure(self, handle)
     return
   end

@@ -20,7 +20,7 @@ local Socket = require "tls.net_socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
-local emit = Emitter.emit
+local emit, soon = Emitter.emit, tick.soon
 
 TLSSocket.encrypted = true
 
@@ -47,7 +47,7 @@ local function drive(self)
 end
 
 local function poke(self, wanted)
-  if wanted then tick.soon(drive, self) end
+  if wanted then soon(drive, self) end
 end
 
 TLSSocket._poke = poke
@@ -168,7 +168,7 @@ end
 -- order of creation, and the conn's must find the handle alive.
 local function make_conn(self)
   local options = self._options
-  local refused = psk.check_hint(options.pskIdentityHint)
+  local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
   local ok, conn = pcall(core.conn, options.secureContext.context, self._class._terms(self))
   if not ok then return self:destroy(conn) and nil end
@@ -187,7 +187,7 @@ function TLSSocket:_connected()
   if Socket.isPaused(self) then poke(self, conn:read(false)) end
   local luvs = type(handle) == "userdata"
   if luvs then conn:attach(handle) end
-  poke(self, conn:start(self))
+  if conn:start(self) then soon(drive, self) end
   if not luvs then handle:attach(self) end
   if options.initialData then self:_feed(options.initialData) end
   if options.isServer then return end
@@ -236,7 +236,8 @@ end
 --- === what the stream asks of its transport ===
 
 function TLSSocket:_read_start()
-  if self._conn then poke(self, self._conn:read(true)) end
+  local conn = self._conn
+  if conn and conn:read(true) then soon(drive, self) end
 end
 
 function TLSSocket:_read_stop()
@@ -262,7 +263,7 @@ end
 --- close_notify first; the FIN follows once it has left.
 function TLSSocket:_shutdown()
   self._shutting = true
-  poke(self, self._conn:shutdown())
+  if self._conn:shutdown() then soon(drive, self) end
 end
 
 --- A write that waited for a connection that never came was not tried.
@@ -277,7 +278,7 @@ function TLSSocket:_refresh()
   if self._plain then self._plain:_refresh() end
 end
 
-function TLSSocket:_destroy(err, done)
+function TLSSocket:_destroy(err)
   local conn, stage = self._conn, self._stage
   if conn and stage == SHAKING and self._options.isServer then
     self.servername = self.servername or conn:getServername() -- for who is told of the failure
@@ -287,7 +288,7 @@ function TLSSocket:_destroy(err, done)
   local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
   self._class._on_gone(self, err)
-  return Socket._destroy(self, err, done)
+  return Socket._destroy(self, err)
 end
 
 --- === what the core tells ===
@@ -301,7 +302,7 @@ local function open_gate(self)
   if npn then self.npnProtocol = npn end
   if servername then self.servername = servername end
   if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
-  poke(self, conn:approve())
+  if conn:approve() then soon(drive, self) end
   Socket._ready(self)
   emit(self, "secure")
   if not self.destroyed then self._class._on_secure(self) end

@@ -8,10 +8,9 @@
 --   _unsent() -> integer          bytes held by the transport
 --   _notify()                     ask for one later call of _written(), as soon as nothing is unsent; never from inside
 --   _shutdown()                   half-close; _shut(err) is called when done
---   _destroy(err, done)           release the transport; done(err, now) is called when that has happened, with true for
---                                 `now` when nothing of the user's is being run
+--   _destroy(err)                 release the transport; _released(err, now) is called once, when that has happened
 --
--- and calls `_push`, `_push_eof`, `_written`, `_ready` and `_shut`.
+-- and calls `_push`, `_push_eof`, `_written`, `_ready`, `_shut` and `_released`.
 --
 -- Events: 'data', 'readable', 'end', 'drain', 'finish', 'pipe', 'unpipe', 'pause', 'resume', 'error',
 -- 'close'(had_error). A normal end gives 'end', 'finish', 'close'(false); a failure 'error', 'close'(true).
@@ -26,7 +25,7 @@ local tick = require "tls.tick"
 local writable = require "tls.writable"
 
 local soon = tick.soon
-local emit, count = Emitter.emit, Emitter.listenerCount
+local emit, heard = Emitter.emit, Emitter._heard
 
 local Stream, getters = class("tls.Stream", Emitter)
 
@@ -65,28 +64,32 @@ local function forget(self)
   self.closed, self.allowHalfOpen, self.errored = nil, nil, nil
 end
 
---- Gives an object the state of a stream. Called again after 'close' it makes the stream anew; listeners stay.
----@param self table
----@param options tls.StreamOptions?
--- @raise ERR_INVALID_ARG_VALUE
-function Stream.init(self, options)
-  options = options or {}
-  local again = rawget(self, "_events") ~= nil
-  if again then forget(self) else Emitter.init(self) end
+local function begin(self, options)
   self.destroyed = false
   if options.allowHalfOpen == true then self.allowHalfOpen = true end
   readable.init(self, mark(options, "readableHighWaterMark"))
   writable.init(self, mark(options, "writableHighWaterMark"), options.blocked)
-  if not again then return end
-  if count(self, "data") > 0 then readable.listening(self, "data") end
-  if count(self, "readable") > 0 then readable.listening(self, "readable") end
+end
+
+--- Gives an object the state of a stream.
+---@param self table
+---@param options tls.StreamOptions?
+-- @raise ERR_INVALID_ARG_VALUE
+function Stream.init(self, options)
+  Emitter.init(self)
+  begin(self, options or {})
+end
+
+--- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
+function Stream.renew(self, options)
+  forget(self)
+  begin(self, options or {})
+  if heard(self, "data") then readable.listening(self, "data") end
+  if heard(self, "readable") then readable.listening(self, "readable") end
 end
 
 Stream._heeds = { data = true, readable = true, resume = true }
-
-function Stream:_listening(name)
-  readable.listening(self, name)
-end
+Stream._listening = readable.listening
 
 function Stream:_unlistened(name)
   if name == "readable" then readable.unlistened(self, name) end
@@ -94,11 +97,11 @@ end
 
 -- Both sides are done: nothing keeps the transport.
 local function maybe_close(self)
-  if self.readableEnded and self.writableFinished then self:destroy() end
+  if self.readableEnded and self.writableFinished then Stream.destroy(self) end
 end
 
 function Stream:_after_end()
-  if not self.allowHalfOpen then self["end"](self) end
+  if not self.allowHalfOpen then self._class._write_end(self) end
   maybe_close(self)
 end
 
@@ -111,20 +114,16 @@ local function emit_close(self, had_error)
   emit(self, "close", had_error)
 end
 
--- Two entries, so that an 'error' without a listener, which throws, does not cost the 'close'.
-local function closer(self, err)
-  local called = false
-  return function(close_err, now)
-    if called then return end
-    called = true
-    err = err or close_err
-    if now and not err then return emit_close(self, false) end
-    if err then
-      self.errored = err
-      soon(self._emit_error, self, err)
-    end
-    soon(emit_close, self, err ~= nil)
+--- Transport: it is released, which is the last of it.
+---@param err table? what _destroy() was given, or a reason of the transport's own
+---@param now boolean? nothing of the user's is being run
+function Stream:_released(err, now)
+  if now and not err then return emit_close(self, false) end
+  if err then
+    self.errored = err
+    soon(self._emit_error, self, err) -- an entry of its own: unheard it throws, and 'close' is to come all the same
   end
+  soon(emit_close, self, err ~= nil)
 end
 
 --- Gives the stream up at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is
@@ -134,10 +133,10 @@ end
 function Stream:destroy(err)
   if self.destroyed then return self end
   self.destroyed = true
-  self.errored = err
+  if err then self.errored = err end
   writable.abandon(self, err)
   readable.drop(self)
-  self._class._destroy(self, err, closer(self, err))
+  self._class._destroy(self, err)
   return self
 end
 

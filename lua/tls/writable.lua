@@ -11,7 +11,7 @@ local errors = require "tls.errors"
 local tick = require "tls.tick"
 
 local defer, soon = tick.defer, tick.soon
-local emit, count = Emitter.emit, Emitter.listenerCount
+local emit, heard = Emitter.emit, Emitter._heard
 
 local Writable, getters = {}, {}
 
@@ -253,7 +253,7 @@ function Writable:_shut(err)
   end
   self.writableFinished = true
   run_on_finish(self)
-  if count(self, "finish") == 0 then return self._class._after_finish(self) end
+  if not heard(self, "finish") then return self._class._after_finish(self) end
   -- Asked for before the event, since a listener may throw.
   soon(self._class._after_finish, self)
   emit(self, "finish")
@@ -270,6 +270,15 @@ local function on_finish(self, callback)
   end
 end
 
+--- No more will be written: the half-close follows when all has left. Idempotent.
+function Writable:_write_end()
+  if self.writableEnded or self.destroyed then return end
+  if not self._w_direct then self._w_corked = 0 end
+  self.writableEnded, self._w_direct = true, false
+  if self._w_buffer then feed(self) end
+  settle(self)
+end
+
 --- Writes the last bytes and half-closes when all have left: `socket["end"](socket, ...)`, or `socket:finish(...)`,
 -- because `end` is a word of Lua's own.
 ---@param data string?
@@ -281,11 +290,7 @@ Writable["end"] = function(self, data, enc, callback)
   if type(enc) == "function" then enc, callback = nil, enc end
   if data ~= nil then self:write(data, enc) end
   if callback then on_finish(self, callback) end
-  if self.writableEnded or self.destroyed then return self end
-  if not self._w_direct then self._w_corked = 0 end
-  self.writableEnded, self._w_direct = true, false
-  if self._w_buffer then feed(self) end
-  settle(self)
+  self:_write_end()
   return self
 end
 
