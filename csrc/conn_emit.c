@@ -66,6 +66,7 @@ static int push_arguments (lua_State *L, const struct emission *e) {
     case TLS_ON_early:
     case TLS_ON_records: lua_pushlstring(L, e->data, e->size); return 1;
     case TLS_ON_ocsp: push_ocsp(L, c); return 1;
+    case TLS_ON_secure: tls_conn_push_negotiated(L, c); return 3;
     case TLS_ON_reading: lua_pushboolean(L, c->reading); return 1;
     case TLS_ON_eof:
       lua_pushboolean(L, tls_engine_truncated(c->engine));
@@ -170,7 +171,7 @@ unsigned tls_conn_emit_psk (struct conn *c, const char *text,
 
 static int emit_protected (lua_State *L) {
   const struct emission *e = lua_touserdata(L, 1);
-  luaL_checkstack(L, 6, "tls");
+  luaL_checkstack(L, 8, "tls");
   lua_rawgeti(L, LUA_REGISTRYINDEX, e->conn->env->handlers[e->which]);
   push_owner(L, e->conn);
   if (lua_isnil(L, -1)) /* nobody is left to be told */

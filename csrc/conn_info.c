@@ -55,32 +55,33 @@ static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
     lua_pushlstring(L, (const char *)s, n);
 }
 
-/* The name asked for (SNI), or false. */
-static int get_servername (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  if (ssl == NULL)
-    return 0;
+/* [-0, +1] */
+static void push_servername (lua_State *L, const SSL *ssl) {
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == NULL)
     lua_pushboolean(L, 0);
   else
     lua_pushstring(L, name);
+}
+
+/* The name asked for (SNI), or false. */
+static int get_servername (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  if (ssl == NULL)
+    return 0;
+  push_servername(L, ssl);
   return 1;
 }
 
-/* What was agreed on by ALPN and by NPN, and the name asked for: each false
-** when there is none. */
-static int negotiated (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+void tls_conn_push_negotiated (lua_State *L, struct conn *c) {
+  const SSL *ssl = tls_engine_ssl(c->engine);
   const unsigned char *name;
   unsigned n;
-  if (ssl == NULL)
-    return 0;
   SSL_get0_alpn_selected(ssl, &name, &n);
   push_or_false(L, name, n);
   SSL_get0_next_proto_negotiated(ssl, &name, &n);
   push_or_false(L, name, n);
-  return 2 + get_servername(L);
+  push_servername(L, ssl);
 }
 
 static int is_session_reused (lua_State *L) {
@@ -346,7 +347,6 @@ const luaL_Reg tls_conn_questions[] = {
     {"getDhSize", get_dh_size},
     {"getProtocol", get_protocol},
     {"getCipher", get_cipher},
-    {"negotiated", negotiated},
     {"getServername", get_servername},
     {"isSessionReused", is_session_reused},
     {"getEphemeralKeyInfo", get_ephemeral_key_info},

@@ -58,58 +58,61 @@ int tls_conn_push_poke (lua_State *L, struct conn *c) {
   return 1;
 }
 
-/* conn:start(socket): the handshake begins with the next drive. While it is
-** attached, the anchored conn keeps the socket alive, which otherwise only its
-** own listeners may know; fed from Lua, it only knows it. */
+/* The stream inside luv's userdata at index 3. Throws when it is none. */
+static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
+  struct tls_uv_handle **box = luaL_testudata(L, 3, "uv_tcp");
+  if (box == NULL)
+    box = luaL_testudata(L, 3, "uv_pipe");
+  luaL_argcheck(L, box != NULL && *box != NULL, 3,
+                "uv_tcp or uv_pipe expected");
+  luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 3, "handle is closing");
+  struct tls_luv_handle *part = tls_conn_luv_part(*box);
+  if (part == NULL || part->ctx != c->env->luv)
+    luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
+  luaL_argcheck(L, part->extra == NULL, 3, "handle is in use");
+  return *box;
+}
+
+/* Read from and write to luv's stream. While it is attached, the anchored conn
+** keeps the socket alive, which otherwise only its own listeners may know. */
+static void attach (lua_State *L, struct conn *c) {
+  struct tls_uv_handle *stream = check_stream(L, c);
+  tls_pins(L, 1);
+  lua_pushvalue(L, 2);
+  tls_pin(L, 1, TLS_PIN_SOCKET);
+  lua_pushvalue(L, 3);
+  tls_pin(L, 1, TLS_PIN_HANDLE);
+  lua_pushvalue(L, 1);
+  c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  c->stream = stream;
+  tls_conn_luv_part(stream)->extra = c;
+}
+
+/* Fed from Lua: it only knows its socket. */
+static void remember_owner (lua_State *L, struct conn *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, -2, c);
+}
+
+/* conn:start(socket, handle|nil) -> poke: the handshake begins with the next
+** drive, over luv's handle if there is one. */
 static int conn_start (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
-  if (c == NULL)
-    return luaL_error(L, "connection is closed");
-  if (c->stream == NULL)
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
-  lua_pushvalue(L, 2);
-  if (c->stream != NULL)
-    tls_pin(L, 1, TLS_PIN_SOCKET);
+  lua_settop(L, 3);
+  if (c == NULL || c->started)
+    return luaL_error(L, "connection is closed or has been started");
+  if (lua_isnil(L, 3))
+    remember_owner(L, c);
   else
-    lua_rawsetp(L, -2, c);
+    attach(L, c);
   c->started = true;
   if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
     tls_conn_update_reading(c); /* the first word is the client's */
   if (c->reading)
     return 0;
   return tls_conn_push_poke(L, c);
-}
-
-/* The stream inside luv's userdata at index 2. Throws when it is none. */
-static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
-  struct tls_uv_handle **box = luaL_testudata(L, 2, "uv_tcp");
-  if (box == NULL)
-    box = luaL_testudata(L, 2, "uv_pipe");
-  luaL_argcheck(L, box != NULL && *box != NULL, 2,
-                "uv_tcp or uv_pipe expected");
-  luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 2, "handle is closing");
-  struct tls_luv_handle *part = tls_conn_luv_part(*box);
-  if (part == NULL || part->ctx != c->env->luv)
-    luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
-  luaL_argcheck(L, part->extra == NULL, 2, "handle is in use");
-  return *box;
-}
-
-/* conn:attach(handle): read from and write to luv's stream. */
-static int conn_attach (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  if (c == NULL || c->stream != NULL)
-    return luaL_error(L, "connection is closed or attached");
-  struct tls_uv_handle *stream = check_stream(L, c);
-  tls_pins(L, 1);
-  lua_pushvalue(L, 2);
-  tls_pin(L, 1, TLS_PIN_HANDLE);
-  lua_pushvalue(L, 1);
-  c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
-  c->stream = stream;
-  tls_conn_luv_part(stream)->extra = c;
-  return 0;
 }
 
 static int conn_drive (lua_State *L) {
@@ -322,7 +325,6 @@ int tls_conn_new (lua_State *L) {
 
 static const luaL_Reg methods[] = {
     {"start", conn_start},
-    {"attach", conn_attach},
     {"drive", conn_drive},
     {"write", conn_write},
     {"notify", conn_notify},

@@ -86,6 +86,10 @@ unsigned tls_conn_emit_psk (struct conn *c, const char *text,
 ** and not twice. [-0, +1]; returns 1 */
 int tls_conn_push_poke (lua_State *L, struct conn *c);
 
+/* What was agreed on by ALPN and by NPN, and the name asked for: each false
+** when there is none. [-0, +3] */
+void tls_conn_push_negotiated (lua_State *L, struct conn *c);
+
 struct conn *tls_conn_check (lua_State *L);      /* at index 1 */
 struct conn *tls_conn_check_open (lua_State *L); /* NULL once closed */
 

@@ -19,6 +19,13 @@
 ** stop reading until it has taken them. */
 #define MAX_UNSENT (256 * 1024)
 
+/* SSL_get_error(3) wants an empty queue. To look first costs a quarter of
+** clearing it, which frees sixteen entries, full or not. */
+static void clear_errors (void) {
+  if (ERR_peek_error() != 0)
+    ERR_clear_error();
+}
+
 static bool set_alpn (struct tls_engine *e,
                       const struct tls_engine_options *o) {
   if (o->alpn == NULL)
@@ -149,7 +156,7 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
   struct tls_engine *e = calloc(1, sizeof *e);
   if (e == NULL)
     return NULL;
-  ERR_clear_error();
+  clear_errors();
   tls_port_init(&e->port, options->pool);
   if (!SSL_CTX_up_ref(options->ctx)) {
     free(e);
@@ -207,7 +214,7 @@ static void end_job (struct tls_engine *e) {
   tls_engine_identify(e, false, false);
   if (e->ssl != NULL && SSL_waiting_for_async(e->ssl))
     SSL_do_handshake(e->ssl);
-  ERR_clear_error();
+  clear_errors();
 }
 
 void tls_engine_free (struct tls_engine *e) {
@@ -273,13 +280,6 @@ static void fail_cut_off (struct tls_engine *e) {
                   e->server ? "socket hang up"
                             : "Client network socket disconnected before "
                               "secure TLS connection was established");
-}
-
-/* SSL_get_error(3) wants an empty queue. To look first costs a quarter of
-** clearing it, which frees sixteen entries, full or not. */
-static void clear_errors (void) {
-  if (ERR_peek_error() != 0)
-    ERR_clear_error();
 }
 
 /* Nothing more to read until the transport brings something. */
@@ -437,9 +437,9 @@ void tls_engine_shutdown (struct tls_engine *e) {
   if (e->notified || !e->secure || suspended(e) || tls_engine_failed(e))
     return;
   e->notified = true;
-  ERR_clear_error();
+  clear_errors();
   if (SSL_shutdown(e->ssl) < 0)
-    ERR_clear_error(); /* the FIN that follows ends it all the same */
+    clear_errors(); /* the FIN that follows ends it all the same */
 }
 
 void tls_engine_approve (struct tls_engine *e) {

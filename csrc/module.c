@@ -53,6 +53,27 @@ static int sized (lua_State *L) {
   return 1;
 }
 
+/* An empty object. Upvalues: its class, and the metatable of its instances. */
+static int instance (lua_State *L) {
+  lua_settop(L, 0);
+  lua_getfield(L, lua_upvalueindex(1), "__fields");
+  lua_createtable(L, 0, (int)lua_tointeger(L, 1));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_setfield(L, -2, "_class");
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+/* core.instantiator(class, metatable) -> function that makes its objects. */
+static int instantiator (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, instance, 2);
+  return 1;
+}
+
 /* An object's __index. Upvalues: its class, and the functions that compute its
 ** other properties. */
 static int read_property (lua_State *L) {
@@ -112,6 +133,7 @@ static const luaL_Reg functions[] = {
     {"reusePort", tls_reuse_port},
     {"sized", sized},
     {"indexer", indexer},
+    {"instantiator", instantiator},
     {"pendingError", tls_pending_error},
     {"address", tls_address},
     {NULL, NULL}};

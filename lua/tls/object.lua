@@ -13,19 +13,11 @@ local function copy(from, to)
   for key, value in pairs(from) do to[key] = value end
 end
 
-local function instantiator(methods, meta)
-  return function()
-    local self = core.sized(methods.__fields)
-    self._class = methods
-    return setmetatable(self, meta)
-  end
-end
-
 --- The same class to its users, with methods of its own where it is called by `_class`.
 local function variant(methods)
   local own = {}
   copy(methods, own)
-  own.instance = instantiator(own, methods.__meta)
+  own.instance = core.instantiator(own, methods.__meta)
   return own
 end
 
@@ -47,7 +39,7 @@ local function class(name, parent)
   methods.__meta, methods.__getters, methods.__parent = meta, getters, parent
   methods.__fields = methods.__fields or 1 -- that an instance gets sooner or later: its table need not grow
 
-  methods.instance = instantiator(methods, meta)
+  methods.instance = core.instantiator(methods, meta)
 
   function methods.variant()
     return variant(methods)

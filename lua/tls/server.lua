@@ -35,9 +35,9 @@ local Accepted = TLSSocket.variant()
 Accepted.__fields = 32
 
 function Accepted:_terms()
-  local server = self.server
-  server._for_conns = server._for_conns or TLSSocket._terms(self)
-  return server._for_conns
+  local options = self._options
+  options._terms = TLSSocket._terms(self)
+  return options._terms
 end
 
 function Accepted:_set_option(name, value)
@@ -130,13 +130,20 @@ local function options_of(self)
     keepAlive = options.keepAlive,
     keepAliveInitialDelay = options.keepAliveInitialDelay,
     blocked = true,
+    _only_ours = self:listenerCount "connection" == 1, -- nobody else wants the plain socket
   }
   for name, value in pairs(self._handshake) do shared[name] = value end
   return shared
 end
 
 local function forget_options(self)
-  self._for_sockets, self._for_conns = false, false
+  self._for_sockets = false
+end
+
+local function shared_options(self)
+  local shared = self._for_sockets or options_of(self)
+  self._for_sockets = shared
+  return shared
 end
 
 --- The core is spared what nobody listens for.
@@ -144,8 +151,7 @@ Server._listening, Server._unlistened, Server._heeds = forget_options, forget_op
 
 --- A socket on luv's handle, or on none yet.
 local function secure(self, handle)
-  self._for_sockets = self._for_sockets or options_of(self)
-  local socket = TLSSocket.accepted(self._for_sockets, Accepted)
+  local socket = TLSSocket.accepted(shared_options(self), Accepted)
   net.Server._adopt(self, socket)
   self._deadline:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
@@ -227,7 +233,7 @@ end
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  if self:listenerCount "connection" == 1 then -- our own
+  if shared_options(self)._only_ours then
     secure(self, handle)
     return
   end

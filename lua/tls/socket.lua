@@ -166,11 +166,10 @@ end
 
 --- The conn is made after the handle, never before: finalizers run in reverse
 -- order of creation, and the conn's must find the handle alive.
-local function make_conn(self)
-  local options = self._options
+local function make_conn(self, options)
   local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
-  local ok, conn = pcall(core.conn, options.secureContext.context, self._class._terms(self))
+  local ok, conn = pcall(core.conn, options.secureContext.context, options._terms or self._class._terms(self))
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
@@ -181,14 +180,13 @@ end
 function TLSSocket:_connected()
   local options, handle = self._options, self._handle
   if not options.isServer then self.connecting = false end
-  local conn = make_conn(self)
+  local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
   if Socket.isPaused(self) then poke(self, conn:read(false)) end
-  local luvs = type(handle) == "userdata"
-  if luvs then conn:attach(handle) end
-  if conn:start(self) then soon(drive, self) end
-  if not luvs then handle:attach(self) end
+  local carried = handle.in_lua -- no handle of luv's, but a tls.transport
+  if conn:start(self, not carried and handle or nil) then soon(drive, self) end
+  if carried then handle:attach(self) end
   if options.initialData then self:_feed(options.initialData) end
   if options.isServer then return end
   self:emit("connect")
@@ -297,10 +295,6 @@ end
 local function open_gate(self)
   local conn = self._conn
   self._stage = OPEN
-  local alpn, npn, servername = conn:negotiated()
-  if alpn then self.alpnProtocol = alpn end
-  if npn then self.npnProtocol = npn end
-  if servername then self.servername = servername end
   if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
   if conn:approve() then soon(drive, self) end
   Socket._ready(self)
@@ -314,7 +308,11 @@ local function on_judged(self, refused)
   resumption.when_stored(self, open_gate)
 end
 
-local function on_secure(self)
+--- The handshake is done. What it agreed on is set where it is something.
+local function on_secure(self, alpn, npn, servername)
+  if alpn then self.alpnProtocol = alpn end
+  if npn then self.npnProtocol = npn end
+  if servername then self.servername = servername end
   judge.settle(self, on_judged)
 end
 
@@ -372,7 +370,7 @@ local function on_written(self)
   if not self._shutting then return Socket._written(self) end
   self._shutting = false
   -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
-  if self._r_eof and not self.truncated and type(self._handle) == "userdata" then return Socket._shut(self) end
+  if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
   Socket._shutdown(self)
 end
 

@@ -10,6 +10,8 @@ local tick = require "tls.tick"
 local Transport = {}
 Transport.__index = Transport
 
+Transport.in_lua = true -- which a handle of luv's has not
+
 local function callable(object, name)
   local kind = type(object)
   return (kind == "table" or kind == "userdata") and type(object[name]) == "function"
