@@ -8,20 +8,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct tls_chunk {
+  size_t head; /* first byte not yet consumed */
+  size_t tail; /* first free byte */
+  size_t cap;  /* bytes in 'data' */
+  char data[];
+};
+
 /* One spare buffer that all the queues of a Lua state hand on to each other:
 ** a queue that fills and drains in each turn of the loop costs no malloc,
 ** and an idle one holds no memory. */
 struct tls_pool {
-  char *spare; /* owned, or NULL */
-  size_t cap;  /* bytes behind 'spare' */
+  struct tls_chunk *spare; /* owned, or NULL */
 };
 
 struct tls_bytes {
-  char *data;            /* owned; NULL while empty */
-  size_t head;           /* first byte not yet consumed */
-  size_t tail;           /* first free byte */
-  size_t cap;            /* bytes behind 'data' */
-  struct tls_pool *pool; /* borrowed; outlives the queue */
+  struct tls_chunk *chunk; /* owned; NULL while empty */
+  struct tls_pool *pool;   /* borrowed; outlives the queue */
 };
 
 void tls_pool_free (struct tls_pool *pool);
@@ -41,11 +44,12 @@ void tls_bytes_consume (struct tls_bytes *b, size_t n);
 void tls_bytes_move (struct tls_bytes *to, struct tls_bytes *from);
 
 static inline size_t tls_bytes_size (const struct tls_bytes *b) {
-  return b->tail - b->head;
+  return b->chunk == NULL ? 0 : b->chunk->tail - b->chunk->head;
 }
 
+/* The first byte; NULL while empty. */
 static inline const char *tls_bytes_peek (const struct tls_bytes *b) {
-  return b->data + b->head;
+  return b->chunk == NULL ? NULL : b->chunk->data + b->chunk->head;
 }
 
 #endif

@@ -12,7 +12,6 @@ local function usable(handle)
 end
 
 local function close_timer(self)
-  if not self._timed then return end
   if self._idle and not self._idle:is_closing() then self._idle:close() end
   self._idle, self._timed = false, self._plain ~= false
 end

@@ -386,7 +386,7 @@ function Socket:_destroy(err)
     if self._dial then self._dial:cancel() end
     self._dial = false
   end
-  knobs.close_timer(self)
+  if self._timed then knobs.close_timer(self) end
   self._handle = false
   if self._heir then return after_heir(self, self._heir, err) end
   if not usable(handle) then return tick.defer(handle and handle_closed or released, self, err) end

@@ -56,8 +56,8 @@ end
 
 --- The socket is destroyed, for whatever reason.
 function Accepted:_on_gone(err)
-  self.server._deadline:remove(self)
   if self._stage == TLSSocket.TOLD then return end
+  self.server._deadline:remove(self)
   self:on("error", ignore) -- the server's events tell it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
