@@ -21,8 +21,10 @@ end
 local function remove(list, s)
   local at = list[s]
   if not at then return end
-  local last = list[#list]
-  list[at], list[last], list[#list], list[s] = last, at, nil, nil
+  local n = #list
+  local last = list[n] -- may be s itself: one assignment after the other
+  list[at], list[last] = last, at
+  list[n], list[s] = nil, nil
 end
 
 local function wait(s, why)
