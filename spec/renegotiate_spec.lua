@@ -159,6 +159,40 @@ describe("a server's renegotiate()", function()
     end, function(client) client:resume() end)
   end)
 
+  -- The sockets of a server share their options until one is given its own.
+  it("changes the terms of that connection alone", function()
+    local options = server_options("TLSv1.2", { ca = certs.ca.cert })
+    local port, verdicts, server = nil, {}, nil
+    local function visit(client_name, done)
+      local client = tls.connect { port = port, host = "127.0.0.1", ca = certs.ca.cert,
+        key = client_name and certs[client_name].key, cert = client_name and certs[client_name].cert }
+      client:on("close", helper.expect(function(had_error)
+        assert.is_false(had_error)
+        done()
+      end))
+      client:resume()
+    end
+    server = tls.createServer(options, function(socket)
+      socket:resume()
+      verdicts[#verdicts + 1] = tostring(socket.authorizationError)
+      if #verdicts > 1 then return socket:finish "x" end
+      socket:renegotiate({ requestCert = true, rejectUnauthorized = true }, helper.expect(function(err)
+        assert.is_nil(err)
+        assert.is_true(socket.authorized)
+        socket:finish "x"
+      end))
+    end)
+    server:on("tlsClientError", helper.never "tlsClientError")
+    server:listen(0, "127.0.0.1", function()
+      port = server:address().port
+      visit("agent", function()
+        visit(nil, function() server:close() end)
+      end)
+    end)
+    helper.run()
+    assert.same({ "nil", "nil" }, verdicts)
+  end)
+
   it("gives up after handshakeTimeout", function()
     local net = require "tls.net"
     local wire -- from the server to a client that will hear no more

@@ -13,7 +13,8 @@ local function copy(from, to)
   for key, value in pairs(from) do to[key] = value end
 end
 
---- The same class to its users, with methods of its own where it is called by `_class`.
+--- The same class to its users, with methods of its own where it is called by `_class`: `self:method()` finds the
+-- class's.
 local function variant(methods)
   local own = {}
   copy(methods, own)

@@ -74,7 +74,7 @@ function questions:setMaxSendFragment(size)
   if size % 1 ~= 0 then errors.throw(errors.out_of_range("size", "an integer", size)) end
   if size < 512 or size > 16384 then return false end
   if self._conn then return self._conn:setMaxSendFragment(size) end
-  self:_set_option("maxSendFragment", size)
+  self._class._set_option(self, "maxSendFragment", size)
   return not self.destroyed
 end
 
@@ -86,7 +86,7 @@ function questions:setServername(name)
   if self._options.isServer then
     errors.throw(errors.new("ERR_TLS_SNI_FROM_SERVER", "Cannot issue SNI from a TLS server-side socket"))
   end
-  self:_set_option("servername", name)
+  self._class._set_option(self, "servername", name)
   if self._conn then self._conn:setServername(name) end
 end
 
@@ -94,7 +94,7 @@ end
 --- @param session string from 'session' or getSession(); what is none is ignored
 function questions:setSession(session)
   if type(session) ~= "string" then errors.throw(errors.arg_type("session", "string", session)) end
-  self:_set_option("session", session)
+  self._class._set_option(self, "session", session)
   if self._conn then self._conn:setSession(session) end
 end
 
@@ -109,7 +109,7 @@ end
 
 --- Print each message of this connection's on stderr: SSL_trace(3). For debugging; it shows secrets.
 function questions:enableTrace()
-  self:_set_option("enableTrace", true)
+  self._class._set_option(self, "enableTrace", true)
   if self._conn then self._conn:trace() end
 end
 

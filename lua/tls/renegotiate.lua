@@ -74,9 +74,10 @@ end
 function renegotiate.ask(socket, options, callback)
   check(options, callback)
   if socket.destroyed or not socket._conn then return nil end
-  if options.requestCert ~= nil then socket:_set_option("requestCert", options.requestCert and true or false) end
+  local set = socket._class._set_option
+  if options.requestCert ~= nil then set(socket, "requestCert", options.requestCert and true or false) end
   if options.rejectUnauthorized ~= nil then
-    socket:_set_option("rejectUnauthorized", options.rejectUnauthorized ~= false)
+    set(socket, "rejectUnauthorized", options.rejectUnauthorized ~= false)
   end
   local settings = socket._options
   local reject = settings.rejectUnauthorized and true or false

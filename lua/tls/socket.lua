@@ -27,7 +27,6 @@ TLSSocket.encrypted = true
 -- Until an instance sets its own, see tls.object:
 local seldom = {
   authorized = false, truncated = false,
-  alpnProtocol = false, npnProtocol = false, servername = false,
   _shutting = false, -- our close_notify is on its way
   _storing = 0, _on_stored = false, -- see tls.resumption
   _sessions = false, _sessions_told = false,
@@ -143,6 +142,14 @@ local function heard(self, name)
   return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
 end
 
+-- Each is set when the handshake brings one.
+local function none_yet(self)
+  if self._stage == OPEN or self._stage == TOLD then return false end
+  return nil
+end
+
+getters.alpnProtocol, getters.npnProtocol, getters.servername = none_yet, none_yet, none_yet
+
 --- What the core is to know.
 function TLSSocket:_terms()
   local options = self._options
@@ -197,6 +204,7 @@ function TLSSocket:_renew()
   Socket._renew(self)
   for name in pairs(seldom) do self[name] = nil end
   self._stage = SHAKING
+  self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.authorizationError, self.earlyDataAccepted = nil, nil
   self._identity_error, self._overruled, self._verified = nil, nil, nil
 end
@@ -308,7 +316,6 @@ local function on_judged(self, refused)
   resumption.when_stored(self, open_gate)
 end
 
---- The handshake is done. What it agreed on is set where it is something.
 local function on_secure(self, alpn, npn, servername)
   if alpn then self.alpnProtocol = alpn end
   if npn then self.npnProtocol = npn end
