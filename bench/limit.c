@@ -284,6 +284,7 @@ int main (int argc, char **argv) {
   uv_ip4_addr("127.0.0.1", 0, &at);
   uv_tcp_init(uv_default_loop(), &server);
   if (uv_tcp_bind(&server, (struct sockaddr *)&at, 0) != 0 ||
+      uv_tcp_nodelay(&server, 1) != 0 || /* inherited */
       uv_listen((uv_stream_t *)&server, 511, on_connection) != 0)
     return 1;
   uv_tcp_getsockname(&server, (struct sockaddr *)&at, &size);

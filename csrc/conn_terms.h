@@ -19,11 +19,10 @@ struct tls_terms {
 /* Register the metatable. [-0, +0] */
 void tls_terms_open (lua_State *L);
 
-/* core.terms(options) -> terms. Booleans: server, requestCert,
-** rejectUnauthorized, askHello, askVerify, requestOCSP, sessions, keylog,
-*early,
-** psk. Strings: servername, alpn, npn (wire form), earlyData, session (DER),
-** pskHint. The table is borrowed, and not to be changed any more. */
+/* core.terms(options) -> terms. The table is borrowed, and not to be changed
+** any more. Booleans: server, requestCert, rejectUnauthorized, askHello,
+** askVerify, requestOCSP, sessions, keylog, early, psk. Strings: servername,
+** alpn and npn (wire form), earlyData, session (DER), pskHint. */
 int tls_terms_new (lua_State *L);
 
 /* The terms at 'arg', or an error. */

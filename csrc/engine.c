@@ -372,10 +372,12 @@ static void stopped_reading (struct tls_engine *e, int r) {
 
 /* Would SSL_read() only say so? With SSL_MODE_RELEASE_BUFFERS it makes a buffer
 ** for that and frees it again: half of what a short record costs. An end has
-** to be looked at, and a handshake may go on without bytes of the peer's. */
+** to be looked at; a handshake may go on without bytes of the peer's, and one
+** that was asked for within a record begins behind it. */
 static bool nothing_to_read (const struct tls_engine *e) {
   return tls_port_unread(&e->port) == 0 && !e->port.eof &&
-         !SSL_has_pending(e->ssl) && !SSL_in_init(e->ssl);
+         !SSL_has_pending(e->ssl) && !SSL_in_init(e->ssl) &&
+         !SSL_renegotiate_pending(e->ssl);
 }
 
 static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {

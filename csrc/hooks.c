@@ -281,7 +281,8 @@ unsigned tls_hook_psk_client (SSL *ssl, const char *hint, char *identity,
 }
 
 /* Another handshake: verify anew. In TLS 1.3 there is none; tickets and new
-** keys would look like one. */
+** keys would look like one. A HelloRequest looks like one that is done at once,
+** but what it asks for is still to come. */
 static void on_info (const SSL *ssl, int where, int value) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)value;
@@ -291,7 +292,7 @@ static void on_info (const SSL *ssl, int where, int value) {
     e->identity = IDENTITY_UNSEEN;
     e->events |= TLS_EV_RENEGOTIATING;
   }
-  if (where & SSL_CB_HANDSHAKE_DONE)
+  if ((where & SSL_CB_HANDSHAKE_DONE) && !SSL_renegotiate_pending(ssl))
     e->events |= TLS_EV_RENEGOTIATED;
 }
 

@@ -162,7 +162,7 @@ describe("a server's renegotiate()", function()
   -- The sockets of a server share their options until one is given its own.
   it("changes the terms of that connection alone", function()
     local options = server_options("TLSv1.2", { ca = certs.ca.cert })
-    local port, verdicts, server = nil, {}, nil
+    local port, verdicts, server = nil, {}
     local function visit(client_name, done)
       local client = tls.connect { port = port, host = "127.0.0.1", ca = certs.ca.cert,
         key = client_name and certs[client_name].key, cert = client_name and certs[client_name].cert }

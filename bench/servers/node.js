@@ -15,7 +15,7 @@ function begin(socket, data) {
   return word;
 }
 
-const server = tls.createServer({cert, key}, (socket) => {
+const server = tls.createServer({cert, key, noDelay: true}, (socket) => {
   let work;
   socket.on('error', () => {});
   socket.on('data', (data) => {

@@ -25,7 +25,7 @@ end
 
 --- A socket belongs to this server until it calls _release.
 function Server:_adopt(socket)
-  socket.server = self
+  socket.server, socket._adopted = self, true
   self._count = self._count + 1
 end
 
@@ -80,6 +80,9 @@ local function emit_listening(self)
   if self._handle then self:emit("listening") end
 end
 
+--- It listens on this handle from now on. For subclasses.
+function Server._listens() end
+
 local function start(self, handle, backlog, place)
   local ok, _, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
   if not ok then return failed(self, handle, err, place) end
@@ -87,6 +90,7 @@ local function start(self, handle, backlog, place)
   self.listening = true
   tick.retain()
   if self._unref then handle:unref() end
+  self._class._listens(self, handle)
   tick.defer(emit_listening, self)
 end
 

@@ -29,6 +29,7 @@ local seldom = {
   _idle = false, -- the timer of setTimeout
   _plain = false, -- the socket that this one has taken over
   _dial = false, _heir = false, _reset = false,
+  _adopted = false, -- its server counts it
 }
 local lasting = { _knobs = true, _unref = true }
 
@@ -158,11 +159,12 @@ end
 
 --- Carry the place that was asked for into an error of connecting.
 local function connected(self, err, handle)
-  self._dial = false
-  if err then
-    self.connecting = false
-    return self:destroy(err)
+  if self.destroyed then -- by a listener for 'lookup', say
+    if handle then handle:close() end
+    return
   end
+  self._dial, self.connecting = false, false
+  if err then return self:destroy(err) end
   self:_adopt_handle(handle)
   self:_connected()
 end
@@ -193,7 +195,8 @@ local function connect_host(self, options)
     connected(self, err, handle)
   end, tick.defer)
   -- A resolver that answers at once may have been the end of it already.
-  if not attempt.over then self._dial = attempt end
+  if attempt.over then return end
+  if self.destroyed then attempt:cancel() else self._dial = attempt end
 end
 
 --- Connect: (options[, callback]), (port[, host][, callback]) or
@@ -248,7 +251,6 @@ end
 
 --- The transport is there. Subclasses override it.
 function Socket:_connected()
-  self.connecting = false
   self:_ready()
   if not self:isPaused() then self:_read_start() end
   self:emit("connect")
@@ -362,8 +364,7 @@ end
 local function released(self, err)
   local server = self.server
   if err then self._class._released(self, err) end
-  local release = server and server._release
-  if release then release(server) end
+  if self._adopted then server:_release() end
   if not err then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 

@@ -31,7 +31,7 @@ local function ignore() end
 --- What the server's sockets have in common: their options, until one is given its own.
 local Accepted = TLSSocket.variant()
 
--- Most never have more: two that the handshake may bring and two of the user's are among them.
+-- Most never have more: two that the handshake may bring and one of the user's are among them.
 Accepted.__fields = 32
 
 function Accepted:_terms()
@@ -97,7 +97,7 @@ local on_connection
 --- @param options? table those of createSecureContext, and requestCert (false),
 ---   rejectUnauthorized (false; has an effect with requestCert), ALPNProtocols,
 ---   handshakeTimeout (ms, 120000), SNICallback, ALPNCallback, NPNProtocols, pskCallback, pskIdentityHint, verify,
----   enableTrace, allowHalfOpen, pauseOnConnect, noDelay, keepAlive
+---   enableTrace, allowHalfOpen, pauseOnConnect, noDelay (true), keepAlive (false)
 --- @param listener? fun(socket: tls.TLSSocket) for 'secureConnection'
 --- @return tls.Server
 function Server.new(options, listener)
@@ -162,11 +162,12 @@ local function secure(self, handle)
   return socket
 end
 
---- As net.Server's.
-function Server:listen(...)
-  net.Server.listen(self, ...)
+--- Without Nagle's algorithm, unless `noDelay` is false. In TLS 1.3 the tickets leave before the client has said
+-- anything; the first answer would wait for their acknowledgement, which takes 40 ms. What is accepted has it from the
+-- listening socket: no call for each connection.
+function Server:_listens(handle)
   self._deadline:last_longer(true)
-  return self
+  if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
 end
 
 --- As net.Server's.

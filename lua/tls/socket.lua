@@ -186,7 +186,6 @@ end
 --- The transport is there: the handshake begins. Overrides net.Socket's.
 function TLSSocket:_connected()
   local options, handle = self._options, self._handle
-  if not options.isServer then self.connecting = false end
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
@@ -207,6 +206,7 @@ function TLSSocket:_renew()
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.authorizationError, self.earlyDataAccepted = nil, nil
   self._identity_error, self._overruled, self._verified = nil, nil, nil
+  self._reneg_mine, self._reneg_disabled, self._reneg_at, self._reneg_count = nil, nil, nil, nil
 end
 
 TLSSocket._heeds = { keylog = true, session = true }
@@ -223,6 +223,7 @@ end
 --- @param unread? string[] records that were read from it before
 --- @param ended? boolean nothing more will come
 function TLSSocket:_begin(handle, unread, ended)
+  self.connecting = false
   self:_adopt_handle(handle)
   self:_connected()
   for i = 1, unread and #unread or 0 do self:_feed(unread[i]) end
@@ -319,7 +320,8 @@ end
 local function on_secure(self, alpn, npn, servername)
   if alpn then self.alpnProtocol = alpn end
   if npn then self.npnProtocol = npn end
-  if servername then self.servername = servername end
+  -- Of a session that is resumed, it is the session's: not what this ClientHello may have said.
+  if servername or rawget(self, "servername") then self.servername = servername end
   judge.settle(self, on_judged)
 end
 

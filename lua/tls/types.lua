@@ -120,7 +120,7 @@
 ---@field npnProtocol string|false|nil
 ---@field servername string|false|nil
 ---@field earlyDataAccepted boolean? client with earlyData
----@field truncated boolean? the peer's FIN came without close_notify
+---@field truncated boolean the peer's FIN came without close_notify
 ---@field localAddress string?
 ---@field localPort integer?
 ---@field remoteAddress string?

@@ -185,6 +185,41 @@ static void test_connection (int version, size_t piece) {
   free_side(s);
 }
 
+/* OpenSSL puts off a renegotiation that is asked for when a record has come in
+** part: it begins behind that record, without another byte of the peer's. */
+static void test_put_off (void) {
+  struct side *c = new_side(false, TLS1_2_VERSION, true);
+  struct side *s = new_side(true, TLS1_2_VERSION, false);
+  struct tls_bytes *from = &tls_engine_port(c->engine)->out;
+  struct tls_port *to = tls_engine_port(s->engine);
+  handshake(c, s, 1 << 16);
+  tls_engine_approve(c->engine);
+  tls_engine_approve(s->engine);
+  CHECK(tls_engine_write(c->engine, "one", 3, 1 << 16) == 3);
+  CHECK(tls_engine_write(c->engine, "two", 3, 1 << 16) == 3);
+  size_t first = tls_bytes_size(from) - 3;
+  tls_port_feed(to, tls_bytes_peek(from), first);
+  run(s);
+  tls_port_keep(to);
+  tls_bytes_consume(from, first);
+  CHECK(s->got == 3);
+  CHECK(tls_engine_renegotiate(s->engine, false, true));
+  CHECK(tls_bytes_size(&to->out) == 0);
+  carry(c, s, 1 << 16);
+  CHECK(s->got == 6);
+  CHECK(tls_bytes_size(&to->out) > 0); /* the HelloRequest */
+  CHECK((s->seen & TLS_EV_RENEGOTIATED) == 0);
+  c->seen = 0;
+  exchange(c, s, 1 << 16);
+  CHECK((c->seen & TLS_EV_IDENTITY) != 0);
+  tls_engine_identify(c->engine, true, false);
+  exchange(c, s, 1 << 16);
+  CHECK((s->seen & TLS_EV_RENEGOTIATED) != 0);
+  CHECK((c->seen & TLS_EV_RENEGOTIATED) != 0);
+  free_side(c);
+  free_side(s);
+}
+
 static void test_refused (bool trusting) {
   struct side *c = new_side(false, TLS1_3_VERSION, trusting);
   struct side *s = new_side(true, TLS1_3_VERSION, true);
@@ -236,6 +271,7 @@ int main (void) {
   test_connection(TLS1_3_VERSION, 1 << 16);
   test_connection(TLS1_2_VERSION, 1 << 16);
   test_connection(TLS1_3_VERSION, 1); /* a byte at a time */
+  test_put_off();
   test_refused(true);
   test_refused(false);
   test_cut_off();
