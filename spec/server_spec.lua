@@ -24,6 +24,42 @@ local function run(server, fn)
   helper.run()
 end
 
+-- What listens hands TCP_NODELAY on to what it accepts (Linux; nothing can be asked for it through luv).
+describe("noDelay of a TLS server", function()
+  local function calls_of(no_delay)
+    local tcp = helper.uv.new_tcp()
+    local methods = getmetatable(tcp).__index
+    tcp:close()
+    local nodelay, calls = methods.nodelay, {}
+    finally(function() methods.nodelay = nodelay end)
+    local server
+    methods.nodelay = function(handle, on)
+      calls[#calls + 1] = (handle == server._handle and "listening " or "accepted ") .. tostring(on)
+      return nodelay(handle, on)
+    end
+    server = create(expect(function(socket) socket:finish "x" end), { noDelay = no_delay })
+    run(server, function()
+      local client = visit(server)
+      client:resume()
+      client:on("close", expect(function() server:close() end))
+    end)
+    methods.nodelay = nodelay
+    return calls
+  end
+
+  it("is on from the beginning, without a call for each connection", function()
+    assert.same({ "listening true" }, calls_of(nil))
+  end)
+
+  it("is off when it is false", function()
+    assert.same({}, calls_of(false))
+  end)
+
+  it("is asked for on each connection as well when it is true", function()
+    assert.same({ "listening true", "accepted true" }, calls_of(true))
+  end)
+end)
+
 describe("'connection' of a TLS server", function()
   it("shows the plain socket before TLS begins on it", function()
     local plain
