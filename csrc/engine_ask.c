@@ -201,11 +201,11 @@ static void change_terms (struct tls_engine *e, bool request_cert,
     SSL_set_mode(e->ssl, SSL_MODE_ASYNC);
 }
 
-/* A server's HelloRequest looks like a handshake of its own, begun and done. */
+/* A server's HelloRequest looks like a handshake that the client has begun. */
 static bool begin (struct tls_engine *e) {
   bool ok = SSL_do_handshake(e->ssl) >= 0 || ERR_peek_error() == 0;
   if (e->server)
-    e->events &= ~(unsigned)(TLS_EV_RENEGOTIATING | TLS_EV_RENEGOTIATED);
+    e->events &= ~(unsigned)TLS_EV_RENEGOTIATING;
   return ok;
 }
 

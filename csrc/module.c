@@ -65,13 +65,18 @@ static int instance (lua_State *L) {
   return 1;
 }
 
-/* core.instantiator(class, metatable) -> function that makes its objects. */
-static int instantiator (lua_State *L) {
+/* Push 'fn' with the two tables that are the arguments as its upvalues. */
+static int push_over_tables (lua_State *L, lua_CFunction fn) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  lua_pushcclosure(L, instance, 2);
+  lua_pushcclosure(L, fn, 2);
   return 1;
+}
+
+/* core.instantiator(class, metatable) -> function that makes its objects. */
+static int instantiator (lua_State *L) {
+  return push_over_tables(L, instance);
 }
 
 /* An object's __index. Upvalues: its class, and the functions that compute its
@@ -93,11 +98,7 @@ static int read_property (lua_State *L) {
 
 /* core.indexer(class, getters) -> __index, see tls.object. */
 static int indexer (lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_pushcclosure(L, read_property, 2);
-  return 1;
+  return push_over_tables(L, read_property);
 }
 
 /* core.curves() -> names of the curves OpenSSL was built with. */

@@ -19,10 +19,11 @@ for name, getter in pairs(knobs.getters) do getters[name] = getter end
 
 local usable = knobs.usable
 
--- Until an instance sets its own, see tls.object. The first two outlast a connection.
-local seldom = {
-  _knobs = false, -- what setNoDelay and setKeepAlive have changed; else the options hold
-  _unref = false,
+-- These outlast a connection, which `_first_values` do not:
+Socket._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
+Socket._unref = false
+
+Socket._first_values {
   connecting = false,
   _reading = false,
   _w_kernel = 0, _notify_wanted = false, -- bytes that libuv holds
@@ -31,9 +32,6 @@ local seldom = {
   _dial = false, _heir = false, _reset = false,
   _adopted = false, -- its server counts it
 }
-local lasting = { _knobs = true, _unref = true }
-
-for name, value in pairs(seldom) do Socket[name] = value end
 
 Socket.__fields = 64
 
@@ -241,9 +239,6 @@ end
 
 --- Another connection for a socket that is closed.
 function Socket:_renew()
-  for name in pairs(seldom) do
-    if not lasting[name] then self[name] = nil end
-  end
   Socket._start(self, self._options, true)
   self:_block()
   self._places, self._connect_options = nil, nil
@@ -362,9 +357,8 @@ end
 
 --- An error is told in the turn to come, as a server's 'close' is, which comes after those of its sockets.
 local function released(self, err)
-  local server = self.server
   if err then self._class._released(self, err) end
-  if self._adopted then server:_release() end
+  if self._adopted then self.server:_release() end
   if not err then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 

@@ -4,7 +4,7 @@
 -- Instances share one metatable whose `__index` is one function: a method, else a computed property, else nil. That
 -- costs a call, so what is called for each message or connection goes round it: fields begin as false rather than
 -- nil, and an overridden method is found by `self._class`. What an instance seldom changes has its first value in the
--- class: reading it costs that call, but no instance pays for its place before it is set.
+-- class, by `_first_values`: reading it costs that call, but no instance pays for its place before it is set.
 -- @module tls.object
 
 local core = require "tls.core"
@@ -20,6 +20,11 @@ local function variant(methods)
   copy(methods, own)
   own.instance = core.instantiator(own, methods.__meta)
   return own
+end
+
+--- An instance's seldom changed fields have their first values again.
+local function forget(self)
+  for name in pairs(self._class.__seldom) do self[name] = nil end
 end
 
 --- Makes a class.
@@ -38,9 +43,17 @@ local function class(name, parent)
   end
   local meta = { __name = name, __index = core.indexer(methods, getters) }
   methods.__meta, methods.__getters, methods.__parent = meta, getters, parent
+  methods.__seldom = {}
+  if parent then copy(parent.__seldom, methods.__seldom) end
   methods.__fields = methods.__fields or 1 -- that an instance gets sooner or later: its table need not grow
 
-  methods.instance = core.instantiator(methods, meta)
+  methods.instance, methods._forget = core.instantiator(methods, meta), forget
+
+  -- Of what an instance seldom changes; `_forget` brings them back.
+  function methods._first_values(values)
+    copy(values, methods)
+    copy(values, methods.__seldom)
+  end
 
   function methods.variant()
     return variant(methods)

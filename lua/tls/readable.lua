@@ -19,7 +19,7 @@ local Readable, getters = {}, {}
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
--- Until an instance sets its own, see tls.object:
+-- First values, see tls.object:
 local seldom = {
   readableHighWaterMark = 64 * 1024, -- bytes
   _r_buffer = false, -- a list with the fields `first` and `last`
@@ -123,8 +123,9 @@ local function take(self, n)
   return table.concat(parts)
 end
 
+-- Of one that holds something.
 local function is_full(self)
-  return self._r_length > 0 and self._r_length >= self.readableHighWaterMark
+  return self._r_length >= self.readableHighWaterMark
 end
 
 local function demand(self)

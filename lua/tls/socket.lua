@@ -24,8 +24,7 @@ local emit, soon = Emitter.emit, tick.soon
 
 TLSSocket.encrypted = true
 
--- Until an instance sets its own, see tls.object:
-local seldom = {
+TLSSocket._first_values {
   authorized = false, truncated = false,
   _shutting = false, -- our close_notify is on its way
   _storing = 0, _on_stored = false, -- see tls.resumption
@@ -33,7 +32,6 @@ local seldom = {
   _psk_error = false,
 }
 
-for name, value in pairs(seldom) do TLSSocket[name] = value end
 for name, method in pairs(questions) do TLSSocket[name] = method end
 
 -- `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
@@ -201,7 +199,6 @@ end
 
 function TLSSocket:_renew()
   Socket._renew(self)
-  for name in pairs(seldom) do self[name] = nil end
   self._stage = SHAKING
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.authorizationError, self.earlyDataAccepted = nil, nil

@@ -29,11 +29,11 @@ local emit, heard = Emitter.emit, Emitter._heard
 
 local Stream, getters = class("tls.Stream", Emitter)
 
-Stream.closed, Stream.allowHalfOpen = false, false -- until an instance sets its own, see tls.object
+Stream._first_values { closed = false, allowHalfOpen = false }
 
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
-  for name, value in pairs(half.seldom) do Stream[name] = value end
+  Stream._first_values(half.seldom)
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
@@ -57,13 +57,6 @@ end
 ---@field allowHalfOpen boolean? default false: the writable side ends when the readable side has
 ---@field blocked boolean? default false; true: writes are buffered until `_ready()`
 
--- What an earlier connection has left.
-local function forget(self)
-  for name in pairs(readable.seldom) do self[name] = nil end
-  for name in pairs(writable.seldom) do self[name] = nil end
-  self.closed, self.allowHalfOpen, self.errored = nil, nil, nil
-end
-
 local function begin(self, options)
   self.destroyed = false
   if options.allowHalfOpen == true then self.allowHalfOpen = true end
@@ -82,7 +75,8 @@ end
 
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
 function Stream.renew(self, options)
-  forget(self)
+  Stream._forget(self)
+  self.errored = nil
   begin(self, options or {})
   if heard(self, "data") then readable.listening(self, "data") end
   if heard(self, "readable") then readable.listening(self, "readable") end

@@ -107,7 +107,7 @@
 ---@field enableTrace boolean?
 ---@field allowHalfOpen boolean?
 ---@field pauseOnConnect boolean?
----@field noDelay boolean?
+---@field noDelay boolean? default true: no Nagle
 ---@field keepAlive boolean?
 ---@field keepAliveInitialDelay integer? ms
 ---@field highWaterMark integer? bytes

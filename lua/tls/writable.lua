@@ -20,7 +20,7 @@ local PIECE = 64 * 1024 -- buffered chunks leave joined to about this size
 -- A peer as fast as the writer never fills the transport: without this limit one writer would hold the loop.
 local TURN = 1024 * 1024
 
--- Until an instance sets its own, see tls.object:
+-- First values, see tls.object:
 local seldom = {
   _w_length = 0, -- bytes in the buffer
   _w_given = false, -- callbacks of chunks that the transport has
