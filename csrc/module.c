@@ -53,36 +53,49 @@ static int sized (lua_State *L) {
   return 1;
 }
 
-/* An empty object. Upvalues: its class, and the metatable of its instances. */
+/* An object of a class. Upvalues: the metatable, how many fields to make room
+** for, how many follow; then the name of each field and its value. */
 static int instance (lua_State *L) {
+  int i, last = 3 + 2 * (int)lua_tointeger(L, lua_upvalueindex(3));
   lua_settop(L, 0);
-  lua_getfield(L, lua_upvalueindex(1), "__fields");
-  lua_createtable(L, 0, (int)lua_tointeger(L, 1));
+  lua_createtable(L, 0, (int)lua_tointeger(L, lua_upvalueindex(2)));
+  for (i = 4; i < last; i += 2) {
+    lua_pushvalue(L, lua_upvalueindex(i));
+    lua_pushvalue(L, lua_upvalueindex(i + 1));
+    lua_rawset(L, 1);
+  }
   lua_pushvalue(L, lua_upvalueindex(1));
-  lua_setfield(L, -2, "_class");
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_setmetatable(L, -2);
+  lua_setmetatable(L, 1);
   return 1;
 }
 
-/* Push 'fn' with the two tables that are the arguments as its upvalues. */
-static int push_over_tables (lua_State *L, lua_CFunction fn) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_pushcclosure(L, fn, 2);
-  return 1;
-}
+#define MAX_OWN 100 /* of 255 upvalues */
 
-/* core.instantiator(class, metatable) -> function that makes its objects. */
+/* core.instantiator(metatable, room, fields) -> function that makes objects
+** with these fields, and room for 'room' of them. */
 static int instantiator (lua_State *L) {
-  return push_over_tables(L, instance);
+  int n = 0;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_settop(L, 3);
+  lua_pushnil(L); /* where their number will be */
+  luaL_checkstack(L, 2 * MAX_OWN + 4, "tls");
+  lua_pushnil(L);
+  while (lua_next(L, 3)) { /* stack: ..., name, value */
+    luaL_argcheck(L, ++n <= MAX_OWN, 3, "too many fields");
+    lua_pushvalue(L, -2);
+  }
+  lua_pushinteger(L, n);
+  lua_replace(L, 4);
+  lua_remove(L, 3);
+  lua_pushcclosure(L, instance, 3 + 2 * n);
+  return 1;
 }
 
 /* An object's __index. Upvalues: its class, and the functions that compute its
 ** other properties. */
 static int read_property (lua_State *L) {
-  lua_settop(L, 2);
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
   if (!lua_isnil(L, -1))
@@ -98,7 +111,11 @@ static int read_property (lua_State *L) {
 
 /* core.indexer(class, getters) -> __index, see tls.object. */
 static int indexer (lua_State *L) {
-  return push_over_tables(L, read_property);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_pushcclosure(L, read_property, 2);
+  return 1;
 }
 
 /* core.curves() -> names of the curves OpenSSL was built with. */

@@ -11,6 +11,7 @@ local Fake = class("spec.Fake", Stream)
 function Fake.init(self, options)
   options = options or {}
   Stream.init(self, options)
+  if options.blocked then self:_block() end
   self.sent, self.writes, self.held, self.hold, self.limit = {}, 0, 0, options.hold or false, options.limit or math.huge
   self.starts, self.stops, self.shutdowns, self.destroys, self.notified = 0, 0, 0, 0, false
 end

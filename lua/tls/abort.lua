@@ -8,10 +8,7 @@ local tick = require "tls.tick"
 
 local Signal = class("tls.AbortSignal", Emitter)
 
-function Signal.init(self)
-  Emitter.init(self)
-  self.aborted = false
-end
+Signal:_own_values { aborted = false }
 
 --- `controller.signal` is given to what may be aborted; it emits 'abort' once.
 local Controller = class("tls.AbortController")

@@ -93,7 +93,7 @@ local function without_dot(name)
   return name and name:gsub("%.$", "") or nil
 end
 
-local Connecting = TLSSocket.variant()
+local Connecting = TLSSocket:_variant()
 
 function Connecting:_on_secure()
   self:emit("secureConnect")
@@ -120,7 +120,6 @@ local function connect(...)
   own.rejectUnauthorized = options.rejectUnauthorized ~= false
   own.checkServerIdentity = settings.check(options, "checkServerIdentity", "function", identity.check)
   own.minDHSize = check_dh_size(options)
-  own.blocked = true
   if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
   local socket = TLSSocket.create(own, Connecting)
   local asked = options.servername

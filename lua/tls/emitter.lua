@@ -19,10 +19,7 @@ Emitter.defaultMaxListeners = 10
 Emitter._lists = false -- name -> array of functions, for events that have several
 Emitter._once = false -- wrapper -> the listener given to once()
 
----@param self table
-function Emitter.init(self)
-  self._events = false -- name -> function
-end
+Emitter:_own_values { _events = false } -- name -> function
 
 -- Hooks for subclasses: called after a listener for `name` was added or removed, if the class heeds that name.
 function Emitter._listening() end

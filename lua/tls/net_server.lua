@@ -16,7 +16,6 @@ local Server, getters = class("net.Server", Emitter)
 --- @param listener? fun(socket) for 'connection'
 function Server.init(self, options, listener)
   if type(options) == "function" then options, listener = nil, options end
-  Emitter.init(self)
   self._options = options or {}
   self._count, self._closing = 0, false
   self.listening = false

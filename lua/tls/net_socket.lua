@@ -23,7 +23,13 @@ local usable = knobs.usable
 Socket._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
 Socket._unref = false
 
-Socket._first_values {
+Socket:_own_values {
+  bytesRead = 0, _bytes_written = 0,
+  _handle = false,
+  _timed = false, -- there is a timer to be told of traffic: ours, or that of the socket taken over
+}
+
+Socket:_first_values {
   connecting = false,
   _reading = false,
   _w_kernel = 0, _notify_wanted = false, -- bytes that libuv holds
@@ -33,7 +39,7 @@ Socket._first_values {
   _adopted = false, -- its server counts it
 }
 
-Socket.__fields = 64
+Socket:_room(64)
 
 --- From now on the handle is this socket's, which closes it.
 function Socket:_adopt_handle(handle)
@@ -69,9 +75,6 @@ end
 function Socket._start(self, options, again)
   if again then Stream.renew(self, options) else Stream.init(self, options) end
   self._options = options
-  self.bytesRead, self._bytes_written = 0, 0
-  self._handle = false
-  self._timed = false -- there is a timer to be told of traffic: ours, or that of the socket taken over
   if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
 end
 

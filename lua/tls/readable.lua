@@ -21,7 +21,6 @@ local UNSET, FLOWING, PAUSED = 0, 1, 2
 
 -- First values, see tls.object:
 local seldom = {
-  readableHighWaterMark = 64 * 1024, -- bytes
   _r_buffer = false, -- a list with the fields `first` and `last`
   _r_decoder = false,
   _r_sink = false, -- takes the data in the place of 'data': { size, fn }
@@ -31,15 +30,15 @@ local seldom = {
   _r_announced = false, -- 'readable' is on its way
 }
 
-local function init(self, high_water_mark)
-  if high_water_mark ~= seldom.readableHighWaterMark then self.readableHighWaterMark = high_water_mark end
-  self.readableEnded = false
-  self._r_mode = UNSET
-  self._r_direct = false -- chunks may go straight from _push to 'data'
-  self._r_length = 0
-  self._r_eof = false
-  self._r_resuming = false -- see begin
-end
+-- Own values, see there:
+local own = {
+  readableEnded = false,
+  _r_mode = UNSET,
+  _r_direct = false, -- chunks may go straight from _push to 'data'
+  _r_length = 0,
+  _r_eof = false,
+  _r_resuming = false, -- see begin
+}
 
 local function refresh(self)
   self._r_direct = self._r_mode == FLOWING and self._r_length == 0 and not self._r_eof and not self.destroyed
@@ -419,6 +418,6 @@ function getters.readableLength(self)
 end
 
 return {
-  methods = Readable, getters = getters, seldom = seldom,
-  init = init, drop = drop, fail = fail, listening = listening, unlistened = unlistened,
+  methods = Readable, getters = getters, own = own, seldom = seldom,
+  drop = drop, fail = fail, listening = listening, unlistened = unlistened,
 }

@@ -50,7 +50,6 @@ end
 --- @see securepair.create
 function SecurePair.init(self, secure_context, is_server, request_cert, reject, options)
   check(secure_context, options)
-  Emitter.init(self)
   local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
   duplex_pair.join(inner, outer)
   local own = settings(secure_context or context.create(), is_server, request_cert, reject, options or {})

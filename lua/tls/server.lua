@@ -29,10 +29,10 @@ end
 local function ignore() end
 
 --- What the server's sockets have in common: their options, until one is given its own.
-local Accepted = TLSSocket.variant()
+local Accepted = TLSSocket:_variant()
 
 -- Most never have more: two that the handshake may bring and one of the user's are among them.
-Accepted.__fields = 32
+Accepted:_room(32)
 
 function Accepted:_terms()
   local options = self._options
@@ -129,7 +129,6 @@ local function options_of(self)
     noDelay = options.noDelay,
     keepAlive = options.keepAlive,
     keepAliveInitialDelay = options.keepAliveInitialDelay,
-    blocked = true,
     _only_ours = self:listenerCount "connection" == 1, -- nobody else wants the plain socket
   }
   for name, value in pairs(self._handshake) do shared[name] = value end

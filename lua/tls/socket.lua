@@ -24,7 +24,17 @@ local emit, soon = Emitter.emit, tick.soon
 
 TLSSocket.encrypted = true
 
-TLSSocket._first_values {
+-- `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
+local SHAKING, OPEN, TOLD = 1, 2, 3
+TLSSocket.TOLD = TOLD
+
+TLSSocket:_own_values {
+  _stage = SHAKING,
+  _blocked = true, _w_direct = false, -- until the gate opens
+  _conn = false, _deadline = false,
+}
+
+TLSSocket:_first_values {
   authorized = false, truncated = false,
   _shutting = false, -- our close_notify is on its way
   _storing = 0, _on_stored = false, -- see tls.resumption
@@ -33,10 +43,6 @@ TLSSocket._first_values {
 }
 
 for name, method in pairs(questions) do TLSSocket[name] = method end
-
--- `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
-local SHAKING, OPEN, TOLD = 1, 2, 3
-TLSSocket.TOLD = TOLD
 
 --- Runs in a turn of its own: the core never calls Lua from within Lua.
 local function drive(self)
@@ -60,13 +66,6 @@ TLSSocket._poke = poke
 --- @field server? table whose events and contexts answer a ClientHello
 --- @field initialData? string records that somebody else has read already
 
-local function prepare(self, options)
-  self._stage = SHAKING
-  self.server = options.server
-  self._conn, self._deadline = false, false
-  return self
-end
-
 --- The handshake, or what comes before it, is under way.
 function getters.secureConnecting(self)
   return self._stage == SHAKING
@@ -78,7 +77,8 @@ end
 function TLSSocket.create(options, class_of)
   local self = (class_of or TLSSocket).instance()
   Socket.init(self, options)
-  return prepare(self, options)
+  self.server = options.server
+  return self
 end
 
 --- Makes a socket of a class for a connection that was accepted.
@@ -86,7 +86,8 @@ end
 function TLSSocket.accepted(options, class_of)
   local self = class_of.instance()
   Socket._start(self, options)
-  return prepare(self, options)
+  self.server = options.server
+  return self
 end
 
 local function own_settings(options)
@@ -97,7 +98,7 @@ local function own_settings(options)
   own.secureContext = context.of(options)
   own.rejectUnauthorized = options.rejectUnauthorized == true -- Node's: who makes it by hand looks at `authorized`
   own.checkServerIdentity = options.checkServerIdentity or identity.check
-  own.blocked, own.handle = true, nil
+  own.handle = nil
   return own
 end
 
@@ -199,7 +200,6 @@ end
 
 function TLSSocket:_renew()
   Socket._renew(self)
-  self._stage = SHAKING
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.authorizationError, self.earlyDataAccepted = nil, nil
   self._identity_error, self._overruled, self._verified = nil, nil, nil

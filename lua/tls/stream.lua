@@ -29,25 +29,27 @@ local emit, heard = Emitter.emit, Emitter._heard
 
 local Stream, getters = class("tls.Stream", Emitter)
 
-Stream._first_values { closed = false, allowHalfOpen = false }
+-- Bytes a stream buffers in each direction before it says stop. That of the writable side is asked for at each write.
+local HIGH_WATER_MARK = 64 * 1024
+
+Stream:_own_values { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
+Stream:_first_values { closed = false, allowHalfOpen = false, readableHighWaterMark = HIGH_WATER_MARK }
 
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
-  Stream._first_values(half.seldom)
+  Stream:_own_values(half.own)
+  Stream:_first_values(half.seldom)
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
---- Bytes a stream buffers in each direction before it says stop.
-Stream.defaultHighWaterMark = 64 * 1024
-
-local function mark(options, name)
-  local value = options[name]
-  if value == nil then value, name = options.highWaterMark, "highWaterMark" end
-  if value == nil then return Stream.defaultHighWaterMark end
+local function set_mark(self, name, options)
+  local option = options[name] ~= nil and name or "highWaterMark"
+  local value = options[option]
+  if value == nil then return end
   if type(value) ~= "number" or value ~= value or value < 0 then
-    errors.throw(errors.arg_value("options." .. name, value))
+    errors.throw(errors.arg_value("options." .. option, value))
   end
-  return value
+  self[name] = value
 end
 
 ---@class tls.StreamOptions
@@ -55,29 +57,24 @@ end
 ---@field readableHighWaterMark integer? bytes, default highWaterMark
 ---@field writableHighWaterMark integer? bytes, default highWaterMark
 ---@field allowHalfOpen boolean? default false: the writable side ends when the readable side has
----@field blocked boolean? default false; true: writes are buffered until `_ready()`
 
-local function begin(self, options)
-  self.destroyed = false
-  if options.allowHalfOpen == true then self.allowHalfOpen = true end
-  readable.init(self, mark(options, "readableHighWaterMark"))
-  writable.init(self, mark(options, "writableHighWaterMark"), options.blocked)
-end
-
---- Gives an object the state of a stream.
+--- A stream begins with these options.
 ---@param self table
 ---@param options tls.StreamOptions?
 -- @raise ERR_INVALID_ARG_VALUE
 function Stream.init(self, options)
-  Emitter.init(self)
-  begin(self, options or {})
+  if not options then return end
+  if options.allowHalfOpen == true then self.allowHalfOpen = true end
+  set_mark(self, "readableHighWaterMark", options)
+  set_mark(self, "writableHighWaterMark", options)
 end
 
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
 function Stream.renew(self, options)
-  Stream._forget(self)
-  self.errored = nil
-  begin(self, options or {})
+  local events = self._events
+  self:_forget()
+  self._events, self.errored = events, nil
+  Stream.init(self, options)
   if heard(self, "data") then readable.listening(self, "data") end
   if heard(self, "readable") then readable.listening(self, "readable") end
 end

@@ -30,15 +30,15 @@ local seldom = {
   _w_encoding = false,
 }
 
-local function init(self, high_water_mark, blocked)
-  self.writableHighWaterMark = high_water_mark
-  self.writableEnded, self.writableFinished = false, false
-  self._blocked = blocked or false
-  self._w_direct = not blocked -- chunks may go straight from write() to the transport
-  self._w_buffer = false -- see new_buffer; made when needed
-  self._w_turn = 0 -- bytes given since _written
-  self._w_shutting = false
-end
+-- Own values, see there:
+local own = {
+  writableEnded = false, writableFinished = false,
+  _blocked = false, -- see _block
+  _w_direct = true, -- chunks may go straight from write() to the transport
+  _w_buffer = false, -- see new_buffer; made when needed
+  _w_turn = 0, -- bytes given since _written
+  _w_shutting = false,
+}
 
 -- What waits for the transport: chunks, and a callback or false for each.
 local function new_buffer()
@@ -367,4 +367,4 @@ function getters.writableCorked(self)
   return self._w_corked
 end
 
-return { methods = Writable, getters = getters, seldom = seldom, init = init, abandon = abandon }
+return { methods = Writable, getters = getters, own = own, seldom = seldom, abandon = abandon }
