@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local pair = require "spec.support.pair"
-local Stream = require "tls.stream"
 
 local expect, uv = helper.expect, helper.uv
 local SERVER = { key = certs.rsa.key, cert = certs.rsa.cert }

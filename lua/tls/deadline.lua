@@ -17,17 +17,13 @@ local hrtime = uv.hrtime
 ---@field first integer the first slot in use, when there is one
 ---@field last integer
 ---@field live integer items that have not made it
+---@field room integer the slot behind which there are too many that have; see compact
 ---@field lasting boolean see last_longer
 ---@field timer userdata? owned; there while there are items, and until it is over if `lasting`
 
-local KEEP = 1024 -- slots; a queue that was longer is given back
+local KEEP = 1024 -- slots that may be of items that have made it, beside twice as many as have not
 
-local function reset(self)
-  if self.last > KEEP then self.items, self.times = {}, {} end
-  self.first, self.last = 1, 0
-end
-
--- One handshake that lasts does not keep the slots of thousands that came after it.
+-- Neither those that were many, nor one that lasts, keep the slots of thousands.
 local function compact(self)
   local items, times, n = {}, {}, 0
   for i = self.first, self.last do
@@ -37,14 +33,15 @@ local function compact(self)
       items[n], times[n], item._deadline = item, self.times[i], n
     end
   end
-  self.items, self.times, self.first, self.last = items, times, 1, n
+  self.items, self.times, self.first, self.last, self.room = items, times, 1, n, KEEP + 3 * n
 end
 
 --- @param duration number ms; 0 is no limit
 --- @param expired fun(item: table) called for each item whose time is over
 function Deadline.new(duration, expired)
   return setmetatable({
-    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, lasting = false,
+    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
+    lasting = false,
   }, Deadline)
 end
 
@@ -97,7 +94,7 @@ end
 --- From now on 'item' has 'duration' ms.
 function Deadline:add(item)
   if self.duration <= 0 then return end
-  if self.last - self.first > KEEP + 2 * self.live then compact(self) end
+  if self.last >= self.room then compact(self) end
   local i = self.last + 1
   self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
   self.last, item._deadline = i, i
@@ -113,7 +110,7 @@ function Deadline:remove(item)
   self.live = self.live - 1
   if self.live > 0 then return end
   if not self.lasting then disarm(self) end
-  reset(self)
+  if self.last > KEEP then compact(self) end
 end
 
 --- Whether the timer runs on when no item is left, until it is over: a server that listens need not make one for each

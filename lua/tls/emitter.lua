@@ -99,19 +99,17 @@ local function add(self, name, fn, listener, first)
   if not events then
     events = sized(USUAL)
     self._events = events
+  elseif events.newListener then
+    self:emit("newListener", name, listener)
   end
-  if events.newListener then self:emit("newListener", name, listener) end
-  events = self._events or {} -- the listener may have removed them all
-  self._events = events
   if events[name] then
     set_list(self, name, joined(list_of(self, name), fn, first))
     warn_leak(self, name, count(self, name))
   else
     events[name] = fn
   end
-  local class_of = self._class
-  local heeded = class_of._heeds
-  if not heeded or heeded[name] then class_of._listening(self, name) end
+  local heeded = self._class._heeds
+  if not heeded or heeded[name] then self._class._listening(self, name) end
   return self
 end
 

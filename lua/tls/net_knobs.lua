@@ -83,13 +83,13 @@ function methods:setKeepAlive(on, delay)
 end
 
 function methods:ref()
-  self._unref = false
+  if self._knobs then self._knobs._unref = false end
   if usable(self._handle) then self._handle:ref() end
   return self
 end
 
 function methods:unref()
-  self._unref = true -- for the handle that is yet to come, too
+  methods._own_knobs(self)._unref = true -- for the handle that is yet to come, too
   if usable(self._handle) then self._handle:unref() end
   return self
 end

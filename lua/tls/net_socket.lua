@@ -20,8 +20,7 @@ for name, getter in pairs(knobs.getters) do getters[name] = getter end
 local usable = knobs.usable
 
 -- These outlast a connection, which `_first_values` do not:
-Socket._knobs = false -- what setNoDelay and setKeepAlive have changed; else the options hold
-Socket._unref = false
+Socket._knobs = false -- what setNoDelay, setKeepAlive and unref have changed; else the options hold
 
 Socket:_own_values {
   bytesRead = 0, _bytes_written = 0,
@@ -46,7 +45,7 @@ function Socket:_adopt_handle(handle)
   self._handle = handle
   tick.retain()
   local options = self._knobs or self._options
-  if self._unref then handle:unref() end
+  if options._unref then handle:unref() end
   if options.noDelay and handle.nodelay then handle:nodelay(true) end
   if options.keepAlive and handle.keepalive then
     handle:keepalive(true, math.max(1, math.floor((options.keepAliveInitialDelay or 0) / 1000)))
@@ -361,7 +360,7 @@ end
 --- An error is told in the turn to come, as a server's 'close' is, which comes after those of its sockets.
 local function released(self, err)
   if err then self._class._released(self, err) end
-  if self._adopted then self.server:_release() end
+  if self._adopted then self.server._class._release(self.server) end
   if not err then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 
@@ -386,8 +385,10 @@ function Socket:_destroy(err)
   end
   if self._timed then knobs.close_timer(self) end
   self._handle = false
-  if self._heir then return after_heir(self, self._heir, err) end
-  if not usable(handle) then return tick.defer(handle and handle_closed or released, self, err) end
+  if not usable(handle) then
+    if self._heir then return after_heir(self, self._heir, err) end
+    return tick.defer(handle and handle_closed or released, self, err)
+  end
   local function gone() handle_closed(self, err) end
   -- libuv refuses a reset once the half-close is under way
   if self._reset and handle.close_reset and handle:close_reset(gone) then

@@ -14,14 +14,16 @@ local defer, soon, now = tick.defer, tick.soon, require "luv".now
 local emit = Emitter.emit
 local heard = Emitter._heard
 
-local Readable, getters = {}, {}
 
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
+local Readable, getters = { PAUSED = PAUSED }, {}
+
 -- First values, see tls.object:
 local seldom = {
   _r_buffer = false, -- a list with the fields `first` and `last`
+  _r_plain = true, -- 'data' gets what comes: there is neither of these two
   _r_decoder = false,
   _r_sink = false, -- takes the data in the place of 'data': { size, fn }
   _r_stopped = false, -- the source was told to stop because the buffer is full
@@ -42,7 +44,7 @@ local own = {
 
 local function refresh(self)
   self._r_direct = self._r_mode == FLOWING and self._r_length == 0 and not self._r_eof and not self.destroyed
-    and not self._r_decoder and not self._r_sink
+    and self._r_plain
 end
 
 local function drop(self)
@@ -134,11 +136,6 @@ local function demand(self)
 end
 
 local function emit_end(self)
-  if self.destroyed or self.readableEnded or self._r_length > 0 then return end
-  if self._r_error then
-    self:destroy(self._r_error)
-    return
-  end
   self.readableEnded = true
   if not heard(self, "end") then return self._class._after_end(self) end
   -- Asked for before the event: the listeners may still write, and one of them may throw.
@@ -148,7 +145,8 @@ end
 
 local function end_now(self)
   self._r_ending = false
-  emit_end(self)
+  if self.destroyed or self.readableEnded or self._r_length > 0 then return end
+  if self._r_error then self:destroy(self._r_error) else emit_end(self) end
 end
 
 local function maybe_end(self)
@@ -208,9 +206,9 @@ end
 
 -- With nothing to give and nobody to tell, no turn is taken for it; but the time is kept, and a listener that comes in
 -- this turn is told yet.
-local function begin(self)
+local function begin(self, events)
   if self._r_resuming == true then return end
-  if self._r_length > 0 or self._r_eof or heard(self, "resume") then return begin_later(self) end
+  if self._r_length > 0 or self._r_eof or events and events.resume then return begin_later(self) end
   self._r_resuming = now()
 end
 
@@ -232,7 +230,7 @@ end
 ---@param size integer
 ---@param fn fun(nread: integer, data: string): boolean?
 function Readable:_read_into(size, fn)
-  self._r_sink = { size = size, fn = fn }
+  self._r_sink, self._r_plain = { size = size, fn = fn }, false
   self._r_mode, self._r_direct = FLOWING, false
 end
 
@@ -253,10 +251,13 @@ end
 function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false
-  local quiet = not announce(self) and self._r_resuming ~= true -- their events come before
+  -- 'readable' and 'resume', when they are still to be told, come first
+  local quiet = self._r_length == 0 and self._r_resuming ~= true and not heard(self, "readable")
+  if quiet and self._r_plain then return emit_end(self) end
+  announce(self)
   local decoder = self._r_decoder
   local rest = decoder and decoder:finish() or ""
-  if rest == "" and quiet and self._r_length == 0 then return emit_end(self) end
+  if quiet and rest == "" then return emit_end(self) end
   maybe_end(self)
   if rest ~= "" then deliver(self, rest) end
 end
@@ -337,13 +338,14 @@ end
 ---@return table self
 function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
-  if heard(self, "readable") then
+  local events = self._events
+  if events and events.readable then
     announce(self)
     return self
   end
   self._r_mode = FLOWING
   refresh(self)
-  begin(self)
+  begin(self, events)
   demand(self)
   return self
 end
@@ -359,7 +361,7 @@ end
 -- @raise ERR_UNKNOWN_ENCODING
 function Readable:setEncoding(enc)
   local decoder = encoding.StringDecoder(enc)
-  self._r_decoder = decoder
+  self._r_decoder, self._r_plain = decoder, false
   self.readableEncoding = decoder.encoding
   if self._r_length > 0 then
     local text = decoder:write(take_all(self))

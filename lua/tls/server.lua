@@ -28,7 +28,7 @@ end
 
 local function ignore() end
 
---- What the server's sockets have in common: their options, until one is given its own.
+--- The server's sockets. They have their options in common, until one is given its own.
 local Accepted = TLSSocket:_variant()
 
 -- Most never have more: two that the handshake may bring and one of the user's are among them.
@@ -129,28 +129,28 @@ local function options_of(self)
     noDelay = options.noDelay,
     keepAlive = options.keepAlive,
     keepAliveInitialDelay = options.keepAliveInitialDelay,
-    _only_ours = self:listenerCount "connection" == 1, -- nobody else wants the plain socket
   }
   for name, value in pairs(self._handshake) do shared[name] = value end
   return shared
 end
 
-local function forget_options(self)
-  self._for_sockets = false
+local function forget_sockets(self)
+  self._sockets = false
 end
 
-local function shared_options(self)
-  local shared = self._for_sockets or options_of(self)
-  self._for_sockets = shared
-  return shared
+--- The class that a connection gets now.
+local function sockets_of(self)
+  self._sockets = TLSSocket.alike(Accepted, options_of(self))
+  self._only_ours = self:listenerCount "connection" == 1 -- nobody else wants the plain socket
+  return self._sockets
 end
 
 --- The core is spared what nobody listens for.
-Server._listening, Server._unlistened, Server._heeds = forget_options, forget_options, false
+Server._listening, Server._unlistened, Server._heeds = forget_sockets, forget_sockets, false
 
 --- A socket on luv's handle, or on none yet.
-local function secure(self, handle)
-  local socket = TLSSocket.accepted(shared_options(self), Accepted)
+local function secure(self, sockets, handle)
+  local socket = sockets.instance()
   net.Server._adopt(self, socket)
   self._deadline:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
@@ -194,7 +194,7 @@ function Server:addContext(hostname, credentials)
   self._names = self._names or Names.new()
   self._names:add(hostname, credentials)
   self._handshake.SNICallback = self._handshake.SNICallback or from_table(self)
-  forget_options(self)
+  forget_sockets(self)
 end
 
 --- Another certificate, other rules: for connections from now on, those that are there go on with the old ones. The
@@ -207,7 +207,7 @@ function Server:setSecureContext(options)
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh
-  forget_options(self)
+  forget_sockets(self)
 end
 
 --- The key that session tickets are sealed with: 48 bytes. Give it to other servers whose tickets are to be good here.
@@ -227,14 +227,15 @@ end
 on_connection = function(self, duplex)
   wrap.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
-  wrap.over(secure(self), duplex)
+  wrap.over(secure(self, self._sockets or sockets_of(self)), duplex)
 end
 
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  if shared_options(self)._only_ours then
-    secure(self, handle)
+  local sockets = self._sockets or sockets_of(self)
+  if self._only_ours then
+    secure(self, sockets, handle)
     return
   end
   local plain = net.Socket.new { handle = handle }

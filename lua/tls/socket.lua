@@ -21,6 +21,7 @@ local Socket = require "tls.net_socket"
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
 local emit, soon = Emitter.emit, tick.soon
+local PAUSED = Socket.PAUSED
 
 TLSSocket.encrypted = true
 
@@ -81,13 +82,15 @@ function TLSSocket.create(options, class_of)
   return self
 end
 
---- Makes a socket of a class for a connection that was accepted.
---- @param options tls.TLSSocketOptions checked; may be shared
-function TLSSocket.accepted(options, class_of)
-  local self = class_of.instance()
-  Socket._start(self, options)
-  self.server = options.server
-  return self
+--- A class for connections that are accepted, one like the other: what its first socket begins with, all do.
+--- @param options tls.TLSSocketOptions checked; they share them
+function TLSSocket.alike(class_of, options)
+  local sockets = class_of:_variant()
+  local first = sockets.instance()
+  Socket._start(first, options)
+  first.server = options.server
+  sockets:_own_values(first)
+  return sockets
 end
 
 local function own_settings(options)
@@ -188,7 +191,7 @@ function TLSSocket:_connected()
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
-  if Socket.isPaused(self) then poke(self, conn:read(false)) end
+  if self._r_mode == PAUSED then poke(self, conn:read(false)) end
   local carried = handle.in_lua -- no handle of luv's, but a tls.transport
   if conn:start(self, not carried and handle or nil) then soon(drive, self) end
   if carried then handle:attach(self) end
@@ -304,7 +307,7 @@ local function open_gate(self)
   if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
   if conn:approve() then soon(drive, self) end
   Socket._ready(self)
-  emit(self, "secure")
+  if self._events then emit(self, "secure") end
   if not self.destroyed then self._class._on_secure(self) end
   if not self.destroyed and not self._options.isServer then resumption.tell(self) end
 end

@@ -125,7 +125,7 @@ function Stream:destroy(err)
   if self.destroyed then return self end
   self.destroyed = true
   if err then self.errored = err end
-  writable.abandon(self, err)
+  if not self.writableFinished then writable.abandon(self, err) end -- somebody may wait
   readable.drop(self)
   self._class._destroy(self, err)
   return self

@@ -24,6 +24,7 @@ local TURN = 1024 * 1024
 local seldom = {
   _w_length = 0, -- bytes in the buffer
   _w_given = false, -- callbacks of chunks that the transport has
+  _w_plain = true, -- writes go as they are: neither corked nor decoded
   _w_corked = 0,
   _w_full = false, _w_asked = false, _w_need_drain = false,
   _w_on_finish = false, -- callbacks of end()
@@ -51,7 +52,7 @@ local function is_open(self)
 end
 
 local function refresh(self)
-  self._w_direct = is_open(self) and not self._w_encoding
+  self._w_direct = self._w_plain and is_open(self)
 end
 
 local function ask(self)
@@ -225,7 +226,10 @@ function Writable:_ready()
   if not self._blocked then return end
   self._blocked = false
   if self.destroyed then return end
-  if not self._w_buffer and not self.writableEnded then return refresh(self) end -- as nearly always
+  if not self._w_buffer and not self.writableEnded then -- as nearly always
+    self._w_direct = self._w_plain
+    return
+  end
   feed(self)
   settle(self)
 end
@@ -302,7 +306,7 @@ end
 --- Holds writes back, to send them joined, until `uncork()` was called as often.
 function Writable:cork()
   self._w_corked = self._w_corked + 1
-  self._w_direct = false
+  self._w_direct, self._w_plain = false, false
 end
 
 --- Undoes one `cork()`.
@@ -310,6 +314,7 @@ function Writable:uncork()
   if self._w_corked == 0 then return end
   self._w_corked = self._w_corked - 1
   if self._w_corked > 0 or self.destroyed then return end
+  self._w_plain = not self._w_encoding
   feed(self)
   settle(self)
 end
@@ -321,6 +326,7 @@ end
 function Writable:setDefaultEncoding(enc)
   local name = encoding.normalize(enc)
   self._w_encoding = name ~= "utf8" and name or false
+  self._w_plain = self._w_corked == 0 and not self._w_encoding
   refresh(self)
   return self
 end
@@ -332,7 +338,6 @@ end
 
 -- After destroy(): whoever waits for a write or the end is told, once.
 local function abandon(self, err)
-  if self.writableFinished then return end -- nobody waits any more
   local given, list = self._w_given, self._w_buffer
   self._w_given, self._w_buffer, self._w_length = false, false, 0
   self._w_direct = false
