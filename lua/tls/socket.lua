@@ -37,7 +37,6 @@ TLSSocket:_own_values {
 
 TLSSocket:_first_values {
   authorized = false, truncated = false,
-  _shutting = false, -- our close_notify is on its way
   _storing = 0, _on_stored = false, -- see tls.resumption
   _sessions = false, _sessions_told = false,
   _psk_error = false,
@@ -269,7 +268,6 @@ end
 
 --- close_notify first; the FIN follows once it has left.
 function TLSSocket:_shutdown()
-  self._shutting = true
   if self._conn:shutdown() then soon(drive, self) end
 end
 
@@ -376,8 +374,7 @@ end
 
 local function on_written(self)
   if self._timed then self:_refresh() end
-  if not self._shutting then return Socket._written(self) end
-  self._shutting = false
+  if not self._w_shutting then return Socket._written(self) end -- else it was our close_notify
   -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
   if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
   Socket._shutdown(self)

@@ -38,7 +38,7 @@ local own = {
   _w_direct = true, -- chunks may go straight from write() to the transport
   _w_buffer = false, -- see new_buffer; made when needed
   _w_turn = 0, -- bytes given since _written
-  _w_shutting = false,
+  _w_shutting = false, -- nothing is left but the half-close
 }
 
 -- What waits for the transport: chunks, and a callback or false for each.
