@@ -64,6 +64,38 @@ describe("'keylog'", function()
     assert.equal(5, lines)
   end)
 
+  it("is told by a server whose listener came while the connection was being made", function()
+    local tls, net = require "tls", require "tls.net"
+    local server = tls.createServer(SERVER, function(socket) socket:resume() end)
+    local lines = 0
+    local function count() lines = lines + 1 end
+    local function client(options)
+      options.servername, options.ca = "localhost", certs.ca.cert
+      local socket = tls.connect(options)
+      socket:on("secureConnect", helper.expect(function() socket:finish() end))
+      socket:resume()
+      return socket
+    end
+    -- The peer of a connection that the server's side makes.
+    local peer = net.createServer(helper.expect(function(raw)
+      client { socket = raw }:on("close", helper.expect(function() server:close() end))
+    end))
+    local function hand_over()
+      peer:listen(0, "127.0.0.1", helper.expect(function()
+        local raw = net.connect(peer:address().port, "127.0.0.1")
+        server:emit("connection", raw)
+        assert.is_true(raw.connecting)
+        server:on("keylog", count)
+        raw:on("close", helper.expect(function() peer:close() end))
+      end))
+    end
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      client { port = server:address().port, host = "127.0.0.1" }:on("close", helper.expect(hand_over))
+    end))
+    helper.run()
+    assert.equal(5, lines)
+  end)
+
   it("and 'session' may be listened to after the end", function()
     local r = pair.run(SERVER, { ca = certs.ca.cert })
     r.socket:on("keylog", helper.never "keylog")
@@ -91,6 +123,36 @@ describe("enableTrace", function()
     end)
     uv.run()
   ]]
+
+  it("of one accepted socket shows nothing of the next", function()
+    local program = [[
+      local tls, uv = require "tls", require "luv"
+      local function read(name) local f = assert(io.open(name, "rb")) local s = f:read "*a" f:close() return s end
+      local server, first
+      local function visit() tls.connect({ port = server:address().port, rejectUnauthorized = false }):resume() end
+      server = tls.createServer({ key = read %q, cert = read %q }, function(socket)
+        if first then
+          server:close()
+        else
+          first = socket
+          socket:enableTrace()
+          socket:on("close", visit)
+        end
+        socket:finish "x"
+        socket:resume()
+      end)
+      server:listen(0, "127.0.0.1", visit)
+      uv.run()
+    ]]
+    local text
+    script.run(program:format(certs.rsa.key_file, certs.rsa.cert_file), {}, helper.expect(function(status, output)
+      assert.equal(0, status)
+      text = output
+    end))
+    helper.run()
+    assert.truthy(text:find("Level=warning(1), description=close notify(0)", 1, true), text)
+    assert.is_nil(text:find("ClientHello", 1, true), text)
+  end)
 
   for name, values in pairs { ["the server's option"] = { true, false, false },
     ["the client's option"] = { false, true, false }, ["the method"] = { false, false, true } } do

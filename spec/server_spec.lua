@@ -268,6 +268,20 @@ describe("a TLS socket's knobs", function()
     end)
   end)
 
+  -- s_client -msg tells the size of each record it gets: calls back with how many there were, and the largest.
+  local function records_of(server, callback)
+    local child = require "spec.support.child"
+    child.spawn({ "openssl", "s_client", "-connect", "127.0.0.1:" .. server:address().port,
+      "-tls1_2", "-ign_eof", "-msg", "-CAfile", certs.ca.cert_file }, expect(function(_, output)
+      local records, largest = 0, 0
+      for size in output:gmatch "<<< [^\n]*RecordHeader[^\n]*\n *17 03 03 (%x%x %x%x)" do
+        records = records + 1
+        largest = math.max(largest, tonumber((size:gsub(" ", "")), 16))
+      end
+      callback(records, largest)
+    end))
+  end
+
   it("setMaxSendFragment bounds what is in a record", function()
     local server = create(function(socket)
       assert.is_false(socket:setMaxSendFragment(511))
@@ -278,22 +292,31 @@ describe("a TLS socket's knobs", function()
       socket:finish(("x"):rep(100000))
     end)
     run(server, function()
-      -- s_client -msg tells the size of each record it gets.
-      local child = require "spec.support.child"
-      local client
-      client = child.spawn({ "openssl", "s_client", "-connect", "127.0.0.1:" .. server:address().port,
-        "-tls1_2", "-ign_eof", "-msg", "-CAfile", certs.ca.cert_file }, expect(function(_, output)
-        local records, largest = 0, 0
-        for size in output:gmatch "<<< [^\n]*RecordHeader[^\n]*\n *17 03 03 (%x%x %x%x)" do
-          records = records + 1
-          largest = math.max(largest, tonumber((size:gsub(" ", "")), 16))
-        end
+      records_of(server, function(records, largest)
         assert.is_true(records >= 131, records .. " records")
         assert.is_true(largest >= 768 and largest < 768 + 64, largest .. " bytes")
         server:close()
-      end))
-      assert.is_truthy(client)
+      end)
     end)
+  end)
+
+  it("setMaxSendFragment of one accepted socket leaves the next as it was", function()
+    local accepted = 0
+    local server = create(function(socket)
+      accepted = accepted + 1
+      if accepted == 1 then socket:setMaxSendFragment(768) end
+      socket:finish(("x"):rep(100000))
+    end)
+    run(server, function()
+      records_of(server, function(_, largest)
+        assert.is_true(largest < 768 + 64, largest .. " bytes")
+        records_of(server, function(_, next_largest)
+          assert.is_true(next_largest >= 16384, next_largest .. " bytes")
+          server:close()
+        end)
+      end)
+    end)
+    assert.equal(2, accepted)
   end)
 end)
 

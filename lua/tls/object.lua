@@ -17,7 +17,7 @@ end
 
 -- What an instance begins with has changed.
 local function remake(self)
-  self.instance = core.instantiator(self.__meta, self.__fields, self.__own)
+  self.instance = self:_maker_of(self.__own)
 end
 
 --- `like` is another class, which this one is a copy of.
@@ -40,6 +40,11 @@ end
 function Class:_first_values(values)
   copy(values, self)
   copy(values, self.__seldom)
+end
+
+--- A function that makes instances like this one, as it is: they share what it has.
+function Class:_maker_of(instance)
+  return core.instantiator(self.__meta, self.__fields, instance)
 end
 
 --- How many fields an instance gets sooner or later: its table need not grow.

@@ -115,7 +115,6 @@ function Server.new(options, listener)
   return self
 end
 
---- Made anew after each change of what it depends on.
 local function options_of(self)
   local options = self._options
   local shared = {
@@ -134,23 +133,24 @@ local function options_of(self)
   return shared
 end
 
+--- Sockets from now on are made with other options. One that waits for its connection keeps its own, but the core is
+-- asked anew what it has to tell: it is spared what nobody listens for.
 local function forget_sockets(self)
-  self._sockets = false
+  if self._shared then self._shared._terms = nil end
+  self._shared, self._new_socket = false, false
 end
 
---- The class that a connection gets now.
-local function sockets_of(self)
-  self._sockets = TLSSocket.alike(Accepted, options_of(self))
-  self._only_ours = self:listenerCount "connection" == 1 -- nobody else wants the plain socket
-  return self._sockets
-end
-
---- The core is spared what nobody listens for.
 Server._listening, Server._unlistened, Server._heeds = forget_sockets, forget_sockets, false
 
+local function get_ready(self)
+  self._shared = options_of(self)
+  self._new_socket = TLSSocket.maker(Accepted, self._shared)
+  self._only_ours = self:listenerCount "connection" == 1 -- nobody else wants the plain socket
+end
+
 --- A socket on luv's handle, or on none yet.
-local function secure(self, sockets, handle)
-  local socket = sockets.instance()
+local function secure(self, handle)
+  local socket = self._new_socket()
   net.Server._adopt(self, socket)
   self._deadline:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
@@ -227,15 +227,16 @@ end
 on_connection = function(self, duplex)
   wrap.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
-  wrap.over(secure(self, self._sockets or sockets_of(self)), duplex)
+  if not self._new_socket then get_ready(self) end
+  wrap.over(secure(self), duplex)
 end
 
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  local sockets = self._sockets or sockets_of(self)
+  if not self._new_socket then get_ready(self) end
   if self._only_ours then
-    secure(self, sockets, handle)
+    secure(self, handle)
     return
   end
   local plain = net.Socket.new { handle = handle }

@@ -81,15 +81,13 @@ function TLSSocket.create(options, class_of)
   return self
 end
 
---- A class for connections that are accepted, one like the other: what its first socket begins with, all do.
+--- A function that makes sockets of a class for connections that are accepted.
 --- @param options tls.TLSSocketOptions checked; they share them
-function TLSSocket.alike(class_of, options)
-  local sockets = class_of:_variant()
-  local first = sockets.instance()
+function TLSSocket.maker(class_of, options)
+  local first = class_of.instance()
   Socket._start(first, options)
   first.server = options.server
-  sockets:_own_values(first)
-  return sockets
+  return class_of:_maker_of(first)
 end
 
 local function own_settings(options)
