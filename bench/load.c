@@ -47,7 +47,7 @@
 
 #define SLICE 0.5 /* s */
 #define GATHER (64 * 1024)
-#define WARM 0.5  /* s at the beginning that are not counted */
+#define WARM 0.5 /* s at the beginning that are not counted */
 #define MAX_SAMPLES (1 << 20)
 
 enum work { HANDSHAKE, ECHO, GET, PUT, IDLE, ACTIVE };

@@ -64,7 +64,7 @@ describe("'keylog'", function()
     assert.equal(5, lines)
   end)
 
-  it("is told by a server whose listener came while the connection was being made", function()
+  it("and 'clientHello' are told by a server whose listeners came while the connections were being made", function()
     local tls, net = require "tls", require "tls.net"
     local server = tls.createServer(SERVER, function(socket) socket:resume() end)
     local lines = 0
@@ -76,24 +76,32 @@ describe("'keylog'", function()
       socket:resume()
       return socket
     end
-    -- The peer of a connection that the server's side makes.
-    local peer = net.createServer(helper.expect(function(raw)
-      client { socket = raw }:on("close", helper.expect(function() server:close() end))
-    end))
+    -- The peer of connections that the server's side makes.
+    local peer = net.createServer(helper.expect(function(raw) client { socket = raw } end, 2))
     local function hand_over()
       peer:listen(0, "127.0.0.1", helper.expect(function()
-        local raw = net.connect(peer:address().port, "127.0.0.1")
-        server:emit("connection", raw)
-        assert.is_true(raw.connecting)
+        local port = peer:address().port
+        local first, second = net.connect(port, "127.0.0.1"), net.Socket()
+        server:emit("connection", first)
+        server:emit("connection", second)
+        assert.is_true(first.connecting)
         server:on("keylog", count)
-        raw:on("close", helper.expect(function() peer:close() end))
+        first:on("close", helper.expect(function()
+          assert.equal(5, lines)
+          server:on("clientHello", helper.expect(function(_, callback) callback() end))
+          second:connect(port, "127.0.0.1")
+        end))
+        second:on("close", helper.expect(function()
+          server:close()
+          peer:close()
+        end))
       end))
     end
     server:listen(0, "127.0.0.1", helper.expect(function()
       client { port = server:address().port, host = "127.0.0.1" }:on("close", helper.expect(hand_over))
     end))
     helper.run()
-    assert.equal(5, lines)
+    assert.equal(10, lines)
   end)
 
   it("and 'session' may be listened to after the end", function()

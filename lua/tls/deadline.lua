@@ -14,16 +14,16 @@ local hrtime = uv.hrtime
 ---@field expired fun(item: table)
 ---@field items table slot -> item, or false for one that has made it; borrowed
 ---@field times table slot -> when it expires, ns
----@field first integer the first slot in use, when there is one
+---@field first integer no slot before it is in use
 ---@field last integer
 ---@field live integer items that have not made it
----@field room integer the slot behind which there are too many that have; see compact
+---@field room integer when `last` has come so far, there are too many that have: see compact
 ---@field lasting boolean see last_longer
 ---@field timer userdata? owned; there while there are items, and until it is over if `lasting`
 
-local KEEP = 1024 -- slots that may be of items that have made it, beside twice as many as have not
+local KEEP = 1024 -- slots that nobody need be waiting in
 
--- Neither those that were many, nor one that lasts, keep the slots of thousands.
+-- Some lasting handshakes do not keep the slots of all that came after them.
 local function compact(self)
   local items, times, n = {}, {}, 0
   for i = self.first, self.last do

@@ -15,7 +15,7 @@ local USUAL = 4 -- events that have listeners: the table need not grow
 --- How many listeners an event may have before a warning is printed once; 0 for no limit.
 Emitter.defaultMaxListeners = 10
 
--- Listeners outlast what `_forget` undoes, so not by `_first_values`:
+-- Listeners outlast what `_forget` undoes (so a stream that is renewed keeps its `_events`):
 Emitter._lists = false -- name -> array of functions, for events that have several
 Emitter._once = false -- wrapper -> the listener given to once()
 

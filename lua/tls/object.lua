@@ -30,7 +30,8 @@ end
 -- What every class has.
 local Class = { __own = {}, __seldom = {}, __getters = {}, __fields = 1 }
 
---- Values its instances are made with. All share them: no table is among them.
+--- Values its instances are made with, which all of them share. Classes and variants that are there already do not get
+--- them, nor the first values below.
 function Class:_own_values(values)
   copy(values, self.__own)
   remake(self)

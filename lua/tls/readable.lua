@@ -18,7 +18,7 @@ local heard = Emitter._heard
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
-local Readable, getters = { PAUSED = PAUSED }, {}
+local Readable, getters = { _PAUSED = PAUSED }, {}
 
 -- First values, see tls.object:
 local seldom = {

@@ -35,9 +35,9 @@ local Accepted = TLSSocket:_variant()
 Accepted:_room(32)
 
 function Accepted:_terms()
-  local options = self._options
-  options._terms = TLSSocket._terms(self)
-  return options._terms
+  local options, terms = self._options, TLSSocket._terms(self)
+  if options == self.server._shared then options._terms = terms end -- else nobody would forget them
+  return terms
 end
 
 function Accepted:_set_option(name, value)

@@ -21,7 +21,7 @@ local Socket = require "tls.net_socket"
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
 local emit, soon = Emitter.emit, tick.soon
-local PAUSED = Socket.PAUSED
+local PAUSED = Socket._PAUSED
 
 TLSSocket.encrypted = true
 
