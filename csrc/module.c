@@ -54,12 +54,12 @@ static int sized (lua_State *L) {
 }
 
 /* An object of a class. Upvalues: the metatable, how many fields to make room
-** for, how many follow; then the name of each field and its value. */
+** for; then the name of each field and its value. */
 static int instance (lua_State *L) {
-  int i, last = 3 + 2 * (int)lua_tointeger(L, lua_upvalueindex(3));
+  int i;
   lua_settop(L, 0);
   lua_createtable(L, 0, (int)lua_tointeger(L, lua_upvalueindex(2)));
-  for (i = 4; i < last; i += 2) {
+  for (i = 3; !lua_isnone(L, lua_upvalueindex(i)); i += 2) {
     lua_pushvalue(L, lua_upvalueindex(i));
     lua_pushvalue(L, lua_upvalueindex(i + 1));
     lua_rawset(L, 1);
@@ -79,17 +79,14 @@ static int instantiator (lua_State *L) {
   luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 3);
-  lua_pushnil(L); /* where their number will be */
   luaL_checkstack(L, 2 * MAX_OWN + 4, "tls");
   lua_pushnil(L);
   while (lua_next(L, 3)) { /* stack: ..., name, value */
     luaL_argcheck(L, ++n <= MAX_OWN, 3, "too many fields");
     lua_pushvalue(L, -2);
   }
-  lua_pushinteger(L, n);
-  lua_replace(L, 4);
   lua_remove(L, 3);
-  lua_pushcclosure(L, instance, 3 + 2 * n);
+  lua_pushcclosure(L, instance, 2 + 2 * n);
   return 1;
 }
 

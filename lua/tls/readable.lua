@@ -14,7 +14,6 @@ local defer, soon, now = tick.defer, tick.soon, require "luv".now
 local emit = Emitter.emit
 local heard = Emitter._heard
 
-
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 

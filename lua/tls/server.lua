@@ -138,6 +138,7 @@ end
 local function forget_sockets(self)
   if self._shared then self._shared._terms = nil end
   self._shared, self._new_socket = false, false
+  self._only_ours = self:listenerCount "connection" == 1 -- nobody else wants the plain socket
 end
 
 Server._listening, Server._unlistened, Server._heeds = forget_sockets, forget_sockets, false
@@ -145,11 +146,11 @@ Server._listening, Server._unlistened, Server._heeds = forget_sockets, forget_so
 local function get_ready(self)
   self._shared = options_of(self)
   self._new_socket = TLSSocket.maker(Accepted, self._shared)
-  self._only_ours = self:listenerCount "connection" == 1 -- nobody else wants the plain socket
 end
 
 --- A socket on luv's handle, or on none yet.
 local function secure(self, handle)
+  if not self._new_socket then get_ready(self) end
   local socket = self._new_socket()
   net.Server._adopt(self, socket)
   self._deadline:add(socket)
@@ -227,14 +228,12 @@ end
 on_connection = function(self, duplex)
   wrap.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
-  if not self._new_socket then get_ready(self) end
   wrap.over(secure(self), duplex)
 end
 
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  if not self._new_socket then get_ready(self) end
   if self._only_ours then
     secure(self, handle)
     return

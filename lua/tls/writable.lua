@@ -55,6 +55,11 @@ local function refresh(self)
   self._w_direct = self._w_plain and is_open(self)
 end
 
+-- After a change of either.
+local function set_plain(self)
+  self._w_plain = self._w_corked == 0 and not self._w_encoding
+end
+
 local function ask(self)
   if self._w_asked or self._blocked or self.destroyed then return end
   self._w_asked = true
@@ -306,7 +311,8 @@ end
 --- Holds writes back, to send them joined, until `uncork()` was called as often.
 function Writable:cork()
   self._w_corked = self._w_corked + 1
-  self._w_direct, self._w_plain = false, false
+  self._w_direct = false
+  set_plain(self)
 end
 
 --- Undoes one `cork()`.
@@ -314,7 +320,7 @@ function Writable:uncork()
   if self._w_corked == 0 then return end
   self._w_corked = self._w_corked - 1
   if self._w_corked > 0 or self.destroyed then return end
-  self._w_plain = not self._w_encoding
+  set_plain(self)
   feed(self)
   settle(self)
 end
@@ -326,7 +332,7 @@ end
 function Writable:setDefaultEncoding(enc)
   local name = encoding.normalize(enc)
   self._w_encoding = name ~= "utf8" and name or false
-  self._w_plain = self._w_corked == 0 and not self._w_encoding
+  set_plain(self)
   refresh(self)
   return self
 end
