@@ -57,7 +57,8 @@ test: deps
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
 # The engine alone, without Lua and libuv: that it links is half the test.
-ENGINE = bytes bio sslerr hello tickets hooks engine engine_ask
+ENGINE = bytes bio sslerr peer hello tickets hooks engine engine_ask engine_drive \
+	engine_psk engine_sessions
 $(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 

@@ -55,6 +55,42 @@ static size_t read_kept (struct tls_port *port, char *to, size_t n) {
   return n;
 }
 
+#define HEADER 5 /* type, version, and the length in two bytes */
+
+void tls_port_by_record (struct tls_port *port, bool on) {
+  port->by_record = on;
+  port->withheld = port->may_begin = false;
+  port->header_read = 0;
+  port->body_left = 0;
+}
+
+void tls_port_allow_record (struct tls_port *port) {
+  port->withheld = false;
+  port->may_begin = true;
+}
+
+/* How much of 'n' bytes lies in the record that is being read. */
+static size_t within_record (const struct tls_port *port, size_t n) {
+  size_t left = port->body_left;
+  if (port->header_read < HEADER)
+    left = port->may_begin ? HEADER - port->header_read : 0;
+  return n < left ? n : left;
+}
+
+/* 'n' bytes, all of its header or all of its body, have been read. */
+static void count_record (struct tls_port *port, const char *bytes, size_t n) {
+  size_t i;
+  if (port->header_read == HEADER)
+    port->body_left -= n;
+  for (i = 0; i < n && port->header_read < HEADER; i++)
+    if (++port->header_read > HEADER - 2)
+      port->body_left = port->body_left << 8 | (unsigned char)bytes[i];
+  if (port->header_read < HEADER || port->body_left > 0)
+    return;
+  port->header_read = 0;
+  port->may_begin = false;
+}
+
 /* The flags are set or cleared on every call: SSL_get_error() reads them. The
 ** end of the transport is never shown to OpenSSL, which would fail the whole
 ** connection on it, writing included: the engine looks at port->eof itself. */
@@ -62,12 +98,17 @@ static int on_read (BIO *bio, char *to, size_t n, size_t *got) {
   struct tls_port *port = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
   *got = 0;
-  if (tls_bytes_size(&port->in) > 0)
+  if (port->by_record)
+    n = within_record(port, n);
+  port->withheld = n == 0;
+  if (n > 0 && tls_bytes_size(&port->in) > 0)
     *got = read_kept(port, to, n);
-  else if (port->window_size > 0)
+  else if (n > 0 && port->window_size > 0)
     *got = read_window(port, to, n);
   else
     BIO_set_retry_read(bio);
+  if (port->by_record)
+    count_record(port, to, *got);
   return *got > 0;
 }
 

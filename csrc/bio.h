@@ -16,6 +16,11 @@ struct tls_port {
   struct tls_bytes in;  /* owned; what earlier windows left unread */
   struct tls_bytes out; /* owned; records to send */
   bool eof;             /* the transport has ended */
+  bool by_record;       /* see tls_port_by_record() */
+  bool withheld;        /* OpenSSL asked for another record, and got none */
+  bool may_begin;       /* the next record may be read */
+  unsigned header_read; /* bytes of the record's header that were read */
+  size_t body_left;     /* bytes of its body that were not */
 };
 
 void tls_port_init (struct tls_port *port, struct tls_pool *pool);
@@ -27,6 +32,13 @@ bool tls_port_feed (struct tls_port *port, const char *data, size_t n);
 
 /* Copy what the window still holds. False when memory is out. */
 bool tls_port_keep (struct tls_port *port);
+
+/* Between handshakes OpenSSL reads as it likes. While one is under way it gets
+** a record (RFC 8446, 5.1) for each tls_port_allow_record(): so it comes back
+** behind the one that ends the handshake, and has not seen what follows. To be
+** called between records. */
+void tls_port_by_record (struct tls_port *port, bool on);
+void tls_port_allow_record (struct tls_port *port);
 
 /* Bytes received and not yet read by OpenSSL. */
 size_t tls_port_unread (const struct tls_port *port);

@@ -66,13 +66,19 @@ void tls_conn_drop_held (struct conn *c) {
 /* Nothing of ours runs on OpenSSL's or libuv's stack any more. Does not throw:
 ** luaL_unref never does. */
 void tls_conn_release (struct conn *c) {
-  if (c->writing || c->driving || !c->closed)
+  if (c->writing || c->driving || !c->closed ||
+      (c->engine != NULL && tls_engine_busy(c->engine)))
     return;
   tls_bytes_clear(&c->flight);
   tls_engine_free(c->engine);
   c->engine = NULL;
   luaL_unref(c->env->main, LUA_REGISTRYINDEX, c->anchor);
   c->anchor = LUA_NOREF;
+}
+
+bool tls_conn_gone (struct conn *c) {
+  tls_conn_release(c);
+  return c->closed;
 }
 
 static void stop_reading (struct conn *c) {
@@ -218,6 +224,8 @@ static void pump_held (struct conn *c) {
   if (c->held == NULL || c->writing)
     return;
   size_t done = tls_conn_pump(c, c->held, c->held_size);
+  if (c->closed || c->held == NULL) /* in the callback for a key */
+    return;
   c->held += done;
   c->held_size -= done;
   if (c->held_size == 0)
@@ -229,7 +237,8 @@ size_t tls_conn_unsent (const struct conn *c) {
 }
 
 static bool all_sent (const struct conn *c) {
-  return tls_conn_unsent(c) == 0 && !c->writing && tls_conn_gathered(c) == 0;
+  return tls_conn_unsent(c) == 0 && !c->writing && tls_conn_gathered(c) == 0 &&
+         !tls_engine_shutting_down(c->engine);
 }
 
 static void on_written (void *req, int status) {
@@ -257,10 +266,23 @@ static void on_alloc (struct tls_uv_handle *stream, size_t hint,
   buf->len = c == NULL ? 0 : sizeof c->env->in;
 }
 
+/* What was fed is only lent, and Lua may run the loop: copy what OpenSSL has
+** not read. */
+static void keep_unread (struct conn *c) {
+  if (!tls_port_keep(tls_engine_port(c->engine)))
+    transport_failed(c, -ENOMEM, false);
+}
+
+/* While the drive is under way a listener is running the loop: the bytes wait
+** for it, and no more are read before. */
 static void received (struct conn *c, const char *data, size_t n) {
   struct tls_port *port = tls_engine_port(c->engine);
   if (!tls_port_feed(port, data, n))
     transport_failed(c, -ENOMEM, false);
+  if (c->driving) {
+    keep_unread(c);
+    stop_reading(c);
+  }
   tls_conn_drive(c);
 }
 
@@ -301,7 +323,8 @@ void tls_conn_update_reading (struct conn *c) {
   bool alive = c->io_error == 0 || awaiting_reason(c);
   bool want = c->started && alive && !port->eof &&
               !tls_engine_failed(c->engine) && !tls_engine_ended(c->engine) &&
-              tls_port_unread(port) == 0 && !(secure && c->paused);
+              tls_port_unread(port) == 0 &&
+              !(secure && c->paused && !tls_engine_shaking(c->engine));
   if (want == c->reading)
     return;
   if (c->stream == NULL) {
@@ -359,10 +382,11 @@ static void emit_records (struct conn *c) {
     return;
   tls_bytes_move(&c->flight, out);
   c->writing = true;
-  tls_conn_emit_records(c, tls_bytes_peek(&c->flight), n);
+  tls_conn_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&c->flight), n);
   tls_bytes_clear(&c->flight);
 }
 
+/* Each is told by itself; the core keeps no more than these. */
 static void emit_sessions (struct conn *c) {
   int i;
   unsigned was = c->events & TLS_EV_SESSION;
@@ -372,21 +396,36 @@ static void emit_sessions (struct conn *c) {
   }
 }
 
-static void step (struct conn *c) {
-  size_t got;
-  size_t room = c->paused ? 0 : sizeof c->env->out;
-  c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
-  if (got > 0) /* a ticket is sent before the data that came with it */
-    emit_sessions(c);
-  if (c->closed)
-    return;
-  if (got > 0 && (c->events & TLS_EV_EARLY) != 0)
-    tls_conn_emit_early(c, c->env->out, got);
-  else if (got > 0)
-    tls_conn_emit_data(c, c->env->out, got);
+/* A ticket is sent before the data that came with it, and told before it. */
+static void emit_data (struct conn *c, const char *data, size_t n) {
+  enum tls_handler which =
+      (c->events & TLS_EV_EARLY) != 0 ? TLS_ON_early : TLS_ON_data;
   c->events &= ~(unsigned)TLS_EV_EARLY;
+  if ((c->events & TLS_EV_SESSION) == 0) {
+    tls_conn_emit_bytes(c, which, data, n);
+    return;
+  }
+  int kept = tls_conn_keep_bytes(c, data, n);
+  emit_sessions(c);
+  tls_conn_emit_kept(c, which, kept);
+}
+
+/* Early data comes by an event of its own, which pausing does not stop. */
+static size_t room_for_data (const struct conn *c) {
+  bool paused = c->paused && tls_engine_secure(c->engine);
+  return paused ? 0 : sizeof c->env->out;
+}
+
+/* Both scratch buffers are free when Lua runs: what was received and not read
+** is kept, and plaintext becomes a string first. */
+static void step (struct conn *c) {
+  size_t got, room = room_for_data(c);
+  c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
+  keep_unread(c);
   if (room > 0 && got == room)
     c->again = true;
+  if (got > 0)
+    emit_data(c, c->env->out, got);
 }
 
 static void emit_handshake (struct conn *c) {
@@ -404,6 +443,8 @@ static void emit_handshake (struct conn *c) {
 
 static void drive_round (struct conn *c) {
   step(c);
+  if (c->closed)
+    return;
   forgive_write(c);
   emit_handshake(c);
   if (c->closed)
@@ -439,13 +480,6 @@ static void ask_to_go_on (struct conn *c) {
   tls_conn_emit(c, TLS_ON_poke);
 }
 
-/* What was fed is only lent: keep the rest, and read on when there is none. */
-static void settle (struct conn *c) {
-  if (!tls_port_keep(tls_engine_port(c->engine)))
-    transport_failed(c, -ENOMEM, false);
-  tls_conn_update_reading(c);
-}
-
 void tls_conn_drive (struct conn *c) {
   if (c->driving) {
     c->again = true;
@@ -457,7 +491,7 @@ void tls_conn_drive (struct conn *c) {
     c->again = false;
     drive_round(c);
     if (!c->again && !c->closed)
-      settle(c);
+      tls_conn_update_reading(c);
   } while (c->again && !c->closed);
   if (!c->closed)
     ask_to_go_on(c);

@@ -87,14 +87,37 @@ static int answer_hello (lua_State *L) {
   return tls_conn_push_poke(L, c);
 }
 
-/* conn:identify(accepted[, override]) -> poke */
+/* conn:identify(generation, accepted, overruled) -> poke: inside the handshake
+** that is suspended. An answer to another one's question does nothing. */
 static int identify (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
-  luaL_checktype(L, 2, LUA_TBOOLEAN);
-  if (c == NULL)
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TBOOLEAN);
+  if (c == NULL ||
+      !tls_engine_identify(c->engine, generation, lua_toboolean(L, 3),
+                           lua_toboolean(L, 4)))
     return 0;
-  tls_engine_identify(c->engine, lua_toboolean(L, 2), lua_toboolean(L, 3));
   return tls_conn_push_poke(L, c);
+}
+
+/* conn:judge(generation, accepted, overruled) -> given: the verdict on a
+** handshake that has finished. */
+static int judge (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TBOOLEAN);
+  lua_pushboolean(L, c != NULL && tls_engine_judge(c->engine, generation,
+                                                   lua_toboolean(L, 3),
+                                                   lua_toboolean(L, 4)));
+  return 1;
+}
+
+/* Throws when another handshake cannot begin now. */
+static void check_idle (lua_State *L, struct conn *c) {
+  ERR_clear_error();
+  if (!tls_engine_idle(c->engine))
+    tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
+                      "another handshake is under way");
 }
 
 /* conn:renegotiate(requestCert, reject) -> poke */
@@ -102,8 +125,12 @@ static int renegotiate (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
-  if (!tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
-                              lua_toboolean(L, 3)))
+  check_idle(L, c);
+  bool ok = tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
+                                   lua_toboolean(L, 3));
+  if (tls_conn_gone(c))
+    return 0;
+  if (!ok)
     return tls_throw_openssl(L, "ERR_SSL_WRONG_SSL_VERSION",
                              "wrong ssl version");
   return tls_conn_push_poke(L, c);
@@ -114,7 +141,11 @@ static int update_keys (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
-  if (!tls_engine_update_keys(c->engine))
+  check_idle(L, c);
+  bool ok = tls_engine_update_keys(c->engine);
+  if (tls_conn_gone(c))
+    return 0;
+  if (!ok)
     return tls_throw_openssl(L, "ERR_SSL_WRONG_SSL_VERSION",
                              "wrong ssl version");
   return tls_conn_push_poke(L, c);
@@ -171,6 +202,9 @@ static int set_key_cert (lua_State *L) {
   STACK_OF(X509) *chain = NULL;
   if (c == NULL)
     return 0;
+  if (tls_engine_busy(c->engine)) /* it may be looking at the old one */
+    return tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
+                             "the certificate cannot be changed now");
   X509 *cert = SSL_CTX_get0_certificate(ctx);
   EVP_PKEY *key = SSL_CTX_get0_privatekey(ctx);
   SSL_CTX_get0_chain_certs((SSL_CTX *)ctx, &chain);
@@ -182,16 +216,18 @@ static int set_key_cert (lua_State *L) {
   return 0;
 }
 
+/* conn:setServername(name) -> done: not once the handshake has begun */
 static int set_servername (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   const char *name = luaL_checkstring(L, 2);
-  bool ok = c != NULL &&
-            SSL_set_tlsext_host_name(tls_engine_ssl(c->engine), name) == 1;
+  SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
+  bool ok = ssl != NULL && SSL_in_before(ssl) &&
+            SSL_set_tlsext_host_name(ssl, name) == 1;
   lua_pushboolean(L, ok);
   return 1;
 }
 
-/* conn:setSession(der) -> whether it is one */
+/* conn:setSession(der) -> whether it is one, and in time */
 static int set_session (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   SSL_SESSION *session = tls_session_read(L, 2);
@@ -205,6 +241,7 @@ static int set_session (lua_State *L) {
 const luaL_Reg tls_conn_answers[] = {{"getClientHello", get_client_hello},
                                      {"answerHello", answer_hello},
                                      {"identify", identify},
+                                     {"judge", judge},
                                      {"renegotiate", renegotiate},
                                      {"updateKeys", update_keys},
                                      {"fail", fail},

@@ -14,8 +14,9 @@
 struct emission {
   struct conn *conn;
   enum tls_handler which;
-  const char *data; /* borrowed: the scratch buffer, or the flight */
+  const char *data; /* borrowed: a scratch buffer, or what is to be sent */
   size_t size;
+  int ref; /* registry reference to a string in their place, or LUA_NOREF */
 };
 
 /* Push the Lua socket of 'c', or nil when it has been collected. [-0, +1] */
@@ -58,15 +59,33 @@ static void push_ocsp (lua_State *L, struct conn *c) {
   }
 }
 
+/* [-0, +1] */
+static void push_bytes (lua_State *L, const struct emission *e) {
+  if (e->ref == LUA_NOREF)
+    lua_pushlstring(L, e->data, e->size);
+  else
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->ref);
+}
+
+/* The handshake that is told of, for the answer. [-0, +1] */
+static void push_generation (lua_State *L, struct conn *c) {
+  lua_pushinteger(L, (lua_Integer)tls_engine_generation(c->engine));
+}
+
 /* [-0, +n]; returns n. */
 static int push_arguments (lua_State *L, const struct emission *e) {
   struct conn *c = e->conn;
   switch (e->which) {
     case TLS_ON_data:
     case TLS_ON_early:
-    case TLS_ON_records: lua_pushlstring(L, e->data, e->size); return 1;
+    case TLS_ON_records: push_bytes(L, e); return 1;
+    case TLS_ON_identity:
+    case TLS_ON_renegotiated: push_generation(L, c); return 1;
     case TLS_ON_ocsp: push_ocsp(L, c); return 1;
-    case TLS_ON_secure: tls_conn_push_negotiated(L, c); return 3;
+    case TLS_ON_secure:
+      push_generation(L, c);
+      tls_conn_push_negotiated(L, c);
+      return 4;
     case TLS_ON_reading: lua_pushboolean(L, c->reading); return 1;
     case TLS_ON_eof:
       lua_pushboolean(L, tls_engine_truncated(c->engine));
@@ -127,7 +146,8 @@ static int emit_keylog (lua_State *L) {
 
 struct psk_question {
   struct conn *conn;
-  const char *text;
+  const char *text; /* borrowed from OpenSSL, or NULL */
+  size_t text_size;
   struct tls_psk_answer *answer;
   size_t size; /* of the key that was given */
 };
@@ -150,7 +170,10 @@ static int ask_psk (lua_State *L) {
   push_owner(L, q->conn);
   if (lua_isnil(L, -1))
     return 0;
-  lua_pushstring(L, q->text); /* nil when NULL */
+  if (q->text == NULL)
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, q->text, q->text_size);
   lua_call(L, 2, 2);
   if (a->identity != NULL) {
     size_t n = take_string(L, -1, a->identity, a->identity_size - 1);
@@ -162,9 +185,9 @@ static int ask_psk (lua_State *L) {
   return 0;
 }
 
-unsigned tls_conn_emit_psk (struct conn *c, const char *text,
+unsigned tls_conn_emit_psk (struct conn *c, const char *text, size_t text_size,
                             struct tls_psk_answer *answer) {
-  struct psk_question q = {c, text, answer, 0};
+  struct psk_question q = {c, text, text_size, answer, 0};
   tls_env_enter(c->env, ask_psk, &q);
   return (unsigned)q.size;
 }
@@ -181,7 +204,7 @@ static int emit_protected (lua_State *L) {
 }
 
 void tls_conn_emit (struct conn *c, enum tls_handler which) {
-  struct emission e = {c, which, NULL, 0};
+  struct emission e = {c, which, NULL, 0, LUA_NOREF};
   switch (which) {
     case TLS_ON_session: tls_env_enter(c->env, emit_session, c); return;
     case TLS_ON_keylog: tls_env_enter(c->env, emit_keylog, c); return;
@@ -189,17 +212,31 @@ void tls_conn_emit (struct conn *c, enum tls_handler which) {
   }
 }
 
-void tls_conn_emit_early (struct conn *c, const char *data, size_t size) {
-  struct emission e = {c, TLS_ON_early, data, size};
+void tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
+                          const char *data, size_t size) {
+  struct emission e = {c, which, data, size, LUA_NOREF};
   tls_env_enter(c->env, emit_protected, &e);
 }
 
-void tls_conn_emit_data (struct conn *c, const char *data, size_t size) {
-  struct emission e = {c, TLS_ON_data, data, size};
-  tls_env_enter(c->env, emit_protected, &e);
+/* Through the door only because a string may find no memory. */
+static int keep_protected (lua_State *L) {
+  struct emission *e = lua_touserdata(L, 1);
+  lua_pushlstring(L, e->data, e->size);
+  e->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
 }
 
-void tls_conn_emit_records (struct conn *c, const char *data, size_t size) {
-  struct emission e = {c, TLS_ON_records, data, size};
-  tls_env_enter(c->env, emit_protected, &e);
+int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size) {
+  struct emission e = {c, TLS_ON_data, data, size, LUA_NOREF};
+  tls_env_enter(c->env, keep_protected, &e);
+  return e.ref;
+}
+
+void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref) {
+  struct emission e = {c, which, NULL, 0, ref};
+  if (ref == LUA_NOREF)
+    return;
+  if (!c->closed)
+    tls_env_enter(c->env, emit_protected, &e);
+  luaL_unref(c->env->main, LUA_REGISTRYINDEX, ref);
 }

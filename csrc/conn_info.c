@@ -146,15 +146,16 @@ static int get_verify_error (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
-  long error = tls_engine_verify_result(c->engine);
-  if (tls_engine_peer(c->engine) == NULL)
+  const struct tls_peer *peer = tls_engine_peer(c->engine);
+  long error = peer->chain_result;
+  if (peer->leaf == NULL)
     error = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT;
   if (error == X509_V_OK)
     return 0;
   lua_pushstring(L, tls_verify_code(error));
   lua_pushstring(L, X509_verify_cert_error_string(error));
-  lua_pushinteger(L, tls_engine_verify_depth(c->engine));
-  X509 *refused = tls_engine_refused(c->engine);
+  lua_pushinteger(L, peer->chain_depth);
+  X509 *refused = peer->refused != NULL ? peer->refused : peer->leaf;
   if (refused == NULL)
     return 3;
   tls_names_push_line(L, X509_get_subject_name(refused));
@@ -253,7 +254,7 @@ static int get_peer_certificate (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
-  X509 *leaf = tls_engine_peer(c->engine);
+  X509 *leaf = tls_engine_peer(c->engine)->leaf;
   if (leaf == NULL)
     lua_newtable(L);
   else if (lua_toboolean(L, 2))
@@ -267,7 +268,7 @@ static int get_peer_certificate (lua_State *L) {
 /* The part of it that a name is compared with: subject, subjectaltname. */
 static int get_peer_names (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
-  X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine);
+  X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine)->leaf;
   lua_createtable(L, 0, 2);
   if (leaf == NULL)
     return 1;
@@ -331,7 +332,15 @@ static int get_early_accepted (lua_State *L) {
 /* Did a pre-shared key stand in for the peer's certificate? */
 static int is_psk (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
-  lua_pushboolean(L, c != NULL && tls_engine_by_psk(c->engine));
+  lua_pushboolean(L, c != NULL &&
+                         tls_engine_peer(c->engine)->proof == TLS_PROOF_PSK);
+  return 1;
+}
+
+/* Has the peer shown who it is, and was that accepted? */
+static int is_authorized (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  lua_pushboolean(L, c != NULL && tls_engine_authorized(c->engine));
   return 1;
 }
 
@@ -340,6 +349,7 @@ const luaL_Reg tls_conn_questions[] = {
     {"getTLSTicket", get_ticket},
     {"getEarlyAccepted", get_early_accepted},
     {"isPsk", is_psk},
+    {"isAuthorized", is_authorized},
     {"getSharedSigalgs", get_shared_sigalgs},
     {"getFinished", get_finished},
     {"getPeerFinished", get_peer_finished},

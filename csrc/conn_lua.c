@@ -25,6 +25,8 @@ static int conn_gc (lua_State *L) {
   c->writing = false;
   tls_conn_drop_held(c);
   tls_bytes_clear(&c->flight);
+  if (c->engine != NULL && tls_engine_busy(c->engine))
+    return 0; /* lua_close in the callback for a key: OpenSSL uses it yet */
   tls_engine_free(c->engine);
   c->engine = NULL;
   return 0;
@@ -123,7 +125,7 @@ static int conn_drive (lua_State *L) {
 }
 
 /* conn:write(data) -> unsent, full, poke. When full, no more may be written
-** until 'written'. */
+** until 'written'. 0 when it was closed meanwhile. */
 static int conn_write (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   size_t n;
@@ -131,6 +133,10 @@ static int conn_write (lua_State *L) {
   if (c == NULL || c->held != NULL)
     return luaL_error(L, "connection is closed or full");
   size_t done = tls_conn_pump(c, data, n);
+  if (tls_conn_gone(c)) {
+    lua_pushinteger(L, 0);
+    return 1;
+  }
   if (done < n) {
     lua_pushvalue(L, 2);
     c->held_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
@@ -182,6 +188,8 @@ static int conn_shutdown (lua_State *L) {
   if (c == NULL)
     return 0;
   tls_engine_shutdown(c->engine);
+  if (tls_conn_gone(c))
+    return 0;
   c->notify = true;
   return tls_conn_push_poke(L, c);
 }
@@ -195,11 +203,14 @@ static int conn_set_max_send_fragment (lua_State *L) {
   return 1;
 }
 
+/* conn:approve(generation) -> poke: the gate is opened, see
+** tls_engine_approve(). */
 static int conn_approve (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   if (c == NULL)
     return 0;
-  tls_engine_approve(c->engine);
+  tls_engine_approve(c->engine, generation);
   return tls_conn_push_poke(L, c);
 }
 
@@ -261,17 +272,18 @@ static int conn_close (lua_State *L) {
   return 1;
 }
 
-static unsigned psk_server (void *arg, const char *identity, unsigned char *psk,
+static unsigned psk_server (void *arg, const char *identity,
+                            size_t identity_size, unsigned char *psk,
                             unsigned size) {
   struct tls_psk_answer answer = {NULL, 0, psk, size};
-  return tls_conn_emit_psk(arg, identity, &answer);
+  return tls_conn_emit_psk(arg, identity, identity_size, &answer);
 }
 
 static unsigned psk_client (void *arg, const char *hint, char *identity,
                             unsigned identity_size, unsigned char *psk,
                             unsigned size) {
   struct tls_psk_answer answer = {identity, identity_size, psk, size};
-  return tls_conn_emit_psk(arg, hint, &answer);
+  return tls_conn_emit_psk(arg, hint, hint == NULL ? 0 : strlen(hint), &answer);
 }
 
 static void set_psk (struct conn *c, struct tls_engine_options *o) {

@@ -64,11 +64,23 @@ void tls_conn_drop_held (struct conn *c);
 void tls_conn_send_rest (struct conn *c);
 void tls_conn_release (struct conn *c); /* frees what nothing uses any more */
 
+/* Behind a call that may have run OpenSSL, which may have asked the user for a
+** key: was the connection closed meanwhile? Then it is freed, as far as it may
+** be. */
+bool tls_conn_gone (struct conn *c);
+
 /* Each enters Lua through the door; afterwards look at c->closed. */
 void tls_conn_emit (struct conn *c, enum tls_handler which);
-void tls_conn_emit_data (struct conn *c, const char *data, size_t size);
-void tls_conn_emit_records (struct conn *c, const char *data, size_t size);
-void tls_conn_emit_early (struct conn *c, const char *data, size_t size);
+
+/* The same, with bytes. They become a string before anything of the user's is
+** run, which may overwrite them: they may lie in a scratch buffer. */
+void tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
+                          const char *data, size_t size);
+
+/* In two steps, when something else is to be told before: keep the bytes as a
+** string, by a registry reference, and tell or drop them. */
+int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size);
+void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref);
 
 /* For pre-shared keys alone: called on OpenSSL's stack, and answered at once.
 ** 'text' is the hint (may be NULL) or the identity; 'identity' may be NULL.
@@ -79,7 +91,7 @@ struct tls_psk_answer {
   unsigned char *key;
   size_t key_size;
 };
-unsigned tls_conn_emit_psk (struct conn *c, const char *text,
+unsigned tls_conn_emit_psk (struct conn *c, const char *text, size_t text_size,
                             struct tls_psk_answer *answer);
 
 /* Answer whether Lua has to call drive(): not when it is called from within,

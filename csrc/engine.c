@@ -3,27 +3,38 @@
 */
 #include "engine.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/async.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "engine_state.h"
 #include "hooks.h"
 
-/* More than the records that tls_engine_write() may leave waiting: beyond it
-** only answers to the peer (key updates, say) can grow the out queue, so we
-** stop reading until it has taken them. */
-#define MAX_UNSENT (256 * 1024)
-
 /* SSL_get_error(3) wants an empty queue. To look first costs a quarter of
 ** clearing it, which frees sixteen entries, full or not. */
 static void clear_errors (void) {
   if (ERR_peek_error() != 0)
     ERR_clear_error();
+}
+
+bool tls_engine_enter (struct tls_engine *e) {
+  if (e->depth > 0)
+    return false;
+  e->depth++;
+  clear_errors();
+  return true;
+}
+
+void tls_engine_leave (struct tls_engine *e) {
+  e->depth--;
+}
+
+bool tls_engine_busy (const struct tls_engine *e) {
+  return e->depth > 0;
 }
 
 static bool set_alpn (struct tls_engine *e,
@@ -55,7 +66,8 @@ static bool set_npn (struct tls_engine *e, const struct tls_engine_options *o) {
   return o->npn == NULL || e->npn != NULL;
 }
 
-/* What is not sent is not accepted either: that is no error. */
+/* Early data that the session does not allow is not sent: the socket tells it
+** as not accepted, which is no error. */
 static bool may_send_early (const struct tls_engine *e,
                             const struct tls_engine_options *o) {
   int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
@@ -78,15 +90,6 @@ static bool set_early (struct tls_engine *e,
   return e->early_data != NULL;
 }
 
-static bool set_psk (struct tls_engine *e, const struct tls_engine_options *o) {
-  e->psk = o->psk;
-  if (o->psk.server != NULL)
-    SSL_set_psk_server_callback(e->ssl, tls_hook_psk_server);
-  if (o->psk.client != NULL)
-    SSL_set_psk_client_callback(e->ssl, tls_hook_psk_client);
-  return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
-}
-
 /* What a client may ask for in its ClientHello. */
 static bool set_client (struct tls_engine *e,
                         const struct tls_engine_options *o) {
@@ -101,15 +104,6 @@ static bool set_client (struct tls_engine *e,
     return false;
   return o->servername == NULL ||
          SSL_set_tlsext_host_name(e->ssl, o->servername);
-}
-
-/* SSL_set_retry_verify(3) is a client's; a server waits inside a job of its
-** own, ASYNC_start_job(3). Where there are none it asks at the gate. */
-static void set_waiting (struct tls_engine *e,
-                         const struct tls_engine_options *o) {
-  e->ask_verify = o->ask_verify && (!o->server || ASYNC_is_capable());
-  if (e->ask_verify && o->server)
-    SSL_set_mode(e->ssl, SSL_MODE_ASYNC);
 }
 
 static int verify_mode (const struct tls_engine_options *o) {
@@ -130,13 +124,15 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   if (bio == NULL)
     return false;
   SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
-  if (!set_alpn(e, o) || !set_npn(e, o) || !set_early(e, o) || !set_psk(e, o))
+  if (!set_alpn(e, o) || !set_npn(e, o) || !set_early(e, o) ||
+      !tls_psk_set(e, o))
     return false;
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
-  set_waiting(e, o);
+  if (o->want_keylog)
+    tls_engine_want_keylog(e);
   if (o->server) {
     SSL_set_accept_state(e->ssl);
-    return true;
+    return tls_sessions_set_terms(e, o);
   }
   SSL_set_connect_state(e->ssl);
   return set_client(e, o);
@@ -145,11 +141,10 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
 static void set_wishes (struct tls_engine *e,
                         const struct tls_engine_options *o) {
   e->server = o->server;
-  e->reject = o->reject_unauthorized;
+  e->reject = o->reject_unauthorized && (!o->server || o->request_cert);
   e->ask_hello = o->ask_hello;
+  e->ask_verify = o->ask_verify;
   e->want_sessions = o->want_sessions;
-  if (o->want_keylog)
-    tls_engine_want_keylog(e);
 }
 
 struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
@@ -164,9 +159,7 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
   }
   e->ctx = options->ctx;
   set_wishes(e, options);
-  e->verify_result = X509_V_ERR_UNSPECIFIED;
-  e->verify_depth = -1;
-  if (set_up(e, options))
+  if (tls_engine_begin_peer(e) && set_up(e, options))
     return e;
   tls_engine_free(e);
   return NULL;
@@ -180,22 +173,24 @@ struct tls_engine *tls_engine_of (const SSL *ssl) {
                       : (void *)(port - offsetof(struct tls_engine, port));
 }
 
-/* What only the handshake needs. */
+/* What only the first handshake needs. */
 static void forget_handshake (struct tls_engine *e) {
-  X509_free(e->leaf);
-  e->leaf = NULL;
-  X509_free(e->refused);
-  e->refused = NULL;
   free(e->alpn);
   e->alpn = NULL;
   free(e->npn);
   e->npn = NULL;
   tls_hello_free(e->hello);
   e->hello = NULL;
+  free(e->session_terms);
+  e->session_terms = NULL;
+  free(e->psk_identity);
+  e->psk_identity = NULL;
   SSL_SESSION_free(e->offered); /* NULL is allowed */
   e->offered = NULL;
   free(e->ocsp);
   e->ocsp = NULL;
+  if (e->early_data != NULL)
+    OPENSSL_cleanse(e->early_data, e->early_size);
   free(e->early_data);
   e->early_data = NULL;
 }
@@ -208,21 +203,14 @@ static void free_secrets (struct tls_engine *e) {
     OPENSSL_clear_free(e->keylog, strlen(e->keylog));
 }
 
-/* A job that waits must come to its end, or its stack is lost. */
-static void end_job (struct tls_engine *e) {
-  e->reject = true;
-  tls_engine_identify(e, false, false);
-  if (e->ssl != NULL && SSL_waiting_for_async(e->ssl))
-    SSL_do_handshake(e->ssl);
-  clear_errors();
-}
-
 void tls_engine_free (struct tls_engine *e) {
   if (e == NULL)
     return;
-  end_job(e);
-  SSL_free(e->ssl); /* the BIO with it, before the port */
+  assert(e->depth == 0); /* OpenSSL would return into freed memory */
+  SSL_free(e->ssl);      /* the BIO with it, before the port */
   SSL_CTX_free(e->ctx);
+  tls_peer_free(e->peer);
+  tls_peer_free(e->next);
   forget_handshake(e);
   free_secrets(e);
   tls_port_clear(&e->port);
@@ -244,16 +232,16 @@ static void set_failed (struct tls_engine *e) {
   e->events |= TLS_EV_ERROR;
 }
 
-/* OpenSSL says only "certificate verify failed"; the verdict says why. */
+/* OpenSSL says only "certificate verify failed"; the record says why. */
 static bool peer_was_refused (const struct tls_engine *e) {
   unsigned long entry =
       ERR_peek_last_error(); /* looking for files fails first */
   return ERR_GET_LIB(entry) == ERR_LIB_SSL &&
          ERR_GET_REASON(entry) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
-         e->verify_result != X509_V_OK;
+         tls_peer_fault(tls_engine_peer(e)) != X509_V_OK;
 }
 
-static void fail_ssl (struct tls_engine *e) {
+void tls_engine_fail_ssl (struct tls_engine *e) {
   bool refused = peer_was_refused(e);
   set_failed(e);
   if (e->error == NULL) {
@@ -261,9 +249,11 @@ static void fail_ssl (struct tls_engine *e) {
     return;
   }
   tls_error_take(e->error, "ERR_SSL_PROTOCOL_ERROR", "TLS protocol error");
-  if (refused)
-    tls_error_set(e->error, tls_verify_code(e->verify_result),
-                  X509_verify_cert_error_string(e->verify_result));
+  if (!refused)
+    return;
+  long fault = tls_peer_fault(tls_engine_peer(e));
+  tls_error_set(e->error, tls_verify_code(fault),
+                X509_verify_cert_error_string(fault));
 }
 
 void tls_engine_fail (struct tls_engine *e, const char *code,
@@ -273,7 +263,13 @@ void tls_engine_fail (struct tls_engine *e, const char *code,
     tls_error_set(e->error, code, message);
 }
 
-static void fail_cut_off (struct tls_engine *e) {
+/* OpenSSL has done what its manual rules out: nothing of it is believed. */
+void tls_engine_fail_contract (struct tls_engine *e) {
+  tls_engine_fail(e, "ERR_INTERNAL_ASSERTION",
+                  "OpenSSL reported more than it was given");
+}
+
+void tls_engine_fail_cut_off (struct tls_engine *e) {
   set_failed(e);
   if (e->error != NULL)
     tls_error_set(e->error, "ECONNRESET",
@@ -282,191 +278,107 @@ static void fail_cut_off (struct tls_engine *e) {
                               "secure TLS connection was established");
 }
 
-/* Nothing more to read until the transport brings something. */
-static bool cut_off (const struct tls_engine *e) {
-  return e->port.eof && tls_port_unread(&e->port) == 0;
-}
+/* === the peer's records ================================================ */
 
-static bool suspended (const struct tls_engine *e) {
-  return e->identity == IDENTITY_ASKED || e->hello_state == HELLO_ASKED;
-}
-
-/* The handshake did not finish: does it wait, or has it failed? */
-static void stopped_shaking (struct tls_engine *e, int r) {
-  switch (SSL_get_error(e->ssl, r)) {
-    case SSL_ERROR_WANT_READ:
-      if (cut_off(e))
-        fail_cut_off(e);
-      return;
-    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */
-    case SSL_ERROR_WANT_ASYNC:        /* so it is */
-    case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* TLS_EV_HELLO is set */ return;
-    default: fail_ssl(e);
+bool tls_engine_begin_peer (struct tls_engine *e) {
+  struct tls_peer *next = tls_peer_new(++e->generation);
+  if (next == NULL) {
+    tls_engine_fail(e, no_memory.code, no_memory.message);
+    return false;
   }
+  tls_peer_free(e->next);
+  e->next = next;
+  if (e->secure)
+    tls_port_by_record(&e->port, true);
+  return true;
 }
 
-/* SSL_write_early_data(3) sends the ClientHello with it. */
-static bool send_early (struct tls_engine *e) {
-  size_t written;
-  ERR_clear_error();
-  int r = SSL_write_early_data(e->ssl, e->early_data, e->early_size, &written);
-  if (r == 1)
-    e->early = EARLY_NONE;
-  else
-    stopped_shaking(e, r);
-  return r == 1;
+/* A resumed session stands for the handshake it was made in: its certificate,
+** and what was found about the chain, but no exception that was made then. */
+static void set_proof (struct tls_engine *e, struct tls_peer *peer) {
+  tls_peer_set_leaf(peer, SSL_get0_peer_certificate(e->ssl));
+  if (peer->chain_result == X509_V_ERR_UNSPECIFIED &&
+      SSL_session_reused(e->ssl))
+    peer->chain_result = SSL_get_verify_result(e->ssl);
+  if (peer->leaf != NULL)
+    peer->proof = TLS_PROOF_CERTIFICATE;
+  else if (tls_psk_won(e, peer))
+    peer->proof = TLS_PROOF_PSK;
 }
 
-static void shake_hands (struct tls_engine *e) {
-  if (suspended(e) || (e->early == EARLY_WRITING && !send_early(e)))
+void tls_engine_end_peer (struct tls_engine *e) {
+  struct tls_peer *peer = e->next;
+  if (peer == NULL || !peer->finished || tls_engine_failed(e))
     return;
-  clear_errors();
-  int r = SSL_do_handshake(e->ssl);
-  if (r != 1) {
-    stopped_shaking(e, r);
-    return;
-  }
-  tls_engine_note_renewal(e);
+  set_proof(e, peer);
+  tls_peer_free(e->peer);
+  e->peer = peer;
+  e->next = NULL;
+  tls_port_by_record(&e->port, false);
+  e->events |= e->secure ? TLS_EV_RENEGOTIATED : TLS_EV_SECURE;
   e->secure = true;
-  e->events |= TLS_EV_SECURE;
 }
 
-/* What a client sends before the handshake is done; then the handshake. */
-static size_t read_early (struct tls_engine *e, char *plain, size_t room) {
-  size_t got = 0, n;
-  while (got < room && !suspended(e)) {
-    ERR_clear_error();
-    int r = SSL_read_early_data(e->ssl, plain + got, room - got, &n);
-    got += r == SSL_READ_EARLY_DATA_SUCCESS ? n : 0;
-    if (r == SSL_READ_EARLY_DATA_FINISH)
-      e->early = EARLY_NONE;
-    if (r == SSL_READ_EARLY_DATA_ERROR)
-      stopped_shaking(e, -1);
-    if (r != SSL_READ_EARLY_DATA_SUCCESS)
-      break;
-  }
-  if (got > 0)
-    e->events |= TLS_EV_EARLY;
-  return got;
+const struct tls_peer *tls_engine_peer (const struct tls_engine *e) {
+  bool under_way = e->next != NULL && e->next->leaf != NULL;
+  return e->peer == NULL || under_way ? e->next : e->peer;
 }
 
-static void end_of_data (struct tls_engine *e, bool truncated) {
-  e->ended = true;
-  e->truncated = truncated;
-  e->events |= TLS_EV_EOF;
+unsigned tls_engine_generation (const struct tls_engine *e) {
+  if (tls_question_open(e))
+    return e->next->generation;
+  return e->peer == NULL ? 0 : e->peer->generation;
 }
 
-/* SSL_read returned nothing: is it for now, for good, or an error? */
-static void stopped_reading (struct tls_engine *e, int r) {
-  switch (SSL_get_error(e->ssl, r)) {
-    case SSL_ERROR_WANT_READ:
-      if (cut_off(e))
-        end_of_data(e, true);
-      return;
-    case SSL_ERROR_WANT_RETRY_VERIFY: /* in a renegotiation */
-    case SSL_ERROR_WANT_ASYNC: return;
-    case SSL_ERROR_ZERO_RETURN: end_of_data(e, false); return;
-    default: fail_ssl(e);
-  }
+bool tls_engine_identify (struct tls_engine *e, unsigned generation,
+                          bool accepted, bool overruled) {
+  if (!tls_question_open(e) || e->next->generation != generation)
+    return false;
+  e->next->overruled = accepted && overruled;
+  e->next->question = accepted ? TLS_QUESTION_ACCEPTED : TLS_QUESTION_REFUSED;
+  return true;
 }
 
-/* Would SSL_read() only say so? With SSL_MODE_RELEASE_BUFFERS it makes a buffer
-** for that and frees it again: half of what a short record costs. An end has
-** to be looked at; a handshake may go on without bytes of the peer's, and one
-** that was asked for within a record begins behind it. */
-static bool nothing_to_read (const struct tls_engine *e) {
-  return tls_port_unread(&e->port) == 0 && !e->port.eof &&
-         !SSL_has_pending(e->ssl) && !SSL_in_init(e->ssl) &&
-         !SSL_renegotiate_pending(e->ssl);
+bool tls_engine_judge (struct tls_engine *e, unsigned generation, bool accepted,
+                       bool overruled) {
+  if (e->peer == NULL || e->peer->generation != generation ||
+      e->peer->verdict != TLS_VERDICT_PENDING)
+    return false;
+  tls_peer_judge(e->peer, accepted, accepted && overruled);
+  return true;
 }
 
-static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
-  size_t got = 0, n;
-  while (got < room && tls_bytes_size(&e->port.out) < MAX_UNSENT &&
-         !suspended(e) && !nothing_to_read(e)) {
-    clear_errors();
-    int r = SSL_read_ex(e->ssl, plain + got, room - got, &n);
-    if (r != 1) {
-      stopped_reading(e, r);
-      break;
-    }
-    got += n;
-  }
-  return got;
-}
-
-unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
-                          size_t *got) {
-  *got = 0;
-  e->stalled = false;
-  if (!tls_engine_failed(e)) {
-    if (e->early == EARLY_READING && room > 0)
-      *got = read_early(e, plain, room);
-    if (!e->secure && *got == 0 && e->early != EARLY_READING &&
-        !tls_engine_failed(e))
-      shake_hands(e);
-    if (e->open && !e->ended)
-      *got = read_plain(e, plain, room);
-  }
-  unsigned events = e->events;
-  e->events = 0;
-  return events;
-}
-
-size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
-                         size_t limit) {
-  size_t done = 0, taken;
-  if (!tls_engine_writable(e))
-    return 0;
-  while (done < n && tls_bytes_size(&e->port.out) < limit) {
-    clear_errors();
-    int r = SSL_write_ex(e->ssl, data + done, n - done, &taken);
-    if (r != 1) {
-      int why = SSL_get_error(e->ssl, r);
-      e->stalled = why == SSL_ERROR_WANT_READ ||
-                   why == SSL_ERROR_WANT_RETRY_VERIFY ||
-                   why == SSL_ERROR_WANT_ASYNC;
-      if (!e->stalled)
-        fail_ssl(e);
-      break;
-    }
-    done += taken;
-  }
-  return done;
-}
-
-void tls_engine_shutdown (struct tls_engine *e) {
-  if (e->notified || !e->secure || suspended(e) || tls_engine_failed(e))
+void tls_engine_approve (struct tls_engine *e, unsigned generation) {
+  if (e->peer == NULL || e->peer->generation != generation)
     return;
-  e->notified = true;
-  clear_errors();
-  if (SSL_shutdown(e->ssl) < 0)
-    clear_errors(); /* the FIN that follows ends it all the same */
-}
-
-void tls_engine_approve (struct tls_engine *e) {
-  if (!e->secure || e->open)
+  tls_peer_judge(e->peer, false, false); /* if nobody has */
+  if (e->reject && !tls_peer_authorized(e->peer))
     return;
-  e->open = true;
+  e->peer->admitted = true;
   forget_handshake(e);
-  SSL_clear_mode(e->ssl, SSL_MODE_ASYNC);
   tls_hooks_watch(e); /* from now on, another handshake is news */
 }
 
-void tls_engine_identify (struct tls_engine *e, bool accepted, bool override) {
-  if (e->identity != IDENTITY_ASKED)
-    return;
-  e->override = override;
-  e->identity = accepted ? IDENTITY_ACCEPTED : IDENTITY_REFUSED;
+bool tls_engine_authorized (const struct tls_engine *e) {
+  return tls_peer_authorized(e->peer);
 }
 
 bool tls_engine_secure (const struct tls_engine *e) {
   return e->secure;
 }
 
-bool tls_engine_writable (const struct tls_engine *e) {
-  return e->open && !e->notified && !e->stalled && !suspended(e) &&
+bool tls_engine_shaking (const struct tls_engine *e) {
+  return e->secure && e->next != NULL && !tls_suspended(e);
+}
+
+bool tls_engine_idle (const struct tls_engine *e) {
+  return tls_gate_open(e) && e->next == NULL && e->depth == 0 &&
          !tls_engine_failed(e);
+}
+
+bool tls_engine_writable (const struct tls_engine *e) {
+  return tls_engine_idle(e) && !e->stalled && !e->close_notify_due &&
+         !e->close_notify_sent;
 }
 
 bool tls_engine_truncated (const struct tls_engine *e) {
@@ -483,24 +395,6 @@ bool tls_engine_ended (const struct tls_engine *e) {
 
 const struct tls_error *tls_engine_error (const struct tls_engine *e) {
   return e->error == NULL ? &no_memory : e->error;
-}
-
-long tls_engine_verify_result (const struct tls_engine *e) {
-  if (e->verify_result == X509_V_ERR_UNSPECIFIED && SSL_session_reused(e->ssl))
-    return SSL_get_verify_result(e->ssl); /* as the full handshake left it */
-  return e->verify_result;
-}
-
-int tls_engine_verify_depth (const struct tls_engine *e) {
-  return e->verify_depth;
-}
-
-X509 *tls_engine_refused (const struct tls_engine *e) {
-  return e->refused != NULL ? e->refused : e->leaf;
-}
-
-X509 *tls_engine_peer (const struct tls_engine *e) {
-  return e->leaf != NULL ? e->leaf : SSL_get0_peer_certificate(e->ssl);
 }
 
 STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e) {

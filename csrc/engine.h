@@ -2,9 +2,16 @@
 ** engine: one TLS connection as a pure machine. Records and plaintext in and
 ** out, event bits as the answer. No I/O, no Lua, no clock; it never calls up.
 **
-** The gate: no plaintext goes up and none is encrypted before the handshake is
-** finished *and* tls_engine_approve() was called. Forgetting it hangs the
-** connection; it never leaks.
+** The gate: no plaintext goes up and none is encrypted before a handshake, the
+** first or a later one, is finished *and* tls_engine_approve() was called for
+** it. Forgetting it hangs the connection; it never leaks.
+**
+** Every question about the peer has the generation of its handshake, and so has
+** the answer: one that is meant for an earlier handshake does nothing.
+**
+** Pre-shared keys are the one case where OpenSSL calls code of the owner's.
+** While it does (tls_engine_busy) the engine must not be freed, and every
+** function here that would call OpenSSL again does nothing instead.
 */
 #ifndef tls_engine_h
 #define tls_engine_h
@@ -12,6 +19,7 @@
 #include <openssl/ssl.h>
 
 #include "bio.h"
+#include "peer.h"
 #include "sslerr.h"
 
 struct tls_engine;
@@ -31,14 +39,16 @@ enum tls_event {
   TLS_EV_KEYLOG = 128,        /* see tls_engine_take_keylog() */
   TLS_EV_EARLY = 256,         /* this step's plaintext is early data */
   TLS_EV_RENEGOTIATING = 512, /* another handshake has begun (up to TLS 1.2) */
-  TLS_EV_RENEGOTIATED = 1024  /* ... or a certificate has come (TLS 1.3) */
+  TLS_EV_RENEGOTIATED = 1024  /* ... has finished, or a client of TLS 1.3 has
+                                 answered: the gate is shut again */
 };
 
 /* The one thing that OpenSSL cannot suspend: these may enter Lua from its
-** stack. 'arg' is the owner's; each returns the size of the key, or 0. */
+** stack. 'arg' is the owner's; each returns the size of the key, or 0. A
+** client's identity is any bytes. */
 struct tls_psk {
-  unsigned (*server)(void *arg, const char *identity, unsigned char *psk,
-                     unsigned size);
+  unsigned (*server)(void *arg, const char *identity, size_t identity_size,
+                     unsigned char *psk, unsigned size);
   unsigned (*client)(void *arg, const char *hint, char *identity,
                      unsigned identity_size, unsigned char *psk, unsigned size);
   void *arg; /* borrowed; outlives the engine */
@@ -72,10 +82,13 @@ struct tls_engine_options {
   SSL_SESSION *session; /* client: to be resumed; gets a reference */
   struct tls_psk psk;   /* unused ones are NULL */
   const char *psk_hint; /* server, or NULL */
+  const unsigned char *session_context; /* server, or NULL: the context's own,
+                                           SSL_CTX_set_session_id_context(3) */
+  size_t session_context_size;
   bool server;
   bool ask_hello;  /* server: suspend at the ClientHello */
-  bool ask_verify; /* ask about each chain: a client not only about good ones,
-                      a server at all */
+  bool ask_verify; /* the user has the last word on the chain: a client is asked
+                      about bad ones too, a server leaves all to the gate */
   bool ask_ocsp;   /* client: ask for a stapled response */
   bool want_sessions, want_keylog, want_early; /* server: early data */
   bool request_cert;        /* server: ask the client for a certificate */
@@ -100,16 +113,37 @@ unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
 size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
                          size_t limit);
 
-/* Queue our close_notify, once. Reading goes on (RFC 8446, 6.1). */
+/* Queue our close_notify, once: at once, or when the handshake that is under
+** way is done and approved. Reading goes on (RFC 8446, 6.1). */
 void tls_engine_shutdown (struct tls_engine *e);
+bool tls_engine_shutting_down (const struct tls_engine *e); /* still to come */
 
-/* Open the gate: the peer is who it should be. */
-void tls_engine_approve (struct tls_engine *e);
+/* The handshake that a question is asked about now: the one that is suspended,
+** else the last that has finished. */
+unsigned tls_engine_generation (const struct tls_engine *e);
 
 /* Answer TLS_EV_IDENTITY. A refusal ends the handshake with the alert
-** bad_certificate when reject_unauthorized is set; 'override' accepts a chain
-** that does not verify. */
-void tls_engine_identify (struct tls_engine *e, bool accepted, bool override);
+** bad_certificate when reject_unauthorized is set; 'overruled' accepts a chain
+** that does not verify. False when this question is not open. */
+bool tls_engine_identify (struct tls_engine *e, unsigned generation,
+                          bool accepted, bool overruled);
+
+/* Give the verdict on a finished handshake, as above. False when it is not the
+** last one, or has got its verdict. */
+bool tls_engine_judge (struct tls_engine *e, unsigned generation, bool accepted,
+                       bool overruled);
+
+/* Open the gate behind a finished handshake. A peer that was not judged is
+** let in as a stranger. */
+void tls_engine_approve (struct tls_engine *e, unsigned generation);
+
+/* Has the peer shown who it is in the latest finished handshake, and was that
+** accepted? */
+bool tls_engine_authorized (const struct tls_engine *e);
+
+/* What is known of the peer in the handshake that a question is asked about.
+** Borrowed, until the engine is called again; never NULL. */
+const struct tls_peer *tls_engine_peer (const struct tls_engine *e);
 
 /* The ClientHello of TLS_EV_HELLO. Borrowed, until the gate is opened. */
 const struct tls_hello *tls_engine_hello (const struct tls_engine *e);
@@ -119,7 +153,9 @@ bool tls_engine_hello_asked (const struct tls_engine *e);
 bool tls_engine_answer_hello (struct tls_engine *e,
                               const struct tls_hello_answer *answer);
 
-/* Client: the session to resume; gets a reference. False when it cannot be. */
+/* Client: the session to resume; gets a reference. One that proves nothing
+** about the server may be left out: a full handshake follows then. False when
+** OpenSSL refuses, or the handshake has begun. */
 bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session);
 
 /* The oldest session not taken yet, or NULL. Yours. */
@@ -135,15 +171,16 @@ void tls_engine_want_keylog (struct tls_engine *e);
 /* Show each message in 'to', which outlives the engine: SSL_trace(3). */
 void tls_engine_trace (struct tls_engine *e, BIO *to);
 
-/* Has the peer proved that it knows the key, in the place of a certificate? */
-bool tls_engine_by_psk (const struct tls_engine *e);
-
 /* The stapled response, or NULL. Borrowed. */
 const unsigned char *tls_engine_ocsp (const struct tls_engine *e, size_t *n);
 
+/* May another handshake be asked for now? Not while one is under way, is asked
+** for, or waits for its verdict. */
+bool tls_engine_idle (const struct tls_engine *e);
+
 /* Ask for another handshake: up to TLS 1.2 a renegotiation, on a server of TLS
-** 1.3 the client's certificate. False when OpenSSL refuses; its queue says why.
-*/
+** 1.3 the client's certificate. False when OpenSSL refuses; its queue says why,
+** and nothing has changed. */
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject);
 
@@ -154,28 +191,17 @@ bool tls_engine_update_keys (struct tls_engine *e);
 void tls_engine_fail (struct tls_engine *e, const char *code,
                       const char *message);
 
+/* OpenSSL is running, and has called its owner: see above. */
+bool tls_engine_busy (const struct tls_engine *e);
+
 bool tls_engine_secure (const struct tls_engine *e);    /* handshake done */
+bool tls_engine_shaking (const struct tls_engine *e);   /* a later one runs */
 bool tls_engine_writable (const struct tls_engine *e);  /* the gate is open */
 bool tls_engine_truncated (const struct tls_engine *e); /* FIN, no notify */
 bool tls_engine_failed (const struct tls_engine *e);
 bool tls_engine_ended (const struct tls_engine *e); /* EOF was reported */
 
 const struct tls_error *tls_engine_error (const struct tls_engine *e);
-
-/* Why the peer's chain did not verify (X509_V_ERR_), or X509_V_OK. Before a
-** certificate was seen, X509_V_ERR_UNSPECIFIED. */
-long tls_engine_verify_result (const struct tls_engine *e);
-
-/* Where in the chain that was: 0 is the leaf, -1 unknown. */
-int tls_engine_verify_depth (const struct tls_engine *e);
-
-/* The certificate at which the verification failed first. Borrowed; NULL when
-** none is known. */
-X509 *tls_engine_refused (const struct tls_engine *e);
-
-/* The peer's certificate, also while its verification is under way.
-** Borrowed; NULL when there is none. */
-X509 *tls_engine_peer (const struct tls_engine *e);
 
 /* The peer's chain as it was sent (a server's view lacks the leaf). */
 STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e);

@@ -33,42 +33,28 @@ static bool narrow_versions (SSL *ssl, SSL_CTX *ctx) {
          SSL_set_max_proto_version(ssl, max);
 }
 
-/* A client that was verified under one name's CAs is not to come back under
-** another's with that session: where clients are verified, sessions belong to
-** the name and to the certificate that the context shows. */
-static bool bind_sessions (struct tls_engine *e, const SSL_CTX *ctx) {
-  unsigned char id[EVP_MAX_MD_SIZE];
-  unsigned n = 0;
-  size_t i;
-  const X509 *cert = SSL_CTX_get0_certificate(ctx);
-  if ((SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) == 0)
-    return true;
-  EVP_MD_CTX *md = EVP_MD_CTX_new();
-  bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-  for (i = 0; ok && e->hello != NULL && i < e->hello->count; i++)
-    if (e->hello->types[i] == TLSEXT_TYPE_server_name)
-      ok = EVP_DigestUpdate(md, e->hello->bodies[i].data,
-                            e->hello->bodies[i].size);
-  ok = ok && EVP_DigestFinal_ex(md, id, &n);
-  if (ok && cert != NULL) { /* its digest, mixed in */
-    unsigned char of_cert[EVP_MAX_MD_SIZE];
-    unsigned m = 0;
-    ok = X509_digest(cert, EVP_sha256(), of_cert, &m) && m == n;
-    for (i = 0; ok && i < n; i++)
-      id[i] ^= of_cert[i];
-  }
-  EVP_MD_CTX_free(md);
-  return ok && SSL_set_session_id_context(e->ssl, id, n);
+/* How chains are looked at: X509_VERIFY_PARAM_set1(3) would only add to the
+** flags that the first context brought. */
+static bool take_verify_param (SSL *ssl, SSL_CTX *ctx) {
+  X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+  unsigned long flags = X509_VERIFY_PARAM_get_flags(param);
+  return X509_VERIFY_PARAM_clear_flags(param, flags) &&
+         SSL_set1_param(ssl, SSL_CTX_get0_param(ctx));
 }
 
 /* SSL_set_SSL_CTX() brings certificates, anchors and ciphers; the rest of a
 ** context's settings were copied when the SSL was made. Its options join those
 ** that the server has. */
-static bool switch_context (SSL *ssl, const struct tls_hello_answer *a) {
+static bool switch_context (struct tls_engine *e,
+                            const struct tls_hello_answer *a) {
+  SSL *ssl = e->ssl;
   SSL_set_options(ssl, SSL_CTX_get_options(a->ctx));
-  return SSL_set_SSL_CTX(ssl, a->ctx) != NULL && narrow_versions(ssl, a->ctx) &&
-         SSL_set1_param(ssl, SSL_CTX_get0_param(a->ctx)) &&
-         (a->groups == NULL || SSL_set1_groups_list(ssl, a->groups));
+  if (SSL_set_SSL_CTX(ssl, a->ctx) == NULL || !narrow_versions(ssl, a->ctx) ||
+      !take_verify_param(ssl, a->ctx))
+    return false;
+  if (e->want_keylog)
+    tls_engine_want_keylog(e);
+  return a->groups == NULL || SSL_set1_groups_list(ssl, a->groups);
 }
 
 static bool replace (unsigned char **to, size_t *to_size,
@@ -89,7 +75,7 @@ bool tls_engine_answer_hello (struct tls_engine *e,
     return true;
   ERR_clear_error();
   if (a->ctx != NULL &&
-      (!switch_context(e->ssl, a) || !bind_sessions(e, a->ctx)))
+      (!switch_context(e, a) || !tls_sessions_bind(e, a->ctx)))
     return false;
   if (a->alpn != NULL &&
       !replace(&e->alpn, &e->alpn_size, a->alpn, a->alpn_size))
@@ -105,36 +91,6 @@ bool tls_engine_answer_hello (struct tls_engine *e,
   return true;
 }
 
-bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
-  if (SSL_set_session(e->ssl, session) != 1 || !SSL_SESSION_up_ref(session))
-    return false;
-  SSL_SESSION_free(e->offered);
-  e->offered = session;
-  return true;
-}
-
-/* Up to TLS 1.2 OpenSSL tells of no new session when an old one is resumed,
-** also when the server replaced its ticket. */
-void tls_engine_note_renewal (struct tls_engine *e) {
-  SSL_SESSION *now = SSL_get0_session(e->ssl);
-  if (e->server || SSL_version(e->ssl) >= TLS1_3_VERSION ||
-      !SSL_session_reused(e->ssl) || now == e->offered || now == NULL ||
-      e->session_count == TLS_MAX_SESSIONS || !SSL_SESSION_up_ref(now))
-    return;
-  e->sessions[e->session_count++] = now;
-  e->events |= TLS_EV_SESSION;
-}
-
-SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
-  if (e->session_count == 0)
-    return NULL;
-  SSL_SESSION *oldest = e->sessions[0];
-  e->session_count--;
-  memmove(e->sessions, e->sessions + 1,
-          e->session_count * sizeof e->sessions[0]);
-  return oldest;
-}
-
 char *tls_engine_take_keylog (struct tls_engine *e) {
   char *lines = e->keylog;
   e->keylog = NULL;
@@ -143,31 +99,14 @@ char *tls_engine_take_keylog (struct tls_engine *e) {
 
 /* OpenSSL writes the lines for all connections of a context or for none: the
 ** hook is installed with the first one that wants them. */
-void tls_engine_want_sessions (struct tls_engine *e, bool wanted) {
-  e->want_sessions = wanted;
-}
-
 void tls_engine_want_keylog (struct tls_engine *e) {
   e->want_keylog = true;
-  SSL_CTX_set_keylog_callback(e->ctx, tls_hook_keylog);
+  SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(e->ssl), tls_hook_keylog);
 }
 
 void tls_engine_trace (struct tls_engine *e, BIO *to) {
   e->trace = to;
   tls_hooks_watch(e);
-}
-
-/* Up to TLS 1.2 the suite says so; in TLS 1.3 a key looks like a session, and a
-** session without a certificate proves nothing: a server that asks for none may
-** have the same ticket keys. */
-bool tls_engine_by_psk (const struct tls_engine *e) {
-  const SSL_CIPHER *cipher = SSL_get_current_cipher(e->ssl);
-  if ((e->psk.server == NULL && e->psk.client == NULL) || cipher == NULL ||
-      SSL_get0_peer_certificate(e->ssl) != NULL)
-    return false;
-  return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk ||
-         (SSL_version(e->ssl) >= TLS1_3_VERSION && e->psk_given &&
-          SSL_session_reused(e->ssl));
 }
 
 const unsigned char *tls_engine_ocsp (const struct tls_engine *e, size_t *n) {
@@ -183,49 +122,59 @@ static int mode (bool request_cert, bool reject) {
   return SSL_VERIFY_PEER | (reject ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
 }
 
+/* False when OpenSSL refuses. Its queue tells. */
+static bool begin (struct tls_engine *e) {
+  if (!tls_engine_enter(e))
+    return false;
+  bool ok = SSL_do_handshake(e->ssl) >= 0 || ERR_peek_error() == 0;
+  tls_engine_leave(e);
+  if (ok)
+    tls_engine_end_peer(e);
+  return ok;
+}
+
 /* SSL_verify_client_post_handshake(3) */
 static bool ask_certificate (struct tls_engine *e) {
-  e->identity = IDENTITY_UNSEEN;
+  bool was = e->post_auth;
   e->post_auth = true;
   tls_hooks_watch(e);
-  return SSL_verify_client_post_handshake(e->ssl) == 1;
+  if (SSL_verify_client_post_handshake(e->ssl) == 1)
+    return begin(e);
+  e->post_auth = was;
+  return false;
 }
 
-static void change_terms (struct tls_engine *e, bool request_cert,
-                          bool reject) {
-  e->reject = reject;
+static bool ask_for_handshake (struct tls_engine *e, bool request_cert) {
+  ERR_clear_error();
+  if (e->server && request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION)
+    return ask_certificate(e);
+  return SSL_renegotiate(e->ssl) == 1 && begin(e);
+}
+
+/* ... and not the old session be taken up, without a certificate. */
+static void set_terms (struct tls_engine *e, bool request_cert, bool reject) {
   SSL_set_verify(e->ssl, mode(request_cert, reject), NULL);
-  /* or the old session would be taken up, and no certificate asked for */
   SSL_set_options(e->ssl, SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
-  if (e->ask_verify)
-    SSL_set_mode(e->ssl, SSL_MODE_ASYNC);
-}
-
-/* A server's HelloRequest looks like a handshake that the client has begun. */
-static bool begin (struct tls_engine *e) {
-  bool ok = SSL_do_handshake(e->ssl) >= 0 || ERR_peek_error() == 0;
-  if (e->server)
-    e->events &= ~(unsigned)TLS_EV_RENEGOTIATING;
-  return ok;
 }
 
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject) {
-  ERR_clear_error();
-  if (e->identity == IDENTITY_ASKED || tls_engine_failed(e))
+  int old_mode = SSL_get_verify_mode(e->ssl);
+  bool old_reject = e->reject;
+  if (!tls_engine_idle(e))
     return false;
-  if (!e->server)
-    return SSL_renegotiate(e->ssl) == 1 && begin(e);
-  change_terms(e, request_cert, reject);
-  if (request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION)
-    return ask_certificate(e) && begin(e);
-  return SSL_renegotiate(e->ssl) == 1 && begin(e);
+  e->reject = reject && (!e->server || request_cert);
+  if (e->server)
+    set_terms(e, request_cert, reject);
+  if (ask_for_handshake(e, request_cert))
+    return true;
+  e->reject = old_reject;
+  SSL_set_verify(e->ssl, old_mode, NULL);
+  return false;
 }
 
 bool tls_engine_update_keys (struct tls_engine *e) {
   ERR_clear_error();
-  if (tls_engine_failed(e))
-    return false;
-  return SSL_key_update(e->ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
-         SSL_do_handshake(e->ssl) == 1;
+  return tls_engine_idle(e) &&
+         SSL_key_update(e->ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && begin(e);
 }

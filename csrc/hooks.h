@@ -1,7 +1,9 @@
 /*
-** hooks: every function that OpenSSL calls. A hook copies what it is shown,
-** sets an event bit, and suspends or applies the answer that is there. It never
-** enters Lua, but for pre-shared keys, where OpenSSL cannot wait.
+** hooks: the functions that OpenSSL calls to verify a peer, to agree on
+** protocols, and when something has happened; those for sessions are in
+** engine_sessions.c, for pre-shared keys in engine_psk.c, for tickets in
+** tickets.c. A hook copies what it is shown, sets an event bit, and suspends or
+** applies the answer that is there. It never enters Lua.
 */
 #ifndef tls_hooks_h
 #define tls_hooks_h
@@ -19,11 +21,5 @@ void tls_hooks_watch (struct tls_engine *e);
 void tls_hooks_offer_npn (SSL_CTX *ctx);
 
 void tls_hook_keylog (const SSL *ssl, const char *line);
-
-unsigned tls_hook_psk_server (SSL *ssl, const char *identity,
-                              unsigned char *psk, unsigned size);
-unsigned tls_hook_psk_client (SSL *ssl, const char *hint, char *identity,
-                              unsigned identity_size, unsigned char *psk,
-                              unsigned size);
 
 #endif

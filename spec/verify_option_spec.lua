@@ -40,6 +40,13 @@ local function server(verify, version, client_name, more)
   return r, authorized
 end
 
+-- A server asks at the gate, behind the handshake, and closes the connection.
+local function no_alert(r)
+  assert.equal(0, r.accepted)
+  local failure = r.client_failure
+  assert.truthy(failure == nil or failure.code == "ECONNRESET" or failure.code == "EPIPE", failure and failure.code)
+end
+
 for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
   describe("verify over " .. version, function()
     for when, answer in pairs { ["at once"] = now, later = later } do
@@ -107,7 +114,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.equal(0, r.accepted)
         assert.equal("MINE", r.client_error.code)
         assert.equal(1, r.client_errors)
-        assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", r.client_failure.code)
+        no_alert(r)
 
         r = server(function(_, verdict, callback)
           preverify = verdict
@@ -115,7 +122,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         end, version, "stranger")
         assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", preverify.code)
         assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", r.client_error.code)
-        assert.equal("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", r.client_failure.code)
+        no_alert(r)
 
         r, authorized = server(function(_, _, callback)
           answer(function() callback(nil, true) end)
@@ -150,7 +157,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", r.client_error.code)
       r = server(function() error(thrown) end, version)
       assert.equal(thrown, r.client_error)
-      assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", r.client_failure.code)
+      no_alert(r)
       local function twice(_, _, callback)
         callback()
         callback()

@@ -241,6 +241,7 @@ function context.create(options)
   local curve
   curve, old = groups(options, old)
   local early = check_integer(options, "maxEarlyData", 2 ^ 32 - 1)
+  local id_context = session_id_context(options)
   local native = core.context {
     key = check_secrets(options, "key", "pem"),
     pfx = check_secrets(options, "pfx", "buf"),
@@ -257,13 +258,15 @@ function context.create(options)
     secureOptions = check_integer(options, "secureOptions", 2 ^ 40),
     sessionTimeout = check_integer(options, "sessionTimeout", 2 ^ 31 - 1) or
       defaults.session_timeout,
-    sessionIdContext = session_id_context(options),
+    sessionIdContext = id_context,
     ticketKeys = not absent(options.ticketKeys) and ticket_keys.join(options.ticketKeys, "options.ticketKeys") or nil,
     maxEarlyData = early,
     dhparam = dhparam(options),
     allowPartialTrustChain = options.allowPartialTrustChain and true or nil,
   }
-  return setmetatable({ context = native, groups = curve, maxEarlyData = early }, SecureContext)
+  return setmetatable({
+    context = native, groups = curve, maxEarlyData = early, sessionIdContext = id_context,
+  }, SecureContext)
 end
 
 --- The context that options name, or one made of them.

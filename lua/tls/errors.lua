@@ -21,6 +21,14 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
+--- What a function of the user's has thrown is the connection's error as it is; but there has to be one.
+--- @param value any
+--- @return any err
+function errors.thrown(value)
+  if value ~= nil and value ~= false then return value end
+  return errors.new("ERR_UNHANDLED_ERROR", "Unhandled error. (" .. tostring(value) .. ")")
+end
+
 --- Whether 'value' is one of these errors.
 function errors.is(value)
   return type(value) == "table" and getmetatable(value) == mt

@@ -84,7 +84,7 @@ function steps.protocol(socket, info, answer, done)
   local offered = info.ALPNProtocols
   if answer.alert or not callback or #offered == 0 then return done() end
   local ok, choice = pcall(callback, { servername = info.servername or "", protocols = offered }, socket)
-  if not ok then return socket:destroy(choice) end
+  if not ok then return socket:destroy(errors.thrown(choice)) end
   if choice == nil then
     answer.alpnRefused = true
     return done()
@@ -147,6 +147,7 @@ end
 --- @param socket tls.TLSSocket
 function hello.answer(socket)
   local info, answer, at = client_hello.read(socket._conn), {}, 0
+  if not info then return end
   socket.servername = info.servername or false -- also for a handshake that fails
   local function next_step()
     if socket.destroyed then return end

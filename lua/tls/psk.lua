@@ -31,7 +31,7 @@ local function ask_client(callback, _, hint)
   return check("psk", answer.psk, MAX_KEY), check("identity", answer.identity, MAX_IDENTITY)
 end
 
---- Called from OpenSSL's stack.
+--- Called from OpenSSL's stack: what the user's function does to its own socket takes effect when OpenSSL has returned.
 --- @param text string? the client's identity, or the server's hint
 --- @return string? key
 --- @return string? identity
@@ -39,8 +39,8 @@ function psk.answer(socket, text)
   local options = socket._options
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
   if ok then return key, identity end
-  socket._psk_error = key
-  tick.defer(socket.destroy, socket, key) -- in TLS 1.3 the handshake would go on without the key
+  socket._psk_error = errors.thrown(key)
+  tick.defer(socket.destroy, socket, socket._psk_error) -- in TLS 1.3 the handshake would go on without the key
   return nil
 end
 

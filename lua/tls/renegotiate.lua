@@ -70,23 +70,37 @@ local function check(options, callback)
   end
 end
 
+local function flag(value, default)
+  if value == nil then value = default end
+  return value and true or false
+end
+
+--- Another handshake begins, or it throws why it cannot.
+--- @return boolean poke
+local function begin(socket, request_cert, reject)
+  if socket._reneg_mine then
+    errors.throw(errors.new("ERR_TLS_INVALID_STATE", "another handshake is under way"))
+  end
+  local options = socket._options
+  if request_cert and options.isServer then core.trustContext(options.secureContext.context) end
+  return socket._conn:renegotiate(request_cert, reject)
+end
+
 --- See TLSSocket:renegotiate.
 function renegotiate.ask(socket, options, callback)
   check(options, callback)
   if socket.destroyed or not socket._conn then return nil end
-  local set = socket._class._set_option
-  if options.requestCert ~= nil then set(socket, "requestCert", options.requestCert and true or false) end
-  if options.rejectUnauthorized ~= nil then
-    set(socket, "rejectUnauthorized", options.rejectUnauthorized ~= false)
-  end
-  local settings = socket._options
-  local reject = settings.rejectUnauthorized and true or false
-  if settings.requestCert then core.trustContext(settings.secureContext.context) end
-  local ok, result = pcall(socket._conn.renegotiate, socket._conn, settings.requestCert and true or false, reject)
+  local request_cert = flag(options.requestCert, socket._options.requestCert)
+  local reject = flag(options.rejectUnauthorized, socket._options.rejectUnauthorized)
+  local ok, result = pcall(begin, socket, request_cert, reject)
   if not ok then
     if callback then tick.defer(callback, result) end
     return false
   end
+  if socket.destroyed then return nil end -- by the callback for a pre-shared key
+  local set = socket._class._set_option
+  set(socket, "requestCert", request_cert)
+  set(socket, "rejectUnauthorized", reject)
   socket._reneg_mine = callback or function() end
   watch(socket)
   socket:_poke(result)

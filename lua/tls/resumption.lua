@@ -16,7 +16,7 @@ local function keep(socket, id, data)
     socket:_poke(socket._conn:hold(false))
     local stored = socket._on_stored
     socket._on_stored = false
-    if stored then stored(socket) end
+    if stored then stored() end
   end, function(...) socket.server:emit("newSession", ...) end, id, data)
 end
 
@@ -34,10 +34,10 @@ function resumption.made(socket, id, data)
   socket:emit("session", data)
 end
 
---- Calls `fn(socket)` when all sessions are in the store.
-function resumption.when_stored(socket, fn)
-  if socket._storing == 0 then return fn(socket) end
-  socket._on_stored = fn
+--- Calls `fn(socket, generation)` when all sessions are in the store.
+function resumption.when_stored(socket, fn, generation)
+  if socket._storing == 0 then return fn(socket, generation) end
+  socket._on_stored = function() fn(socket, generation) end
 end
 
 --- The client's sessions that came before 'secureConnect'.

@@ -8,13 +8,13 @@ local errors = require "tls.errors"
 local Emitter = require "tls.emitter"
 local hello = require "tls.hello"
 local identity = require "tls.identity"
-local judge = require "tls.judge"
 local psk = require "tls.psk"
 local questions = require "tls.questions"
 local renegotiate = require "tls.renegotiate"
 local resumption = require "tls.resumption"
 local settings = require "tls.settings"
 local tick = require "tls.tick"
+local verify = require "tls.verify"
 local wrap = require "tls.wrap"
 local Socket = require "tls.net_socket"
 
@@ -36,7 +36,9 @@ TLSSocket:_own_values {
 }
 
 TLSSocket:_first_values {
-  authorized = false, truncated = false,
+  truncated = false,
+  _peer = false, -- see tls.verify
+  _was_authorized = false, -- when it was destroyed
   _storing = 0, _on_stored = false, -- see tls.resumption
   _sessions = false, _sessions_told = false,
   _psk_error = false,
@@ -69,6 +71,21 @@ TLSSocket._poke = poke
 --- The handshake, or what comes before it, is under way.
 function getters.secureConnecting(self)
   return self._stage == SHAKING
+end
+
+--- Has the peer of the latest handshake shown who it is, and was that accepted? Not before its verdict; a destroyed
+-- socket keeps the last answer.
+function getters.authorized(self)
+  local conn = self._conn
+  if not conn then return self._was_authorized end
+  return conn:isAuthorized()
+end
+
+--- The code of the error for which it is not; nil when nothing was asked.
+function getters.authorizationError(self)
+  local refusal = self._peer and self._peer.refusal
+  if not refusal then return nil end
+  return refusal.code or tostring(refusal)
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
@@ -167,6 +184,7 @@ function TLSSocket:_terms()
     early = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
     earlyData = options.earlyData,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
+    sessionContext = options.secureContext.sessionIdContext,
   }
 end
 
@@ -201,8 +219,7 @@ end
 function TLSSocket:_renew()
   Socket._renew(self)
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
-  self.authorizationError, self.earlyDataAccepted = nil, nil
-  self._identity_error, self._overruled, self._verified = nil, nil, nil
+  self.earlyDataAccepted = nil
   self._reneg_mine, self._reneg_disabled, self._reneg_at, self._reneg_count = nil, nil, nil, nil
 end
 
@@ -286,6 +303,7 @@ function TLSSocket:_destroy(err)
   if conn and stage == SHAKING and self._options.isServer then
     self.servername = self.servername or conn:getServername() -- for who is told of the failure
   end
+  if conn and conn:isAuthorized() then self._was_authorized = true end
   self._conn = false
   if stage == SHAKING then self._stage = false end
   local rest = conn and conn:close()
@@ -296,39 +314,40 @@ end
 
 --- === what the core tells ===
 
---- The gate is opened here and nowhere else.
-local function open_gate(self)
+--- The gate of the first handshake is opened here and nowhere else.
+local function open_gate(self, generation)
   local conn = self._conn
   self._stage = OPEN
   if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
-  if conn:approve() then soon(drive, self) end
+  if conn:approve(generation) then soon(drive, self) end
   Socket._ready(self)
   if self._events then emit(self, "secure") end
   if not self.destroyed then self._class._on_secure(self) end
   if not self.destroyed and not self._options.isServer then resumption.tell(self) end
 end
 
-local function on_judged(self, refused)
+local function on_judged(self, generation, refused)
   if refused then return self:destroy(refused) end
-  resumption.when_stored(self, open_gate)
+  resumption.when_stored(self, open_gate, generation)
 end
 
-local function on_secure(self, alpn, npn, servername)
+local function on_secure(self, generation, alpn, npn, servername)
   if alpn then self.alpnProtocol = alpn end
   if npn then self.npnProtocol = npn end
-  -- Of a session that is resumed, it is the session's: not what this ClientHello may have said.
   if servername or rawget(self, "servername") then self.servername = servername end
-  judge.settle(self, on_judged)
+  verify.at_gate(self, generation, on_judged)
 end
 
-local function on_judged_again(self, refused)
+local function on_judged_again(self, generation, refused)
   if refused then return self:destroy(refused) end
+  if self._conn:approve(generation) then soon(drive, self) end
   renegotiate.done(self)
 end
 
---- Another handshake is done.
-local function on_renegotiated(self)
-  judge.settle(self, on_judged_again)
+--- Another handshake is done: the gate is shut until it is judged.
+local function on_renegotiated(self, generation)
+  if self._peer and self._peer.generation ~= generation then self._peer = false end
+  verify.at_gate(self, generation, on_judged_again)
 end
 
 local function on_keylog(self, lines)
@@ -379,15 +398,16 @@ local function on_written(self)
 end
 
 local function on_error(self, err)
+  local refusal = self._peer and self._peer.refusal
   if self._psk_error then
     err = self._psk_error
-  elseif self._identity_error and self._options.rejectUnauthorized then
-    err = self._identity_error
+  elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
+    err = refusal
   elseif self._stage == SHAKING and self._conn:getPeerCertificate().raw then
-    judge.explain(self, err)
+    verify.explain(self, err)
   end
   local at = self._connect_options
-  if self._stage == SHAKING and at then
+  if self._stage == SHAKING and at and type(err) == "table" then
     err.host, err.port, err.path = err.host or at.host, at.port, at.path
     err.localAddress = at.localAddress
   end
@@ -395,7 +415,7 @@ local function on_error(self, err)
 end
 
 core.handlers {
-  identity = judge.identify,
+  identity = verify.in_handshake,
   hello = hello.answer,
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
   session = resumption.made,

@@ -192,15 +192,18 @@ static void answer (struct side *s, unsigned how) {
   const struct tls_hello_answer none = {0};
   if (tls_engine_hello_asked(s->engine))
     tls_engine_answer_hello(s->engine, &none);
-  tls_engine_identify(s->engine, (how & 1) == 0, (how & 2) != 0);
+  tls_engine_identify(s->engine, tls_engine_generation(s->engine),
+                      (how & 1) == 0, (how & 2) != 0);
   run(s);
 }
 
 static void approve (struct side *s) {
   if (!tls_engine_secure(s->engine))
     return;
-  s->approved = true;
-  tls_engine_approve(s->engine);
+  unsigned generation = tls_engine_generation(s->engine);
+  tls_engine_judge(s->engine, generation, true, false);
+  s->approved = true; /* or refused by the engine: then nothing comes */
+  tls_engine_approve(s->engine, generation);
   run(s);
 }
 

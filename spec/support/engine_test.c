@@ -119,25 +119,40 @@ static void exchange (struct side *client, struct side *server, size_t piece) {
   }
 }
 
+static void identify (struct side *s, bool accepted);
+
 static void handshake (struct side *c, struct side *s, size_t piece) {
   exchange(c, s, piece);
   CHECK(c->seen == TLS_EV_IDENTITY);
   CHECK(!tls_engine_secure(c->engine)); /* suspended in the handshake */
-  CHECK(tls_engine_peer(c->engine) != NULL);
-  tls_engine_identify(c->engine, true, false);
+  CHECK(tls_engine_peer(c->engine)->leaf != NULL);
+  identify(c, true);
   exchange(c, s, piece);
   CHECK(c->seen == (TLS_EV_IDENTITY | TLS_EV_SECURE));
   CHECK(s->seen == TLS_EV_SECURE);
-  CHECK(tls_engine_verify_result(c->engine) == X509_V_OK);
+  CHECK(tls_engine_peer(c->engine)->chain_result == X509_V_OK);
+}
+
+/* The peer of the last handshake is accepted, or not, and let in. */
+static void approve (struct side *s, bool accepted) {
+  unsigned generation = tls_engine_generation(s->engine);
+  tls_engine_judge(s->engine, generation, accepted, false);
+  tls_engine_approve(s->engine, generation);
+}
+
+static void identify (struct side *s, bool accepted) {
+  unsigned generation = tls_engine_generation(s->engine);
+  CHECK(!tls_engine_identify(s->engine, generation + 1, true, true));
+  CHECK(tls_engine_identify(s->engine, generation, accepted, false));
 }
 
 static void test_gate (struct side *c, struct side *s) {
   CHECK(tls_engine_write(c->engine, "early", 5, 1 << 16) == 0);
-  tls_engine_approve(c->engine);
+  approve(c, true);
   CHECK(tls_engine_write(c->engine, "hello", 5, 1 << 16) == 5);
   exchange(c, s, 1 << 16);
   CHECK(s->got == 0); /* the server has not approved: nothing goes up */
-  tls_engine_approve(s->engine);
+  approve(s, false);
   run(s);
   CHECK(s->got == 5 && memcmp(s->plain, "hello", 5) == 0);
 }
@@ -193,8 +208,8 @@ static void test_put_off (void) {
   struct tls_bytes *from = &tls_engine_port(c->engine)->out;
   struct tls_port *to = tls_engine_port(s->engine);
   handshake(c, s, 1 << 16);
-  tls_engine_approve(c->engine);
-  tls_engine_approve(s->engine);
+  approve(c, true);
+  approve(s, false);
   CHECK(tls_engine_write(c->engine, "one", 3, 1 << 16) == 3);
   CHECK(tls_engine_write(c->engine, "two", 3, 1 << 16) == 3);
   size_t first = tls_bytes_size(from) - 3;
@@ -212,7 +227,7 @@ static void test_put_off (void) {
   c->seen = 0;
   exchange(c, s, 1 << 16);
   CHECK((c->seen & TLS_EV_IDENTITY) != 0);
-  tls_engine_identify(c->engine, true, false);
+  identify(c, true);
   exchange(c, s, 1 << 16);
   CHECK((s->seen & TLS_EV_RENEGOTIATED) != 0);
   CHECK((c->seen & TLS_EV_RENEGOTIATED) != 0);
@@ -226,14 +241,14 @@ static void test_refused (bool trusting) {
   const char *expected = "HOSTNAME_MISMATCH";
   exchange(c, s, 1 << 16);
   if (trusting)
-    tls_engine_identify(c->engine, false, false);
+    identify(c, false);
   else
     expected = "DEPTH_ZERO_SELF_SIGNED_CERT";
   exchange(c, s, 1 << 16);
   CHECK(tls_engine_failed(c->engine) && tls_engine_failed(s->engine));
   CHECK(strcmp(tls_engine_error(c->engine)->code, expected) == 0);
   CHECK(!tls_engine_secure(s->engine));
-  tls_engine_approve(c->engine);
+  approve(c, true);
   CHECK(tls_engine_write(c->engine, "x", 1, 1 << 16) == 0);
   free_side(c);
   free_side(s);
@@ -243,7 +258,7 @@ static void test_cut_off (void) {
   struct side *c = new_side(false, TLS1_3_VERSION, true);
   struct side *s = new_side(true, TLS1_3_VERSION, true);
   handshake(c, s, 1 << 16);
-  tls_engine_approve(c->engine);
+  approve(c, true);
   tls_engine_port(c->engine)->eof = true;
   CHECK(run(c) == TLS_EV_EOF && tls_engine_truncated(c->engine));
   free_side(c);

@@ -1,0 +1,69 @@
+/*
+** peer: all that one handshake has found out about the peer, see peer.h.
+*/
+#include "peer.h"
+
+#include <stdlib.h>
+
+#include <openssl/x509_vfy.h>
+
+struct tls_peer *tls_peer_new (unsigned generation) {
+  struct tls_peer *peer = calloc(1, sizeof *peer);
+  if (peer == NULL)
+    return NULL;
+  peer->generation = generation;
+  peer->chain_result = X509_V_ERR_UNSPECIFIED;
+  peer->chain_depth = -1;
+  return peer;
+}
+
+void tls_peer_free (struct tls_peer *peer) {
+  if (peer == NULL)
+    return;
+  X509_free(peer->leaf); /* NULL is allowed */
+  X509_free(peer->refused);
+  free(peer);
+}
+
+void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf) {
+  if (leaf == peer->leaf || (leaf != NULL && !X509_up_ref(leaf)))
+    return;
+  X509_free(peer->leaf);
+  peer->leaf = leaf;
+}
+
+void tls_peer_note_error (struct tls_peer *peer, long error, int depth,
+                          X509 *cert) {
+  peer->chain_result = error;
+  if (peer->chain_depth >= 0)
+    return;
+  peer->chain_depth = depth;
+  if (cert != NULL && X509_up_ref(cert)) {
+    X509_free(peer->refused);
+    peer->refused = cert;
+  }
+}
+
+long tls_peer_fault (const struct tls_peer *peer) {
+  if (peer->question == TLS_QUESTION_REFUSED && peer->chain_result == X509_V_OK)
+    return X509_V_ERR_HOSTNAME_MISMATCH;
+  return peer->overruled ? X509_V_OK : peer->chain_result;
+}
+
+void tls_peer_judge (struct tls_peer *peer, bool accepted, bool overruled) {
+  if (peer->verdict != TLS_VERDICT_PENDING)
+    return;
+  peer->verdict = accepted ? TLS_VERDICT_ACCEPTED : TLS_VERDICT_REFUSED;
+  if (overruled)
+    peer->overruled = true;
+}
+
+bool tls_peer_authorized (const struct tls_peer *peer) {
+  if (peer == NULL || peer->verdict != TLS_VERDICT_ACCEPTED)
+    return false;
+  if (peer->proof == TLS_PROOF_PSK)
+    return true;
+  return peer->proof == TLS_PROOF_CERTIFICATE && peer->leaf != NULL &&
+         peer->question != TLS_QUESTION_REFUSED &&
+         (peer->chain_result == X509_V_OK || peer->overruled);
+}
