@@ -2,6 +2,8 @@
 ** module: luaopen_tls_core. Opens the units and gives the lists and constants
 ** that belong to no connection.
 */
+#define _GNU_SOURCE /* dladdr */
+#include <dlfcn.h>
 #include <signal.h>
 
 #include <openssl/crypto.h>
@@ -161,6 +163,17 @@ static void require_luv (lua_State *L) {
   lua_call(L, 1, 1); /* loading, not an entry from libuv */
 }
 
+/* OpenSSL and libuv keep functions of this library, and may call them after the
+** Lua state that loaded it has been closed: unlike other C modules it is not
+** unloaded then. Lua 5.1 even unloads it before luv closes its loop. A program
+** with the core linked in is no library: dlopen() fails, and nothing is lost.
+*/
+static void stay_loaded (void) {
+  Dl_info us;
+  if (dladdr(functions, &us) != 0)
+    dlopen(us.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 /* libuv writes to sockets with write(2): the first peer that is gone would end
 ** the process by SIGPIPE. luv leaves the signal as it is, Node and luvit ignore
 ** it. So do we, unless the host has decided otherwise; libuv gives its child
@@ -178,6 +191,7 @@ int luaopen_tls_core (lua_State *L) {
   if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
     return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
   lua_settop(L, 0);
+  stay_loaded();
   require_luv(L);
   ignore_sigpipe();
   tls_env_open(L);
