@@ -52,7 +52,7 @@ demo: deps
 # === tests ===
 
 test: deps
-	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host jit
+	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host $(BUILD)/states jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
@@ -66,9 +66,15 @@ LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
 WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
 	$(LIBDIR)/liblua5.4-luv.a $(LIBDIR)/libuv_a.a -Wl,--no-whole-archive \
 	-ldl -lpthread -lm -lrt
-$(BUILD)/host: spec/support/host.c
+$(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< $(WHOLE_HOST)
+
+# Another, with several Lua states.
+$(BUILD)/states: spec/support/states.c spec/support/state.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:
@@ -78,7 +84,7 @@ jit:
 PURE = $(ENGINE:%=csrc/%.c) $(wildcard $(ENGINE:%=csrc/%.h)) csrc/engine_state.h
 check:
 	luacheck -q lua spec examples bench
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c spec/fuzz/*.c bench/*.c
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.[ch] spec/fuzz/*.c bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
@@ -97,7 +103,7 @@ check:
 ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
-		build-asan/engine_test build-asan/host
+		build-asan/engine_test build-asan/host build-asan/states
 	$(MAKE) all jit # the closed host of uvlink_spec is not sanitized
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \

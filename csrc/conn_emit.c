@@ -14,7 +14,7 @@
 struct emission {
   struct conn *conn;
   enum tls_handler which;
-  const char *data; /* borrowed: the scratch buffer, or the flight */
+  const char *data; /* borrowed: the scratch buffer, or records */
   size_t size;
 };
 
