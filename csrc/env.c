@@ -125,11 +125,14 @@ int tls_env_handlers (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   int i;
   luaL_checktype(L, 1, LUA_TTABLE);
+  if (env->handled)
+    return 0;
   for (i = 0; i < TLS_HANDLER_COUNT; i++) {
     lua_getfield(L, 1, handler_names[i]);
     if (!lua_isfunction(L, -1))
       return luaL_error(L, "handler '%s' is not a function", handler_names[i]);
     env->handlers[i] = luaL_ref(L, LUA_REGISTRYINDEX);
   }
+  env->handled = true;
   return 0;
 }

@@ -50,6 +50,7 @@ struct tls_env {
   BIO *err;           /* owned; stderr, for traces */
   struct tls_pool pool;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
+  bool handled;                    /* they have been given */
   int owners;   /* registry reference: weak table, conn (light) -> socket, of
                    those that are fed from Lua */
   bool closing; /* lua_close has begun: Lua is off limits */
@@ -76,7 +77,9 @@ void tls_env_push_errnos (lua_State *L);
 /* Push libuv's name of an error: "EADDRINUSE". [-0, +1] */
 void tls_env_push_errname (lua_State *L, int number);
 
-/* core.handlers{name = function, ...}: all of TLS_HANDLERS, once. */
+/* core.handlers{name = function, ...}: all of TLS_HANDLERS. Only the first call
+** counts: a Lua layer that is loaded a second time in this state shares them
+** with the connections of the first. */
 int tls_env_handlers (lua_State *L);
 
 #endif

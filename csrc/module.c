@@ -184,20 +184,12 @@ static void ignore_sigpipe (void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-__attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
+/* The module's table is kept in the registry under this name. */
+#define CORE_T "tls.core"
 
-int luaopen_tls_core (lua_State *L) {
-  luaL_checkversion(L);
-  if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
-    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
-  lua_settop(L, 0);
-  stay_loaded();
-  require_luv(L);
-  ignore_sigpipe();
-  tls_env_open(L);
-  tls_context_open(L);
-  tls_trust_open(L);
-  tls_conn_open(L);
+/* What Lua is given: functions, lists, and 'modules', in which the Lua modules
+** that are required by name put themselves. [-0, +1] */
+static void push_core (lua_State *L) {
   luaL_newlib(L, functions);
   tls_push_open(L);
   lua_setfield(L, -2, "error_metatable");
@@ -205,5 +197,29 @@ int luaopen_tls_core (lua_State *L) {
   lua_setfield(L, -2, "errnos");
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "openssl");
+  lua_newtable(L);
+  lua_setfield(L, -2, "modules");
+}
+
+__attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
+
+int luaopen_tls_core (lua_State *L) {
+  luaL_checkversion(L);
+  if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
+    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
+  lua_settop(L, 0);
+  lua_getfield(L, LUA_REGISTRYINDEX, CORE_T);
+  if (lua_istable(L, -1)) /* required again: connections rely on the first */
+    return 1;
+  stay_loaded();
+  require_luv(L);
+  ignore_sigpipe();
+  tls_env_open(L);
+  tls_context_open(L);
+  tls_trust_open(L);
+  tls_conn_open(L);
+  push_core(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, CORE_T);
   return 1;
 }

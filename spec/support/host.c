@@ -30,8 +30,8 @@ static int leave_to_host (lua_State *L) {
 }
 
 /* luv's finalizers close its handles. The callbacks of that would come after
-** lua_close and use luv's context, which has gone by then (luv 1.44). So what is
-** on the loop is taken from luv as it is. */
+** lua_close and use luv's context, which has gone by then (luv 1.44). So what
+** is on the loop is taken from luv as it is. */
 static void adopt_handles (lua_State *L, uv_loop_t *loop) {
   static const char *const types[] = {"uv_tcp", "uv_pipe", "uv_timer",
                                       "uv_idle"};
