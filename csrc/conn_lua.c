@@ -297,6 +297,7 @@ static struct conn *new_conn (lua_State *L, struct tls_env *env) {
 
 int tls_conn_new (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
+  tls_env_check_alive(L);
   SSL_CTX *ctx = tls_context_check(L, 1);
   const struct tls_terms *terms = tls_terms_check(L, 2);
   struct tls_engine_options o = terms->engine;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "push.h"
+
 #define ENV_T "tls.env"
 
 static const char env_key = 0; /* its address is the key in the registry */
@@ -93,6 +95,19 @@ bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg) {
   lua_pushcfunction(L, fn); /* light since 5.2: no allocation */
   lua_pushlightuserdata(L, arg);
   return env->luv->cb_pcall(L, 1, 0, 0) >= 0;
+}
+
+int tls_env_check_alive (lua_State *L) {
+  struct tls_error e;
+  if (!tls_env_get(L)->closing)
+    return 0;
+  tls_error_set(&e, "ERR_LUA_STATE_CLOSING", "The Lua state is being closed");
+  return tls_throw(L, &e);
+}
+
+int tls_env_closing (lua_State *L) {
+  lua_pushboolean(L, tls_env_get(L)->closing);
+  return 1;
 }
 
 void tls_env_push_errnos (lua_State *L) {

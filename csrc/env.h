@@ -70,6 +70,15 @@ struct tls_env *tls_env_get (lua_State *L);
 ** luv prints it and ends the process). */
 bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg);
 
+/* core.closing() -> boolean: has lua_close begun? Finalizers of objects that
+*are
+** older than the module still call it then. */
+int tls_env_closing (lua_State *L);
+
+/* core.checkAlive(): throws when it has. What is made then has nobody to free
+** it, and no turn of the loop to live for. */
+int tls_env_check_alive (lua_State *L);
+
 /* Push a table of libuv's error names to their numbers: luv can only be asked
 ** by number, and libuv leaks a string when that is none it knows. [-0, +1] */
 void tls_env_push_errnos (lua_State *L);

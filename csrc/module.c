@@ -145,6 +145,8 @@ static const luaL_Reg functions[] = {
     {"terms", tls_terms_new},
     {"conn", tls_conn_new},
     {"handlers", tls_env_handlers},
+    {"closing", tls_env_closing},
+    {"checkAlive", tls_env_check_alive},
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},
