@@ -52,7 +52,7 @@ demo: deps
 # === tests ===
 
 test: deps
-	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host $(BUILD)/states jit
+	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
@@ -60,6 +60,8 @@ test: deps
 ENGINE = bytes bio sslerr hello tickets hooks engine engine_ask
 $(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
+
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states
 
 # A program with Lua, luv and libuv linked in, as some runtimes are.
 LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
@@ -69,6 +71,11 @@ WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
 $(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< $(WHOLE_HOST)
+
+# The same with our core linked in, too.
+$(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
+	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # Another, with several Lua states.
 $(BUILD)/states: spec/support/states.c spec/support/state.h
@@ -103,7 +110,7 @@ check:
 ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
-		build-asan/engine_test build-asan/host build-asan/states
+		build-asan/engine_test $(PROGRAMS:$(BUILD)/%=build-asan/%)
 	$(MAKE) all jit # the closed host of uvlink_spec is not sanitized
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \

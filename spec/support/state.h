@@ -12,6 +12,10 @@
 #include <lualib.h>
 #include <luv/luv.h>
 
+#ifdef WITH_CORE
+int luaopen_tls_core (lua_State *L);
+#endif
+
 /* 'loop' is the host's; NULL lets luv make one. */
 static lua_State *new_state (uv_loop_t *loop) {
   lua_State *L = luaL_newstate();
@@ -23,6 +27,10 @@ static lua_State *new_state (uv_loop_t *loop) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_luv);
   lua_setfield(L, -2, "luv");
+#ifdef WITH_CORE
+  lua_pushcfunction(L, luaopen_tls_core);
+  lua_setfield(L, -2, "tls.core");
+#endif
   lua_pop(L, 1);
   return L;
 }
