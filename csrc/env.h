@@ -70,9 +70,8 @@ struct tls_env *tls_env_get (lua_State *L);
 ** luv prints it and ends the process). */
 bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg);
 
-/* core.closing() -> boolean: has lua_close begun? Finalizers of objects that
-*are
-** older than the module still call it then. */
+/* core.closing() -> boolean: has lua_close finalized this record? Finalizers of
+** what is older than the module run after that. */
 int tls_env_closing (lua_State *L);
 
 /* core.checkAlive(): throws when it has. What is made then has nobody to free
