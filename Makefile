@@ -52,7 +52,7 @@ demo: deps
 # === tests ===
 
 test: deps
-	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host jit
+	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
@@ -62,14 +62,27 @@ ENGINE = bytes bio sslerr peer hello tickets hooks engine engine_ask engine_driv
 $(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states
+
 # A program with Lua, luv and libuv linked in, as some runtimes are.
 LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
 WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
 	$(LIBDIR)/liblua5.4-luv.a $(LIBDIR)/libuv_a.a -Wl,--no-whole-archive \
 	-ldl -lpthread -lm -lrt
-$(BUILD)/host: spec/support/host.c
+$(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< $(WHOLE_HOST)
+
+# The same with our core linked in, too.
+$(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
+	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
+
+# Another, with several Lua states.
+$(BUILD)/states: spec/support/states.c spec/support/state.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:
@@ -79,7 +92,7 @@ jit:
 PURE = $(ENGINE:%=csrc/%.c) $(wildcard $(ENGINE:%=csrc/%.h)) csrc/engine_state.h
 check:
 	luacheck -q lua spec examples bench
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.c spec/fuzz/*.c bench/*.c
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.[ch] spec/fuzz/*.c bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
@@ -98,7 +111,7 @@ check:
 ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
-		build-asan/engine_test build-asan/host
+		build-asan/engine_test $(PROGRAMS:$(BUILD)/%=build-asan/%)
 	$(MAKE) all jit # the closed host of uvlink_spec is not sanitized
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \

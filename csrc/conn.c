@@ -26,25 +26,34 @@
 ** one writer hold the loop. */
 #define TURN (1024 * 1024)
 
-/* Owned by libuv until on_written(). Behind it lies the uv_write_t, whose size
-** only libuv knows; most connections never need one. */
-union request {
-  struct conn *conn; /* borrowed; outlives the loop */
-  max_align_t align;
+/* One uv_write: what it writes belongs to it, so that it needs no conn to end
+** well. Owned by libuv until on_written(). Behind it lies the uv_write_t, whose
+** size only libuv knows; most connections never need one. */
+struct tls_write {
+  _Alignas(max_align_t) struct conn *conn; /* borrowed; NULL once it has gone */
+  struct tls_bytes bytes;                  /* owned */
 };
 
-static void *new_request (struct conn *c) {
-  union request *r = malloc(sizeof *r + c->env->uv.uv_req_size(TLS_UV_WRITE));
-  if (r == NULL)
+/* Takes the bytes over from 'out'. */
+static struct tls_write *new_write (struct conn *c, struct tls_bytes *out) {
+  struct tls_write *w =
+      malloc(sizeof *w + c->env->uv.uv_req_size(TLS_UV_WRITE));
+  if (w == NULL)
     return NULL;
-  r->conn = c;
-  return r + 1;
+  w->conn = c;
+  tls_bytes_move(&w->bytes, out);
+  return w;
 }
 
-static struct conn *end_request (void *req) {
-  union request *r = (union request *)req - 1;
-  struct conn *c = r->conn;
-  free(r);
+/* The conn, to whose pool the bytes go back; or NULL: then the pool may have
+** gone as well. */
+static struct conn *end_write (struct tls_write *w) {
+  struct conn *c = w->conn;
+  if (c != NULL)
+    tls_bytes_clear(&w->bytes);
+  else
+    free(w->bytes.chunk);
+  free(w);
   return c;
 }
 
@@ -66,10 +75,9 @@ void tls_conn_drop_held (struct conn *c) {
 /* Nothing of ours runs on OpenSSL's or libuv's stack any more. Does not throw:
 ** luaL_unref never does. */
 void tls_conn_release (struct conn *c) {
-  if (c->writing || c->driving || !c->closed ||
+  if (c->driving || !c->closed ||
       (c->engine != NULL && tls_engine_busy(c->engine)))
     return;
-  tls_bytes_clear(&c->flight);
   tls_engine_free(c->engine);
   c->engine = NULL;
   luaL_unref(c->env->main, LUA_REGISTRYINDEX, c->anchor);
@@ -87,10 +95,18 @@ static void stop_reading (struct conn *c) {
   c->reading = false;
 }
 
+/* The write that is in flight ends without us. */
+static void forget_write (struct conn *c) {
+  if (c->write != NULL)
+    c->write->conn = NULL;
+  c->write = NULL;
+}
+
 void tls_conn_detach (struct conn *c) {
   if (c->stream == NULL)
     return;
   stop_reading(c);
+  forget_write(c);
   tls_conn_luv_part(c->stream)->extra = NULL;
   c->stream = NULL;
 }
@@ -138,24 +154,24 @@ size_t tls_conn_gathered (const struct conn *c) {
   return tls_bytes_size(&tls_engine_port(c->engine)->out);
 }
 
-/* What the kernel did not take at once stays in 'flight' until libuv has
-** written it; meanwhile records gather in a fresh out queue. */
+/* What the kernel did not take at once is libuv's to write; meanwhile records
+** gather in a fresh out queue. */
 static void start_write (struct conn *c, struct tls_bytes *out) {
   struct tls_uv_buf buf;
-  tls_bytes_move(&c->flight, out);
-  buf.base = (char *)tls_bytes_peek(&c->flight);
-  buf.len = tls_bytes_size(&c->flight);
-  void *req = new_request(c);
-  int r = req == NULL
-              ? -ENOMEM
-              : c->env->uv.uv_write(req, c->stream, &buf, 1, on_written);
+  struct tls_write *w = new_write(c, out);
+  if (w == NULL) {
+    write_failed(c, -ENOMEM);
+    return;
+  }
+  buf.base = (char *)tls_bytes_peek(&w->bytes);
+  buf.len = tls_bytes_size(&w->bytes);
+  int r = c->env->uv.uv_write(w + 1, c->stream, &buf, 1, on_written);
   if (r < 0) {
-    if (req != NULL)
-      end_request(req);
-    tls_bytes_clear(&c->flight);
+    end_write(w);
     write_failed(c, r);
     return;
   }
+  c->write = w;
   c->writing = true;
 }
 
@@ -242,15 +258,11 @@ static bool all_sent (const struct conn *c) {
 }
 
 static void on_written (void *req, int status) {
-  struct conn *c = end_request(req);
+  struct conn *c = end_write((struct tls_write *)req - 1);
+  if (c == NULL)
+    return;
+  c->write = NULL;
   c->writing = false;
-  if (c->env->closing) /* lua_close: the finalizer has freed the rest */
-    return;
-  tls_bytes_clear(&c->flight);
-  if (c->closed) {
-    tls_conn_release(c);
-    return;
-  }
   if (status < 0)
     write_failed(c, status);
   tls_conn_drive(c);
@@ -380,10 +392,11 @@ static void emit_records (struct conn *c) {
   if (c->stream != NULL || !c->started || c->closed || c->writing || n == 0 ||
       held_back(c))
     return;
-  tls_bytes_move(&c->flight, out);
+  struct tls_bytes records; /* until they are a string of Lua's */
+  tls_bytes_move(&records, out);
   c->writing = true;
-  tls_conn_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&c->flight), n);
-  tls_bytes_clear(&c->flight);
+  tls_conn_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records), n);
+  tls_bytes_clear(&records);
 }
 
 /* Each is told by itself; the core keeps no more than these. */

@@ -14,7 +14,7 @@
 struct emission {
   struct conn *conn;
   enum tls_handler which;
-  const char *data; /* borrowed: a scratch buffer, or what is to be sent */
+  const char *data; /* borrowed: a scratch buffer, or records */
   size_t size;
   int ref; /* registry reference to a string in their place, or LUA_NOREF */
 };

@@ -14,17 +14,14 @@
 
 /* === lifetime ========================================================== */
 
-/* The collector only gets here when nothing is in flight, or in lua_close:
-** then a write may still be, and its callback will find env->closing. It
-** touches memory alone: reading has been stopped, or luv's loop closes the
-** handle without calling back. */
+/* The collector only gets here when the conn is attached to no handle, or in
+** lua_close: then a write may be in flight. It ends without us, maybe later
+** than the Lua state, on a loop that is the host's. */
 static int conn_gc (lua_State *L) {
   struct conn *c = luaL_checkudata(L, 1, CONN_T);
   tls_conn_detach(c);
   c->closed = true;
-  c->writing = false;
   tls_conn_drop_held(c);
-  tls_bytes_clear(&c->flight);
   if (c->engine != NULL && tls_engine_busy(c->engine))
     return 0; /* lua_close in the callback for a key: OpenSSL uses it yet */
   tls_engine_free(c->engine);
@@ -264,8 +261,6 @@ static int conn_close (lua_State *L) {
   push_rest(L, c);
   tls_conn_send_rest(c);
   c->closed = true;
-  if (c->stream == NULL)
-    c->writing = false; /* nobody will call sent() */
   tls_conn_detach(c);
   tls_conn_drop_held(c);
   tls_conn_release(c);
@@ -308,13 +303,13 @@ static struct conn *new_conn (lua_State *L, struct tls_env *env) {
   memset(c, 0, sizeof *c);
   c->env = env;
   c->anchor = c->held_ref = LUA_NOREF;
-  tls_bytes_init(&c->flight, &env->pool);
   luaL_setmetatable(L, CONN_T);
   return c;
 }
 
 int tls_conn_new (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
+  tls_env_check_alive(L);
   SSL_CTX *ctx = tls_context_check(L, 1);
   const struct tls_terms *terms = tls_terms_check(L, 2);
   struct tls_engine_options o = terms->engine;

@@ -14,13 +14,14 @@ struct conn {
   struct tls_engine *engine;    /* owned; NULL once finished */
   struct tls_uv_handle *stream; /* borrowed from luv; a pin holds its userdata;
                                    NULL when fed from Lua */
-  struct tls_bytes flight;      /* owned; what uv_write is writing */
+  struct tls_write *write;      /* borrowed from libuv, until on_written(); or
+                                   NULL: the uv_write that is in flight */
   const char *held;             /* pinned by held_ref; plaintext not yet
                                    encrypted, or NULL */
   size_t held_size;
   int held_ref;      /* registry reference */
   int anchor;        /* registry reference to this userdata while
-                        it is attached or a write is in flight */
+                        it is attached */
   size_t unsent;     /* plaintext bytes encrypted, not yet with the
                         kernel (held ones not counted) */
   unsigned events;   /* engine events not yet emitted */
@@ -31,7 +32,7 @@ struct conn {
   bool poked;    /* Lua has been asked to call drive() */
   bool reading;  /* uv_read_start is in force */
   bool paused;   /* Lua wants no data for now */
-  bool writing;  /* one uv_write is in flight */
+  bool writing;  /* one uv_write is in flight, or Lua has records to send */
   bool notify;   /* Lua waits for 'written' */
   bool notified; /* ... and got it in this drive */
   bool closed;   /* close() was called */

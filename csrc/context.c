@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "credentials.h"
+#include "env.h"
 #include "hooks.h"
 #include "pfx.h"
 #include "push.h"
@@ -27,10 +28,15 @@ struct context {
   enum trust trust;
 };
 
-SSL_CTX *tls_context_check (lua_State *L, int arg) {
+/* Finalized contexts are still seen by older objects' finalizers. */
+static struct context *check_context (lua_State *L, int arg) {
   struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
   luaL_argcheck(L, c->ctx != NULL, arg, "context is closed");
-  return c->ctx;
+  return c;
+}
+
+SSL_CTX *tls_context_check (lua_State *L, int arg) {
+  return check_context(L, arg)->ctx;
 }
 
 static int context_gc (lua_State *L) {
@@ -42,7 +48,7 @@ static int context_gc (lua_State *L) {
 
 /* Most servers never verify anybody: the system's store waits until then. */
 void tls_context_trust (lua_State *L, int arg) {
-  struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
+  struct context *c = check_context(L, arg);
   if (c->trust != TRUST_LATER)
     return;
   X509_STORE *store = tls_trust_system();
@@ -319,7 +325,7 @@ static void choose_store (lua_State *L, struct context *c) {
 }
 
 int tls_context_add_ca (lua_State *L) {
-  struct context *c = luaL_checkudata(L, 1, CONTEXT_T);
+  struct context *c = check_context(L, 1);
   struct tls_text pem;
   pem.data = luaL_checklstring(L, 2, &pem.size);
   ERR_clear_error();
@@ -389,6 +395,7 @@ static void complete_chains (SSL_CTX *ctx) {
 
 int tls_context_new (lua_State *L) {
   struct context *c;
+  tls_env_check_alive(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   c = lua_newuserdatauv(L, sizeof *c, 0);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "push.h"
+
 #define ENV_T "tls.env"
 
 static const char env_key = 0; /* its address is the key in the registry */
@@ -95,6 +97,19 @@ bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg) {
   return env->luv->cb_pcall(L, 1, 0, 0) >= 0;
 }
 
+int tls_env_check_alive (lua_State *L) {
+  struct tls_error e;
+  if (!tls_env_get(L)->closing)
+    return 0;
+  tls_error_set(&e, "ERR_LUA_STATE_CLOSING", "The Lua state is being closed");
+  return tls_throw(L, &e);
+}
+
+int tls_env_closing (lua_State *L) {
+  lua_pushboolean(L, tls_env_get(L)->closing);
+  return 1;
+}
+
 void tls_env_push_errnos (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   char name[64];
@@ -125,11 +140,14 @@ int tls_env_handlers (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   int i;
   luaL_checktype(L, 1, LUA_TTABLE);
+  if (env->handled)
+    return 0;
   for (i = 0; i < TLS_HANDLER_COUNT; i++) {
     lua_getfield(L, 1, handler_names[i]);
     if (!lua_isfunction(L, -1))
       return luaL_error(L, "handler '%s' is not a function", handler_names[i]);
     env->handlers[i] = luaL_ref(L, LUA_REGISTRYINDEX);
   }
+  env->handled = true;
   return 0;
 }

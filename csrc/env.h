@@ -50,6 +50,7 @@ struct tls_env {
   BIO *err;           /* owned; stderr, for traces */
   struct tls_pool pool;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
+  bool handled;                    /* they have been given */
   int owners;   /* registry reference: weak table, conn (light) -> socket, of
                    those that are fed from Lua */
   bool closing; /* lua_close has begun: Lua is off limits */
@@ -69,6 +70,14 @@ struct tls_env *tls_env_get (lua_State *L);
 ** luv prints it and ends the process). */
 bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg);
 
+/* core.closing() -> boolean: has lua_close finalized this record? Finalizers of
+** what is older than the module run after that. */
+int tls_env_closing (lua_State *L);
+
+/* core.checkAlive(): throws when it has. What is made then has nobody to free
+** it, and no turn of the loop to live for. */
+int tls_env_check_alive (lua_State *L);
+
 /* Push a table of libuv's error names to their numbers: luv can only be asked
 ** by number, and libuv leaks a string when that is none it knows. [-0, +1] */
 void tls_env_push_errnos (lua_State *L);
@@ -76,7 +85,9 @@ void tls_env_push_errnos (lua_State *L);
 /* Push libuv's name of an error: "EADDRINUSE". [-0, +1] */
 void tls_env_push_errname (lua_State *L, int number);
 
-/* core.handlers{name = function, ...}: all of TLS_HANDLERS, once. */
+/* core.handlers{name = function, ...}: all of TLS_HANDLERS. Only the first call
+** counts: a Lua layer that is loaded a second time in this state shares them
+** with the connections of the first. */
 int tls_env_handlers (lua_State *L);
 
 #endif

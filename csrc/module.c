@@ -2,6 +2,8 @@
 ** module: luaopen_tls_core. Opens the units and gives the lists and constants
 ** that belong to no connection.
 */
+#define _GNU_SOURCE /* dladdr */
+#include <dlfcn.h>
 #include <signal.h>
 
 #include <openssl/crypto.h>
@@ -143,6 +145,8 @@ static const luaL_Reg functions[] = {
     {"terms", tls_terms_new},
     {"conn", tls_conn_new},
     {"handlers", tls_env_handlers},
+    {"closing", tls_env_closing},
+    {"checkAlive", tls_env_check_alive},
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},
@@ -161,6 +165,17 @@ static void require_luv (lua_State *L) {
   lua_call(L, 1, 1); /* loading, not an entry from libuv */
 }
 
+/* OpenSSL and libuv keep functions of this library, and may call them after the
+** Lua state that loaded it has been closed: unlike other C modules it is not
+** unloaded then. Lua 5.1 even unloads it before luv closes its loop. A program
+** with the core linked in is no library: dlopen() fails, and nothing is lost.
+*/
+static void stay_loaded (void) {
+  Dl_info us;
+  if (dladdr(functions, &us) != 0)
+    dlopen(us.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 /* libuv writes to sockets with write(2): the first peer that is gone would end
 ** the process by SIGPIPE. luv leaves the signal as it is, Node and luvit ignore
 ** it. So do we, unless the host has decided otherwise; libuv gives its child
@@ -171,19 +186,12 @@ static void ignore_sigpipe (void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-__attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
+/* The module's table is kept in the registry under this name. */
+#define CORE_T "tls.core"
 
-int luaopen_tls_core (lua_State *L) {
-  luaL_checkversion(L);
-  if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
-    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
-  lua_settop(L, 0);
-  require_luv(L);
-  ignore_sigpipe();
-  tls_env_open(L);
-  tls_context_open(L);
-  tls_trust_open(L);
-  tls_conn_open(L);
+/* What Lua is given: functions, lists, and 'modules', in which the Lua modules
+** that are required by name put themselves. [-0, +1] */
+static void push_core (lua_State *L) {
   luaL_newlib(L, functions);
   tls_push_open(L);
   lua_setfield(L, -2, "error_metatable");
@@ -191,5 +199,29 @@ int luaopen_tls_core (lua_State *L) {
   lua_setfield(L, -2, "errnos");
   lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
   lua_setfield(L, -2, "openssl");
+  lua_newtable(L);
+  lua_setfield(L, -2, "modules");
+}
+
+__attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
+
+int luaopen_tls_core (lua_State *L) {
+  luaL_checkversion(L);
+  if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
+    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
+  lua_settop(L, 0);
+  lua_getfield(L, LUA_REGISTRYINDEX, CORE_T);
+  if (lua_istable(L, -1)) /* required again: connections rely on the first */
+    return 1;
+  stay_loaded();
+  require_luv(L);
+  ignore_sigpipe();
+  tls_env_open(L);
+  tls_context_open(L);
+  tls_trust_open(L);
+  tls_conn_open(L);
+  push_core(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, CORE_T);
   return 1;
 }

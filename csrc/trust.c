@@ -1,10 +1,8 @@
 /*
 ** trust: the certificates that are trusted when no 'ca' is given, see trust.h.
 */
-#define _GNU_SOURCE /* dladdr */
 #include "trust.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -43,16 +41,7 @@ static void free_system (void) {
   system_store = NULL;
 }
 
-/* The last Lua state unloads this library, and another one may come: the store
-** is to be there then, and free_system() when the process ends. */
-static void stay_loaded (void) {
-  Dl_info us;
-  if (dladdr(&once, &us) != 0)
-    dlopen(us.dli_fname, RTLD_NOW | RTLD_NODELETE); /* a program cannot go */
-}
-
 static void load_system (void) {
-  stay_loaded();
   if (!OPENSSL_atexit(free_system))
     return;
   system_store = X509_STORE_new();

@@ -11,9 +11,11 @@
 /* A handle on the image behind 'path'. In an executable with luv linked in,
 ** the image is the program itself: its own path cannot be opened again, and
 ** NULL names it. A library's dependencies are searched with it, so a shared
-** libuv.so is found behind luv.so. */
+** libuv.so is found behind luv.so. The library stays loaded as ours does (see
+** module.c), which calls it: Lua 5.1 unloads luv before it finalizes what is
+** older than luv, and that may hold handles of luv's. */
 static void *open_image (const char *path) {
-  void *image = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+  void *image = dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   return image != NULL ? image : dlopen(NULL, RTLD_LAZY);
 }
 
@@ -50,6 +52,6 @@ bool tls_uvlink (struct tls_uv *uv, const void *of, char *why, size_t size) {
              "tls: %s, which holds luv, does not export %s (a program with "
              "luv linked in must export its symbols: link it with -Wl,-E)",
              info.dli_fname, missing);
-  dlclose(image); /* luv itself keeps the image loaded */
+  dlclose(image); /* its count alone: the image stays */
   return missing == NULL;
 }

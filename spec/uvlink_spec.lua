@@ -30,6 +30,11 @@ describe("uvlink", function()
       certs.dir .. " timeout 20 " .. build .. "/host spec/support/echo_once.lua"))
   end)
 
+  it("is used by a core that is linked into the program", function()
+    assert.equal("echoed hello over TLSv1.3\nstatus 0\n", sh("HOST_CLOSE=1 LUA_CPATH= TLS_CERTS=" ..
+      certs.dir .. " timeout 20 " .. build .. "/whole spec/support/echo_once.lua"))
+  end)
+
   it("names what a program does not export", function()
     local lib = pkg "--variable=libdir lua5.4"
     local host = build .. "/host-closed"

@@ -4,6 +4,11 @@
 --
 -- @module tls
 
+local core = require "tls.core"
+
+-- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
+if core.modules.tls then return core.modules.tls end
+
 local connect = require "tls.connect"
 local context = require "tls.context"
 local defaults = require "tls.defaults"
@@ -34,7 +39,7 @@ local tls = {
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
 -- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be
 -- written; every later call reads them.
-return setmetatable(tls, {
+setmetatable(tls, {
   __index = function(_, name)
     if name == "rootCertificates" then return trust.list "bundled" end
     if type(name) == "string" and name:find(WRITABLE) then return defaults[name] end
@@ -48,3 +53,7 @@ return setmetatable(tls, {
     end
   end,
 })
+
+core.modules.tls = tls
+
+return tls

@@ -2,6 +2,11 @@
 -- semantics that TLS sockets share.
 -- @module tls.net
 
+local core = require "tls.core"
+
+-- As in tls: there is one in a Lua state.
+if core.modules["tls.net"] then return core.modules["tls.net"] end
+
 local uv = require "luv"
 local abort = require "tls.abort"
 local ip = require "tls.ip"
@@ -36,5 +41,7 @@ net.isIP = ip.version
 function net.isIPv4(text) return ip.version(text) == 4 end
 
 function net.isIPv6(text) return ip.version(text) == 6 end
+
+core.modules["tls.net"] = net
 
 return net

@@ -3,16 +3,20 @@
 -- @module tls.net_knobs
 
 local uv = require "luv"
+local core = require "tls.core"
 local errors = require "tls.errors"
 
 local methods, getters = {}, {}
 
+local closing = core.closing
+
+--- While the Lua state is being closed, handles have been finalized.
 local function usable(handle)
-  return handle and not handle:is_closing()
+  return handle and not closing() and not handle:is_closing()
 end
 
 local function close_timer(self)
-  if self._idle and not self._idle:is_closing() then self._idle:close() end
+  if usable(self._idle) then self._idle:close() end
   self._idle, self._timed = false, self._plain ~= false
 end
 
@@ -39,7 +43,7 @@ function methods:setTimeout(ms, callback)
     return self
   end
   if callback then self:once("timeout", callback) end
-  if self.destroyed then return self end
+  if self.destroyed or closing() then return self end
   ms = math.max(1, math.floor(ms))
   local idle = uv.new_timer()
   self._idle, self._timed = idle, true

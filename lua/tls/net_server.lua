@@ -2,12 +2,16 @@
 -- @module tls.net_server
 
 local abort = require "tls.abort"
+local core = require "tls.core"
 local class = require "tls.object"
 local Emitter = require "tls.emitter"
 local errors = require "tls.errors"
+local knobs = require "tls.net_knobs"
 local listen = require "tls.listen"
 local Socket = require "tls.net_socket"
 local tick = require "tls.tick"
+
+local usable = knobs.usable
 
 local Server, getters = class("net.Server", Emitter)
 
@@ -101,6 +105,7 @@ end
 ---   exclusive (a handle always is: there is no cluster to share it with)
 --- @return table self
 function Server:listen(...)
+  core.checkAlive()
   local options, callback = listen.arguments(...)
   if self._handle or self._binding then
     errors.throw(errors.new("ERR_SERVER_ALREADY_LISTEN",
@@ -122,7 +127,7 @@ end
 --- {address, port, family}, or the path; nil when it does not listen.
 function Server:address()
   local handle = self._handle
-  if not handle or handle:is_closing() then return nil end
+  if not usable(handle) then return nil end
   local here = handle:getsockname()
   if type(here) == "string" then return here end -- a pipe's
   return {
@@ -156,7 +161,7 @@ function Server:close(callback)
     tick.release()
     maybe_closed(self)
   end
-  if handle:is_closing() then tick.defer(gone) else handle:close(gone) end
+  if usable(handle) then handle:close(gone) else tick.defer(gone) end
   return self
 end
 

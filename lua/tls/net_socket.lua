@@ -81,6 +81,7 @@ end
 ---   noDelay (false), keepAlive (false), keepAliveInitialDelay (0 ms), signal (an AbortSignal that destroys it),
 ---   onread ({buffer = most bytes at once, callback = fun(nread, data)} in the place of 'data'; false pauses)
 function Socket.init(self, options)
+  core.checkAlive()
   options = options or {}
   errors.refuse(options, { "fd" })
   check_handle(options.handle)
@@ -213,6 +214,7 @@ end
 
 --- @param options table owned by this socket from now on
 function Socket:_connect_to(options, second, third)
+  core.checkAlive()
   check_options(options)
   if self.destroyed and not self.closed then
     return self:once("close", function() self:_connect_to(options, second, third) end)

@@ -2,6 +2,7 @@
 -- @module tls.tick
 
 local uv = require "luv"
+local core = require "tls.core"
 
 local tick = {}
 
@@ -55,7 +56,9 @@ local function drain()
 end
 
 -- Someone may have closed our handle (`uv.walk(uv.close)` does), hence the question each time.
+-- While the Lua state is being closed there is no next turn.
 local function wake()
+  if core.closing() then return end
   if active and not idle:is_closing() then return end
   if not idle or idle:is_closing() then idle = uv.new_idle() end
   active = true

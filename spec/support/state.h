@@ -1,0 +1,53 @@
+/*
+** state: how the programs of the specs, with Lua, luv and libuv linked in, make
+** a Lua state and run a script in it.
+*/
+#ifndef spec_state_h
+#define spec_state_h
+
+#include <stdio.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <luv/luv.h>
+
+#ifdef WITH_CORE
+int luaopen_tls_core (lua_State *L);
+#endif
+
+/* 'loop' is the host's; NULL lets luv make one. */
+static lua_State *new_state (uv_loop_t *loop) {
+  lua_State *L = luaL_newstate();
+  if (L == NULL)
+    return NULL;
+  luaL_openlibs(L);
+  if (loop != NULL)
+    luv_set_loop(L, loop);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, luaopen_luv);
+  lua_setfield(L, -2, "luv");
+#ifdef WITH_CORE
+  lua_pushcfunction(L, luaopen_tls_core);
+  lua_setfield(L, -2, "tls.core");
+#endif
+  lua_pop(L, 1);
+  return L;
+}
+
+/* argv[1] is the script, its arguments are behind it. */
+static int run_script (lua_State *L, int argc, char **argv) {
+  int i;
+  lua_newtable(L);
+  for (i = 1; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - 1);
+  }
+  lua_setglobal(L, "arg");
+  int status = luaL_dofile(L, argv[1]);
+  if (status != LUA_OK)
+    fprintf(stderr, "host: %s\n", lua_tostring(L, -1));
+  return status;
+}
+
+#endif
