@@ -104,6 +104,7 @@ build = {
     ["tls.resumption"] = "lua/tls/resumption.lua",
     ["tls.securepair"] = "lua/tls/securepair.lua",
     ["tls.server"] = "lua/tls/server.lua",
+    ["tls.server_name"] = "lua/tls/server_name.lua",
     ["tls.settings"] = "lua/tls/settings.lua",
     ["tls.sni"] = "lua/tls/sni.lua",
     ["tls.socket"] = "lua/tls/socket.lua",

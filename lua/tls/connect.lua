@@ -4,7 +4,7 @@
 local context = require "tls.context"
 local errors = require "tls.errors"
 local identity = require "tls.identity"
-local ip = require "tls.ip"
+local server_name = require "tls.server_name"
 local settings = require "tls.settings"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.wrap"
@@ -53,33 +53,6 @@ local function check_place(options)
   options.port = port
 end
 
---- A socket that is given knows where it was connected to.
-local function host_of(options)
-  local given = options.socket
-  local at = type(given) == "table" and given._connect_options
-  return options.host or at and at.host or nil
-end
-
---- The name that is sent: servername, else host when it is a name.
-local function sni(options)
-  local name = options.servername
-  if name == nil then
-    name = not options.path and host_of(options) or nil
-    if name and ip.version(name) ~= 0 then name = nil end
-    return name
-  end
-  if type(name) ~= "string" then
-    errors.throw(errors.arg_type("options.servername", "string", name))
-  end
-  if ip.version(name) ~= 0 then
-    errors.throw(errors.arg_value("options.servername", name,
-      "is an IP address: setting the TLS ServerName to an IP address is not " ..
-      "permitted by RFC 6066"))
-  end
-  if name == "" then return nil end
-  return name
-end
-
 local function check_dh_size(options)
   local size = options.minDHSize
   if size == nil then return 1024 end
@@ -88,12 +61,20 @@ local function check_dh_size(options)
   return errors.throw(errors.out_of_range("options.minDHSize", "a positive number", size))
 end
 
---- A servername may be absolute ("example.org."); SNI and certificates are not.
-local function without_dot(name)
-  return name and name:gsub("%.$", "") or nil
-end
-
 local Connecting = TLSSocket:_variant()
+
+function Connecting._settings(options)
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  own.isServer, own.server = false, nil
+  settings.client(options, own)
+  own.secureContext = context.of(options)
+  own.servername = server_name.sent(options)
+  own.rejectUnauthorized = options.rejectUnauthorized ~= false
+  own.checkServerIdentity = settings.check(options, "checkServerIdentity", "function", identity.check)
+  own.minDHSize = check_dh_size(options)
+  return own
+end
 
 function Connecting:_on_secure()
   self:emit("secureConnect")
@@ -111,20 +92,10 @@ local function connect(...)
   check_place(options)
   local given = options.socket
   if not options.host and not options.path and not given then options.host = "localhost" end
-  local own = {}
-  for name, value in pairs(options) do own[name] = value end
-  own.isServer, own.server = false, nil
-  settings.client(options, own)
-  own.secureContext = context.of(options)
-  own.servername = without_dot(sni(options))
-  own.rejectUnauthorized = options.rejectUnauthorized ~= false
-  own.checkServerIdentity = settings.check(options, "checkServerIdentity", "function", identity.check)
-  own.minDHSize = check_dh_size(options)
+  local own = Connecting._settings(options)
   if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
   local socket = TLSSocket.create(own, Connecting)
-  local asked = options.servername
-  if asked == "" then asked = nil end -- no SNI; the host is verified all the same
-  socket._verify_name = asked or host_of(options) or "localhost"
+  socket._given, socket._verify_name = options, server_name.verified(options)
   if callback then socket:once("secureConnect", callback) end
   if given then
     wrap.over(socket, given)

@@ -198,6 +198,16 @@ local function session_id_context(options)
   return value
 end
 
+local OPTIONS = {}
+for _, name in ipairs {
+  "key", "pfx", "passphrase", "cert", "ca", "crl", "ciphers", "ecdhCurve", "dhparam", "sigalgs", "minVersion",
+  "maxVersion", "secureProtocol", "secureOptions", "honorCipherOrder", "sessionIdContext", "sessionTimeout",
+  "ticketKeys", "maxEarlyData", "allowPartialTrustChain", "privateKeyEngine", "privateKeyIdentifier",
+  "clientCertEngine",
+} do
+  OPTIONS[name] = true
+end
+
 --- Options of Node's that this version does not have.
 local UNSUPPORTED = { "certificateCompression" }
 
@@ -267,6 +277,14 @@ function context.create(options)
   return setmetatable({
     context = native, groups = curve, maxEarlyData = early, sessionIdContext = id_context,
   }, SecureContext)
+end
+
+--- Are there options of createSecureContext among these?
+function context.given(options)
+  for name in pairs(options) do
+    if OPTIONS[name] then return true end
+  end
+  return false
 end
 
 --- The context that options name, or one made of them.

@@ -96,17 +96,6 @@ end
 
 --- === connecting ===
 
-local function port_and_host(first, second)
-  if type(first) == "table" then
-    local copy = {}
-    for name, value in pairs(first) do copy[name] = value end
-    return copy
-  end
-  if type(first) == "string" and not tonumber(first) then
-    return { path = first }
-  end
-  return { port = first, host = type(second) == "string" and second or nil }
-end
 
 local function check_port(options, name)
   local port = tonumber(options[name])
@@ -137,8 +126,8 @@ local function check_family(options)
   options.family = FAMILIES[family]
 end
 
-local function check_options(options)
-  if options.path then return end
+local function check_place(options)
+  if options.path then return options end
   check_port(options, "port")
   options.host = options.host or "localhost"
   if type(options.host) ~= "string" then
@@ -156,6 +145,19 @@ local function check_options(options)
   check_number(options, "hints")
   check_number(options, "autoSelectFamilyAttemptTimeout")
   check_port(options, "localPort")
+  return options
+end
+
+--- The place that connect() is given, checked.
+--- @return table options owned by the caller
+function Socket._place_of(first, second)
+  if type(first) == "table" then
+    local copy = {}
+    for name, value in pairs(first) do copy[name] = value end
+    return check_place(copy)
+  end
+  if type(first) == "string" and not tonumber(first) then return { path = first } end
+  return check_place { port = first, host = type(second) == "string" and second or nil }
 end
 
 --- Carry the place that was asked for into an error of connecting.
@@ -209,13 +211,13 @@ end
 ---   keepAliveInitialDelay
 --- @return table self
 function Socket:connect(first, second, third)
-  return self:_connect_to(port_and_host(first, second), second, third)
+  return self:_connect_to(Socket._place_of(first, second), second, third)
 end
 
 --- @param options table owned by this socket from now on
 function Socket:_connect_to(options, second, third)
   core.checkAlive()
-  check_options(options)
+  check_place(options)
   if self.destroyed and not self.closed then
     return self:once("close", function() self:_connect_to(options, second, third) end)
   end

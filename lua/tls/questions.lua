@@ -78,6 +78,14 @@ function questions:setMaxSendFragment(size)
   return not self.destroyed
 end
 
+-- Of a connection that has not begun; see connect.
+local function set_for_next(self, name, value)
+  self._class._set_option(self, name, value)
+  if self._conn then return end
+  self._for_next = self._for_next or {}
+  self._for_next[name] = value
+end
+
 --- The name a client asks for, before its handshake has begun.
 --- @param name string
 -- @raise ERR_INVALID_ARG_TYPE; ERR_TLS_SNI_FROM_SERVER
@@ -86,7 +94,7 @@ function questions:setServername(name)
   if self._options.isServer then
     errors.throw(errors.new("ERR_TLS_SNI_FROM_SERVER", "Cannot issue SNI from a TLS server-side socket"))
   end
-  self._class._set_option(self, "servername", name)
+  set_for_next(self, "servername", name)
   if self._conn then self._conn:setServername(name) end
 end
 
@@ -94,7 +102,7 @@ end
 --- @param session string from 'session' or getSession(); what is none is ignored
 function questions:setSession(session)
   if type(session) ~= "string" then errors.throw(errors.arg_type("session", "string", session)) end
-  self._class._set_option(self, "session", session)
+  set_for_next(self, "session", session)
   if self._conn then self._conn:setSession(session) end
 end
 

@@ -12,6 +12,7 @@ local psk = require "tls.psk"
 local questions = require "tls.questions"
 local renegotiate = require "tls.renegotiate"
 local resumption = require "tls.resumption"
+local server_name = require "tls.server_name"
 local settings = require "tls.settings"
 local tick = require "tls.tick"
 local verify = require "tls.verify"
@@ -37,6 +38,7 @@ TLSSocket:_own_values {
 
 TLSSocket:_first_values {
   truncated = false,
+  _given = false, _for_next = false, -- see connect
   _peer = false, -- see tls.verify
   _was_authorized = false, -- when it was destroyed
   _storing = 0, _on_stored = false, -- see tls.resumption
@@ -107,7 +109,8 @@ function TLSSocket.maker(class_of, options)
   return class_of:_maker_of(first)
 end
 
-local function own_settings(options)
+--- What a socket works with: the options, checked, with what they leave open. tls.connect's sockets have stricter ones.
+function TLSSocket._settings(options)
   local own = {}
   for name, value in pairs(options) do own[name] = value end
   own.isServer = options.isServer and true or false
@@ -136,10 +139,11 @@ function TLSSocket.new(socket, options)
   if options ~= nil and type(options) ~= "table" then
     errors.throw(errors.arg_type("options", "object", options))
   end
-  local own = own_settings(options or {})
+  options = options or {}
+  local own = TLSSocket._settings(options)
   if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(own)
-  self._verify_name = own.servername or "localhost"
+  self._given, self._verify_name = options, own.servername or "localhost"
   if socket ~= nil then wrap.over(self, socket) end
   return self
 end
@@ -221,6 +225,47 @@ function TLSSocket:_renew()
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.earlyDataAccepted = nil
   self._reneg_mine, self._reneg_disabled, self._reneg_at, self._reneg_count = nil, nil, nil, nil
+end
+
+-- What belongs to one connection, and is not used for the next one.
+local FOR_ONE_CONNECTION = {}
+for _, name in ipairs {
+  "host", "port", "path", "socket", "servername", "session", "earlyData", "initialData", "lookup", "family", "hints",
+  "localAddress", "localPort", "autoSelectFamily", "autoSelectFamilyAttemptTimeout", "timeout",
+} do
+  FOR_ONE_CONNECTION[name] = true
+end
+
+-- The options of a connection that is to be made by connect(): the new call's, and beside them what was given before.
+local function options_for(self, call)
+  local options = {}
+  for name, value in pairs(self._given) do
+    if not (self.closed and FOR_ONE_CONNECTION[name]) then options[name] = value end
+  end
+  options.secureContext = not context.given(call) and self._options.secureContext or nil
+  for _, given in ipairs { self._for_next or {}, call } do
+    for name, value in pairs(given) do options[name] = value end
+  end
+  return options
+end
+
+--- Connects, for the first time or again after 'close': arguments as of net.Socket's connect. The place, the name that
+-- is asked for and verified (`servername`, else `host`), `session` and `earlyData` are this call's alone; other options
+-- that it does not give stay as they were.
+--- @return table self
+function TLSSocket:connect(first, second, third)
+  if self.destroyed and not self.closed then
+    return self:once("close", function() self:connect(first, second, third) end)
+  end
+  local call = Socket._place_of(first, second)
+  if not self.connecting and not self._handle and self._given then
+    local options = options_for(self, call)
+    local own = self._class._settings(options)
+    own.servername = server_name.sent(options)
+    self._given, self._options, self._for_next = options, own, false
+    self._verify_name = server_name.verified(options)
+  end
+  return self:_connect_to(call, second, third)
 end
 
 TLSSocket._heeds = { keylog = true, session = true }
