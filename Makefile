@@ -52,7 +52,7 @@ demo: deps
 # === tests ===
 
 test: deps
-	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host jit
+	$(MAKE) all $(BUILD)/engine_test $(BUILD)/host $(BUILD)/raw_peer jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
@@ -69,6 +69,11 @@ WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
 $(BUILD)/host: spec/support/host.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< $(WHOLE_HOST)
+
+# A peer on OpenSSL alone, which does what our sockets never do.
+$(BUILD)/raw_peer: spec/support/raw_peer.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS) -ldl
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:
@@ -97,7 +102,7 @@ check:
 ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
-		build-asan/engine_test build-asan/host
+		build-asan/engine_test build-asan/host build-asan/raw_peer
 	$(MAKE) all jit # the closed host of uvlink_spec is not sanitized
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \
