@@ -5,8 +5,8 @@
 **
 **   raw_peer client PORT VERSION DIR CERTS [BEHIND]
 **   raw_peer server VERSION DIR CERTS [BEHIND]
-**     CERTS, separated by commas: one for each handshake, also for each
-**     certificate request behind the handshake of TLS 1.3; the last one stays.
+**     CERTS, separated by commas: one for each handshake of a server, for each
+**     time a client is asked for one; the last one stays.
 **     BEHIND is sent right behind the Finished of each handshake but the first,
 **     in the same segment, before anything of the peer's is read.
 **     The client answers each message with "seen"; the server begins another
