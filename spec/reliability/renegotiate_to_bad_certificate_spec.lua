@@ -112,7 +112,7 @@ end
 
 -- A raw server renegotiates with our client, shows 'shown' one after the other, and sends BEHIND. Answer: as above.
 local function client(shown, more, ...)
-  local log, this, output = {}, nil, nil
+  local log, this = {}, nil
   local verify = select("#", ...) > 0 and slow(log, function() return this end, ...) or nil
   local child
   child = raw_peer.server(12, shown, BEHIND, function(port)
@@ -132,8 +132,7 @@ local function client(shown, more, ...)
     socket:on("close", helper.expect())
   end)
   helper.run()
-  output = child.output
-  return log, output
+  return log, child.output
 end
 
 describe("a client whose server renegotiates with another certificate", function()
