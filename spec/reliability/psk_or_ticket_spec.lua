@@ -6,6 +6,9 @@ local certs = require "spec.support.certs"
 local pair = require "spec.support.pair"
 local raw_peer = require "spec.support.raw_peer"
 local tls = require "tls"
+local visits = require "spec.support.visits"
+
+local merge = visits.merge
 
 local KEY = ("\1\2\3\4"):rep(8)
 local TICKET_KEYS = ("k"):rep(48)
@@ -16,14 +19,6 @@ end
 
 local function me()
   return { psk = KEY, identity = "me" }
-end
-
-local function merge(...)
-  local all = {}
-  for _, options in ipairs { ... } do
-    for name, value in pairs(options) do all[name] = value end
-  end
-  return all
 end
 
 local CERTIFICATE = { key = certs.ecdsa.key, cert = certs.ecdsa.cert, ca = certs.ca.cert, ticketKeys = TICKET_KEYS }
@@ -227,6 +222,61 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     assert.equal(1, seen.accepted)
     assert.is_false(seen.client)
     assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", seen.client_error)
+  end)
+end
+
+for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+  -- The second server has the ticket keys, and neither the key nor a certificate that verifies.
+  describe("over " .. version .. " a client's session made with a key", function()
+    local suites = version == "TLSv1.2" and "PSK-AES128-GCM-SHA256:ECDHE+AESGCM" or nil
+    local common = { ciphers = suites, minVersion = version, maxVersion = version, ticketKeys = TICKET_KEYS }
+    local CLIENT = { ciphers = suites, ca = certs.ca.cert, host = "localhost" }
+    local STRANGER = merge(common, { key = certs.stranger.key, cert = certs.stranger.cert })
+    local UNKNOWN = "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+
+    local function session()
+      local made = visits.one(merge(common, { pskCallback = known }), merge(CLIENT, { pskCallback = me }))
+      assert.is_true(made.client)
+      assert.is_string(made.session)
+      return made.session
+    end
+
+    it("does not replace the server's certificate", function()
+      local seen = visits.one(STRANGER, merge(CLIENT, { session = session() }))
+      assert.equal(0, seen.connected)
+      assert.equal(0, seen.accepted)
+      assert.equal(UNKNOWN, seen.failed)
+      assert.equal("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", seen.refused)
+      seen = visits.one(STRANGER, merge(CLIENT, { session = session(), pskCallback = me }))
+      assert.equal(0, seen.connected)
+      assert.is_nil(seen.data)
+    end)
+
+    it("is no hindrance where there is a good one", function()
+      local seen = visits.one(merge(common, CERTIFICATE), merge(CLIENT, { session = session() }))
+      assert.is_nil(seen.failed)
+      assert.is_true(seen.client)
+      assert.is_false(seen.reused)
+    end)
+
+    -- In TLS 1.2 such a client has no suite for it, and the handshake fails.
+    if version == "TLSv1.3" then
+      it("authorizes nobody where nobody is rejected", function()
+        local seen = visits.one(STRANGER, merge(CLIENT, { session = session(), rejectUnauthorized = false }))
+        assert.equal(1, seen.connected)
+        assert.is_false(seen.client)
+        assert.is_string(seen.client_said)
+      end)
+    end
+
+    it("is not let in behind verify's back", function()
+      local asked = 0
+      local seen = visits.one(STRANGER, merge(CLIENT, { session = session(), verify = function(_, _, callback)
+        asked = asked + 1
+        callback(nil, true)
+      end }))
+      assert.equal(asked, seen.connected) -- it is asked, or there is no connection
+    end)
   end)
 end
 
