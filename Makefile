@@ -62,7 +62,7 @@ ENGINE = bytes bio sslerr peer hello tickets hooks engine engine_ask engine_driv
 $(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
 
 # A program with Lua, luv and libuv linked in, as some runtimes are.
 LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
@@ -83,6 +83,11 @@ $(BUILD)/states: spec/support/states.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
+
+# A peer on OpenSSL alone, which does what our sockets never do.
+$(BUILD)/raw_peer: spec/support/raw_peer.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS) -ldl
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:

@@ -1,0 +1,290 @@
+-- A server asks for a certificate while a client uploads, and `verify` answers later. Meanwhile the handshake is
+-- finished, records of the client's wait, and the application may go on with its side: every byte is to come once,
+-- whole, in order, on its own socket, and none before the verdict.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local duplex_pair = require "tls.duplex_pair"
+local script = require "spec.support.script"
+local tls = require "tls"
+
+local uv = helper.uv
+
+local function later(fn, ms)
+  local timer = uv.new_timer()
+  uv.update_time()
+  timer:start(ms or 20, 0, helper.wrap(function()
+    timer:close()
+    fn()
+  end))
+end
+
+-- `bytes` in which each line differs, so that what is doubled, lost or somebody else's shows.
+local function lines(bytes)
+  local list = {}
+  for i = 1, bytes / 16 do list[i] = ("%015d\n"):format(i) end
+  return table.concat(list)
+end
+
+local ASK = { requestCert = true, rejectUnauthorized = true }
+local SERVER = { key = certs.ecdsa.key, cert = certs.ecdsa.cert, ca = certs.ca.cert }
+local CLIENT = { host = "localhost", ca = certs.ca.cert, key = certs.agent.key, cert = certs.agent.cert,
+  allowHalfOpen = true }
+
+local function same(wanted, parts, what)
+  local got = table.concat(parts)
+  assert.equal(#wanted, #got, what)
+  assert.is_true(wanted == got, what .. ": other bytes than were sent")
+end
+
+local function merge(one, other)
+  local all = {}
+  for name, value in pairs(one) do all[name] = value end
+  for name, value in pairs(other) do all[name] = value end
+  return all
+end
+
+-- A client uploads `size` bytes; the server asks for its certificate at the first of them.
+-- meanwhile(socket, answer) runs when `verify` is asked. Both ends' bytes are compared with what was sent.
+local function upload(version, size, meanwhile, answer_text)
+  local text = lines(size)
+  local this, asked, answered = nil, 0, false
+  local server
+  server = tls.createServer(merge(SERVER, { maxVersion = version, verify = function(_, _, callback)
+    asked = asked + 1
+    meanwhile(this, function(...)
+      assert.is_false(this.authorized)
+      answered = true
+      callback(...)
+    end)
+  end }), function(socket)
+    this = socket
+    local parts, begun = {}, false
+    socket:on("error", helper.never "error of the server's socket")
+    socket:on("data", helper.wrap(function(data)
+      assert.is_true(asked == 0 or answered, "data before the verdict")
+      parts[#parts + 1] = data
+      if begun then return end
+      begun = true
+      assert.is_true(socket:renegotiate(ASK, helper.expect(function(err)
+        assert.is_nil(err)
+        assert.is_true(socket.authorized)
+        assert.is_true(answered)
+        socket:write "done"
+      end)))
+    end))
+    socket:on("end", helper.expect(function()
+      same(text, parts, "upload")
+      socket:finish "bye"
+    end))
+  end)
+  server:on("tlsClientError", helper.never "tlsClientError")
+  server:listen(0, "127.0.0.1", function()
+    local got = {}
+    local client
+    client = tls.connect(merge(CLIENT, { port = server:address().port }), function() client:write(text) end)
+    client:on("error", helper.never "error of the client")
+    client:on("data", function(data)
+      got[#got + 1] = data
+      if table.concat(got):find "done$" then client:finish() end
+    end)
+    client:on("close", helper.expect(function()
+      same((answer_text or "") .. "donebye", got, "answer")
+      server:close()
+    end))
+  end)
+  helper.run()
+  assert.equal(1, asked)
+end
+
+for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+  describe("an upload over " .. version .. " in which the certificate is asked for", function()
+    it("comes whole, and waits for verify", function()
+      upload(version, 8 * 1024 * 1024, function(_, answer) later(answer) end)
+    end)
+
+    it("comes whole when verify answers at once", function()
+      upload(version, 1024 * 1024, function(_, answer) answer() end)
+    end)
+
+    it("does not mind keys that change meanwhile, nor a write", function()
+      upload(version, 2 * 1024 * 1024, function(socket, answer)
+        later(function()
+          pcall(socket.updateKeys, socket) -- may be refused now: nothing is lost in either case
+          socket:write "meanwhile"
+          answer()
+        end)
+      end, "meanwhile")
+    end)
+
+    it("does not mind another renegotiate() while the question is open", function()
+      upload(version, 2 * 1024 * 1024, function(socket, answer)
+        later(function()
+          local calls, failed = 0, nil
+          local begun = socket:renegotiate({}, helper.wrap(function(err)
+            calls, failed = calls + 1, err
+          end))
+          assert.is_false(begun) -- one at a time
+          later(function()
+            assert.equal(1, calls)
+            assert.truthy(failed)
+            answer()
+          end)
+        end)
+      end)
+    end)
+  end)
+
+  -- In a process of its own: what goes wrong here writes to foreign memory.
+  it("a paused server over " .. version .. " sends what it writes while verify is asked, and nothing else", function()
+    local program = [[
+      local tls, uv = require "tls", require "luv"
+      local dir, version = %q, %q
+      local function read(name) return io.open(dir .. "/" .. name):read "*a" end
+      local function later(ms, fn)
+        local timer = uv.new_timer()
+        timer:start(ms, 0, function() timer:close() fn() end)
+      end
+      local upload = ("u"):rep(4 * 1024 * 1024)
+      local server, this
+      server = tls.createServer({ key = read "ecdsa.key", cert = read "ecdsa.crt", ca = read "ca.crt",
+        maxVersion = version, verify = function(_, _, callback)
+          this:pause()
+          later(20, function()
+            callback()
+            this:write "small"
+            this:write "behind"
+            later(20, function() this:resume() end)
+          end)
+        end }, function(socket)
+        this = socket
+        local got, begun = 0, false
+        socket:on("data", function(data)
+          got = got + #data
+          if data:find "[^u]" then print "bytes that were never sent" end
+          if begun then return end
+          begun = true
+          socket:renegotiate({ requestCert = true, rejectUnauthorized = true }, function() end)
+        end)
+        socket:on("error", function(err) print("server", err.code) end)
+        socket:on("end", function() socket:finish(("%%d bytes"):format(got)) end)
+      end)
+      server:listen(0, "127.0.0.1", function()
+        local parts = {}
+        local client
+        client = tls.connect({ port = server:address().port, host = "localhost", ca = read "ca.crt",
+          key = read "agent.key", cert = read "agent.crt", allowHalfOpen = true }, function() client:finish(upload) end)
+        client:on("data", function(data) parts[#parts + 1] = data end)
+        client:on("error", function(err) print("client", err.code) end)
+        client:on("close", function()
+          io.write(table.concat(parts), "\n")
+          server:close()
+        end)
+      end)
+      uv.run()
+    ]]
+    local status, output
+    script.run(program:format(certs.dir, version), {}, helper.expect(function(code, text)
+      status, output = code, text
+    end))
+    helper.run()
+    assert.equal("smallbehind4194304 bytes\n", output:sub(1, 200))
+    assert.equal(0, status)
+  end)
+
+  it("another connection's plaintext does not come in over " .. version .. " while verify is asked", function()
+    local here, there = duplex_pair.End.new(), duplex_pair.End.new()
+    duplex_pair.join(here, there)
+    local other, busy, server
+    other = tls.createServer(SERVER, function(socket)
+      socket:on("data", helper.expect(function(data) assert.equal("password of another", data) end))
+      socket:on("end", function() socket:finish() end)
+    end)
+    local mine, got, armed = { minVersion = version, maxVersion = version }, {}, false
+    local function shake()
+      server = tls.TLSSocket(there, merge(merge(SERVER, mine), { isServer = true, verify = function(_, _, callback)
+        later(function()
+          busy:write "password of another"
+          later(function() callback() end)
+        end)
+      end }))
+      local client = tls.connect(merge(merge(CLIENT, mine), { socket = here, servername = "localhost" }))
+      there:on("data", helper.wrap(function(records) -- behind TLS's own listener: the certificate is there, and unread
+        if not armed or #records < 600 then return end
+        armed = false
+        server:write "from the server"
+      end))
+      server:on("data", function(data) got[#got + 1] = data end)
+      server:on("error", helper.never "error of the server's socket")
+      server:on("end", function() server:finish() end)
+      client:on("error", helper.never "error of the client")
+      client:on("data", helper.wrap(function(data)
+        assert.equal("from the server", data)
+        client:finish "from the client"
+      end))
+      client:on("close", helper.expect(function()
+        busy:finish()
+        other:close()
+      end))
+      client:once("secureConnect", helper.expect(function()
+        later(function()
+          assert.is_true(server:renegotiate(ASK, helper.expect(function(err)
+            assert.is_nil(err)
+            assert.is_true(server.authorized)
+          end)))
+          armed = true
+        end)
+      end))
+    end
+    other:listen(0, "127.0.0.1", function()
+      busy = tls.connect({ port = other:address().port, host = "localhost", ca = certs.ca.cert }, helper.expect(shake))
+      busy:resume()
+    end)
+    helper.run()
+    assert.equal("from the client", table.concat(got))
+  end)
+end
+
+-- In a process of its own: it ends by a signal where the callback has too small a stack.
+it("pskCallback may do deep work on a server that has verify", function()
+  local program = [[
+    local tls, uv = require "tls", require "luv"
+    local dir = %q
+    local function read(name) return io.open(dir .. "/" .. name):read "*a" end
+    local key = ("k"):rep(32)
+    local function nest(depth)
+      if depth == 0 then return "x" end
+      return (("x"):gsub("x", function() return nest(depth - 1) end))
+    end
+    local function serve(version, done)
+      local suites = version == "TLSv1.2" and "PSK-AES128-GCM-SHA256" or "TLS_AES_128_GCM_SHA256"
+      local common = { ciphers = suites, minVersion = version, maxVersion = version }
+      local function options(more)
+        for name, value in pairs(common) do more[name] = value end
+        return more
+      end
+      local server
+      server = tls.createServer(options { key = read "ecdsa.key", cert = read "ecdsa.crt", ca = read "ca.crt",
+        requestCert = true, rejectUnauthorized = true, verify = function(_, _, callback) callback() end,
+        pskCallback = function() return nest(60) == "x" and key or nil end }, function(socket)
+          print(version, socket.authorized)
+          socket:finish()
+          socket:resume()
+        end)
+      server:on("tlsClientError", function(err) print(version, err) end)
+      server:listen(0, "127.0.0.1", function()
+        local client = tls.connect(options { port = server:address().port, host = "localhost",
+          pskCallback = function() return { psk = key, identity = "me" } end })
+        client:on("error", function(err) print("client", err) end)
+        client:on("close", function() server:close(done) end)
+        client:resume()
+      end)
+    end
+    serve("TLSv1.2", function() serve("TLSv1.3", function() end) end)
+    uv.run()
+  ]]
+  local status, output
+  script.run(program:format(certs.dir), {}, helper.expect(function(code, text) status, output = code, text end))
+  helper.run()
+  assert.equal("TLSv1.2\ttrue\nTLSv1.3\ttrue\n", output)
+  assert.equal(0, status)
+end)
