@@ -17,6 +17,7 @@
 #include "credentials.h"
 #include "env.h"
 #include "push.h"
+#include "safe_getenv.h"
 #include "sockopt.h"
 #include "trust.h"
 #include "x509.h"
@@ -150,6 +151,7 @@ static const luaL_Reg functions[] = {
     {"indexer", indexer},
     {"instantiator", instantiator},
     {"pendingError", tls_pending_error},
+    {"getenv", tls_getenv},
     {"address", tls_address},
     {NULL, NULL}};
 

@@ -16,6 +16,7 @@
 #include "box.h"
 #include "credentials.h"
 #include "push.h"
+#include "safe_getenv.h"
 
 #define STORE_T "tls.store"
 
@@ -25,7 +26,7 @@ static X509_STORE *system_store; /* owned by the process */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 
 static const char *variable (const char *name, const char *otherwise) {
-  const char *value = getenv(name);
+  const char *value = tls_safe_getenv(name);
   return value != NULL && *value != '\0' ? value : otherwise;
 }
 

@@ -54,6 +54,7 @@ build = {
         "csrc/module.c",
         "csrc/pfx.c",
         "csrc/push.c",
+        "csrc/safe_getenv.c",
         "csrc/session.c",
         "csrc/sockopt.c",
         "csrc/sslerr.c",

@@ -51,7 +51,7 @@ end
 
 local function extra()
   local list = {}
-  add_file(list, {}, os.getenv "LUA_EXTRA_CA_CERTS")
+  add_file(list, {}, core.getenv "LUA_EXTRA_CA_CERTS")
   return list
 end
 
