@@ -133,7 +133,6 @@ static int list_curves (lua_State *L) {
 static const luaL_Reg functions[] = {
     {"context", tls_context_new},
     {"addCACert", tls_context_add_ca},
-    {"trustContext", tls_context_trust_now},
     {"ticketKeys", tls_context_ticket_keys},
     {"contextCertificate", tls_context_certificate},
     {"dhparamBits", dhparam_bits},

@@ -2,7 +2,6 @@
 -- @module tls.renegotiate
 
 local uv = require "luv"
-local core = require "tls.core"
 local defaults = require "tls.defaults"
 local errors = require "tls.errors"
 local tick = require "tls.tick"
@@ -81,8 +80,8 @@ function renegotiate.ask(socket, options, callback)
   end
   local settings = socket._options
   local reject = settings.rejectUnauthorized and true or false
-  if settings.requestCert then core.trustContext(settings.secureContext.context) end
-  local ok, result = pcall(socket._conn.renegotiate, socket._conn, settings.requestCert and true or false, reject)
+  local verifying = settings.requestCert and (socket._chosen_context or settings.secureContext).context
+  local ok, result = pcall(socket._conn.renegotiate, socket._conn, verifying or false, reject)
   if not ok then
     if callback then tick.defer(callback, result) end
     return false
