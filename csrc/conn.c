@@ -116,11 +116,13 @@ void tls_conn_detach (struct conn *c) {
 static void on_written (void *req, int status);
 
 /* When a write fails, the peer has reset the connection; why, its alert may
-** say, which is still to be read: reading goes on until it ends. */
+** say, which is still to be read: reading goes on until it ends. The failure is
+** told in another round, behind what has been received. */
 static void transport_failed (struct conn *c, int status, bool writing) {
   if (c->io_error == 0) {
     c->io_error = status;
     c->write_failed = writing;
+    c->again = true;
   }
   if (!writing || c->env->uv.uv_is_closing(c->stream))
     stop_reading(c); /* nothing will come any more */
@@ -135,8 +137,14 @@ static void write_failed (struct conn *c, int status) {
     tls_bytes_clear(&tls_engine_port(c->engine)->out);
 }
 
+/* Lua wants no data, and the core reads none. Before the handshake is done it
+** reads all the same. */
+static bool pausing (const struct conn *c) {
+  return c->paused && tls_engine_secure(c->engine);
+}
+
 static bool awaiting_reason (const struct conn *c) {
-  return c->io_error != 0 && c->write_failed && c->reading &&
+  return c->io_error != 0 && c->write_failed && c->reading && !pausing(c) &&
          !tls_engine_ended(c->engine);
 }
 
@@ -331,12 +339,11 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
 ** window and cannot fill our memory. */
 void tls_conn_update_reading (struct conn *c) {
   struct tls_port *port = tls_engine_port(c->engine);
-  bool secure = tls_engine_secure(c->engine);
   bool alive = c->io_error == 0 || awaiting_reason(c);
   bool want = c->started && alive && !port->eof &&
               !tls_engine_failed(c->engine) && !tls_engine_ended(c->engine) &&
               tls_port_unread(port) == 0 &&
-              !(secure && c->paused && !tls_engine_shaking(c->engine));
+              (!pausing(c) || tls_engine_shaking(c->engine));
   if (want == c->reading)
     return;
   if (c->stream == NULL) {
@@ -364,11 +371,10 @@ static void emit_event (struct conn *c, unsigned event,
   tls_conn_emit(c, which);
 }
 
-/* Data received before a reset is delivered first, however long that takes. */
+/* Behind all that was received: step() has given it to Lua. */
 static void emit_failure (struct conn *c) {
-  bool failed = (c->events & TLS_EV_ERROR) != 0;
-  if (c->io_error != 0 && !failed && !awaiting_reason(c))
-    failed = !c->paused || tls_port_unread(tls_engine_port(c->engine)) == 0;
+  bool failed = (c->events & TLS_EV_ERROR) != 0 ||
+                (c->io_error != 0 && !awaiting_reason(c));
   if (!failed || c->closed || c->dead)
     return;
   c->dead = true;
@@ -423,10 +429,11 @@ static void emit_data (struct conn *c, const char *data, size_t n) {
   tls_conn_emit_kept(c, which, kept);
 }
 
-/* Early data comes by an event of its own, which pausing does not stop. */
+/* Early data comes by an event of its own, which pausing does not stop. Of a
+** transport that has failed, Lua gets what is left, wanted or not: who pauses
+** may never ask for it, and the failure stands behind it. */
 static size_t room_for_data (const struct conn *c) {
-  bool paused = c->paused && tls_engine_secure(c->engine);
-  return paused ? 0 : sizeof c->env->out;
+  return pausing(c) && c->io_error == 0 ? 0 : sizeof c->env->out;
 }
 
 /* Both scratch buffers are free when Lua runs: what was received and not read

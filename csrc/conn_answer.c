@@ -60,6 +60,11 @@ static SSL_CTX *context_field (lua_State *L) {
   return lua_isnil(L, -1) ? NULL : tls_context_check(L, lua_gettop(L));
 }
 
+/* Most servers verify nobody, and need no anchors for it. */
+static bool verifies (const struct conn *c) {
+  return SSL_get_verify_mode(tls_engine_ssl(c->engine)) != SSL_VERIFY_NONE;
+}
+
 /* conn:answerHello{context=, groups=, alpn=, alpnRefused=, session=, ocsp=,
 ** alert=} -> poke. Throws what OpenSSL refuses. */
 static int answer_hello (lua_State *L) {
@@ -70,7 +75,7 @@ static int answer_hello (lua_State *L) {
     return 0;
   lua_settop(L, 2);
   a.ctx = context_field(L);
-  if (a.ctx != NULL)
+  if (a.ctx != NULL && verifies(c))
     tls_context_trust(L, lua_gettop(L));
   a.groups = (const char *)field(L, "groups", NULL);
   a.alpn = field(L, "alpn", &a.alpn_size);
@@ -120,11 +125,14 @@ static void check_idle (lua_State *L, struct conn *c) {
                       "another handshake is under way");
 }
 
-/* conn:renegotiate(requestCert, reject) -> poke */
+/* conn:renegotiate(context, reject) -> poke: a server's question for a
+** certificate, which this context's anchors are to verify; false asks none. */
 static int renegotiate (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
+  if (lua_toboolean(L, 2))
+    tls_context_trust(L, 2);
   check_idle(L, c);
   bool ok = tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
                                    lua_toboolean(L, 3));

@@ -173,7 +173,7 @@ static int conn_read (lua_State *L) {
   c->paused = paused;
   if (!c->driving && c->stream != NULL)
     tls_conn_update_reading(c);
-  if (paused && c->stream != NULL)
+  if (paused && c->stream != NULL && c->io_error == 0)
     return 0;
   return tls_conn_push_poke(L, c); /* what was kept is to be read */
 }

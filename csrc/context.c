@@ -18,9 +18,10 @@
 
 #define CONTEXT_T "tls.context"
 enum trust {
-  TRUST_OWN,    /* a store of its own */
-  TRUST_SHARED, /* the default one, which must not be added to */
-  TRUST_LATER   /* the system's, once a peer has to be verified */
+  TRUST_OWN,      /* a store of its own */
+  TRUST_SHARED,   /* the default one, which must not be added to */
+  TRUST_LATER,    /* the system's, once a peer has to be verified */
+  TRUST_OWN_LATER /* its own, to which the system's is added then */
 };
 
 struct context {
@@ -49,18 +50,15 @@ static int context_gc (lua_State *L) {
 /* Most servers never verify anybody: the system's store waits until then. */
 void tls_context_trust (lua_State *L, int arg) {
   struct context *c = check_context(L, arg);
-  if (c->trust != TRUST_LATER)
-    return;
-  X509_STORE *store = tls_trust_system();
-  if (store == NULL)
-    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
-  SSL_CTX_set1_cert_store(c->ctx, store);
-  c->trust = TRUST_SHARED;
-}
-
-int tls_context_trust_now (lua_State *L) {
-  tls_context_trust(L, 1);
-  return 0;
+  if (c->trust == TRUST_LATER) {
+    SSL_CTX_set1_cert_store(c->ctx, tls_trust_system(L));
+    c->trust = TRUST_SHARED;
+  } else if (c->trust == TRUST_OWN_LATER) {
+    X509_STORE *own = SSL_CTX_get_cert_store(c->ctx);
+    if (!tls_trust_add(own, tls_trust_system(L)))
+      tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
+    c->trust = TRUST_OWN;
+  }
 }
 
 /* The field 'name' of the table on top as text; false when it is nil. The
@@ -303,25 +301,22 @@ static bool given (lua_State *L, const char *name) {
   return present;
 }
 
-/* What everybody trusts, to be added to. */
-static X509_STORE *copy_default (lua_State *L) {
-  X509_STORE *chosen = tls_trust_chosen(L);
-  return tls_trust_copy(chosen != NULL ? chosen : tls_trust_system());
-}
-
-/* 'ca' replaces the default anchors; what is loaded beside them (a list of
-** revocations, the others of a pfx) must not end up in a shared store. */
+/* A new SSL_CTX has an empty store of its own. 'ca' replaces the default
+** anchors; what is loaded beside them (a list of revocations, the others of a
+** pfx) must not end up in a shared store. */
 static void choose_store (lua_State *L, struct context *c) {
-  X509_STORE *chosen = tls_trust_chosen(L), *own;
-  if (!given(L, "ca") && !given(L, "crl") && !given(L, "pfx")) {
-    c->trust = chosen == NULL ? TRUST_LATER : TRUST_SHARED;
-    if (chosen != NULL)
-      SSL_CTX_set1_cert_store(c->ctx, chosen);
+  X509_STORE *chosen = tls_trust_chosen(L);
+  bool own = given(L, "crl") || given(L, "pfx");
+  if (given(L, "ca"))
     return;
+  if (chosen == NULL) {
+    c->trust = own ? TRUST_OWN_LATER : TRUST_LATER;
+  } else if (own) {
+    require_ok(L, tls_trust_add(SSL_CTX_get_cert_store(c->ctx), chosen));
+  } else {
+    SSL_CTX_set1_cert_store(c->ctx, chosen);
+    c->trust = TRUST_SHARED;
   }
-  own = given(L, "ca") ? X509_STORE_new() : copy_default(L);
-  require_ok(L, own != NULL);
-  SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
 }
 
 int tls_context_add_ca (lua_State *L) {
@@ -329,8 +324,9 @@ int tls_context_add_ca (lua_State *L) {
   struct tls_text pem;
   pem.data = luaL_checklstring(L, 2, &pem.size);
   ERR_clear_error();
-  if (c->trust != TRUST_OWN) {
-    tls_context_trust(L, 1);
+  if (c->trust == TRUST_LATER) {
+    c->trust = TRUST_OWN_LATER; /* the store it was made with is its own */
+  } else if (c->trust == TRUST_SHARED) {
     X509_STORE *own = tls_trust_copy(SSL_CTX_get_cert_store(c->ctx));
     require_ok(L, own != NULL);
     SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */

@@ -18,9 +18,6 @@ SSL_CTX *tls_context_check (lua_State *L, int arg);
 /* The context at 'arg' is about to verify somebody: it needs its anchors. */
 void tls_context_trust (lua_State *L, int arg);
 
-/* core.trustContext(context): load the default anchors now, if they are its. */
-int tls_context_trust_now (lua_State *L);
-
 /* core.addCACert(context, pem): an anchor for this context alone. */
 int tls_context_add_ca (lua_State *L);
 

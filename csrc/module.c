@@ -19,6 +19,7 @@
 #include "credentials.h"
 #include "env.h"
 #include "push.h"
+#include "safe_getenv.h"
 #include "sockopt.h"
 #include "trust.h"
 #include "x509.h"
@@ -134,7 +135,6 @@ static int list_curves (lua_State *L) {
 static const luaL_Reg functions[] = {
     {"context", tls_context_new},
     {"addCACert", tls_context_add_ca},
-    {"trustContext", tls_context_trust_now},
     {"ticketKeys", tls_context_ticket_keys},
     {"contextCertificate", tls_context_certificate},
     {"dhparamBits", dhparam_bits},
@@ -154,6 +154,7 @@ static const luaL_Reg functions[] = {
     {"indexer", indexer},
     {"instantiator", instantiator},
     {"pendingError", tls_pending_error},
+    {"getenv", tls_getenv},
     {"address", tls_address},
     {NULL, NULL}};
 

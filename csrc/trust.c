@@ -3,8 +3,9 @@
 */
 #include "trust.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -13,27 +14,78 @@
 
 #include "box.h"
 #include "credentials.h"
+#include "env.h"
 #include "push.h"
+#include "safe_getenv.h"
 
 #define STORE_T "tls.store"
 
 static const char chosen_key = 0; /* its address is the key in the registry */
 
-static X509_STORE *system_store; /* owned by the process */
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+static X509_STORE *system_store; /* owned by the process; guarded by 'lock' */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *variable (const char *name, const char *otherwise) {
-  const char *value = getenv(name);
+  const char *value = tls_safe_getenv(name);
   return value != NULL && *value != '\0' ? value : otherwise;
 }
 
+/* May another attempt succeed? Not where the file is missing or not for us. */
+static bool is_transient (unsigned long entry) {
+  int reason = ERR_GET_REASON(entry);
+  if (!ERR_SYSTEM_ERROR(entry))
+    return reason == ERR_R_MALLOC_FAILURE;
+  return reason == EMFILE || reason == ENFILE || reason == ENOMEM ||
+         reason == EINTR || reason == EAGAIN;
+}
+
+/* Empty OpenSSL's queue: the entry of a transient failure, or 0. */
+static unsigned long take_transient (void) {
+  unsigned long entry, found = 0;
+  while ((entry = ERR_get_error()) != 0)
+    if (found == 0 && is_transient(entry))
+      found = entry;
+  return found;
+}
+
+/* X509_STORE_set_default_paths(3), but with what went wrong in the queue. */
+static bool add_default_paths (X509_STORE *store) {
+  X509_LOOKUP *file = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  X509_LOOKUP *folder = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+  X509_LOOKUP *uri = X509_STORE_add_lookup(store, X509_LOOKUP_store());
+  if (file == NULL || folder == NULL || uri == NULL)
+    return false;
+  X509_LOOKUP_load_file(file, NULL, X509_FILETYPE_DEFAULT);
+  X509_LOOKUP_add_dir(folder, NULL, X509_FILETYPE_DEFAULT);
+  X509_LOOKUP_add_store(uri, NULL);
+  return true;
+}
+
 /* As Node does with NODE_EXTRA_CA_CERTS: a file that cannot be read is worth a
-** warning, and no more. */
-static void add_extra (X509_STORE *store) {
+** warning, and no more. Returns the entry of a transient failure, or 0. */
+static unsigned long add_extra (X509_STORE *store) {
   const char *file = variable("LUA_EXTRA_CA_CERTS", NULL);
   if (file == NULL || X509_STORE_load_file(store, file))
-    return;
-  fprintf(stderr, "Warning: ignoring extra certs from '%s'\n", file);
+    return 0;
+  unsigned long why = take_transient();
+  if (why == 0)
+    fprintf(stderr, "Warning: ignoring extra certs from '%s'\n", file);
+  return why;
+}
+
+/* A file that is missing or unreadable has no certificates, and that stays so:
+** the store is without them. After a transient failure there is no store, and
+** the reason in 'why'. */
+static X509_STORE *load_system (unsigned long *why) {
+  X509_STORE *store = X509_STORE_new();
+  bool ok = store != NULL && add_default_paths(store);
+  *why = take_transient();
+  if (ok && *why == 0)
+    *why = add_extra(store);
+  if (ok && *why == 0)
+    return store;
+  X509_STORE_free(store); /* NULL is allowed */
+  return NULL;
 }
 
 static void free_system (void) {
@@ -41,21 +93,39 @@ static void free_system (void) {
   system_store = NULL;
 }
 
-static void load_system (void) {
-  if (!OPENSSL_atexit(free_system))
-    return;
-  system_store = X509_STORE_new();
-  if (system_store == NULL)
-    return;
-  X509_STORE_set_default_paths(system_store); /* no files: an empty store */
-  add_extra(system_store);
-  ERR_clear_error();
+/* Lua states on several threads share the store. The first to need it loads it,
+** and those that come meanwhile wait. NULL after a failure: the next one tries
+** again. */
+static X509_STORE *get_system (unsigned long *why) {
+  pthread_mutex_lock(&lock);
+  if (system_store == NULL) {
+    system_store = load_system(why);
+    if (system_store != NULL)
+      OPENSSL_atexit(free_system);
+  }
+  X509_STORE *store = system_store;
+  pthread_mutex_unlock(&lock);
+  return store;
 }
 
-X509_STORE *tls_trust_system (void) {
-  if (!CRYPTO_THREAD_run_once(&once, load_system))
-    return NULL;
-  return system_store;
+static void throw_failure (lua_State *L, unsigned long why) {
+  struct tls_error e;
+  tls_error_set(&e, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
+  if (ERR_SYSTEM_ERROR(why)) {
+    tls_env_push_errname(L, -ERR_GET_REASON(why));
+    tls_error_set(&e, lua_tostring(L, -1),
+                  "the system's certificates could not be read");
+  }
+  tls_throw(L, &e);
+}
+
+X509_STORE *tls_trust_system (lua_State *L) {
+  unsigned long why = 0;
+  ERR_clear_error();
+  X509_STORE *store = get_system(&why);
+  if (store == NULL)
+    throw_failure(L, why);
+  return store;
 }
 
 static int store_gc (lua_State *L) {
@@ -82,7 +152,10 @@ X509_STORE *tls_trust_chosen (lua_State *L) {
 
 /* The folder of hashed names is read on demand: the copy looks there too. */
 static bool copy_lookup (X509_STORE *to, const X509_STORE *from) {
-  if (from != system_store)
+  pthread_mutex_lock(&lock);
+  bool is_system = from == system_store;
+  pthread_mutex_unlock(&lock);
+  if (!is_system)
     return true;
   X509_LOOKUP *lookup = X509_STORE_add_lookup(to, X509_LOOKUP_hash_dir());
   if (lookup == NULL)
@@ -103,9 +176,13 @@ static bool copy_certs (X509_STORE *to, X509_STORE *from) {
   return ok;
 }
 
+bool tls_trust_add (X509_STORE *to, X509_STORE *from) {
+  return copy_certs(to, from) && copy_lookup(to, from);
+}
+
 X509_STORE *tls_trust_copy (X509_STORE *from) {
-  X509_STORE *to = from == NULL ? NULL : X509_STORE_new();
-  if (to != NULL && copy_certs(to, from) && copy_lookup(to, from))
+  X509_STORE *to = X509_STORE_new();
+  if (to != NULL && tls_trust_add(to, from))
     return to;
   X509_STORE_free(to); /* NULL is allowed */
   return NULL;

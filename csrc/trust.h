@@ -2,23 +2,29 @@
 ** trust: the certificates that are trusted when no 'ca' is given.
 **
 ** The system's store is parsed once per process, when it is first needed, and
-** shared by all contexts: some 140 certificates are 2 MiB and 80 ms. It is
-** never added to.
+** shared by all contexts, also those of other Lua states on other threads: some
+** 140 certificates are 2 MiB and 80 ms. It is never added to.
 */
 #ifndef tls_trust_h
 #define tls_trust_h
+
+#include <stdbool.h>
 
 #include <openssl/ssl.h>
 
 #include "compat.h"
 
 /* The system's store, with the file that LUA_EXTRA_CA_CERTS names. Borrowed;
-** it lives as long as the process. NULL when memory is out. */
-X509_STORE *tls_trust_system (void);
+** it lives as long as the process. Throws when descriptors or memory are out;
+** the next call tries again. */
+X509_STORE *tls_trust_system (lua_State *L);
 
 /* What setDefaultCACertificates put in its place in this Lua state, or NULL.
 ** Borrowed from the registry. */
 X509_STORE *tls_trust_chosen (lua_State *L);
+
+/* Add the content of 'from'. False when memory is out: some may be there. */
+bool tls_trust_add (X509_STORE *to, X509_STORE *from);
 
 /* A store of one's own with the content of 'from'. NULL when memory is out. */
 X509_STORE *tls_trust_copy (X509_STORE *from);

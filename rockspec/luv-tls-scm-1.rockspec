@@ -58,6 +58,7 @@ build = {
         "csrc/peer.c",
         "csrc/pfx.c",
         "csrc/push.c",
+        "csrc/safe_getenv.c",
         "csrc/session.c",
         "csrc/sockopt.c",
         "csrc/sslerr.c",

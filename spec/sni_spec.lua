@@ -44,6 +44,30 @@ describe("the table of names", function()
     return (names:find(name))
   end
 
+  it("keeps one context for each name and pattern, whatever their case", function()
+    for _, name in ipairs { "*.example.test", "one.example.test" } do
+      local names, contexts = Names.new(), setmetatable({}, { __mode = "k" })
+      for i = 1, 20 do
+        local context = { number = i }
+        contexts[context] = true
+        names:add(i % 2 == 0 and name or name:upper(), context)
+      end
+      assert.equal(20, found(names, "one.example.test").number)
+      collectgarbage()
+      local left = 0
+      for _ in pairs(contexts) do left = left + 1 end
+      assert.equal(1, left)
+    end
+  end)
+
+  it("lets a pattern that is added again go before those added since", function()
+    local names = Names.new()
+    names:add("*.test", "first")
+    names:add("a*.test", "second")
+    names:add("*.TEST", "third")
+    assert.equal("third", found(names, "abc.test"))
+  end)
+
   it("finds exact names and wildcards, the latest first", function()
     local names = Names.new()
     names:add("a.test", "exact")

@@ -1,5 +1,5 @@
---- One timer for all the handshakes of a server. They share one duration, so they expire in the order they began: a
--- queue, and a timer for its head.
+--- One timer for many things that have the same time, such as the handshakes of a server. They expire in the order they
+-- began: a queue, and a timer for its head.
 -- @module tls.deadline
 
 local uv = require "luv"
@@ -19,6 +19,7 @@ local hrtime = uv.hrtime
 ---@field live integer items that have not made it
 ---@field room integer when `last` has come so far, there are too many that have: see compact
 ---@field lasting boolean see last_longer
+---@field keeps_loop boolean
 ---@field timer userdata? owned; there while there are items, and until it is over if `lasting`
 
 local KEEP = 1024 -- slots that nobody need be waiting in
@@ -38,10 +39,11 @@ end
 
 --- @param duration number ms; 0 is no limit
 --- @param expired fun(item: table) called for each item whose time is over
-function Deadline.new(duration, expired)
+--- @param keeps_loop? boolean the loop goes on while there are items; else they have handles that see to it
+function Deadline.new(duration, expired, keeps_loop)
   return setmetatable({
     duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
-    lasting = false,
+    lasting = false, keeps_loop = keeps_loop or false,
   }, Deadline)
 end
 
@@ -85,7 +87,7 @@ end
 arm = function(self, ns)
   if not usable(self.timer) then
     self.timer = uv.new_timer()
-    self.timer:unref() -- the sockets keep the loop alive
+    if not self.keeps_loop then self.timer:unref() end
   end
   uv.update_time() -- from which the timer counts
   self.timer:start(math.floor(ns / 1e6) + 1, 0, function() expire(self) end)

@@ -2,6 +2,8 @@
 -- each call.
 -- @module tls.defaults
 
+local core = require "tls.core"
+
 local defaults = {
   --- The list of Node v5, exactly, behind the three suites of TLS 1.3.
   DEFAULT_CIPHERS = table.concat({
@@ -43,7 +45,7 @@ local defaults = {
 }
 
 --- Node's --tls-cipher-list switch.
-local list = os.getenv("LUA_TLS_CIPHER_LIST")
+local list = core.getenv "LUA_TLS_CIPHER_LIST"
 if list and list ~= "" then defaults.DEFAULT_CIPHERS = list end
 
 return defaults

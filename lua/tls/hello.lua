@@ -127,6 +127,7 @@ local function finish(socket, answer)
   local conn = socket._conn
   if not conn then return end
   local chosen = answer.chosen
+  if chosen then socket._chosen_context = chosen end -- whose anchors verify the client, should it be asked later
   local ok, result = pcall(conn.answerHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,

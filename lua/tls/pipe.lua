@@ -92,6 +92,17 @@ local function on_end(src, dst, pipe, close)
   end
 end
 
+--- Is the source held by a pipe that can no longer let go? A destination that is destroyed tells no 'drain'; nor does
+-- the source itself, of which this is asked when its transport has failed.
+---@param src table stream
+---@return boolean
+function pipes.is_stuck(src)
+  for _, pipe in ipairs(rawget(src, "_r_pipes") or {}) do
+    if pipe.waiting and (pipe.dst == src or pipe.dst.destroyed) then return true end
+  end
+  return false
+end
+
 ---@param src table stream
 ---@param dst table
 ---@param options {end: boolean}?

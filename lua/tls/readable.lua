@@ -4,6 +4,7 @@
 -- `_read_start()` and `_read_stop()` as the buffer empties and fills. Mixed into `tls.stream`.
 -- @module tls.readable
 
+local Deadline = require "tls.deadline"
 local Emitter = require "tls.emitter"
 local encoding = require "tls.encoding"
 local errors = require "tls.errors"
@@ -17,6 +18,10 @@ local heard = Emitter._heard
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
+-- A reader whose source has failed may take its time over what came before, as long as it takes something in this many
+-- ms: a reader that never comes back would keep the error, and the socket, for ever.
+local GRACE = 1000
+
 local Readable, getters = { _PAUSED = PAUSED }, {}
 
 -- First values, see tls.object:
@@ -28,6 +33,7 @@ local seldom = {
   _r_stopped = false, -- the source was told to stop because the buffer is full
   _r_ending = false, -- 'end' is on its way
   _r_error = false, -- what comes in the place of 'end'
+  _r_failing = false, -- ... and what tells whether anybody still reads
   _r_announced = false, -- 'readable' is on its way
 }
 
@@ -46,7 +52,24 @@ local function refresh(self)
     and self._r_plain
 end
 
+-- Streams whose source has failed while they held data: { stream, length when it was last looked at }.
+local failing
+
+local function watch_reader(self)
+  local item = { stream = self, length = self._r_length }
+  self._r_failing = item
+  failing:add(item)
+end
+
+failing = Deadline.new(GRACE, function(item)
+  local stream = item.stream
+  if stream._r_length < item.length then return watch_reader(stream) end
+  stream:destroy(stream._r_error)
+end, true)
+
 local function drop(self)
+  local item = rawget(self, "_r_failing")
+  if item then failing:remove(item) end
   if self._r_length > 0 then self._r_buffer, self._r_length = false, 0 end
   self._r_direct = false
 end
@@ -265,6 +288,7 @@ end
 local function fail(self, err)
   self._r_error = err
   self._r_eof, self._r_direct = true, false
+  watch_reader(self)
   announce(self)
 end
 

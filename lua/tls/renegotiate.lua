@@ -2,7 +2,6 @@
 -- @module tls.renegotiate
 
 local uv = require "luv"
-local core = require "tls.core"
 local defaults = require "tls.defaults"
 local errors = require "tls.errors"
 local tick = require "tls.tick"
@@ -81,9 +80,8 @@ local function begin(socket, request_cert, reject)
   if socket._reneg_mine then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "another handshake is under way"))
   end
-  local options = socket._options
-  if request_cert and options.isServer then core.trustContext(options.secureContext.context) end
-  return socket._conn:renegotiate(request_cert, reject)
+  local verifying = socket._chosen_context or socket._options.secureContext
+  return socket._conn:renegotiate(request_cert and verifying.context, reject)
 end
 
 --- See TLSSocket:renegotiate.

@@ -46,8 +46,8 @@ function server_name.sent(options)
   return without_dot(name)
 end
 
---- The name that is verified: `servername`, else `host`, else 'localhost'. An empty servername is for no SNI; the host is
--- verified all the same.
+--- The name that is verified: `servername`, else `host`, else 'localhost'. An empty servername is for no SNI; the host
+-- is verified all the same.
 --- @param options table of tls.connect
 --- @return string
 function server_name.verified(options)

@@ -12,13 +12,22 @@ local function to_pattern(name)
   return "^" .. name:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", "[^.]*") .. "$"
 end
 
+-- A pattern that is added again takes the place of the one that is there.
+local function remove_pattern(patterns, name)
+  for i, entry in ipairs(patterns) do
+    if entry.name == name then return table.remove(patterns, i) end
+  end
+end
+
+--- A name that is there already, in whatever case, gets the new context; nothing holds the old one any more.
 --- @param name string a host's name; `*` stands for a part of one label
 --- @param secure_context table
 function Names:add(name, secure_context)
   name = name:lower()
   self.count = self.count + 1
-  local entry = { order = self.count, context = secure_context, pattern = to_pattern(name) }
+  local entry = { name = name, order = self.count, context = secure_context, pattern = to_pattern(name) }
   if name:find("*", 1, true) then
+    remove_pattern(self.patterns, name)
     table.insert(self.patterns, 1, entry)
   else
     self.exact[name] = entry

@@ -20,6 +20,7 @@
 local class = require "tls.object"
 local Emitter = require "tls.emitter"
 local errors = require "tls.errors"
+local pipes = require "tls.pipe"
 local readable = require "tls.readable"
 local tick = require "tls.tick"
 local writable = require "tls.writable"
@@ -131,11 +132,12 @@ function Stream:destroy(err)
   return self
 end
 
---- Transport: it has failed. As `destroy(err)`, once the data that came before has been read; writes fail at once.
+--- Transport: it has failed. As `destroy(err)`, once the data that came before has been read, or nobody has taken of it
+-- for a second; writes fail at once.
 ---@param err table
 function Stream:_fail(err)
   if self.destroyed then return end
-  if self._r_length == 0 then
+  if self._r_length == 0 or pipes.is_stuck(self) then
     self:destroy(err)
     return
   end

@@ -50,10 +50,23 @@ local function on_end(self)
   self.socket:_feed(nil)
 end
 
+-- Once the duplex is gone, a close_notify is lost, and data an error.
+local function lost(self)
+  if self.socket.writableEnded or self.socket.secureConnecting then return self:sent() end
+  self.socket:destroy(errors.from_uv("EPIPE", "write"))
+end
+
 local function on_close(self)
   self.closed = true
   if self.shut then self.shut() end
   on_end(self)
+  if self.waiting and not self.closing then lost(self) end
+end
+
+-- What came before is still to be read, as over a handle. An error after our close is nobody's any more.
+local function on_error(self, err)
+  if self.closing then return end
+  if self.socket.secureConnecting then self.socket:destroy(err) else self.socket:_fail(err) end
 end
 
 --- The handshake's bytes and all later ones go through `socket`, which has a conn by now.
@@ -65,9 +78,7 @@ function Transport:attach(socket)
   duplex:on("end", function() on_end(self) end)
   duplex:on("close", function() on_close(self) end)
   duplex:on("drain", function() self:sent() end)
-  duplex:on("error", function(err) -- an error after our close is nobody's any more
-    if not self.closing then socket:destroy(err) end
-  end)
+  duplex:on("error", function(err) on_error(self, err) end)
   if duplex.destroyed or duplex.readableEnded then on_end(self) end
 end
 
@@ -83,12 +94,6 @@ function Transport:sent()
     self.waiting = false
     self.socket:_sent()
   end
-end
-
---- With the duplex gone a close_notify is lost; data is an error.
-local function lost(self)
-  if self.socket.writableEnded or self.socket.secureConnecting then return self:sent() end
-  self.socket:destroy(errors.from_uv("EPIPE", "write"))
 end
 
 function Transport:send(records)

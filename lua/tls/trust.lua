@@ -7,9 +7,25 @@ local errors = require "tls.errors"
 
 local trust = {}
 
+-- A list that is short because the process had no descriptor or memory left would stay so: it is an error instead. A
+-- file that is missing or unreadable has no certificates.
+local TRANSIENT = { EMFILE = true, ENFILE = true, ENOMEM = true, EINTR = true, EAGAIN = true }
+
+local function check(name, syscall, path)
+  if TRANSIENT[name] then errors.throw(errors.from_uv(name, syscall, { path = path })) end
+end
+
+local function name_of(errno)
+  for name, number in pairs(core.errnos) do
+    if number == -errno then return name end
+  end
+  return nil
+end
+
 local function read(path)
-  local file = path and io.open(path, "rb")
-  if not file then return nil end
+  if not path then return nil end
+  local file, _, errno = io.open(path, "rb")
+  if not file then return check(name_of(errno), "open", path) end
   local text = file:read "*a"
   file:close()
   return text
@@ -30,7 +46,8 @@ end
 
 --- OpenSSL looks a name up in the folder by its hash: only such files count.
 local function add_folder(list, seen, path)
-  local scan = uv.fs_scandir(path)
+  local scan, _, name_of_error = uv.fs_scandir(path)
+  check(name_of_error, "scandir", path)
   local names = {}
   while scan do
     local name = uv.fs_scandir_next(scan)
@@ -51,7 +68,7 @@ end
 
 local function extra()
   local list = {}
-  add_file(list, {}, os.getenv "LUA_EXTRA_CA_CERTS")
+  add_file(list, {}, core.getenv "LUA_EXTRA_CA_CERTS")
   return list
 end
 
