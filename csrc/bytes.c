@@ -3,6 +3,7 @@
 */
 #include "bytes.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ bool tls_bytes_append (struct tls_bytes *b, const void *src, size_t n) {
 }
 
 void tls_bytes_consume (struct tls_bytes *b, size_t n) {
+  assert(n <= tls_bytes_size(b)); /* or memory of others would be sent */
   if (b->chunk == NULL)
     return;
   b->chunk->head += n;

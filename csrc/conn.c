@@ -425,6 +425,10 @@ static void emit_data (struct conn *c, const char *data, size_t n) {
     return;
   }
   int kept = tls_conn_keep_bytes(c, data, n);
+  if (kept == LUA_NOREF) { /* no memory: no byte may be missing */
+    transport_failed(c, -ENOMEM, false);
+    return;
+  }
   emit_sessions(c);
   tls_conn_emit_kept(c, which, kept);
 }
@@ -441,8 +445,10 @@ static size_t room_for_data (const struct conn *c) {
 static void step (struct conn *c) {
   size_t got, room = room_for_data(c);
   c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
+  if (c->closed) /* in the callback for a key */
+    return;
   keep_unread(c);
-  if (room > 0 && got == room)
+  if (got > 0 && (got == room || tls_engine_shaking(c->engine)))
     c->again = true;
   if (got > 0)
     emit_data(c, c->env->out, got);

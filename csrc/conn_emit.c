@@ -188,6 +188,8 @@ static int ask_psk (lua_State *L) {
 unsigned tls_conn_emit_psk (struct conn *c, const char *text, size_t text_size,
                             struct tls_psk_answer *answer) {
   struct psk_question q = {c, text, text_size, answer, 0};
+  if (!tls_port_keep(tls_engine_port(c->engine))) /* the loop may be run */
+    return 0;
   tls_env_enter(c->env, ask_psk, &q);
   return (unsigned)q.size;
 }
@@ -234,8 +236,6 @@ int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size) {
 
 void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref) {
   struct emission e = {c, which, NULL, 0, ref};
-  if (ref == LUA_NOREF)
-    return;
   if (!c->closed)
     tls_env_enter(c->env, emit_protected, &e);
   luaL_unref(c->env->main, LUA_REGISTRYINDEX, ref);

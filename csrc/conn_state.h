@@ -80,7 +80,8 @@ void tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
 
 /* In two steps, when something else is to be told before: keep the bytes as a
 ** string, by a registry reference, and tell or drop them. */
-int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size);
+int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size); /* or
+                                                     LUA_NOREF: no memory */
 void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref);
 
 /* For pre-shared keys alone: called on OpenSSL's stack, and answered at once.

@@ -104,7 +104,8 @@ struct tls_port *tls_engine_port (struct tls_engine *e);
 
 /* Run OpenSSL: the handshake, then records into 'plain' (at most 'room' bytes,
 ** '*got' of them written). Returns and forgets the event bits collected. When
-** '*got' == 'room' there may be more: step again. */
+** '*got' == 'room', or it was some and tls_engine_shaking(), there may be more:
+** step again. */
 unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
                           size_t *got);
 

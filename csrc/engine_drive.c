@@ -157,7 +157,9 @@ static bool read_once (struct tls_engine *e, ssl_read call, char *to,
 static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
   size_t got = 0, n;
   bool more = true;
-  while (more && got < room && may_read(e)) {
+  /* In a handshake the owner may be asked for a key: what has come before is
+  ** handed over first. */
+  while (more && got < room && may_read(e) && (got == 0 || e->next == NULL)) {
     more = read_once(e, SSL_read_ex, plain + got, room - got, &n);
     got += n;
   }

@@ -51,6 +51,7 @@ static SSL_CTX *new_context (bool server, int version, bool trusting) {
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   SSL_CTX_set_max_proto_version(ctx, version);
   if (server) {
     SSL_CTX_use_certificate(ctx, cert);
@@ -235,6 +236,108 @@ static void test_put_off (void) {
   free_side(s);
 }
 
+/* A client renegotiates and sends data right behind: the server does not see
+** it before it has judged the new handshake, and answers to the old one do
+** nothing. Whatever came is fed at once. */
+static void test_gate_again (void) {
+  struct side *c = new_side(false, TLS1_2_VERSION, true);
+  struct side *s = new_side(true, TLS1_2_VERSION, false);
+  handshake(c, s, 1 << 16);
+  approve(c, true);
+  approve(s, false);
+  unsigned old = tls_engine_generation(s->engine);
+  CHECK(tls_engine_authorized(c->engine));
+  CHECK(!tls_engine_authorized(s->engine)); /* nobody was asked for */
+  CHECK(tls_engine_renegotiate(c->engine, false, true));
+  CHECK(!tls_engine_idle(c->engine));
+  CHECK(!tls_engine_renegotiate(c->engine, false, true));
+  CHECK(tls_engine_write(c->engine, "x", 1, 1 << 16) == 0);
+  CHECK(tls_engine_authorized(c->engine)); /* that handshake still counts */
+  exchange(c, s, 1 << 16);
+  CHECK((s->seen & TLS_EV_RENEGOTIATING) != 0);
+  unsigned asked = tls_engine_generation(c->engine);
+  CHECK(!tls_engine_judge(c->engine, asked, true, false)); /* not finished */
+  identify(c, true);
+  exchange(c, s, 1 << 16);
+  CHECK((s->seen & TLS_EV_RENEGOTIATED) != 0);
+  CHECK((c->seen & TLS_EV_RENEGOTIATED) != 0);
+  CHECK(!tls_engine_authorized(c->engine));
+  CHECK(tls_engine_write(c->engine, "x", 1, 1 << 16) == 0);
+  approve(c, true);
+  CHECK(tls_engine_authorized(c->engine));
+  CHECK(tls_engine_write(c->engine, "new", 3, 1 << 16) == 3);
+  exchange(c, s, 1 << 16);
+  CHECK(s->got == 0);
+  CHECK(!tls_engine_judge(s->engine, old, true, true));
+  tls_engine_approve(s->engine, old);
+  run(s);
+  CHECK(s->got == 0);
+  approve(s, false);
+  run(s);
+  CHECK(s->got == 3 && memcmp(s->plain, "new", 3) == 0);
+  free_side(c);
+  free_side(s);
+}
+
+/* A peer that has to be authorized is not let in without. */
+static void test_approve_needs_verdict (void) {
+  struct side *c = new_side(false, TLS1_3_VERSION, true);
+  struct side *s = new_side(true, TLS1_3_VERSION, true);
+  handshake(c, s, 1 << 16);
+  tls_engine_approve(c->engine, tls_engine_generation(c->engine));
+  CHECK(!tls_engine_authorized(c->engine));
+  CHECK(!tls_engine_writable(c->engine));
+  free_side(c);
+  free_side(s);
+}
+
+/* What no verdict can make true. */
+static void test_record (void) {
+  struct tls_peer *p = tls_peer_new(1);
+  CHECK(!tls_peer_authorized(NULL) && !tls_peer_authorized(p));
+  tls_peer_judge(p, true, true);
+  CHECK(!tls_peer_authorized(p)); /* neither certificate nor key */
+  p->proof = TLS_PROOF_CERTIFICATE;
+  CHECK(!tls_peer_authorized(p)); /* ... which nobody has seen */
+  tls_peer_set_leaf(p, cert);
+  CHECK(tls_peer_authorized(p)); /* an exception of the user's */
+  p->overruled = false;
+  CHECK(!tls_peer_authorized(p)); /* its chain was never looked at */
+  p->chain_result = X509_V_OK;
+  CHECK(tls_peer_authorized(p));
+  tls_peer_judge(p, false, false);
+  CHECK(tls_peer_authorized(p)); /* a verdict is given once */
+  p->question = TLS_QUESTION_REFUSED;
+  CHECK(!tls_peer_authorized(p));
+  CHECK(tls_peer_fault(p) == X509_V_ERR_HOSTNAME_MISMATCH);
+  tls_peer_free(p);
+}
+
+/* While it reads by records, OpenSSL gets one at a time, however it asks. */
+static void test_by_record (void) {
+  static const char two[] = "\x17\3\3\0\2ab\x17\3\3\0\0\x17\3\3\0\1c";
+  struct tls_port port;
+  char got[32];
+  size_t n = 0;
+  tls_port_init(&port, &pool);
+  BIO *bio = tls_bio_new(method, &port);
+  tls_port_by_record(&port, true);
+  tls_port_feed(&port, two, sizeof two - 1);
+  CHECK(!BIO_read_ex(bio, got, 5, &n) && port.withheld);
+  tls_port_allow_record(&port);
+  CHECK(BIO_read_ex(bio, got, 3, &n) && n == 3 && !port.withheld);
+  CHECK(BIO_read_ex(bio, got, 20, &n) && n == 2);
+  CHECK(BIO_read_ex(bio, got, 20, &n) && n == 2 && got[1] == 'b');
+  CHECK(!BIO_read_ex(bio, got, 20, &n) && port.withheld);
+  tls_port_allow_record(&port);
+  CHECK(BIO_read_ex(bio, got, 20, &n) && n == 5); /* an empty one */
+  CHECK(!BIO_read_ex(bio, got, 20, &n) && port.withheld);
+  tls_port_by_record(&port, false);
+  CHECK(BIO_read_ex(bio, got, 20, &n) && n == 6);
+  BIO_free(bio);
+  tls_port_clear(&port);
+}
+
 static void test_refused (bool trusting) {
   struct side *c = new_side(false, TLS1_3_VERSION, trusting);
   struct side *s = new_side(true, TLS1_3_VERSION, true);
@@ -287,6 +390,10 @@ int main (void) {
   test_connection(TLS1_2_VERSION, 1 << 16);
   test_connection(TLS1_3_VERSION, 1); /* a byte at a time */
   test_put_off();
+  test_gate_again();
+  test_approve_needs_verdict();
+  test_record();
+  test_by_record();
   test_refused(true);
   test_refused(false);
   test_cut_off();
