@@ -42,7 +42,7 @@ local function serve(max, clients)
     socket:resume()
   end
   server:listen(0, "127.0.0.1", function() visit(1) end)
-  helper.run(1500)
+  helper.run(4000)
   return seen
 end
 
