@@ -289,7 +289,8 @@ static void on_alloc (struct tls_uv_handle *stream, size_t hint,
 /* What was fed is only lent, and Lua may run the loop: copy what OpenSSL has
 ** not read. */
 static void keep_unread (struct conn *c) {
-  if (!tls_port_keep(tls_engine_port(c->engine)))
+  struct tls_port *port = tls_engine_port(c->engine);
+  if (port->window_size > 0 && !tls_port_keep(port))
     transport_failed(c, -ENOMEM, false);
 }
 

@@ -14,25 +14,6 @@
 #include "engine_state.h"
 #include "hooks.h"
 
-/* SSL_get_error(3) wants an empty queue. To look first costs a quarter of
-** clearing it, which frees sixteen entries, full or not. */
-static void clear_errors (void) {
-  if (ERR_peek_error() != 0)
-    ERR_clear_error();
-}
-
-bool tls_engine_enter (struct tls_engine *e) {
-  if (e->depth > 0)
-    return false;
-  e->depth++;
-  clear_errors();
-  return true;
-}
-
-void tls_engine_leave (struct tls_engine *e) {
-  e->depth--;
-}
-
 bool tls_engine_busy (const struct tls_engine *e) {
   return e->depth > 0;
 }
@@ -151,7 +132,7 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
   struct tls_engine *e = calloc(1, sizeof *e);
   if (e == NULL)
     return NULL;
-  clear_errors();
+  tls_clear_errors();
   tls_port_init(&e->port, options->pool);
   if (!SSL_CTX_up_ref(options->ctx)) {
     free(e);
@@ -372,13 +353,11 @@ bool tls_engine_shaking (const struct tls_engine *e) {
 }
 
 bool tls_engine_idle (const struct tls_engine *e) {
-  return tls_gate_open(e) && e->next == NULL && e->depth == 0 &&
-         !tls_engine_failed(e);
+  return tls_idle(e);
 }
 
 bool tls_engine_writable (const struct tls_engine *e) {
-  return tls_engine_idle(e) && !e->stalled && !e->close_notify_due &&
-         !e->close_notify_sent;
+  return tls_writable(e);
 }
 
 bool tls_engine_truncated (const struct tls_engine *e) {
@@ -386,7 +365,7 @@ bool tls_engine_truncated (const struct tls_engine *e) {
 }
 
 bool tls_engine_failed (const struct tls_engine *e) {
-  return e->error != NULL || (e->events & TLS_EV_ERROR) != 0;
+  return tls_failed(e);
 }
 
 bool tls_engine_ended (const struct tls_engine *e) {

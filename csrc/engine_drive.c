@@ -125,7 +125,7 @@ static bool nothing_to_read (const struct tls_engine *e) {
 }
 
 static bool may_read (const struct tls_engine *e) {
-  return tls_gate_open(e) && !e->ended && !tls_engine_failed(e) &&
+  return tls_gate_open(e) && !e->ended && !tls_failed(e) &&
          tls_bytes_size(&e->port.out) < MAX_UNSENT && !tls_suspended(e) &&
          !nothing_to_read(e);
 }
@@ -150,7 +150,8 @@ static bool read_once (struct tls_engine *e, ssl_read call, char *to,
   }
   if (r != 1)
     stopped_reading(e, r);
-  tls_engine_end_peer(e);
+  if (e->next != NULL)
+    tls_engine_end_peer(e);
   return r == 1 || e->port.withheld;
 }
 
@@ -195,17 +196,17 @@ unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
   if (e->depth > 0)
     return 0;
   e->stalled = false;
-  if (!tls_engine_failed(e)) {
+  if (!tls_failed(e)) {
     if (e->early == EARLY_READING && room > 0)
       *got = read_early(e, plain, room);
-    if (!e->secure && *got == 0 && e->early != EARLY_READING &&
-        !tls_engine_failed(e))
+    if (!e->secure && *got == 0 && e->early != EARLY_READING && !tls_failed(e))
       shake_hands(e);
     if (room > 0 && tls_gate_open(e))
       *got = read_plain(e, plain, room);
-    else
+    else if (e->next != NULL)
       shake_hands_again(e);
-    send_close_notify(e);
+    if (e->close_notify_due)
+      send_close_notify(e);
   }
   unsigned events = e->events;
   e->events = 0;
@@ -242,7 +243,7 @@ static size_t write_once (struct tls_engine *e, const char *data, size_t n) {
 size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
                          size_t limit) {
   size_t done = 0, taken = 1;
-  while (taken > 0 && done < n && tls_engine_writable(e) &&
+  while (taken > 0 && done < n && tls_writable(e) &&
          tls_bytes_size(&e->port.out) < limit) {
     taken = write_once(e, data + done, n - done);
     done += taken;
@@ -251,12 +252,12 @@ size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
 }
 
 void tls_engine_shutdown (struct tls_engine *e) {
-  if (e->close_notify_sent || !e->secure || tls_engine_failed(e))
+  if (e->close_notify_sent || !e->secure || tls_failed(e))
     return;
   e->close_notify_due = true;
   send_close_notify(e);
 }
 
 bool tls_engine_shutting_down (const struct tls_engine *e) {
-  return e->close_notify_due && !tls_engine_failed(e) && !e->ended;
+  return e->close_notify_due && !tls_failed(e) && !e->ended;
 }
