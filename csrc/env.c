@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "last_turn.h"
+
 #define ENV_T "tls.env"
 
 static const char env_key = 0; /* its address is the key in the registry */
@@ -21,7 +23,7 @@ struct tls_env *tls_env_get (lua_State *L) {
 ** come from there find 'closing'. */
 static int env_gc (lua_State *L) {
   struct tls_env *env = luaL_checkudata(L, 1, ENV_T);
-  env->closing = true;
+  tls_leave_lua(env);
   BIO_meth_free(env->method);
   env->method = NULL;
   BIO_free(env->err);

@@ -16,6 +16,7 @@
 #include "context.h"
 #include "credentials.h"
 #include "env.h"
+#include "last_turn.h"
 #include "push.h"
 #include "safe_getenv.h"
 #include "sockopt.h"
@@ -143,6 +144,7 @@ static const luaL_Reg functions[] = {
     {"terms", tls_terms_new},
     {"conn", tls_conn_new},
     {"handlers", tls_env_handlers},
+    {"beforeClose", tls_before_close},
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},
@@ -182,6 +184,7 @@ int luaopen_tls_core (lua_State *L) {
   require_luv(L);
   ignore_sigpipe();
   tls_env_open(L);
+  tls_last_turn_open(L);
   tls_context_open(L);
   tls_trust_open(L);
   tls_conn_open(L);

@@ -4,6 +4,7 @@
 
 local uv = require "luv"
 local errors = require "tls.errors"
+local handles = require "tls.handles"
 
 local methods, getters = {}, {}
 
@@ -11,8 +12,15 @@ local function usable(handle)
   return handle and not handle:is_closing()
 end
 
+--- Closes a handle that goes with the socket's own, a timer for example: 'close' waits until it has finished closing.
+--- @param handle userdata|false|nil
+function methods:_close_part(handle)
+  if not handles.close(handle, function() self:_part_closed() end) then return end
+  self._closing_parts = self._closing_parts + 1
+end
+
 local function close_timer(self)
-  if self._idle and not self._idle:is_closing() then self._idle:close() end
+  if self._idle then self:_close_part(self._idle) end
   self._idle, self._timed = false, self._plain ~= false
 end
 
