@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include <openssl/crypto.h>
+
+#include "last_turn.h"
 #include "push.h"
 
 #define ENV_T "tls.env"
@@ -23,12 +26,13 @@ struct tls_env *tls_env_get (lua_State *L) {
 ** come from there find 'closing'. */
 static int env_gc (lua_State *L) {
   struct tls_env *env = luaL_checkudata(L, 1, ENV_T);
-  env->closing = true;
+  tls_leave_lua(env);
   BIO_meth_free(env->method);
   env->method = NULL;
   BIO_free(env->err);
   env->err = NULL;
   tls_pool_free(&env->pool);
+  OPENSSL_cleanse(env->out, sizeof env->out); /* somebody's plaintext */
   return 0;
 }
 

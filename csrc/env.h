@@ -54,6 +54,7 @@ struct tls_env {
   int owners;   /* registry reference: weak table, conn (light) -> socket, of
                    those that are fed from Lua */
   bool closing; /* lua_close has begun: Lua is off limits */
+  const void *mark; /* borrowed from the registry, see last_turn; or NULL */
   char in[TLS_SCRATCH_IN];   /* one uv_read lands here */
   char out[TLS_SCRATCH_OUT]; /* one batch of plaintext */
 };

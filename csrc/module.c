@@ -18,6 +18,7 @@
 #include "context.h"
 #include "credentials.h"
 #include "env.h"
+#include "last_turn.h"
 #include "push.h"
 #include "safe_getenv.h"
 #include "sockopt.h"
@@ -147,6 +148,7 @@ static const luaL_Reg functions[] = {
     {"handlers", tls_env_handlers},
     {"closing", tls_env_closing},
     {"checkAlive", tls_env_check_alive},
+    {"beforeClose", tls_before_close},
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},
@@ -218,6 +220,7 @@ int luaopen_tls_core (lua_State *L) {
   require_luv(L);
   ignore_sigpipe();
   tls_env_open(L);
+  tls_last_turn_open(L);
   tls_context_open(L);
   tls_trust_open(L);
   tls_conn_open(L);

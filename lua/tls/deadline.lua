@@ -3,6 +3,7 @@
 -- @module tls.deadline
 
 local uv = require "luv"
+local close = require "tls.handles".close
 
 local Deadline = {}
 Deadline.__index = Deadline
@@ -20,6 +21,8 @@ local hrtime = uv.hrtime
 ---@field room integer when `last` has come so far, there are too many that have: see compact
 ---@field lasting boolean see last_longer
 ---@field keeps_loop boolean
+---@field closing integer timers that have not finished closing
+---@field closed (fun())|false who waits for them
 ---@field timer userdata? owned; there while there are items, and until it is over if `lasting`
 
 local KEEP = 1024 -- slots that nobody need be waiting in
@@ -43,7 +46,7 @@ end
 function Deadline.new(duration, expired, keeps_loop)
   return setmetatable({
     duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
-    lasting = false, keeps_loop = keeps_loop or false,
+    lasting = false, keeps_loop = keeps_loop or false, closing = 0, closed = false,
   }, Deadline)
 end
 
@@ -51,9 +54,17 @@ local function usable(timer)
   return timer and not timer:is_closing() -- uv.walk(uv.close) may have been
 end
 
+local function timer_closed(self)
+  self.closing = self.closing - 1
+  local closed = self.closed
+  if self.closing > 0 or not closed then return end
+  self.closed = false
+  closed()
+end
+
 -- Where there is a timer, it runs.
 local function disarm(self)
-  if usable(self.timer) then self.timer:close() end
+  if close(self.timer, function() timer_closed(self) end) then self.closing = self.closing + 1 end
   self.timer = nil
 end
 
@@ -121,6 +132,13 @@ end
 function Deadline:last_longer(lasting)
   self.lasting = lasting
   if not lasting and self.live == 0 then disarm(self) end
+end
+
+--- Calls `fn` when no timer is there any more, nor closing. Of a deadline without items that is not to last longer.
+--- @param fn fun()
+function Deadline:when_closed(fn)
+  if self.closing == 0 then return fn() end
+  self.closed = fn
 end
 
 return Deadline

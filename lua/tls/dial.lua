@@ -14,16 +14,12 @@ local ATTEMPT_DELAY = 250 -- ms, RFC 8305, 8
 local Dial = {}
 Dial.__index = Dial
 
-local function close(handle)
-  if handle and not handle:is_closing() then handle:close() end
-end
-
 --- Give up: nothing of this dial is called again.
 function Dial:cancel()
   self.over = true
-  close(self.timer)
+  self.close(self.timer)
   self.timer = nil
-  for handle in pairs(self.open) do close(handle) end
+  for handle in pairs(self.open) do self.close(handle) end
   self.open = {}
 end
 
@@ -45,7 +41,7 @@ local try_next
 
 local function lose(self, handle, err)
   self.open[handle] = nil
-  close(handle)
+  self.close(handle)
   self.failures[#self.failures + 1] = err
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then all_failed(self) end
@@ -214,11 +210,12 @@ end
 --- @param looked_up fun(err, address, family)
 --- @param done fun(err, handle, address) once, unless cancelled
 --- @param defer fun(fn) runs fn in a later turn
+--- @param close fun(handle) closes one of luv's handles, or nothing
 --- @return table dial with :cancel()
-local function dial(options, looked_up, done, defer)
+local function dial(options, looked_up, done, defer, close)
   local self = setmetatable({
     options = options, host = options.host, port = options.port,
-    looked_up = looked_up, done = done, deferred = defer,
+    looked_up = looked_up, done = done, deferred = defer, close = close,
     open = {}, failures = {}, next = 1, over = false,
   }, Dial)
   local version = ip.version(self.host)

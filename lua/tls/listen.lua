@@ -5,6 +5,7 @@ local uv = require "luv"
 local core = require "tls.core"
 local abort = require "tls.abort"
 local errors = require "tls.errors"
+local handles = require "tls.handles"
 local ip = require "tls.ip"
 local tick = require "tls.tick"
 
@@ -98,7 +99,7 @@ local function on_path(options, done)
     ok, _, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))
   end
   if ok then return done(nil, pipe, place, new_pipe) end
-  pipe:close()
+  handles.close(pipe)
   done(err, nil, place)
 end
 
@@ -116,7 +117,7 @@ local function bind_tcp(options, address)
     ok, err, code = tcp:bind(address, options.port, options.ipv6Only and { ipv6only = true } or nil)
   end
   if ok then return tcp end
-  tcp:close()
+  handles.close(tcp)
   return nil, code or err
 end
 
@@ -154,7 +155,7 @@ local function on_fd(options, done)
   local handle = make()
   local ok, _, err = handle:open(options.fd)
   if ok then return done(nil, handle, place, make) end
-  handle:close()
+  handles.close(handle)
   done(err, nil, place)
 end
 

@@ -5,6 +5,7 @@
 local uv = require "luv"
 local core = require "tls.core"
 local errors = require "tls.errors"
+local handles = require "tls.handles"
 
 local methods, getters = {}, {}
 
@@ -15,8 +16,15 @@ local function usable(handle)
   return handle and not closing() and not handle:is_closing()
 end
 
+--- Closes a handle that goes with the socket's own, a timer for example: 'close' waits until it has finished closing.
+--- @param handle userdata|false|nil
+function methods:_close_part(handle)
+  if not handles.close(handle, function() self:_part_closed() end) then return end
+  self._closing_parts = self._closing_parts + 1
+end
+
 local function close_timer(self)
-  if usable(self._idle) then self._idle:close() end
+  if self._idle then self:_close_part(self._idle) end
   self._idle, self._timed = false, self._plain ~= false
 end
 

@@ -7,6 +7,7 @@ local class = require "tls.object"
 local Emitter = require "tls.emitter"
 local errors = require "tls.errors"
 local knobs = require "tls.net_knobs"
+local handles = require "tls.handles"
 local listen = require "tls.listen"
 local Socket = require "tls.net_socket"
 local tick = require "tls.tick"
@@ -32,11 +33,13 @@ function Server:_adopt(socket)
   self._count = self._count + 1
 end
 
+--- Calls `fn` when what a server has beside its handle and its sockets has been closed. Subclasses override it.
+function Server:_when_rest_closed(fn) fn() end
+
 local function maybe_closed(self)
-  if self._closing and self._count == 0 and not self._handle then
-    self._closing = false
-    tick.defer(self.emit, self, "close")
-  end
+  if not self._closing or self._count > 0 or self._handle then return end
+  self._closing = false
+  self._class._when_rest_closed(self, function() tick.defer(self.emit, self, "close") end)
 end
 
 function Server:_release()
@@ -56,7 +59,7 @@ end
 
 local function drop(self, handle)
   local there = handle.getpeername and handle:getpeername()
-  handle:close()
+  handles.close(handle)
   self:emit("drop", there and {
     remoteAddress = there.ip, remotePort = there.port,
     remoteFamily = there.family == "inet6" and "IPv6" or "IPv4",
@@ -66,7 +69,7 @@ end
 local function on_connection(self, err)
   if err or not self._handle then return end -- EMFILE: libuv tries again
   local handle = self._new_handle()
-  if not self._handle:accept(handle) then return handle:close() end
+  if not self._handle:accept(handle) then return handles.close(handle) end
   if self.maxConnections and self._count >= self.maxConnections then
     return drop(self, handle)
   end
@@ -74,7 +77,7 @@ local function on_connection(self, err)
 end
 
 local function failed(self, handle, err, place)
-  if handle and not handle:is_closing() then handle:close() end
+  handles.close(handle)
   if not errors.is(err) then err = errors.from_uv(err, "listen", place) end
   tick.defer(self._emit_error, self, err)
 end
@@ -161,7 +164,7 @@ function Server:close(callback)
     tick.release()
     maybe_closed(self)
   end
-  if usable(handle) then handle:close(gone) else tick.defer(gone) end
+  if not handles.close(handle, gone) then tick.defer(gone) end
   return self
 end
 

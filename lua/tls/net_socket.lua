@@ -7,6 +7,7 @@ local core = require "tls.core"
 local class = require "tls.object"
 local dial = require "tls.dial"
 local errors = require "tls.errors"
+local handles = require "tls.handles"
 local ip = require "tls.ip"
 local knobs = require "tls.net_knobs"
 local Stream = require "tls.stream"
@@ -35,6 +36,8 @@ Socket:_first_values {
   _idle = false, -- the timer of setTimeout
   _plain = false, -- the socket that this one has taken over
   _dial = false, _heir = false, _reset = false,
+  _closing_parts = 0, _gone = false, -- handles beside its own that are closing, and what waits for them
+  _extra_timer = false, -- beside that of setTimeout; it is closed with the socket
   _adopted = false, -- its server counts it
 }
 
@@ -163,7 +166,7 @@ end
 --- Carry the place that was asked for into an error of connecting.
 local function connected(self, err, handle)
   if self.destroyed then -- by a listener for 'lookup', say
-    if handle then handle:close() end
+    self:_close_part(handle)
     return
   end
   self._dial, self.connecting = false, false
@@ -174,17 +177,17 @@ end
 
 local function connect_path(self, path)
   local pipe = uv.new_pipe(false)
-  self._dial = { cancel = function() pipe:close() end }
+  self._dial = { cancel = function() self:_close_part(pipe) end }
   local ok, _, name = pcall(pipe.connect, pipe, path, function(err)
     if self.destroyed then return end
-    if err then pipe:close() end
+    if err then self:_close_part(pipe) end
     connected(self, err and errors.from_uv(err, "connect", { address = path }),
       pipe)
   end)
   if not ok then
     tick.defer(function()
       if self.destroyed then return end
-      pipe:close()
+      self:_close_part(pipe)
       connected(self, errors.from_uv(name or "EINVAL", "connect",
         { address = path }))
     end)
@@ -196,7 +199,7 @@ local function connect_host(self, options)
     self:emit("lookup", err, address, family, options.host)
   end, function(err, handle)
     connected(self, err, handle)
-  end, tick.defer)
+  end, tick.defer, function(handle) self:_close_part(handle) end)
   -- A resolver that answers at once may have been the end of it already.
   if attempt.over then return end
   if self.destroyed then attempt:cancel() else self._dial = attempt end
@@ -361,11 +364,23 @@ function Socket:_shutdown()
   if not req then tick.defer(shut, self, err or "ENOTCONN") end
 end
 
---- An error is told in the turn to come, as a server's 'close' is, which comes after those of its sockets.
+--- 'close' waits for the last of its handles; a server's comes after those of its sockets, behind which it is deferred.
 local function released(self, err)
-  if err then self._class._released(self, err) end
+  if self._closing_parts > 0 then
+    self._gone = err or true
+    return
+  end
+  self._class._released(self, err)
   if self._adopted then self.server._class._release(self.server) end
-  if not err then self._class._released(self, nil, true) end -- last: a listener may throw
+end
+
+--- Another handle that goes with its own has finished closing.
+function Socket:_part_closed()
+  self._closing_parts = self._closing_parts - 1
+  local gone = self._gone
+  if self._closing_parts > 0 or not gone then return end
+  self._gone = false
+  released(self, gone ~= true and gone or nil)
 end
 
 local function handle_closed(self, err)
@@ -388,17 +403,14 @@ function Socket:_destroy(err)
     self._dial = false
   end
   if self._timed then knobs.close_timer(self) end
+  local timer = rawget(self, "_extra_timer")
+  if timer then self:_close_part(timer) end
   self._handle = false
   if not usable(handle) then
     if self._heir then return after_heir(self, self._heir, err) end
     return tick.defer(handle and handle_closed or released, self, err)
   end
-  local function gone() handle_closed(self, err) end
-  -- libuv refuses a reset once the half-close is under way
-  if self._reset and handle.close_reset and handle:close_reset(gone) then
-    return
-  end
-  handle:close(gone)
+  handles.close(handle, function() handle_closed(self, err) end, self._reset)
 end
 
 --- Close with a reset instead of a FIN.

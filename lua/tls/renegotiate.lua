@@ -32,9 +32,9 @@ function renegotiate.began(socket)
 end
 
 local function close_timer(socket)
-  local timer = socket._reneg_timer
-  socket._reneg_timer = nil
-  if timer and not timer:is_closing() then timer:close() end
+  local timer = socket._extra_timer
+  socket._extra_timer = nil
+  socket:_close_part(timer)
 end
 
 --- It is done, and the peer has been judged.
@@ -53,13 +53,12 @@ local function watch(socket)
     defaults.handshake_timeout
   if ms <= 0 then return end
   local timer = uv.new_timer()
-  socket._reneg_timer = timer
+  socket._extra_timer = timer -- the socket closes it with the others
   uv.update_time()
   timer:start(math.max(1, math.floor(ms)), 0, function()
     socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout"))
   end)
   timer:unref()
-  socket:once("close", function() close_timer(socket) end)
 end
 
 local function check(options, callback)

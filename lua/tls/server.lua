@@ -170,6 +170,8 @@ function Server:_listens(handle)
   if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
 end
 
+function Server:_when_rest_closed(fn) self._deadline:when_closed(fn) end
+
 --- As net.Server's.
 function Server:close(callback)
   self._deadline:last_longer(false)

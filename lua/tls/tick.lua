@@ -3,6 +3,7 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local close = require "tls.handles".close
 
 local tick = {}
 
@@ -20,9 +21,7 @@ local handles = 0 -- sockets and servers alive
 local function close_idle()
   local handle = idle
   idle, active = nil, false
-  if not handle or handle:is_closing() then return end
-  -- luv 1.44 frees the handle's memory with the userdata: the callback holds on to it until libuv has let go.
-  handle:close(function() return handle end)
+  close(handle)
 end
 
 local function swap()

@@ -1,0 +1,74 @@
+/*
+** last_turn: how a Lua state leaves luv's loop, see last_turn.h.
+*/
+#include "last_turn.h"
+
+#define MARK_T "tls.mark"
+
+static const char mark_key = 0; /* its address is the key in the registry */
+
+/* Younger than every handle of ours that is closing: so its finalizer runs
+** before theirs. The registry holds the latest one, which therefore only
+** lua_close() finalizes. */
+struct mark {
+  struct tls_env *env; /* borrowed; older, so it outlives this */
+};
+
+int tls_before_close (lua_State *L) {
+  struct mark *m = lua_newuserdatauv(L, sizeof *m, 0);
+  m->env = tls_env_get(L);
+  luaL_setmetatable(L, MARK_T);
+  m->env->mark = m;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &mark_key);
+  return 0;
+}
+
+/* In the place of luv's own cb_pcall. */
+static int drop_call (lua_State *L, int nargs, int nresults, int flags) {
+  (void)nresults, (void)flags;
+  lua_pop(L, nargs + 1); /* and the function */
+  return -LUA_ERRRUN;
+}
+
+void tls_leave_lua (struct tls_env *env) {
+  env->closing = true;
+  env->luv->cb_pcall = drop_call;
+}
+
+static void look (struct tls_uv_handle *handle, void *arg) {
+  struct tls_env *env = ((void **)arg)[0];
+  bool *found = ((void **)arg)[1];
+  if (env->uv.uv_is_closing(handle))
+    *found = true;
+}
+
+static bool something_closes (struct tls_env *env) {
+  bool found = false;
+  void *arg[2] = {env, &found};
+  env->uv.uv_walk(env->luv->loop, look, arg);
+  return found;
+}
+
+/* One turn is enough. If uv.stop() was called, the first one only takes note of
+** it. */
+static void finish_closing (struct tls_env *env) {
+  int i;
+  for (i = 0; i < 2 && something_closes(env); i++)
+    env->uv.uv_run(env->luv->loop, TLS_UV_RUN_NOWAIT);
+}
+
+static int mark_gc (lua_State *L) {
+  struct mark *m = luaL_checkudata(L, 1, MARK_T);
+  if (m->env->mark != m)
+    return 0; /* another one has taken its place */
+  tls_leave_lua(m->env);
+  finish_closing(m->env);
+  return 0;
+}
+
+void tls_last_turn_open (lua_State *L) {
+  luaL_newmetatable(L, MARK_T);
+  lua_pushcfunction(L, mark_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
