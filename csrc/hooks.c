@@ -220,13 +220,14 @@ static void on_info (const SSL *ssl, int where, int value) {
     e->next->finished = true;
 }
 
-/* A client of TLS 1.3 answers what ask_certificate() asked: its Certificate
-** begins another record, its Finished, which OpenSSL is yet to check, ends it.
-*/
+/* A client of TLS 1.3 answers what ask_certificate() asked. Its Certificate,
+** compressed (RFC 8879) or not, begins another record; its Finished, which
+** OpenSSL is yet to check, ends it. New keys may come in between. */
 static void on_answer (struct tls_engine *e, unsigned char kind) {
-  if (kind == SSL3_MT_CERTIFICATE)
-    tls_engine_begin_peer(e);
-  if (kind != SSL3_MT_FINISHED || e->next == NULL)
+  if (kind == SSL3_MT_KEY_UPDATE ||
+      (e->next == NULL && !tls_engine_begin_peer(e)))
+    return;
+  if (kind != SSL3_MT_FINISHED)
     return;
   e->post_auth = false;
   e->next->finished = true;

@@ -71,6 +71,7 @@ static SSL_CTX *new_context (bool tls13) {
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(ctx, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   SSL_CTX_set_max_proto_version(ctx, tls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_use_certificate(ctx, cert);
   SSL_CTX_use_PrivateKey(ctx, key);
@@ -122,6 +123,8 @@ static void watch (struct side *s, unsigned events, const char *plain,
   for (i = 0; i < got; i++)
     PROMISE(plain[i] == pattern(s->read + i));
   s->read += got;
+  if ((events & TLS_EV_RENEGOTIATED) != 0) /* the gate is shut again */
+    s->approved = false;
   s->ended = s->ended || (events & TLS_EV_EOF) != 0;
   s->failed = s->failed || (events & TLS_EV_ERROR) != 0;
   PROMISE(((events & TLS_EV_ERROR) != 0) <= tls_engine_failed(s->engine));
