@@ -17,7 +17,7 @@ local heard = Emitter._heard
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
-local Readable, getters = { _PAUSED = PAUSED }, {}
+local Readable, getters = {}, {}
 
 -- First values, see tls.object:
 local seldom = {
@@ -403,6 +403,11 @@ local function unlistened(self, name)
   if name ~= "readable" or self.destroyed or heard(self, "readable") then return end
   self._r_mode = UNSET
   if heard(self, "data") then self:resume() end
+end
+
+--- Does anybody want what the source has? Not who has paused, unless for 'readable', which takes it out of the buffer.
+function Readable:_wants_data()
+  return self._r_mode ~= PAUSED or heard(self, "readable")
 end
 
 function getters.readable(self)
