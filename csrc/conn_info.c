@@ -19,6 +19,14 @@ static SSL *check_ssl (lua_State *L) {
   return c == NULL ? NULL : tls_engine_ssl(c->engine);
 }
 
+/* Has the ServerHello settled the cipher and the key exchange? Before it,
+** OpenSSL answers from the session, which a client merely offers, and which a
+** server may not have yet: SSL_get_negotiated_group() crashes without one. */
+static bool is_negotiated (const SSL *ssl) {
+  return ssl != NULL && SSL_get_pending_cipher(ssl) != NULL &&
+         SSL_get0_session(ssl) != NULL;
+}
+
 static void set_string (lua_State *L, const char *name, const char *value) {
   if (value == NULL)
     return;
@@ -38,7 +46,8 @@ static int get_protocol (lua_State *L) {
 /* {name, standardName, version} */
 static int get_cipher (lua_State *L) {
   SSL *ssl = check_ssl(L);
-  const SSL_CIPHER *cipher = ssl == NULL ? NULL : SSL_get_current_cipher(ssl);
+  const SSL_CIPHER *cipher =
+      is_negotiated(ssl) ? SSL_get_current_cipher(ssl) : NULL;
   if (cipher == NULL)
     return 0;
   lua_createtable(L, 0, 3);
@@ -113,7 +122,7 @@ TLS_BOX_DROP(drop_key, EVP_PKEY, EVP_PKEY_free)
 static int get_ephemeral_key_info (lua_State *L) {
   SSL *ssl = check_ssl(L);
   EVP_PKEY *key = NULL;
-  if (ssl == NULL || SSL_is_server(ssl))
+  if (!is_negotiated(ssl) || SSL_is_server(ssl))
     return 0;
   struct tls_box *box = tls_box_push(L, drop_key);
   if (!SSL_get_peer_tmp_key(ssl, &key)) {
@@ -129,7 +138,7 @@ static int get_ephemeral_key_info (lua_State *L) {
 /* The group of the key exchange, on either side, or nil. */
 static int get_group (lua_State *L) {
   SSL *ssl = check_ssl(L);
-  int nid = ssl == NULL ? 0 : (int)SSL_get_negotiated_group(ssl);
+  int nid = is_negotiated(ssl) ? (int)SSL_get_negotiated_group(ssl) : 0;
   const char *name = NULL;
   if (nid != 0)
     name = SSL_group_to_name(ssl, nid);

@@ -152,6 +152,28 @@ describe("a paused socket", function()
   end)
 end)
 
+describe("a 'readable' listener", function()
+  for _, name in ipairs { "tls", "tls.net" } do
+    it("that is there before " .. name .. "'s connection is given what comes", function()
+      local module = require(name)
+      local server = module.createServer(name == "tls" and SERVER or {}, expect(function(socket)
+        socket:finish "words"
+      end))
+      server:listen(0, "127.0.0.1", expect(function()
+        local heard = {}
+        local socket = module.connect { port = server:address().port, host = "127.0.0.1", ca = CLIENT.ca,
+          servername = CLIENT.servername }
+        socket:on("readable", function() heard[#heard + 1] = socket:read() end)
+        socket:on("close", expect(function()
+          assert.equal("words", table.concat(heard))
+          server:close()
+        end))
+      end))
+      helper.run()
+    end)
+  end
+end)
+
 describe("highWaterMark", function()
   it("is 65536 by default, and may be anything from 0", function()
     for _, case in ipairs { { nil, 65536 }, { 0, 0 }, { 128000, 128000 } } do

@@ -256,7 +256,7 @@ end
 --- The transport is there. Subclasses override it.
 function Socket:_connected()
   self:_ready()
-  if not self:isPaused() then self:_read_start() end
+  if Socket._wants_data(self) then self:_read_start() end
   self:emit("connect")
   if not self.destroyed then self:emit("ready") end
 end

@@ -98,10 +98,11 @@ function questions:setServername(name)
   if self._conn then self._conn:setServername(name) end
 end
 
---- The session that a client tries to resume, before its handshake has begun.
+--- The session that a client tries to resume, before its handshake has begun. A server's sockets have none to offer.
 --- @param session string from 'session' or getSession(); what is none is ignored
 function questions:setSession(session)
   if type(session) ~= "string" then errors.throw(errors.arg_type("session", "string", session)) end
+  if self._options.isServer then return end
   set_for_next(self, "session", session)
   if self._conn then self._conn:setSession(session) end
 end

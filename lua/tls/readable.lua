@@ -22,7 +22,7 @@ local UNSET, FLOWING, PAUSED = 0, 1, 2
 -- ms: a reader that never comes back would keep the error, and the socket, for ever.
 local GRACE = 1000
 
-local Readable, getters = { _PAUSED = PAUSED }, {}
+local Readable, getters = {}, {}
 
 -- First values, see tls.object:
 local seldom = {
@@ -427,6 +427,11 @@ local function unlistened(self, name)
   if name ~= "readable" or self.destroyed or heard(self, "readable") then return end
   self._r_mode = UNSET
   if heard(self, "data") then self:resume() end
+end
+
+--- Does anybody want what the source has? Not who has paused, unless for 'readable', which takes it out of the buffer.
+function Readable:_wants_data()
+  return self._r_mode ~= PAUSED or heard(self, "readable")
 end
 
 function getters.readable(self)

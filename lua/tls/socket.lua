@@ -22,7 +22,6 @@ local Socket = require "tls.net_socket"
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
 local emit, soon = Emitter.emit, tick.soon
-local PAUSED = Socket._PAUSED
 
 TLSSocket.encrypted = true
 
@@ -210,7 +209,7 @@ function TLSSocket:_connected()
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
-  if self._r_mode == PAUSED then poke(self, conn:read(false)) end
+  if not Socket._wants_data(self) then poke(self, conn:read(false)) end
   local carried = handle.in_lua -- no handle of luv's, but a tls.transport
   if conn:start(self, not carried and handle or nil) then soon(drive, self) end
   if carried then handle:attach(self) end

@@ -97,7 +97,7 @@ local function ask_user(socket, preverify, done)
     done(refusal, refusal == nil and preverify ~= nil)
   end, function(chain, verdict, callback)
     local ok, err = pcall(callback_of_user, chain, verdict, function(...) callback(nil, ...) end)
-    if not ok then callback(nil, err) end
+    if not ok then callback(nil, errors.thrown(err)) end
   end, chain_of(socket), preverify)
 end
 

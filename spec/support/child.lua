@@ -27,19 +27,22 @@ local OURS = { [os.getenv "LUA" or "lua5.4"] = true, sh = true, script = true }
 
 --- @param command string[] the program and its arguments
 --- @param on_exit? fun(status, output, signal) when it has ended
---- @param more? userdata[] handles that become its descriptors 3, 4, ...
+--- @param more? table handles that become its descriptors 3, 4, ...; limit_ms (20000): then it is ended; leaks: a
+---   sanitizer looks for them at its end, which only a program that ends by itself can pass; env: more of "NAME=value"
 function Child.spawn(command, on_exit, more)
+  more = more or {}
   local self = setmetatable({ output = "", parts = 3, on_exit = on_exit }, Child)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
   local ours = OURS[command[1]] -- a sanitizer is preloaded for our own core alone
   for name, value in pairs(uv.os_environ()) do
-    if name == "ASAN_OPTIONS" then value = value .. ":detect_leaks=0" end
+    if name == "ASAN_OPTIONS" and not more.leaks then value = value .. ":detect_leaks=0" end
     if ours or name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end
   self.stdin = stdin
-  local stdio = { stdin, out, err, (table.unpack or unpack)(more or {}) }
+  for _, setting in ipairs(more.env or {}) do env[#env + 1] = setting end
+  local stdio = { stdin, out, err, (table.unpack or unpack)(more) }
   self.handle = uv.spawn(command[1], { args = args, stdio = stdio, env = env },
     function(status, signal)
       self.handle:close()
@@ -54,7 +57,7 @@ function Child.spawn(command, on_exit, more)
   end
   uv.update_time()
   self.timer = uv.new_timer()
-  self.timer:start(20000, 0, function() self:stop() end)
+  self.timer:start(more.limit_ms or 20000, 0, function() self:stop() end)
   self.timer:unref()
   collect(self, out)
   collect(self, err)
