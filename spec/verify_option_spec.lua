@@ -166,6 +166,30 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       assert.equal("ERR_MULTIPLE_CALLBACK", server(twice, version).client_error.code)
     end)
 
+    it("that throws nothing, or answers with a boolean, refuses", function()
+      for _, verify in ipairs {
+        function() error(nil) end, function() error(false) end,
+        function(_, _, callback) callback(false) end, function(_, _, callback) callback(true) end,
+      } do
+        local r = client(verify, version)
+        assert.is_nil(r.connected)
+        assert.is_not_nil(r.client_failure)
+        r = server(verify, version)
+        no_alert(r)
+        assert.is_not_nil(r.client_error)
+      end
+    end)
+
+    it("that throws behind its answer ends the connection with what it threw", function()
+      local thrown = { code = "MINE", message = "thrown" }
+      local function late(_, _, callback)
+        callback()
+        error(thrown)
+      end
+      assert.equal(thrown, client(late, version).client_failure)
+      assert.equal(thrown, server(late, version).client_error)
+    end)
+
     it("that never answers ends by handshakeTimeout", function()
       local r = server(function() end, version, nil, { handshakeTimeout = 60 })
       assert.equal("ERR_TLS_HANDSHAKE_TIMEOUT", r.client_error.code)

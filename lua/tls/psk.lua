@@ -17,6 +17,15 @@ local function check(name, value, max)
   return value
 end
 
+--- OpenSSL takes an identity as a C string.
+local function check_identity(value)
+  check("identity", value, MAX_IDENTITY)
+  if value == "" or value:find("\0", 1, true) then
+    errors.throw(errors.arg_value("identity", value, "must have characters, and none of them NUL"))
+  end
+  return value
+end
+
 local function ask_server(callback, socket, identity)
   local answer = callback(socket, identity)
   if answer == nil or answer == false then return nil end
@@ -28,7 +37,7 @@ local function ask_client(callback, _, hint)
   local answer = callback(hint)
   if answer == nil or answer == false then return nil end
   if type(answer) ~= "table" then errors.throw(errors.arg_type("options.pskCallback's answer", "object", answer)) end
-  return check("psk", answer.psk, MAX_KEY), check("identity", answer.identity, MAX_IDENTITY)
+  return check("psk", answer.psk, MAX_KEY), check_identity(answer.identity)
 end
 
 --- Called from OpenSSL's stack: what the user's function does to its own socket takes effect when OpenSSL has returned.

@@ -5,6 +5,7 @@
 local context = require "tls.context"
 local errors = require "tls.errors"
 local renegotiate = require "tls.renegotiate"
+local server_name = require "tls.server_name"
 
 local questions = {}
 
@@ -88,9 +89,10 @@ end
 
 --- The name a client asks for, before its handshake has begun.
 --- @param name string
--- @raise ERR_INVALID_ARG_TYPE; ERR_TLS_SNI_FROM_SERVER
+-- @raise ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for an address; ERR_TLS_SNI_FROM_SERVER
 function questions:setServername(name)
   if type(name) ~= "string" then errors.throw(errors.arg_type("name", "string", name)) end
+  server_name.check(name)
   if self._options.isServer then
     errors.throw(errors.new("ERR_TLS_SNI_FROM_SERVER", "Cannot issue SNI from a TLS server-side socket"))
   end

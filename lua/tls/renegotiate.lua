@@ -76,7 +76,7 @@ end
 --- Another handshake begins, or it throws why it cannot.
 --- @return boolean poke
 local function begin(socket, request_cert, reject)
-  if socket._reneg_mine then
+  if socket._reneg_mine or not socket._conn then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "another handshake is under way"))
   end
   local verifying = socket._chosen_context or socket._options.secureContext
@@ -86,7 +86,7 @@ end
 --- See TLSSocket:renegotiate.
 function renegotiate.ask(socket, options, callback)
   check(options, callback)
-  if socket.destroyed or not socket._conn then return nil end
+  if socket.destroyed then return nil end
   local request_cert = flag(options.requestCert, socket._options.requestCert)
   local reject = flag(options.rejectUnauthorized, socket._options.rejectUnauthorized)
   local ok, result = pcall(begin, socket, request_cert, reject)

@@ -18,7 +18,10 @@ local function without_dot(name)
   return (name:gsub("%.$", ""))
 end
 
-local function check(name)
+--- @param name any
+--- @return string name
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function server_name.check(name)
   if type(name) ~= "string" then
     errors.throw(errors.arg_type("options.servername", "string", name))
   end
@@ -37,9 +40,10 @@ end
 function server_name.sent(options)
   local name = options.servername
   if name ~= nil then
-    check(name)
+    server_name.check(name)
   elseif not options.path then
     name = host_of(options)
+    if name ~= nil and type(name) ~= "string" then errors.throw(errors.arg_type("options.host", "string", name)) end
     if name and ip.version(name) ~= 0 then name = nil end
   end
   if not name or name == "" then return nil end

@@ -29,6 +29,10 @@ TLSSocket.encrypted = true
 local SHAKING, OPEN, TOLD = 1, 2, 3
 TLSSocket.TOLD = TOLD
 
+-- These outlast a connection, which `_first_values` do not; see connect:
+TLSSocket._given = false -- the options, as they were given last
+TLSSocket._for_next = false -- those that a method has set for the connection to come
+
 TLSSocket:_own_values {
   _stage = SHAKING,
   _blocked = true, _w_direct = false, -- until the gate opens
@@ -37,7 +41,6 @@ TLSSocket:_own_values {
 
 TLSSocket:_first_values {
   truncated = false,
-  _given = false, _for_next = false, -- see connect
   _peer = false, -- see tls.verify
   _was_authorized = false, -- when it was destroyed
   _storing = 0, _on_stored = false, -- see tls.resumption
@@ -447,7 +450,7 @@ local function on_error(self, err)
     err = self._psk_error
   elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
     err = refusal
-  elseif self._stage == SHAKING and self._conn:getPeerCertificate().raw then
+  elseif self._conn:getPeerCertificate().raw and (self._stage == SHAKING or verify.is_about(self, err)) then
     verify.explain(self, err)
   end
   local at = self._connect_options

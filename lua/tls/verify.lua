@@ -30,6 +30,11 @@ local function record_of(socket, generation)
   return record
 end
 
+--- Is this the core's error about the peer's chain?
+function verify.is_about(socket, err)
+  return err.code == socket._conn:getVerifyError()
+end
+
 --- The error of a rejected peer says who was rejected, and where in its chain.
 function verify.explain(socket, err)
   local conn = socket._conn
@@ -81,8 +86,9 @@ local function chain_of(socket)
   return list
 end
 
+-- Also of false: who answers with a boolean of his own does not mean an acceptance.
 local function as_error(value)
-  if value == nil or value == false then return nil end
+  if value == nil then return nil end
   return type(value) == "table" and value or errors.new("CERT_REJECTED", tostring(value))
 end
 
@@ -90,14 +96,19 @@ end
 --- @param preverify table? what is told without it
 --- @param done fun(refusal: table?, overruled: boolean)
 local function ask_user(socket, preverify, done)
-  local callback_of_user = socket._options.verify
+  local callback_of_user, answered = socket._options.verify, false
   ask(socket, function(err, accept)
     local refusal = as_error(err)
     if not refusal and not accept then refusal = preverify end
     done(refusal, refusal == nil and preverify ~= nil)
   end, function(chain, verdict, callback)
-    local ok, err = pcall(callback_of_user, chain, verdict, function(...) callback(nil, ...) end)
-    if not ok then callback(nil, errors.thrown(err)) end
+    local ok, err = pcall(callback_of_user, chain, verdict, function(...)
+      answered = true
+      callback(nil, ...)
+    end)
+    if ok then return end
+    if answered then error(err, 0) end
+    callback(nil, errors.thrown(err))
   end, chain_of(socket), preverify)
 end
 
@@ -140,7 +151,7 @@ function verify.at_gate(socket, generation, done)
   local record = record_of(socket, generation)
   local weak = check_dh(socket)
   if weak then return done(socket, generation, weak) end
-  if conn:isPsk() then return conclude(socket, record, nil, false, done) end
+  if options.pskCallback and conn:isPsk() then return conclude(socket, record, nil, false, done) end
   if record.settled then return conclude(socket, record, record.refusal, record.overruled, done) end
   local err = verdict(socket)
   if socket._conn ~= conn then return end -- as above

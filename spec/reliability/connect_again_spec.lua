@@ -159,6 +159,31 @@ describe("socket:connect() again", function()
     assert.equal("MINE", found.error)
   end)
 
+  it("does so each time", function()
+    local told, steps = {}, nil
+    two("ecdsa", "stranger", function(one, other, close)
+      steps = {
+        { port = other, host = "127.0.0.1", rejectUnauthorized = false },
+        { port = one, host = "127.0.0.1", rejectUnauthorized = true, servername = "localhost" },
+        { port = one, host = "127.0.0.1", servername = "wrong.example.test" },
+        { port = other, host = "127.0.0.1", servername = "stranger" },
+        { port = other, host = "127.0.0.1", servername = "stranger", ca = certs.otherca.cert },
+      }
+      local socket = tls.connect(at(one, { servername = "localhost" }))
+      socket:resume()
+      socket:on("secureConnect", expect(function() told[#told + 1] = tostring(socket.authorized) end, 4))
+      socket:on("error", function(err) told[#told + 1] = err.code end)
+      local step = 0
+      socket:on("close", expect(function()
+        step = step + 1
+        if not steps[step] then return close() end
+        socket:connect(steps[step])
+        socket:resume()
+      end, #steps + 1))
+    end)
+    assert.same({ "true", "false", "true", WRONG_NAME, "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "true" }, told)
+  end)
+
   it("keeps what the new call does not give", function()
     local found
     local checked, asked = 0, 0
