@@ -13,8 +13,7 @@ local handles = {}
 ---@param reset boolean? of a TCP connection: with a reset in the place of a FIN, where libuv can do that
 ---@return boolean begun
 function handles.close(handle, callback, reset)
-  if not handle or handle:is_closing() then return false end
-  before_close()
+  if not handle or not before_close() or handle:is_closing() then return false end
   -- libuv refuses a reset once the half-close is under way
   if not (reset and handle.close_reset and handle:close_reset(callback)) then handle:close(callback) end
   return true
