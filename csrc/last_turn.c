@@ -15,12 +15,16 @@ struct mark {
 };
 
 int tls_before_close (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  if (env->closing)
+    return 0;
   struct mark *m = lua_newuserdatauv(L, sizeof *m, 0);
-  m->env = tls_env_get(L);
+  m->env = env;
   luaL_setmetatable(L, MARK_T);
-  m->env->mark = m;
+  env->mark = m;
   lua_rawsetp(L, LUA_REGISTRYINDEX, &mark_key);
-  return 0;
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 /* In the place of luv's own cb_pcall. */

@@ -15,9 +15,10 @@
 
 void tls_last_turn_open (lua_State *L);
 
-/* core.beforeClose(): to be called before a handle of luv's is closed. If the
-** state ends before the loop has finished that, it is finished while the handle
-** is still there. */
+/* core.beforeClose() -> whether to go on: to be called before a handle of luv's
+** is closed. If the state ends before the loop has finished with it, the loop
+** finishes while the handle is still there. False once lua_close() has begun:
+** then luv closes all handles, and may have finalized this one. */
 int tls_before_close (lua_State *L);
 
 /* lua_close() has begun: nothing calls into Lua any more, neither this library

@@ -64,7 +64,7 @@ end
 
 -- Where there is a timer, it runs.
 local function disarm(self)
-  if close(self.timer, function() timer_closed(self) end) then self.closing = self.closing + 1 end
+  if close(self.timer, timer_closed, self) then self.closing = self.closing + 1 end
   self.timer = nil
 end
 

@@ -19,7 +19,7 @@ end
 --- Closes a handle that goes with the socket's own, a timer for example: 'close' waits until it has finished closing.
 --- @param handle userdata|false|nil
 function methods:_close_part(handle)
-  if not handles.close(handle, function() self:_part_closed() end) then return end
+  if not handles.close(handle, self._part_closed, self) then return end
   self._closing_parts = self._closing_parts + 1
 end
 

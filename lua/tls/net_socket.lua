@@ -364,14 +364,17 @@ function Socket:_shutdown()
   if not req then tick.defer(shut, self, err or "ENOTCONN") end
 end
 
---- 'close' waits for the last of its handles; a server's comes after those of its sockets, behind which it is deferred.
+--- 'close' waits for the last of its handles. It is told in the turn to come if it comes with an error, or others are
+-- being closed; a server's is, and so comes after those of its sockets.
 local function released(self, err)
   if self._closing_parts > 0 then
     self._gone = err or true
     return
   end
-  self._class._released(self, err)
+  local now = not err and handles.all_closed()
+  if not now then self._class._released(self, err) end
   if self._adopted then self.server._class._release(self.server) end
+  if now then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 
 --- Another handle that goes with its own has finished closing.
@@ -410,7 +413,7 @@ function Socket:_destroy(err)
     if self._heir then return after_heir(self, self._heir, err) end
     return tick.defer(handle and handle_closed or released, self, err)
   end
-  handles.close(handle, function() handle_closed(self, err) end, self._reset)
+  handles.close(handle, handle_closed, self, err, self._reset)
 end
 
 --- Close with a reset instead of a FIN.

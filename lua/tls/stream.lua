@@ -8,7 +8,7 @@
 --   _unsent() -> integer          bytes held by the transport
 --   _notify()                     ask for one later call of _written(), as soon as nothing is unsent; never from inside
 --   _shutdown()                   half-close; _shut(err) is called when done
---   _destroy(err)                 release the transport; _released(err) is called once, when that has happened
+--   _destroy(err)                 release the transport; _released(err, now) is called once, when that has happened
 --
 -- and calls `_push`, `_push_eof`, `_written`, `_ready`, `_shut` and `_released`.
 --
@@ -106,11 +106,11 @@ local function emit_close(self, had_error)
   emit(self, "close", had_error)
 end
 
---- Transport: it is released, which is the last of it. 'close' is told in a turn of the loop: in libuv's callback for a
--- handle that is closed, others have not finished closing, and a listener that ends the program (os.exit with `true`)
--- would wait for them for ever.
+--- Transport: it is released, which is the last of it.
 ---@param err table? what _destroy() was given, or a reason of the transport's own
-function Stream:_released(err)
+---@param now boolean? nothing of the user's is being run, and none of our handles is closing
+function Stream:_released(err, now)
+  if now and not err then return emit_close(self, false) end
   if err then
     self.errored = err
     soon(self._emit_error, self, err) -- an entry of its own: unheard it throws, and 'close' is to come all the same

@@ -251,6 +251,23 @@ for name, kind in pairs { net = net, tls = tls } do
   end
 end
 
+function LISTENERS.close_two() -- the one that is closed last hears of it first
+  local server = serve(ignore, net)
+  local sockets, connected = {}, 0
+  for i = 1, 2 do
+    sockets[i] = quiet(net.connect(port_of(server), "127.0.0.1"))
+    sockets[i]:setTimeout(1000)
+    sockets[i]:on("close", last_word)
+    sockets[i]:on("connect", function()
+      connected = connected + 1
+      if connected < 2 then return end
+      sockets[1]:destroy()
+      sockets[2]:destroy()
+      if way ~= "exit" then sockets[2]:removeAllListeners "close" end -- there is one last word
+    end)
+  end
+end
+
 function LISTENERS.close_wrapped()
   local server = serve(ignore)
   local plain = quiet(net.connect(port_of(server), "127.0.0.1"))
