@@ -109,6 +109,9 @@ check:
 	@echo 'one door into Lua; no unbounded string functions'
 	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out csrc/env.c \
 		csrc/conn_emit.c csrc/module.c,$(wildcard csrc/*.c))
+	@echo 'OpenSSL runs between enter and leave'
+	@! grep -nE '\bSSL_(do_handshake|connect|accept|shutdown|(read|peek|write)(_ex|_early_data)?) *\(|\bASYNC_' \
+		$(filter-out csrc/engine_drive.c csrc/engine_ask.c,$(wildcard csrc/*.c))
 	@! grep -nE '\b(sprintf|strcpy|strcat|strncpy|atoi)\(' csrc/*.c
 	@! grep -nE 'req->data|handle->data' csrc/*.c
 	@awk -f scripts/sizes.awk csrc/*.c csrc/*.h lua/tls/*.lua
