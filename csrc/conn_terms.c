@@ -45,7 +45,6 @@ static void read_options (lua_State *L, struct tls_terms *t) {
   o->npn = bytes(L, "npn", &o->npn_size);
   o->early_data = bytes(L, "earlyData", &o->early_size);
   o->psk_hint = string(L, "pskHint", NULL);
-  o->session_context = bytes(L, "sessionContext", &o->session_context_size);
   t->psk = flag(L, "psk");
   t->session = string(L, "session", NULL) != NULL;
 }

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "credentials.h"
+#include "engine_sessions.h"
 #include "env.h"
 #include "hooks.h"
 #include "pfx.h"
@@ -129,9 +130,11 @@ static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
   SSL_CTX_set_timeout(ctx, (long)luaL_checkinteger(L, -1));
 }
 
+/* It is part, too, of what sessions of verified clients are good for. */
 static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *id = luaL_checklstring(L, -1, &n);
+  require_ok(L, tls_context_verifies_by(ctx, id, n));
   require_ok(L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
                                                (unsigned)n));
 }
@@ -195,13 +198,15 @@ static bool load_key (lua_State *L, SSL_CTX *ctx) {
 static bool load_ca (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem;
   pem.data = luaL_checklstring(L, -1, &pem.size);
-  return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem);
+  return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
+         tls_context_verifies_by(ctx, pem.data, pem.size);
 }
 
 static bool load_crl (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem;
   pem.data = luaL_checklstring(L, -1, &pem.size);
-  return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem);
+  return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
+         tls_context_verifies_by(ctx, pem.data, pem.size);
 }
 
 static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
@@ -209,7 +214,8 @@ static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
   text_field(L, "buf", &buf);
   text_field(L, "passphrase", &passphrase);
   switch (tls_load_pfx(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
-    case TLS_PFX_LOADED: return true;
+    case TLS_PFX_LOADED:
+      return tls_context_verifies_by(ctx, buf.data, buf.size);
     case TLS_PFX_FAILED: return false;
     case TLS_PFX_NO_KEY:
       throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED",
@@ -246,7 +252,8 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
   if (lua_toboolean(L, -1))
     require_ok(L,
-               X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN));
+               X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
+                   tls_context_verifies_by(ctx, "partial", 7));
 }
 
 /* In the order they are applied: ciphers come first because their @SECLEVEL
@@ -309,6 +316,7 @@ static void choose_store (lua_State *L, struct context *c) {
   bool own = given(L, "crl") || given(L, "pfx");
   if (given(L, "ca"))
     return;
+  require_ok(L, tls_trust_verifies(L, c->ctx));
   if (chosen == NULL) {
     c->trust = own ? TRUST_OWN_LATER : TRUST_LATER;
   } else if (own) {
@@ -333,7 +341,8 @@ int tls_context_add_ca (lua_State *L) {
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  require_ok(L, tls_load_anchors(store, c->ctx, pem));
+  require_ok(L, tls_load_anchors(store, c->ctx, pem) &&
+                    tls_context_verifies_by(c->ctx, pem.data, pem.size));
   return 0;
 }
 

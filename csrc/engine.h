@@ -82,9 +82,6 @@ struct tls_engine_options {
   SSL_SESSION *session; /* client: to be resumed; gets a reference */
   struct tls_psk psk;   /* unused ones are NULL */
   const char *psk_hint; /* server, or NULL */
-  const unsigned char *session_context; /* server, or NULL: the context's own,
-                                           SSL_CTX_set_session_id_context(3) */
-  size_t session_context_size;
   bool server;
   bool ask_hello;  /* server: suspend at the ClientHello */
   bool ask_verify; /* the user has the last word on the chain: a client is asked

@@ -8,69 +8,101 @@
 ** cache alike. What does not fit is declined: a full handshake follows, in
 ** which the certificate is asked for.
 */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/evp.h>
 
+#include "engine_sessions.h"
 #include "engine_state.h"
-
-#define TERMS_SIZE 32 /* SHA-256; SSL_MAX_SID_CTX_LENGTH */
 
 /* === what a session is good for ======================================== */
 
+static int slot = -1; /* of SSL_CTX's ex_data: TLS_TERMS_SIZE bytes */
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+
+/* CRYPTO_EX_free */
+static void on_free (void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
+                     long argl, void *argp) {
+  (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+  OPENSSL_free(ptr);
+}
+
+static void make_slot (void) {
+  slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_free);
+}
+
+bool tls_terms_mix (unsigned char *terms, const void *data, size_t n) {
+  unsigned size;
+  EVP_MD_CTX *md = EVP_MD_CTX_new();
+  bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
+            EVP_DigestUpdate(md, terms, TLS_TERMS_SIZE) &&
+            EVP_DigestUpdate(md, data, n) &&
+            EVP_DigestFinal_ex(md, terms, &size);
+  EVP_MD_CTX_free(md);
+  return ok;
+}
+
+bool tls_context_verifies_by (SSL_CTX *ctx, const void *data, size_t n) {
+  if (!CRYPTO_THREAD_run_once(&once, make_slot) || slot < 0)
+    return false;
+  unsigned char *terms = SSL_CTX_get_ex_data(ctx, slot);
+  if (terms == NULL) {
+    terms = OPENSSL_zalloc(TLS_TERMS_SIZE);
+    if (terms == NULL || !SSL_CTX_set_ex_data(ctx, slot, terms)) {
+      OPENSSL_free(terms);
+      return false;
+    }
+  }
+  return tls_terms_mix(terms, data, n);
+}
+
+static bool mix_context (unsigned char *terms, const SSL_CTX *ctx) {
+  const void *theirs = slot < 0 ? NULL : SSL_CTX_get_ex_data(ctx, slot);
+  return theirs == NULL || tls_terms_mix(terms, theirs, TLS_TERMS_SIZE);
+}
+
 static bool use_terms (struct tls_engine *e) {
-  return SSL_set_session_id_context(e->ssl, e->session_terms, TERMS_SIZE);
+  return SSL_set_session_id_context(e->ssl, e->session_terms, TLS_TERMS_SIZE);
 }
 
 bool tls_sessions_set_terms (struct tls_engine *e,
                              const struct tls_engine_options *o) {
-  unsigned n;
   unsigned char asked[2] = {o->reject_unauthorized, o->ask_verify};
   if (!o->request_cert)
     return true;
-  e->session_terms = malloc(TERMS_SIZE);
-  EVP_MD_CTX *md = EVP_MD_CTX_new();
-  bool ok = e->session_terms != NULL && md != NULL &&
-            EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
-            EVP_DigestUpdate(md, asked, sizeof asked) &&
-            EVP_DigestUpdate(md, o->session_context, o->session_context_size) &&
-            EVP_DigestFinal_ex(md, e->session_terms, &n) && use_terms(e);
-  EVP_MD_CTX_free(md);
-  return ok;
+  e->session_terms = calloc(1, TLS_TERMS_SIZE);
+  return e->session_terms != NULL &&
+         tls_terms_mix(e->session_terms, asked, sizeof asked) &&
+         mix_context(e->session_terms, o->ctx) && use_terms(e);
 }
 
-static bool add_name (EVP_MD_CTX *md, const struct tls_hello *hello) {
+static bool mix_name (unsigned char *terms, const struct tls_hello *hello) {
   size_t i;
   for (i = 0; hello != NULL && i < hello->count; i++)
     if (hello->types[i] == TLSEXT_TYPE_server_name)
-      return EVP_DigestUpdate(md, hello->bodies[i].data, hello->bodies[i].size);
+      return tls_terms_mix(terms, hello->bodies[i].data, hello->bodies[i].size);
   return true;
 }
 
-static bool add_certificate (EVP_MD_CTX *md, const SSL_CTX *ctx) {
+static bool mix_certificate (unsigned char *terms, const SSL_CTX *ctx) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned n;
   const X509 *cert = SSL_CTX_get0_certificate(ctx);
-  if (cert == NULL)
-    return true;
-  return X509_digest(cert, EVP_sha256(), digest, &n) &&
-         EVP_DigestUpdate(md, digest, n);
+  return cert == NULL || (X509_digest(cert, EVP_sha256(), digest, &n) &&
+                          tls_terms_mix(terms, digest, n));
 }
 
 /* A client that was verified under one name's CAs is not to come back under
-** another's with that session. */
+** another's with that session, nor under the same name when its CAs are
+** others. */
 bool tls_sessions_bind (struct tls_engine *e, const SSL_CTX *ctx) {
-  unsigned n;
-  if (e->session_terms == NULL)
-    return true;
-  EVP_MD_CTX *md = EVP_MD_CTX_new();
-  bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
-            EVP_DigestUpdate(md, e->session_terms, TERMS_SIZE) &&
-            add_name(md, e->hello) && add_certificate(md, ctx) &&
-            EVP_DigestFinal_ex(md, e->session_terms, &n) && use_terms(e);
-  EVP_MD_CTX_free(md);
-  return ok;
+  unsigned char *terms = e->session_terms;
+  return terms == NULL ||
+         (mix_context(terms, ctx) && mix_name(terms, e->hello) &&
+          mix_certificate(terms, ctx) && use_terms(e));
 }
 
 /* The host name of the ClientHello that is being looked at (RFC 6066, 3), or
@@ -105,12 +137,42 @@ static bool same_terms (const struct tls_engine *e,
   unsigned n;
   const unsigned char *id = SSL_SESSION_get0_id_context(session, &n);
   return e->session_terms == NULL ||
-         (n == TERMS_SIZE && memcmp(id, e->session_terms, n) == 0);
+         (n == TLS_TERMS_SIZE && memcmp(id, e->session_terms, n) == 0);
 }
 
-static bool may_resume (const struct tls_engine *e,
-                        const SSL_SESSION *session) {
-  return same_name(e->ssl, session) && same_terms(e, session);
+/* In TLS 1.3 each resumption makes new sessions, with a time of their own. But
+** all of them end when the first one would have (RFC 8446, 4.6.1): they hand
+** that on, in seconds, as the ticket's data. 0 when there is none yet, -1 when
+** it cannot be read. */
+static int64_t deadline_of (SSL_SESSION *session) {
+  int64_t deadline = 0;
+  void *kept;
+  size_t n;
+  if (!SSL_SESSION_get0_ticket_appdata(session, &kept, &n))
+    return -1;
+  if (n == sizeof deadline)
+    memcpy(&deadline, kept, n);
+  return deadline;
+}
+
+static bool is_over (SSL_SESSION *session) {
+  int64_t deadline = deadline_of(session);
+  return deadline != 0 && deadline <= (int64_t)time(NULL);
+}
+
+static bool keep_deadline (SSL_SESSION *session) {
+  int64_t deadline = deadline_of(session), now = (int64_t)time(NULL);
+  if (deadline > 0) {
+    long left = deadline > now ? (long)(deadline - now) : 0;
+    return SSL_SESSION_set_timeout(session, left);
+  }
+  deadline = now + SSL_SESSION_get_timeout(session);
+  return SSL_SESSION_set1_ticket_appdata(session, &deadline, sizeof deadline);
+}
+
+static bool may_resume (const struct tls_engine *e, SSL_SESSION *session) {
+  return same_name(e->ssl, session) && same_terms(e, session) &&
+         !is_over(session);
 }
 
 /* SSL_CTX_set_session_ticket_cb(3): a ticket has been opened. */
@@ -130,13 +192,18 @@ on_ticket_opened (SSL *ssl, SSL_SESSION *session, const unsigned char *key,
 /* A key stands for its client in the handshake in which it was named, and not
 ** in later ones: where certificates are asked for, such a session is good
 ** nowhere. */
+static bool is_psk_session (const struct tls_engine *e,
+                            const SSL_SESSION *session) {
+  return (SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) != 0 &&
+         e->next != NULL && e->next->psk_mark != 0 &&
+         SSL_SESSION_get0_peer((SSL_SESSION *)session) == NULL;
+}
+
 static bool spoil_psk_session (const struct tls_engine *e,
                                SSL_SESSION *session) {
   static const unsigned char nowhere[] = "psk";
-  if ((SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) == 0 || e->next == NULL ||
-      e->next->psk_mark == 0 || SSL_SESSION_get0_peer(session) != NULL)
-    return true;
-  return SSL_SESSION_set1_id_context(session, nowhere, sizeof nowhere);
+  return !is_psk_session(e, session) ||
+         SSL_SESSION_set1_id_context(session, nowhere, sizeof nowhere);
 }
 
 /* ... and one is about to be sealed. 0 ends the connection. */
@@ -144,7 +211,8 @@ static int on_ticket_made (SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   SSL_SESSION *session = SSL_get_session(ssl);
   (void)arg;
-  return e != NULL && session != NULL && spoil_psk_session(e, session);
+  return e != NULL && session != NULL && spoil_psk_session(e, session) &&
+         (SSL_version(ssl) < TLS1_3_VERSION || keep_deadline(session));
 }
 
 /* === the ones that are kept ============================================ */
@@ -157,20 +225,24 @@ static bool worth_keeping (SSL *ssl) {
 }
 
 /* OpenSSL's own cache, which only contexts with early data have, does not ask
-** whether the name is the same. */
-static void leave_cache (SSL *ssl, SSL_SESSION *session) {
-  SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
+** us: whether the name is the same, or whether a key made the session. */
+static void leave_cache (const struct tls_engine *e, SSL_SESSION *session) {
+  SSL_CTX *ctx = e->ctx; /* its cache, whatever context the name has chosen */
   bool cached = (SSL_CTX_get_session_cache_mode(ctx) &
                  SSL_SESS_CACHE_NO_INTERNAL) != SSL_SESS_CACHE_NO_INTERNAL;
-  if (cached && SSL_is_server(ssl) && SSL_version(ssl) < TLS1_3_VERSION)
+  bool unfit =
+      SSL_version(e->ssl) < TLS1_3_VERSION || is_psk_session(e, session);
+  if (cached && e->server && unfit)
     SSL_CTX_remove_session(ctx, session);
 }
 
 /* SSL_CTX_sess_set_new_cb(3): 1 keeps the reference. */
 static int on_new_session (SSL *ssl, SSL_SESSION *session) {
   struct tls_engine *e = tls_engine_of(ssl);
-  leave_cache(ssl, session);
-  if (e == NULL || !e->want_sessions || !worth_keeping(ssl) ||
+  if (e == NULL)
+    return 0;
+  leave_cache(e, session);
+  if (!e->want_sessions || !worth_keeping(ssl) ||
       e->session_count == TLS_MAX_SESSIONS ||
       (e->server && !spoil_psk_session(e, session)))
     return 0;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -14,6 +15,7 @@
 
 #include "box.h"
 #include "credentials.h"
+#include "engine_sessions.h"
 #include "env.h"
 #include "push.h"
 #include "safe_getenv.h"
@@ -128,26 +130,43 @@ X509_STORE *tls_trust_system (lua_State *L) {
   return store;
 }
 
+struct chosen {
+  X509_STORE *store;                   /* owned */
+  unsigned char terms[TLS_TERMS_SIZE]; /* of what is in it */
+};
+
 static int store_gc (lua_State *L) {
-  X509_STORE **box = luaL_checkudata(L, 1, STORE_T);
-  X509_STORE_free(*box);
-  *box = NULL;
+  struct chosen *box = luaL_checkudata(L, 1, STORE_T);
+  X509_STORE_free(box->store);
+  box->store = NULL;
   return 0;
 }
 
 /* An empty, already collectable box. [-0, +1] */
-static X509_STORE **new_store_box (lua_State *L) {
-  X509_STORE **box = lua_newuserdatauv(L, sizeof *box, 0);
-  *box = NULL;
+static struct chosen *new_store_box (lua_State *L) {
+  struct chosen *box = lua_newuserdatauv(L, sizeof *box, 0);
+  memset(box, 0, sizeof *box);
   luaL_setmetatable(L, STORE_T);
   return box;
 }
 
-X509_STORE *tls_trust_chosen (lua_State *L) {
+static struct chosen *get_chosen (lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &chosen_key);
-  X509_STORE **box = lua_touserdata(L, -1);
+  struct chosen *box = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return box == NULL ? NULL : *box;
+  return box;
+}
+
+X509_STORE *tls_trust_chosen (lua_State *L) {
+  const struct chosen *box = get_chosen(L);
+  return box == NULL ? NULL : box->store;
+}
+
+bool tls_trust_verifies (lua_State *L, SSL_CTX *ctx) {
+  const struct chosen *box = get_chosen(L);
+  if (box == NULL)
+    return tls_context_verifies_by(ctx, "system", 6);
+  return tls_context_verifies_by(ctx, box->terms, sizeof box->terms);
 }
 
 /* The folder of hashed names is read on demand: the copy looks there too. */
@@ -191,16 +210,17 @@ X509_STORE *tls_trust_copy (X509_STORE *from) {
 int tls_trust_set_default (lua_State *L) {
   int i;
   luaL_checktype(L, 1, LUA_TTABLE);
-  X509_STORE **box = new_store_box(L);
-  *box = X509_STORE_new();
-  if (*box == NULL)
+  struct chosen *box = new_store_box(L);
+  box->store = X509_STORE_new();
+  if (box->store == NULL)
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
   for (i = 1; i <= (int)lua_rawlen(L, 1); i++) {
     struct tls_text pem;
     lua_rawgeti(L, 1, i);
     pem.data = luaL_checklstring(L, -1, &pem.size);
     ERR_clear_error();
-    if (!tls_load_anchors(*box, NULL, pem))
+    if (!tls_load_anchors(box->store, NULL, pem) ||
+        !tls_terms_mix(box->terms, pem.data, pem.size))
       return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                                "not a certificate in PEM");
     lua_pop(L, 1);

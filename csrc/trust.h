@@ -26,6 +26,9 @@ X509_STORE *tls_trust_chosen (lua_State *L);
 /* Add the content of 'from'. False when memory is out: some may be there. */
 bool tls_trust_add (X509_STORE *to, X509_STORE *from);
 
+/* The default anchors are part of what 'ctx' verifies clients by. */
+bool tls_trust_verifies (lua_State *L, SSL_CTX *ctx);
+
 /* A store of one's own with the content of 'from'. NULL when memory is out. */
 X509_STORE *tls_trust_copy (X509_STORE *from);
 

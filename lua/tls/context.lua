@@ -251,7 +251,6 @@ function context.create(options)
   local curve
   curve, old = groups(options, old)
   local early = check_integer(options, "maxEarlyData", 2 ^ 32 - 1)
-  local id_context = session_id_context(options)
   local native = core.context {
     key = check_secrets(options, "key", "pem"),
     pfx = check_secrets(options, "pfx", "buf"),
@@ -268,15 +267,13 @@ function context.create(options)
     secureOptions = check_integer(options, "secureOptions", 2 ^ 40),
     sessionTimeout = check_integer(options, "sessionTimeout", 2 ^ 31 - 1) or
       defaults.session_timeout,
-    sessionIdContext = id_context,
+    sessionIdContext = session_id_context(options),
     ticketKeys = not absent(options.ticketKeys) and ticket_keys.join(options.ticketKeys, "options.ticketKeys") or nil,
     maxEarlyData = early,
     dhparam = dhparam(options),
     allowPartialTrustChain = options.allowPartialTrustChain and true or nil,
   }
-  return setmetatable({
-    context = native, groups = curve, maxEarlyData = early, sessionIdContext = id_context,
-  }, SecureContext)
+  return setmetatable({ context = native, groups = curve, maxEarlyData = early }, SecureContext)
 end
 
 --- Are there options of createSecureContext among these?

@@ -190,7 +190,6 @@ function TLSSocket:_terms()
     early = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
     earlyData = options.earlyData,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
-    sessionContext = options.secureContext.sessionIdContext,
   }
 end
 
