@@ -60,6 +60,9 @@ static size_t read_kept (struct tls_port *port, char *to, size_t n) {
 void tls_port_by_record (struct tls_port *port, bool on) {
   port->by_record = on;
   port->withheld = port->may_begin = false;
+}
+
+void tls_port_count_records (struct tls_port *port) {
   port->header_read = 0;
   port->body_left = 0;
 }
@@ -73,22 +76,34 @@ void tls_port_allow_record (struct tls_port *port) {
 static size_t within_record (const struct tls_port *port, size_t n) {
   size_t left = port->body_left;
   if (port->header_read < HEADER)
-    left = port->may_begin ? HEADER - port->header_read : 0;
+    left = port->may_begin || port->header_read > 0 ? HEADER - port->header_read
+                                                    : 0;
   return n < left ? n : left;
 }
 
-/* 'n' bytes, all of its header or all of its body, have been read. */
+static void count_header (struct tls_port *port, unsigned char byte) {
+  port->header_read++;
+  if (port->header_read > HEADER - 2) /* the length */
+    port->body_left = port->body_left << 8 | byte;
+}
+
+/* 'n' bytes have been read. */
 static void count_record (struct tls_port *port, const char *bytes, size_t n) {
-  size_t i;
-  if (port->header_read == HEADER)
-    port->body_left -= n;
-  for (i = 0; i < n && port->header_read < HEADER; i++)
-    if (++port->header_read > HEADER - 2)
-      port->body_left = port->body_left << 8 | (unsigned char)bytes[i];
-  if (port->header_read < HEADER || port->body_left > 0)
-    return;
-  port->header_read = 0;
-  port->may_begin = false;
+  while (n > 0) {
+    size_t now = 1;
+    if (port->header_read < HEADER) {
+      count_header(port, (unsigned char)*bytes);
+    } else {
+      now = n < port->body_left ? n : port->body_left;
+      port->body_left -= now;
+    }
+    bytes += now;
+    n -= now;
+    if (port->header_read == HEADER && port->body_left == 0) {
+      port->header_read = 0;
+      port->may_begin = false;
+    }
+  }
 }
 
 /* The flags are set or cleared on every call: SSL_get_error() reads them. The
@@ -107,8 +122,7 @@ static int on_read (BIO *bio, char *to, size_t n, size_t *got) {
     *got = read_window(port, to, n);
   else
     BIO_set_retry_read(bio);
-  if (port->by_record)
-    count_record(port, to, *got);
+  count_record(port, to, *got);
   return *got > 0;
 }
 

@@ -34,10 +34,15 @@ bool tls_port_feed (struct tls_port *port, const char *data, size_t n);
 bool tls_port_keep (struct tls_port *port);
 
 /* Between handshakes OpenSSL reads as it likes. While one is under way it gets
-** a record (RFC 8446, 5.1) for each tls_port_allow_record(): so it comes back
-** behind the one that ends the handshake, and has not seen what follows. To be
-** called between records. */
+** the record (RFC 8446, 5.1) that it is in, and another for each
+** tls_port_allow_record(): so it comes back behind the one that ends the
+** handshake, and has not seen what follows. */
 void tls_port_by_record (struct tls_port *port, bool on);
+
+/* The next byte is a record's first. To be called once behind the first
+** handshake, which may have begun with a ClientHello of SSL 2. */
+void tls_port_count_records (struct tls_port *port);
+
 void tls_port_allow_record (struct tls_port *port);
 
 /* Bytes received and not yet read by OpenSSL. */

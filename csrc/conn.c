@@ -26,6 +26,10 @@
 ** one writer hold the loop. */
 #define TURN (1024 * 1024)
 
+/* The most that Lua is given in a later handshake while it pauses: more than
+** the peer has on its way when it hears of the handshake. */
+#define MAX_AHEAD (16 * 1024 * 1024)
+
 /* One uv_write: what it writes belongs to it, so that it needs no conn to end
 ** well. Owned by libuv until on_written(). Behind it lies the uv_write_t, whose
 ** size only libuv knows; most connections never need one. */
@@ -137,10 +141,14 @@ static void write_failed (struct conn *c, int status) {
     tls_bytes_clear(&tls_engine_port(c->engine)->out);
 }
 
-/* Lua wants no data, and the core reads none. Before the handshake is done it
-** reads all the same. */
+/* Lua wants no data, and the core reads none. In a handshake it reads all the
+** same, as far as MAX_AHEAD: what Lua waits for may be a write of its own,
+*which
+** waits for the handshake. */
 static bool pausing (const struct conn *c) {
-  return c->paused && tls_engine_secure(c->engine);
+  if (!c->paused || !tls_engine_secure(c->engine))
+    return false;
+  return c->ahead >= MAX_AHEAD || !tls_engine_shaking(c->engine);
 }
 
 static bool awaiting_reason (const struct conn *c) {
@@ -343,8 +351,7 @@ void tls_conn_update_reading (struct conn *c) {
   bool alive = c->io_error == 0 || awaiting_reason(c);
   bool want = c->started && alive && !port->eof &&
               !tls_engine_failed(c->engine) && !tls_engine_ended(c->engine) &&
-              tls_port_unread(port) == 0 &&
-              (!pausing(c) || tls_engine_shaking(c->engine));
+              tls_port_unread(port) == 0 && !pausing(c);
   if (want == c->reading)
     return;
   if (c->stream == NULL) {
@@ -438,21 +445,34 @@ static void emit_data (struct conn *c, const char *data, size_t n) {
 ** transport that has failed, Lua gets what is left, wanted or not: who pauses
 ** may never ask for it, and the failure stands behind it. */
 static size_t room_for_data (const struct conn *c) {
-  return pausing(c) && c->io_error == 0 ? 0 : sizeof c->env->out;
+  return pausing(c) && c->io_error == 0 ? 0 : TLS_SCRATCH_OUT;
 }
 
-/* Both scratch buffers are free when Lua runs: what was received and not read
-** is kept, and plaintext becomes a string first. */
-static void step (struct conn *c) {
+/* Lua may run the loop, and other connections be stepped: what was received
+** and not read is kept before, and the plaintext is in a buffer that is ours
+** until we give it back. */
+static void step_into (struct conn *c, char *plain) {
   size_t got, room = room_for_data(c);
-  c->events |= tls_engine_step(c->engine, c->env->out, room, &got);
+  c->events |= tls_engine_step(c->engine, plain, room, &got);
   if (c->closed) /* in the callback for a key */
     return;
   keep_unread(c);
-  if (got > 0 && (got == room || tls_engine_shaking(c->engine)))
+  bool shaking = tls_engine_shaking(c->engine);
+  c->ahead = shaking && c->paused ? c->ahead + got : 0;
+  if (got > 0 && (got == room || shaking))
     c->again = true;
   if (got > 0)
-    emit_data(c, c->env->out, got);
+    emit_data(c, plain, got);
+}
+
+static void step (struct conn *c) {
+  char *plain = tls_env_take_scratch(c->env);
+  if (plain == NULL) {
+    transport_failed(c, -ENOMEM, false);
+    return;
+  }
+  step_into(c, plain);
+  tls_env_give_scratch(c->env, plain);
 }
 
 static void emit_handshake (struct conn *c) {
@@ -468,6 +488,17 @@ static void emit_handshake (struct conn *c) {
   emit_event(c, TLS_EV_SECURE, TLS_ON_secure);
 }
 
+/* The peer has ended the connection in the middle of a later handshake: what is
+** to be written waits for that one's end, which never comes. */
+static void check_stuck (struct conn *c) {
+  if (tls_engine_stuck(c->engine) && tls_conn_unsent(c) > 0 &&
+      !tls_engine_failed(c->engine)) {
+    tls_engine_fail(c->engine, "ECONNRESET",
+                    "the peer has ended the connection in a handshake");
+    c->events |= TLS_EV_ERROR;
+  }
+}
+
 static void drive_round (struct conn *c) {
   step(c);
   if (c->closed)
@@ -477,6 +508,7 @@ static void drive_round (struct conn *c) {
   if (c->closed)
     return;
   pump_held(c);
+  check_stuck(c);
   if (!c->again) { /* tickets and the first answer leave as one: apart, Nagle's
                       algorithm would hold the second back */
     flush(c);      /* an alert leaves before its error is told */

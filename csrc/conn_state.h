@@ -24,6 +24,7 @@ struct conn {
                         it is attached */
   size_t unsent;     /* plaintext bytes encrypted, not yet with the
                         kernel (held ones not counted) */
+  size_t ahead;      /* plaintext bytes given to Lua in spite of 'paused' */
   unsigned events;   /* engine events not yet emitted */
   int io_error;      /* libuv's status that ended the transport */
   bool write_failed; /* ... in a write */

@@ -269,6 +269,7 @@ bool tls_engine_begin_peer (struct tls_engine *e) {
   }
   tls_peer_free(e->next);
   e->next = next;
+  e->renegotiate_due = false;
   if (e->secure)
     tls_port_by_record(&e->port, true);
   return true;
@@ -296,6 +297,8 @@ void tls_engine_end_peer (struct tls_engine *e) {
   e->peer = peer;
   e->next = NULL;
   tls_port_by_record(&e->port, false);
+  if (!e->secure)
+    tls_port_count_records(&e->port);
   e->events |= e->secure ? TLS_EV_RENEGOTIATED : TLS_EV_SECURE;
   e->secure = true;
 }
@@ -349,11 +352,17 @@ bool tls_engine_secure (const struct tls_engine *e) {
 }
 
 bool tls_engine_shaking (const struct tls_engine *e) {
-  return e->secure && e->next != NULL && !tls_suspended(e);
+  bool under_way = e->next != NULL || e->renegotiate_due;
+  return e->secure && under_way && !tls_suspended(e);
 }
 
 bool tls_engine_idle (const struct tls_engine *e) {
-  return tls_idle(e);
+  return tls_idle(e) && !e->renegotiate_due && !e->ended &&
+         !e->close_notify_due && !e->close_notify_sent;
+}
+
+bool tls_engine_stuck (const struct tls_engine *e) {
+  return e->ended && e->next != NULL;
 }
 
 bool tls_engine_writable (const struct tls_engine *e) {

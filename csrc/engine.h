@@ -173,7 +173,7 @@ void tls_engine_trace (struct tls_engine *e, BIO *to);
 const unsigned char *tls_engine_ocsp (const struct tls_engine *e, size_t *n);
 
 /* May another handshake be asked for now? Not while one is under way, is asked
-** for, or waits for its verdict. */
+** for, or waits for its verdict; nor behind the end of either direction. */
 bool tls_engine_idle (const struct tls_engine *e);
 
 /* Ask for another handshake: up to TLS 1.2 a renegotiation, on a server of TLS
@@ -194,6 +194,7 @@ bool tls_engine_busy (const struct tls_engine *e);
 
 bool tls_engine_secure (const struct tls_engine *e);    /* handshake done */
 bool tls_engine_shaking (const struct tls_engine *e);   /* a later one runs */
+bool tls_engine_stuck (const struct tls_engine *e);     /* ... and never ends */
 bool tls_engine_writable (const struct tls_engine *e);  /* the gate is open */
 bool tls_engine_truncated (const struct tls_engine *e); /* FIN, no notify */
 bool tls_engine_failed (const struct tls_engine *e);

@@ -148,7 +148,12 @@ static bool ask_for_handshake (struct tls_engine *e, bool request_cert) {
   ERR_clear_error();
   if (e->server && request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION)
     return ask_certificate(e);
-  return SSL_renegotiate(e->ssl) == 1 && begin(e);
+  if (SSL_renegotiate(e->ssl) != 1)
+    return false;
+  if (e->server)
+    return begin(e);
+  e->renegotiate_due = true; /* SSL_read() may find data before the answer */
+  return true;
 }
 
 /* ... and not the old session be taken up, without a certificate. */

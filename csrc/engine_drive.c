@@ -99,6 +99,7 @@ static void end_of_data (struct tls_engine *e, bool truncated) {
   e->ended = true;
   e->truncated = truncated;
   e->events |= TLS_EV_EOF;
+  e->renegotiate_due = false;
 }
 
 /* SSL_read returned nothing: is it for now, for good, or an error? */
@@ -130,18 +131,17 @@ static bool may_read (const struct tls_engine *e) {
          !nothing_to_read(e);
 }
 
-typedef int (*ssl_read)(SSL *ssl, void *to, size_t room, size_t *n);
-
-/* One call of SSL_read_ex(3) or SSL_peek_ex(3), which drive a handshake as
-** well. False when there is nothing more for now. No data from behind a
-** handshake comes before that was judged, see tls_port_by_record(). */
-static bool read_once (struct tls_engine *e, ssl_read call, char *to,
-                       size_t room, size_t *n) {
+/* One call of SSL_read_ex(3), which drives a handshake as well. False when
+*there
+** is nothing more for now. No data from behind a handshake comes before that
+*was
+** judged, see tls_port_by_record(). */
+static bool read_once (struct tls_engine *e, char *to, size_t room, size_t *n) {
   *n = 0;
   if (!tls_engine_enter(e))
     return false;
   tls_port_allow_record(&e->port);
-  int r = call(e->ssl, to, room, n);
+  int r = SSL_read_ex(e->ssl, to, room, n);
   tls_engine_leave(e);
   if (*n > room || (*n > 0 && e->next != NULL && e->next->finished)) {
     *n = 0;
@@ -161,21 +161,10 @@ static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
   /* In a handshake the owner may be asked for a key: what has come before is
   ** handed over first. */
   while (more && got < room && may_read(e) && (got == 0 || e->next == NULL)) {
-    more = read_once(e, SSL_read_ex, plain + got, room - got, &n);
+    more = read_once(e, plain + got, room - got, &n);
     got += n;
   }
   return got;
-}
-
-/* A handshake goes on also while the owner wants no data: what it has to write
-** may wait for that. */
-static void shake_hands_again (struct tls_engine *e) {
-  char byte;
-  size_t n = 0;
-  while (n == 0 && e->next != NULL && may_read(e) &&
-         read_once(e, SSL_peek_ex, &byte, 1, &n))
-    continue;
-  OPENSSL_cleanse(&byte, 1);
 }
 
 /* Not in the middle of a handshake, SSL_shutdown(3). */
@@ -203,8 +192,6 @@ unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
       shake_hands(e);
     if (room > 0 && tls_gate_open(e))
       *got = read_plain(e, plain, room);
-    else if (e->next != NULL)
-      shake_hands_again(e);
     if (e->close_notify_due)
       send_close_notify(e);
   }

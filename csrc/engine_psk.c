@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 
 #include "engine_state.h"
+#include "tickets.h"
 
 static int slot = -1; /* of SSL_SESSION's ex_data */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
@@ -65,8 +66,8 @@ static int on_find_session (SSL *ssl, const unsigned char *identity, size_t n,
   struct tls_engine *e = tls_engine_of(ssl);
   unsigned char key[PSK_MAX_PSK_LEN];
   *session = NULL;
-  if (n > PSK_MAX_IDENTITY_LEN) /* a ticket, most likely */
-    return 1;
+  if (n > PSK_MAX_IDENTITY_LEN || tls_tickets_named(e->ctx, identity, n))
+    return 1; /* a ticket is no key's name */
   unsigned size =
       e->psk.server(e->psk.arg, (const char *)identity, n, key, sizeof key);
   if (size > 0 && size <= sizeof key && note_key(e))
@@ -94,7 +95,7 @@ static int on_use_session (SSL *ssl, const EVP_MD *md, const unsigned char **id,
   struct tls_engine *e = tls_engine_of(ssl);
   unsigned char key[PSK_MAX_PSK_LEN];
   *session = NULL;
-  if (md != NULL && !EVP_MD_is_a(md, "SHA256"))
+  if (e->psk_identity == NULL || (md != NULL && !EVP_MD_is_a(md, "SHA256")))
     return 1;
   unsigned size = e->psk.client(e->psk.arg, NULL, e->psk_identity,
                                 IDENTITY_ROOM, key, sizeof key);
@@ -141,15 +142,20 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
   return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
 }
 
-/* Up to TLS 1.2 the suite says so. */
+/* Up to TLS 1.2 the suite says so: also of a client that a server with an RSA
+** certificate shows its own to. */
+static bool needs_key (const struct tls_engine *e, const SSL_CIPHER *cipher) {
+  return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk ||
+         (e->server && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa_psk);
+}
+
 bool tls_psk_won (const struct tls_engine *e, const struct tls_peer *peer) {
   const SSL_CIPHER *cipher = SSL_get_current_cipher(e->ssl);
   SSL_SESSION *session = SSL_get_session(e->ssl);
   if (peer->psk_mark == 0 || cipher == NULL || session == NULL)
     return false;
   if (SSL_version(e->ssl) < TLS1_3_VERSION)
-    return !SSL_session_reused(e->ssl) &&
-           SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk;
+    return !SSL_session_reused(e->ssl) && needs_key(e, cipher);
   void *mark = SSL_SESSION_get_ex_data(session, slot);
   return SSL_session_reused(e->ssl) && (uintptr_t)mark == peer->psk_mark;
 }

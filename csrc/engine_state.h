@@ -56,13 +56,14 @@ struct tls_engine {
   bool server;
   bool reject; /* a peer that does not verify is refused */
   bool ask_hello, ask_verify, want_sessions, want_keylog;
-  BIO *trace;        /* borrowed; where messages are shown, or NULL */
-  bool alpn_refused; /* server: no protocol will do */
-  bool stalled;      /* writing waits for bytes of the peer's */
-  bool post_auth;    /* a client of TLS 1.3 was asked for a certificate */
-  bool secure;       /* the first handshake is finished */
-  bool ended;        /* the peer sends no more */
-  bool truncated;    /* ... and did not say close_notify */
+  BIO *trace;           /* borrowed; where messages are shown, or NULL */
+  bool alpn_refused;    /* server: no protocol will do */
+  bool stalled;         /* writing waits for bytes of the peer's */
+  bool renegotiate_due; /* client: to begin with the next read */
+  bool post_auth;       /* a client of TLS 1.3 was asked for a certificate */
+  bool secure;          /* the first handshake is finished */
+  bool ended;           /* the peer sends no more */
+  bool truncated;       /* ... and did not say close_notify */
   bool
       close_notify_due; /* to be sent when the gate opens, or OpenSSL is free */
   bool close_notify_sent; /* nothing is encrypted behind it */
@@ -119,8 +120,8 @@ static inline bool tls_idle (const struct tls_engine *e) {
 }
 
 static inline bool tls_writable (const struct tls_engine *e) {
-  return tls_idle(e) && !e->stalled && !e->close_notify_due &&
-         !e->close_notify_sent;
+  return tls_idle(e) && !e->stalled && !e->renegotiate_due &&
+         !e->close_notify_due && !e->close_notify_sent;
 }
 
 /* The handshake waits for an answer of the owner's. */

@@ -32,7 +32,8 @@ static int env_gc (lua_State *L) {
   BIO_free(env->err);
   env->err = NULL;
   tls_pool_free(&env->pool);
-  OPENSSL_cleanse(env->out, sizeof env->out); /* somebody's plaintext */
+  OPENSSL_clear_free(env->out, TLS_SCRATCH_OUT); /* somebody's plaintext */
+  env->out = NULL;
   return 0;
 }
 
@@ -90,6 +91,19 @@ void tls_env_open (lua_State *L) {
   if (env->method == NULL)
     luaL_error(L, "tls: out of memory");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);
+}
+
+char *tls_env_take_scratch (struct tls_env *env) {
+  char *scratch = env->out;
+  env->out = NULL;
+  return scratch != NULL ? scratch : OPENSSL_malloc(TLS_SCRATCH_OUT);
+}
+
+void tls_env_give_scratch (struct tls_env *env, char *scratch) {
+  if (env->out == NULL && !env->closing)
+    env->out = scratch;
+  else
+    OPENSSL_clear_free(scratch, TLS_SCRATCH_OUT);
 }
 
 bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg) {

@@ -55,8 +55,9 @@ struct tls_env {
                    those that are fed from Lua */
   bool closing; /* lua_close has begun: Lua is off limits */
   const void *mark; /* borrowed from the registry, see last_turn; or NULL */
-  char in[TLS_SCRATCH_IN];   /* one uv_read lands here */
-  char out[TLS_SCRATCH_OUT]; /* one batch of plaintext */
+  char
+      *out; /* owned; room for one batch of plaintext; NULL while it is taken */
+  char in[TLS_SCRATCH_IN]; /* one uv_read lands here */
 };
 
 /* Make the state's env and remember it. Stack: luv's module table on top.
@@ -64,6 +65,13 @@ struct tls_env {
 void tls_env_open (lua_State *L);
 
 struct tls_env *tls_env_get (lua_State *L);
+
+/* A buffer of TLS_SCRATCH_OUT bytes for one batch of plaintext: the state's
+*own,
+** or, while that is in use by a connection whose user runs the loop, another.
+** NULL when memory is out. To be given back. */
+char *tls_env_take_scratch (struct tls_env *env);
+void tls_env_give_scratch (struct tls_env *env, char *scratch);
 
 /* The one door from libuv into Lua. 'fn' gets 'arg' as a light userdata and
 ** runs protected, so it may allocate and throw; this function may not. False

@@ -90,17 +90,29 @@ static int seal (const struct keys *keys, unsigned char *name,
   return set_mac(mac, key) ? 1 : -1;
 }
 
+/* keys->count when there is none of that name. */
+static size_t find_key (const struct keys *keys, const unsigned char *name) {
+  size_t i = 0;
+  while (i < keys->count &&
+         CRYPTO_memcmp(keys->bytes + i * TLS_TICKET_KEY + NAME, name, PART) !=
+             0)
+    i++;
+  return i;
+}
+
+bool tls_tickets_named (const SSL_CTX *ctx, const unsigned char *bytes,
+                        size_t n) {
+  const struct keys *keys = keys_of(ctx);
+  return keys != NULL && n > PART && find_key(keys, bytes) < keys->count;
+}
+
 /* 0: the ticket is none of ours, a full handshake follows; 1: good; 2: good,
 ** and to be renewed: its key is an old one, or it is of TLS 1.3, whose clients
 ** should show a ticket only once (RFC 8446, C.4). */
 static int open_sealed (const struct keys *keys, const unsigned char *name,
                         const unsigned char *iv, EVP_CIPHER_CTX *cipher,
                         EVP_MAC_CTX *mac, bool once_only) {
-  size_t i = 0;
-  while (i < keys->count &&
-         CRYPTO_memcmp(keys->bytes + i * TLS_TICKET_KEY + NAME, name, PART) !=
-             0)
-    i++;
+  size_t i = find_key(keys, name);
   if (i == keys->count)
     return 0;
   const unsigned char *key = keys->bytes + i * TLS_TICKET_KEY;

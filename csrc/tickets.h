@@ -21,6 +21,10 @@ bool tls_tickets_install (SSL_CTX *ctx);
 /* Replace the keys by 'count' others, newest first; they are copied. */
 bool tls_tickets_set (SSL_CTX *ctx, const unsigned char *keys, size_t count);
 
+/* Does a ticket begin like this, with the name of one of the keys? */
+bool tls_tickets_named (const SSL_CTX *ctx, const unsigned char *bytes,
+                        size_t n);
+
 /* The keys, newest first; borrowed. NULL when there are none. */
 const unsigned char *tls_tickets_get (const SSL_CTX *ctx, size_t *count);
 

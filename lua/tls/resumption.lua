@@ -6,18 +6,32 @@ local heard = require("tls.emitter")._heard
 
 local resumption = {}
 
+--- Nothing is sent for now, as often as this is called.
+function resumption.hold(socket)
+  socket._holds = socket._holds + 1
+  if socket._holds == 1 then socket._conn:hold(true) end
+end
+
+--- Undoes one hold().
+function resumption.release(socket)
+  socket._holds = socket._holds - 1
+  if socket._holds == 0 then socket:_poke(socket._conn:hold(false)) end
+end
+
 --- Nothing is sent to the client before its session is in the store, or it could come back too early.
 local function keep(socket, id, data)
   socket._storing = socket._storing + 1
-  if socket._storing == 1 then socket._conn:hold(true) end
+  resumption.hold(socket)
   ask(socket, function()
     socket._storing = socket._storing - 1
+    resumption.release(socket)
     if socket._storing > 0 then return end
-    socket:_poke(socket._conn:hold(false))
     local stored = socket._on_stored
     socket._on_stored = false
     if stored then stored() end
-  end, function(...) socket.server:emit("newSession", ...) end, id, data)
+  end, function(new_id, new_data, callback)
+    if not socket.server:emit("newSession", new_id, new_data, callback) then callback() end -- nobody listens any more
+  end, id, data)
 end
 
 --- A session has come into being.

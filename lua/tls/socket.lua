@@ -43,7 +43,7 @@ TLSSocket:_first_values {
   truncated = false,
   _peer = false, -- see tls.verify
   _was_authorized = false, -- when it was destroyed
-  _storing = 0, _on_stored = false, -- see tls.resumption
+  _holds = 0, _storing = 0, _on_stored = false, -- see tls.resumption
   _sessions = false, _sessions_told = false,
   _psk_error = false,
 }

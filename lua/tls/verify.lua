@@ -12,6 +12,7 @@
 local ask = require "tls.ask"
 local errors = require "tls.errors"
 local identity = require "tls.identity"
+local resumption = require "tls.resumption"
 
 local verify = {}
 
@@ -158,7 +159,12 @@ function verify.at_gate(socket, generation, done)
   if not options.verify or not conn:getPeerCertificate().raw then
     return conclude(socket, record, err, false, done)
   end
-  ask_user(socket, err, function(refusal, overruled) conclude(socket, record, refusal, overruled, done) end)
+  -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.
+  resumption.hold(socket)
+  ask_user(socket, err, function(refusal, overruled)
+    resumption.release(socket)
+    conclude(socket, record, refusal, overruled, done)
+  end)
 end
 
 return verify
