@@ -67,9 +67,8 @@ void tls_env_open (lua_State *L);
 struct tls_env *tls_env_get (lua_State *L);
 
 /* A buffer of TLS_SCRATCH_OUT bytes for one batch of plaintext: the state's
-*own,
-** or, while that is in use by a connection whose user runs the loop, another.
-** NULL when memory is out. To be given back. */
+** own, or another while that is in use by a connection whose user runs the
+** loop. NULL when memory is out. To be given back. */
 char *tls_env_take_scratch (struct tls_env *env);
 void tls_env_give_scratch (struct tls_env *env, char *scratch);
 

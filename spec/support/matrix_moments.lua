@@ -190,10 +190,15 @@ local function set_psk(case, call)
   end
 end
 
-define("pskCallback", { sides = BOTH, flavour = "psk", unless = "1.2 resumed", gate = true, asked = true,
-  setup = function(case)
-    set_psk(case, function(socket) case:at(socket) end)
-  end })
+local function at_key(case)
+  set_psk(case, function(socket) case:at(socket) end)
+end
+
+-- A client asks for its key before it knows whether its session is taken; a server takes a ticket without asking.
+define("pskCallback", { sides = "client", flavour = "psk", unless = "1.2 resumed", gate = true, asked = true,
+  setup = at_key })
+define("pskCallback, server", { sides = "server", flavour = "psk", resumed = false, gate = true, asked = true,
+  setup = at_key })
 
 -- === another handshake ===
 
