@@ -128,7 +128,7 @@ static void transport_failed (struct conn *c, int status, bool writing) {
     c->write_failed = writing;
     c->again = true;
   }
-  if (!writing || c->env->uv.uv_is_closing(c->stream))
+  if (!writing || c->stream == NULL || c->env->uv.uv_is_closing(c->stream))
     stop_reading(c); /* nothing will come any more */
 }
 
@@ -409,7 +409,9 @@ static void emit_records (struct conn *c) {
   struct tls_bytes records; /* until they are a string of Lua's */
   tls_bytes_move(&records, out);
   c->writing = true;
-  tls_conn_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records), n);
+  if (!tls_conn_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records), n) &&
+      !c->closed)
+    transport_failed(c, -ENOMEM, true);
   tls_bytes_clear(&records);
 }
 
@@ -429,11 +431,12 @@ static void emit_data (struct conn *c, const char *data, size_t n) {
       (c->events & TLS_EV_EARLY) != 0 ? TLS_ON_early : TLS_ON_data;
   c->events &= ~(unsigned)TLS_EV_EARLY;
   if ((c->events & TLS_EV_SESSION) == 0) {
-    tls_conn_emit_bytes(c, which, data, n);
+    if (!tls_conn_emit_bytes(c, which, data, n) && !c->closed)
+      transport_failed(c, -ENOMEM, false); /* no byte may be missing */
     return;
   }
   int kept = tls_conn_keep_bytes(c, data, n);
-  if (kept == LUA_NOREF) { /* no memory: no byte may be missing */
+  if (kept == LUA_NOREF) {
     transport_failed(c, -ENOMEM, false);
     return;
   }
@@ -514,6 +517,8 @@ static void drive_round (struct conn *c) {
     flush(c);      /* an alert leaves before its error is told */
     emit_records(c);
   }
+  if (c->io_error != 0 && tls_engine_truncated(c->engine))
+    c->events &= ~(unsigned)TLS_EV_EOF; /* it was no end, but this */
   if (!c->again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
   if (!c->again)

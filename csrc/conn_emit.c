@@ -16,7 +16,8 @@ struct emission {
   enum tls_handler which;
   const char *data; /* borrowed: a scratch buffer, or records */
   size_t size;
-  int ref; /* registry reference to a string in their place, or LUA_NOREF */
+  int ref;     /* registry reference to a string in their place, or LUA_NOREF */
+  bool pushed; /* the arguments have found memory; or nobody is left */
 };
 
 /* Push the Lua socket of 'c', or nil when it has been collected. [-0, +1] */
@@ -195,18 +196,22 @@ unsigned tls_conn_emit_psk (struct conn *c, const char *text, size_t text_size,
 }
 
 static int emit_protected (lua_State *L) {
-  const struct emission *e = lua_touserdata(L, 1);
+  struct emission *e = lua_touserdata(L, 1);
   luaL_checkstack(L, 8, "tls");
   lua_rawgeti(L, LUA_REGISTRYINDEX, e->conn->env->handlers[e->which]);
   push_owner(L, e->conn);
-  if (lua_isnil(L, -1)) /* nobody is left to be told */
+  if (lua_isnil(L, -1)) { /* nobody is left to be told */
+    e->pushed = true;
     return 0;
-  lua_call(L, 1 + push_arguments(L, e), 0);
+  }
+  int n = push_arguments(L, e);
+  e->pushed = true;
+  lua_call(L, 1 + n, 0);
   return 0;
 }
 
 void tls_conn_emit (struct conn *c, enum tls_handler which) {
-  struct emission e = {c, which, NULL, 0, LUA_NOREF};
+  struct emission e = {c, which, NULL, 0, LUA_NOREF, false};
   switch (which) {
     case TLS_ON_session: tls_env_enter(c->env, emit_session, c); return;
     case TLS_ON_keylog: tls_env_enter(c->env, emit_keylog, c); return;
@@ -214,10 +219,11 @@ void tls_conn_emit (struct conn *c, enum tls_handler which) {
   }
 }
 
-void tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
+bool tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
                           const char *data, size_t size) {
-  struct emission e = {c, which, data, size, LUA_NOREF};
+  struct emission e = {c, which, data, size, LUA_NOREF, false};
   tls_env_enter(c->env, emit_protected, &e);
+  return e.pushed || c->env->closing;
 }
 
 /* Through the door only because a string may find no memory. */
@@ -229,13 +235,13 @@ static int keep_protected (lua_State *L) {
 }
 
 int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size) {
-  struct emission e = {c, TLS_ON_data, data, size, LUA_NOREF};
+  struct emission e = {c, TLS_ON_data, data, size, LUA_NOREF, false};
   tls_env_enter(c->env, keep_protected, &e);
   return e.ref;
 }
 
 void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref) {
-  struct emission e = {c, which, NULL, 0, ref};
+  struct emission e = {c, which, NULL, 0, ref, false};
   if (!c->closed)
     tls_env_enter(c->env, emit_protected, &e);
   luaL_unref(c->env->main, LUA_REGISTRYINDEX, ref);

@@ -75,8 +75,8 @@ bool tls_conn_gone (struct conn *c);
 void tls_conn_emit (struct conn *c, enum tls_handler which);
 
 /* The same, with bytes. They become a string before anything of the user's is
-** run, which may overwrite them: they may lie in a scratch buffer. */
-void tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
+** run. False when there was no memory for it: they are lost. */
+bool tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
                           const char *data, size_t size);
 
 /* In two steps, when something else is to be told before: keep the bytes as a

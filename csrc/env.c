@@ -7,7 +7,6 @@
 
 #include <openssl/crypto.h>
 
-#include "last_turn.h"
 #include "push.h"
 
 #define ENV_T "tls.env"
@@ -26,7 +25,7 @@ struct tls_env *tls_env_get (lua_State *L) {
 ** come from there find 'closing'. */
 static int env_gc (lua_State *L) {
   struct tls_env *env = luaL_checkudata(L, 1, ENV_T);
-  tls_leave_lua(env);
+  env->closing = true;
   BIO_meth_free(env->method);
   env->method = NULL;
   BIO_free(env->err);

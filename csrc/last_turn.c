@@ -7,66 +7,65 @@
 
 static const char mark_key = 0; /* its address is the key in the registry */
 
-/* Younger than every handle of ours that is closing: so its finalizer runs
-** before theirs. The registry holds the latest one, which therefore only
-** lua_close() finalizes. */
+/* Younger than every handle of ours: so its finalizer runs before theirs. The
+** registry holds the latest one, which therefore only lua_close() finalizes. It
+** is made with the handle, not when that is closed: lua_close() may have begun
+** by then, and what is made during it has no finalizer, or a late one. */
 struct mark {
   struct tls_env *env; /* borrowed; older, so it outlives this */
 };
 
-int tls_before_close (lua_State *L) {
+int tls_handle_made (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   if (env->closing)
     return 0;
   struct mark *m = lua_newuserdatauv(L, sizeof *m, 0);
   m->env = env;
   luaL_setmetatable(L, MARK_T);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &mark_key); /* may throw, the first time */
   env->mark = m;
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &mark_key);
-  lua_pushboolean(L, 1);
+  return 0;
+}
+
+int tls_begin_close (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  if (!env->closing)
+    env->closing_handles++;
+  lua_pushboolean(L, !env->closing);
   return 1;
 }
 
-/* In the place of luv's own cb_pcall. */
+int tls_end_close (lua_State *L) {
+  tls_env_get(L)->closing_handles--;
+  return 0;
+}
+
+/* In the place of luv's own cb_pcall: no callback enters Lua meanwhile. */
 static int drop_call (lua_State *L, int nargs, int nresults, int flags) {
   (void)nresults, (void)flags;
   lua_pop(L, nargs + 1); /* and the function */
   return -LUA_ERRRUN;
 }
 
-void tls_leave_lua (struct tls_env *env) {
-  env->closing = true;
-  env->luv->cb_pcall = drop_call;
-}
-
-static void look (struct tls_uv_handle *handle, void *arg) {
-  struct tls_env *env = ((void **)arg)[0];
-  bool *found = ((void **)arg)[1];
-  if (env->uv.uv_is_closing(handle))
-    *found = true;
-}
-
-static bool something_closes (struct tls_env *env) {
-  bool found = false;
-  void *arg[2] = {env, &found};
-  env->uv.uv_walk(env->luv->loop, look, arg);
-  return found;
-}
-
 /* One turn is enough. If uv.stop() was called, the first one only takes note of
 ** it. */
 static void finish_closing (struct tls_env *env) {
-  int i;
-  for (i = 0; i < 2 && something_closes(env); i++)
-    env->uv.uv_run(env->luv->loop, TLS_UV_RUN_NOWAIT);
+  struct tls_luv_context *luv = env->luv;
+  int (*policy)(lua_State *, int, int, int) = luv->cb_pcall;
+  luv->cb_pcall = drop_call;
+  env->uv.uv_run(luv->loop, TLS_UV_RUN_NOWAIT);
+  env->uv.uv_run(luv->loop, TLS_UV_RUN_NOWAIT);
+  luv->cb_pcall = policy;
 }
 
 static int mark_gc (lua_State *L) {
   struct mark *m = luaL_checkudata(L, 1, MARK_T);
-  if (m->env->mark != m)
+  struct tls_env *env = m->env;
+  if (env->closing || env->mark != m)
     return 0; /* another one has taken its place */
-  tls_leave_lua(m->env);
-  finish_closing(m->env);
+  env->closing = true;
+  if (env->closing_handles > 0)
+    finish_closing(env);
   return 0;
 }
 

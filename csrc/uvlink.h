@@ -34,7 +34,6 @@ typedef void (*tls_uv_alloc_cb)(struct tls_uv_handle *, size_t,
 typedef void (*tls_uv_read_cb)(struct tls_uv_handle *, ssize_t,
                                const struct tls_uv_buf *);
 typedef void (*tls_uv_write_cb)(void *req, int status);
-typedef void (*tls_uv_walk_cb)(struct tls_uv_handle *, void *arg);
 
 struct tls_luv_context { /* luv_ctx_t */
   void *loop;
@@ -56,7 +55,6 @@ struct tls_luv_handle { /* luv_handle_t, the same from 1.44 to master */
   X(uv_try_write, int, (struct tls_uv_handle *, const struct tls_uv_buf *, unsigned)) \
   X(uv_write, int, (void *, struct tls_uv_handle *, const struct tls_uv_buf *, unsigned, tls_uv_write_cb)) \
   X(uv_is_closing, int, (const struct tls_uv_handle *))                        \
-  X(uv_walk, void, (void *, tls_uv_walk_cb, void *))                            \
   X(uv_run, int, (void *, int))                                                \
   X(uv_fileno, int, (const struct tls_uv_handle *, int *))                     \
   X(uv_req_size, size_t, (int))                                                \

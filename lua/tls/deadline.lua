@@ -3,7 +3,9 @@
 -- @module tls.deadline
 
 local uv = require "luv"
-local close = require "tls.handles".close
+local handles = require "tls.handles"
+
+local close = handles.close
 
 local Deadline = {}
 Deadline.__index = Deadline
@@ -97,7 +99,7 @@ end
 -- A ms late rather than early, when it would have to wait once more.
 arm = function(self, ns)
   if not usable(self.timer) then
-    self.timer = uv.new_timer()
+    self.timer = handles.made(uv.new_timer())
     if not self.keeps_loop then self.timer:unref() end
   end
   uv.update_time() -- from which the timer counts

@@ -6,7 +6,9 @@
 -- @module tls.dial
 
 local uv = require "luv"
+local closing = require("tls.core").closing
 local errors = require "tls.errors"
+local handles = require "tls.handles"
 local ip = require "tls.ip"
 
 local ATTEMPT_DELAY = 250 -- ms, RFC 8305, 8
@@ -60,7 +62,7 @@ local function bind(self, handle, address)
 end
 
 local function attempt(self, address)
-  local handle = uv.new_tcp()
+  local handle = handles.made(uv.new_tcp())
   self.open[handle] = true
   local err = bind(self, handle, address)
   if err then return lose(self, handle, err) end
@@ -69,7 +71,7 @@ local function attempt(self, address)
       { address = address.addr, port = self.port }))
   end
   local ok, _, name = handle:connect(address.addr, self.port, function(status)
-    if self.over then return end
+    if self.over or closing() then return end
     if status then return failed(status) end
     win(self, handle, address)
   end)
@@ -80,7 +82,7 @@ try_next = function(self)
   local address = self.addresses[self.next]
   self.next = self.next + 1
   if self.next <= #self.addresses then
-    self.timer = self.timer or uv.new_timer()
+    self.timer = self.timer or handles.made(uv.new_timer())
     self.timer:start(self.delay, 0, function()
       if not self.over and self.next <= #self.addresses then try_next(self) end
     end)
@@ -165,7 +167,9 @@ end
 
 local function system_lookup(self)
   local ok, _, err = uv.getaddrinfo(self.host, nil, question(self.options),
-    function(failure, list) resolved(self, failure, list) end)
+    function(failure, list)
+      if not closing() then resolved(self, failure, list) end
+    end)
   if not ok then
     self.deferred(function() resolved(self, err or "EAI_NONAME") end)
   end

@@ -1,9 +1,10 @@
---- Closing luv's handles: every handle of ours is closed by this.
+--- luv's handles that are ours: each is told to the core when it is made, and closed by this.
 -- @module tls.handles
 
 local core = require "tls.core"
 
-local before_close = core.beforeClose
+local made, begin_close, end_close = core.handleMade, core.beginClose, core.endClose
+local state_is_closing = core.closing
 
 local handles = {}
 
@@ -17,15 +18,24 @@ local closing = 0 -- handles that have not finished
 ---@param reset boolean? of a TCP connection: with a reset in the place of a FIN, where libuv can do that
 ---@return boolean begun
 function handles.close(handle, fn, a, b, reset)
-  if not handle or not before_close() or handle:is_closing() then return false end
+  if not handle or state_is_closing() or handle:is_closing() then return false end
+  begin_close()
   closing = closing + 1
   local function closed()
     closing = closing - 1
+    end_close()
     if fn then fn(a, b) end
   end
   -- libuv refuses a reset once the half-close is under way
   if not (reset and handle.close_reset and handle:close_reset(closed)) then handle:close(closed) end
   return true
+end
+
+--- @param handle userdata one of luv's that is ours from now on
+--- @return userdata handle
+function handles.made(handle)
+  made()
+  return handle
 end
 
 --- In the callback for one that is closed: is it the last? Those that are closed together get their callbacks one after

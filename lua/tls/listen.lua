@@ -11,7 +11,7 @@ local tick = require "tls.tick"
 
 local listen = {}
 
-local function new_pipe() return uv.new_pipe(false) end
+local function new_pipe() return handles.made(uv.new_pipe(false)) end
 
 local function bare_handle(object)
   if type(object) == "userdata" then return object end
@@ -109,7 +109,7 @@ local function share_port(tcp)
 end
 
 local function bind_tcp(options, address)
-  local tcp = uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet")
+  local tcp = handles.made(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
   if not tcp then return nil, "EAFNOSUPPORT" end
   local ok, err, code = true, nil, nil
   if options.reusePort then ok, err = share_port(tcp) end

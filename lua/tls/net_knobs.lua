@@ -53,7 +53,7 @@ function methods:setTimeout(ms, callback)
   if callback then self:once("timeout", callback) end
   if self.destroyed or closing() then return self end
   ms = math.max(1, math.floor(ms))
-  local idle = uv.new_timer()
+  local idle = handles.made(uv.new_timer())
   self._idle, self._timed = idle, true
   uv.update_time() -- the loop's clock may be older than this callback
   idle:unref()

@@ -46,6 +46,7 @@ Socket:_room(64)
 --- From now on the handle is this socket's, which closes it.
 function Socket:_adopt_handle(handle)
   self._handle = handle
+  handles.made(handle)
   tick.retain()
   local options = self._knobs or self._options
   if options._unref then handle:unref() end
@@ -176,10 +177,10 @@ local function connected(self, err, handle)
 end
 
 local function connect_path(self, path)
-  local pipe = uv.new_pipe(false)
+  local pipe = handles.made(uv.new_pipe(false))
   self._dial = { cancel = function() self:_close_part(pipe) end }
   local ok, _, name = pcall(pipe.connect, pipe, path, function(err)
-    if self.destroyed then return end
+    if self.destroyed or core.closing() then return end
     if err then self:_close_part(pipe) end
     connected(self, err and errors.from_uv(err, "connect", { address = path }),
       pipe)
@@ -299,7 +300,7 @@ end
 
 local function on_written(self, size, err)
   self._w_kernel = self._w_kernel - size
-  if self.destroyed then return end
+  if self.destroyed or core.closing() then return end
   if err then return self:destroy(errors.from_uv(err, "write")) end
   if self._timed then self:_refresh() end
   if self._w_kernel == 0 and self._notify_wanted then
@@ -350,7 +351,7 @@ end
 local NO_SHUTDOWN = { ENOTCONN = true, ECANCELED = true, ENOTSOCK = true }
 
 local function shut(self, err)
-  if self.destroyed then return end
+  if self.destroyed or core.closing() then return end
   local real = err and not NO_SHUTDOWN[err:match("^%w+")]
   self:_shut(real and errors.from_uv(err, "shutdown") or nil)
 end

@@ -4,6 +4,7 @@
 local uv = require "luv"
 local defaults = require "tls.defaults"
 local errors = require "tls.errors"
+local handles = require "tls.handles"
 local tick = require "tls.tick"
 
 local renegotiate = {}
@@ -52,7 +53,7 @@ local function watch(socket)
   local ms = socket.server and socket.server._deadline and socket.server._deadline.duration or
     defaults.handshake_timeout
   if ms <= 0 then return end
-  local timer = uv.new_timer()
+  local timer = handles.made(uv.new_timer())
   socket._extra_timer = timer -- the socket closes it with the others
   uv.update_time()
   timer:start(math.max(1, math.floor(ms)), 0, function()

@@ -104,7 +104,8 @@ function Server.new(options, listener)
   options, listener = arguments(options, listener)
   local self = Server.instance()
   net.Server.init(self, options)
-  self:on("connection", function(duplex) on_connection(self, duplex) end)
+  self._on_connection = function(duplex) on_connection(self, duplex) end
+  self:on("connection", self._on_connection)
   self._context = context.of(options, { honorCipherOrder = true })
   self._handshake = settings.server(options, {})
   self._request_cert = options.requestCert and true or false
@@ -138,7 +139,8 @@ end
 local function forget_sockets(self)
   if self._shared then self._shared._terms = nil end
   self._shared, self._new_socket = false, false
-  self._only_ours = self:listenerCount "connection" == 1 -- nobody else wants the plain socket
+  local listeners = self:listeners "connection"
+  self._only_ours = #listeners == 1 and listeners[1] == self._on_connection -- nobody else wants the plain socket
 end
 
 Server._listening, Server._unlistened, Server._heeds = forget_sockets, forget_sockets, false

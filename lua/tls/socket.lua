@@ -354,8 +354,8 @@ function TLSSocket:_destroy(err)
   if stage == SHAKING then self._stage = false end
   local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
-  self._class._on_gone(self, err)
-  return Socket._destroy(self, err)
+  Socket._destroy(self, err)
+  self._class._on_gone(self, err) -- last: a listener may throw
 end
 
 --- === what the core tells ===

@@ -3,7 +3,9 @@
 
 local uv = require "luv"
 local core = require "tls.core"
-local close = require "tls.handles".close
+local luv_handles = require "tls.handles"
+
+local close, made = luv_handles.close, luv_handles.made
 
 local tick = {}
 
@@ -59,7 +61,7 @@ end
 local function wake()
   if core.closing() then return end
   if active and not idle:is_closing() then return end
-  if not idle or idle:is_closing() then idle = uv.new_idle() end
+  if not idle or idle:is_closing() then idle = made(uv.new_idle()) end
   active = true
   idle:start(drain)
 end

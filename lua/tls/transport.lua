@@ -24,7 +24,7 @@ function Transport.fits(object)
 end
 
 function Transport.new(duplex)
-  return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false }, Transport)
+  return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, Transport)
 end
 
 local function call(self, name, ...)
@@ -45,15 +45,24 @@ local function on_data(self, chunk)
 end
 
 local function on_end(self)
-  if self.ended or self.closing then return end
+  if self.ended or self.closing or self.failed then return end -- it is either an end or an error
   self.ended = true
   self.socket:_feed(nil)
+end
+
+-- Behind what has been fed: the connection is yet to be driven for that. The first reason is the one that is told.
+local function fail_later(self, err)
+  if self.failed then return end
+  self.failed = true
+  tick.defer(function()
+    if not self.closing then self.socket:_fail(err) end
+  end)
 end
 
 -- Once the duplex is gone, a close_notify is lost, and data an error.
 local function lost(self)
   if self.socket.writableEnded or self.socket.secureConnecting then return self:sent() end
-  self.socket:destroy(errors.from_uv("EPIPE", "write"))
+  fail_later(self, errors.from_uv("EPIPE", "write"))
 end
 
 local function on_close(self)
@@ -66,7 +75,7 @@ end
 -- What came before is still to be read, as over a handle. An error after our close is nobody's any more.
 local function on_error(self, err)
   if self.closing then return end
-  if self.socket.secureConnecting then self.socket:destroy(err) else self.socket:_fail(err) end
+  if self.socket.secureConnecting then self.socket:destroy(err) else fail_later(self, err) end
 end
 
 --- The handshake's bytes and all later ones go through `socket`, which has a conn by now.
@@ -99,7 +108,9 @@ end
 function Transport:send(records)
   self.waiting = true
   if self.closed or self.duplex.destroyed or self.duplex.writableEnded then return lost(self) end
-  if self.duplex:write(records) ~= false then self:sent() end
+  local ok, more = pcall(self.duplex.write, self.duplex, records)
+  if not ok then return self.socket:destroy(errors.thrown(more)) end
+  if more ~= false then self:sent() end
 end
 
 --- === what net.Socket asks of a handle ===
