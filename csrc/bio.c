@@ -81,29 +81,32 @@ static size_t within_record (const struct tls_port *port, size_t n) {
   return n < left ? n : left;
 }
 
-static void count_header (struct tls_port *port, unsigned char byte) {
-  port->header_read++;
-  if (port->header_read > HEADER - 2) /* the length */
-    port->body_left = port->body_left << 8 | byte;
+static void end_record (struct tls_port *port) {
+  port->header_read = 0;
+  port->may_begin = false;
 }
 
-/* 'n' bytes have been read. */
-static void count_record (struct tls_port *port, const char *bytes, size_t n) {
-  while (n > 0) {
-    size_t now = 1;
-    if (port->header_read < HEADER) {
-      count_header(port, (unsigned char)*bytes);
-    } else {
-      now = n < port->body_left ? n : port->body_left;
-      port->body_left -= now;
-    }
-    bytes += now;
-    n -= now;
-    if (port->header_read == HEADER && port->body_left == 0) {
-      port->header_read = 0;
-      port->may_begin = false;
-    }
+static void count_byte (struct tls_port *port, unsigned char byte) {
+  if (port->header_read == HEADER) {
+    port->body_left--;
+  } else if (++port->header_read > HEADER - 2) { /* the length */
+    port->body_left = port->body_left << 8 | byte;
   }
+  if (port->header_read == HEADER && port->body_left == 0)
+    end_record(port);
+}
+
+/* 'n' bytes have been read: a whole body, as nearly always, or part of one; or
+** a header, or part of that. */
+static void count_record (struct tls_port *port, const char *bytes, size_t n) {
+  if (port->header_read == HEADER && n <= port->body_left) {
+    port->body_left -= n;
+    if (port->body_left == 0)
+      end_record(port);
+    return;
+  }
+  while (n-- > 0)
+    count_byte(port, (unsigned char)*bytes++);
 }
 
 /* The flags are set or cleared on every call: SSL_get_error() reads them. The

@@ -460,12 +460,13 @@ static void step_into (struct conn *c, char *plain) {
   if (c->closed) /* in the callback for a key */
     return;
   keep_unread(c);
+  if (got == 0)
+    return;
   bool shaking = tls_engine_shaking(c->engine);
   c->ahead = shaking && c->paused ? c->ahead + got : 0;
-  if (got > 0 && (got == room || shaking))
+  if (got == room || shaking)
     c->again = true;
-  if (got > 0)
-    emit_data(c, plain, got);
+  emit_data(c, plain, got);
 }
 
 static void step (struct conn *c) {
