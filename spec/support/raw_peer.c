@@ -19,6 +19,14 @@
 **     LABEL, "ext binder" or "res binder", is what the ticket's binder is made
 **     with: a ticket's is the latter (RFC 8446, 7.1), but a server on OpenSSL
 **     3.0 wants the former when it has found a key before the ticket.
+**
+**   raw_peer one-record PORT IDENTITY
+**     TLS 1.2 with PSK-AES128-GCM-SHA256 and the key of 32 bytes that is 1, 2,
+**     3, 4 over and over. Behind the handshake it sends, in one segment, a
+**     record with 64 letters A and one with a ClientHello and the
+**     ClientKeyExchange that belongs to it, which needs nothing of the
+**     server's: so the server asks for the key in the very SSL_read(3) that has
+**     found the ClientHello. Then it reads until the server has had enough.
 */
 #define _GNU_SOURCE /* RTLD_NEXT */
 #include <arpa/inet.h>
@@ -35,6 +43,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/ssl.h>
 
@@ -224,9 +233,9 @@ static int on_key (SSL *ssl, const EVP_MD *md, const unsigned char **id,
 
 /* A session of TLS 1.3 with TLS_AES_128_GCM_SHA256, a key of 32 zeros, and the
 ** identity as its ticket: the ASN.1 of d2i_SSL_SESSION(3). */
-static SSL_SESSION *session_called (const char *identity) {
+static SSL_SESSION *session_called (const char *name) {
   unsigned char der[256], *at = der + 2;
-  size_t n = strlen(identity);
+  size_t n = strlen(name);
   static const unsigned char head[] = {2, 1,    1, 2, 2, 3, 4, 4,
                                        2, 0x13, 1, 4, 0, 4, 32};
   if (n > 60)
@@ -239,7 +248,7 @@ static SSL_SESSION *session_called (const char *identity) {
   *at++ = (unsigned char)(n + 2);
   *at++ = 4;
   *at++ = (unsigned char)n;
-  memcpy(at, identity, n);
+  memcpy(at, name, n);
   at += n;
   der[0] = 0x30;
   der[1] = (unsigned char)(at - der - 2);
@@ -287,7 +296,7 @@ static void visit (SSL_CTX *ctx, int port, SSL_SESSION *session) {
   close(fd);
 }
 
-static void two_keys (int ticket_port, int port, const char *identity,
+static void two_keys (int ticket_port, int port, const char *name,
                       char *label) {
   SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
@@ -299,7 +308,7 @@ static void two_keys (int ticket_port, int port, const char *identity,
     die("to get a ticket");
   SSL_CTX_sess_set_new_cb(ctx, NULL);
   SSL_CTX_set_psk_use_session_callback(ctx, on_key);
-  SSL_SESSION *known = session_called(identity);
+  SSL_SESSION *known = session_called(name);
   binder_label = label;
   visit(ctx, port, known);
   SSL_SESSION_free(known);
@@ -307,8 +316,131 @@ static void two_keys (int ticket_port, int port, const char *identity,
   SSL_CTX_free(ctx);
 }
 
+/* === a handshake of two messages in one record === */
+
+static char *identity; /* borrowed from argv */
+
+/* SSL_CTX_set_psk_client_callback(3) */
+static unsigned on_identity (SSL *ssl, const char *hint, char *name,
+                             unsigned room, unsigned char *key, unsigned size) {
+  unsigned i;
+  (void)ssl, (void)hint;
+  if (strlen(identity) >= room || size < 32)
+    return 0;
+  strcpy(name, identity);
+  for (i = 0; i < 32; i++)
+    key[i] = (unsigned char)(i % 4 + 1);
+  return 32;
+}
+
+/* RFC 5246, 6.3; RFC 5288: two keys of 16 bytes, two salts of 4. */
+static void derive_keys (SSL *ssl, unsigned char keys[40]) {
+  unsigned char secret[48], ours[32], theirs[32];
+  static char digest[] = "SHA256", label[] = "key expansion";
+  SSL_SESSION_get_master_key(SSL_get_session(ssl), secret, sizeof secret);
+  SSL_get_client_random(ssl, ours, sizeof ours);
+  SSL_get_server_random(ssl, theirs, sizeof theirs);
+  OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+      OSSL_PARAM_construct_octet_string("secret", secret, sizeof secret),
+      OSSL_PARAM_construct_octet_string("seed", label, sizeof label - 1),
+      OSSL_PARAM_construct_octet_string("seed", theirs, sizeof theirs),
+      OSSL_PARAM_construct_octet_string("seed", ours, sizeof ours),
+      OSSL_PARAM_construct_end()};
+  EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+  EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+  if (EVP_KDF_derive(ctx, keys, 40, params) != 1)
+    die("EVP_KDF_derive");
+  EVP_KDF_CTX_free(ctx);
+  EVP_KDF_free(kdf);
+}
+
+/* Appends our record number 'seq'; the end of it is returned. */
+static unsigned char *seal (const unsigned char keys[40], unsigned char seq,
+                            unsigned char type, const unsigned char *data,
+                            size_t n, unsigned char *to) {
+  unsigned char nonce[12] = {0}, bound[13] = {0}; /* what is authenticated */
+  size_t whole = 8 + n + 16;
+  int size;
+  memcpy(nonce, keys + 32, 4);
+  nonce[11] = bound[7] = seq;
+  bound[8] = to[0] = type;
+  bound[9] = bound[10] = to[1] = to[2] = 3;
+  bound[11] = (unsigned char)(n >> 8), bound[12] = (unsigned char)n;
+  to[3] = (unsigned char)(whole >> 8), to[4] = (unsigned char)whole;
+  memcpy(to + 5, nonce + 4, 8);
+  EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+  if (!EVP_EncryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, keys, nonce) ||
+      !EVP_EncryptUpdate(ctx, NULL, &size, bound, sizeof bound) ||
+      !EVP_EncryptUpdate(ctx, to + 13, &size, data, (int)n) ||
+      !EVP_EncryptFinal_ex(ctx, to + 13 + n, &size) ||
+      !EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, to + 13 + n))
+    die("AES");
+  EVP_CIPHER_CTX_free(ctx);
+  return to + 5 + whole;
+}
+
+static unsigned char *put (unsigned char *at, const void *data, size_t n) {
+  memcpy(at, data, n);
+  return at + n;
+}
+
+/* ClientHello and ClientKeyExchange; their size is returned. */
+static size_t two_messages (SSL *ssl, unsigned char *to) {
+  unsigned char finished[64], *at = to + 4, *extensions;
+  unsigned char n = (unsigned char)SSL_get_finished(ssl, finished, 64);
+  unsigned char name = (unsigned char)strlen(identity);
+  at = put(at, "\3\3", 2);
+  memset(at, 7, 32);
+  at = put(at + 32, "\0\0\2\0\xa8\1\0", 7); /* that suite alone */
+  extensions = at;
+  at = put(at + 2, "\xff\1\0", 3); /* renegotiation_info (RFC 5746) */
+  *at++ = n + 1, *at++ = n;
+  at = put(at, finished, n);
+  at = put(at, "\0\27\0\0", 4); /* extended_master_secret (RFC 7627) */
+  extensions[0] = 0;
+  extensions[1] = (unsigned char)(at - extensions - 2);
+  to[0] = SSL3_MT_CLIENT_HELLO, to[1] = to[2] = 0;
+  to[3] = (unsigned char)(at - to - 4);
+  *at++ = SSL3_MT_CLIENT_KEY_EXCHANGE, *at++ = 0, *at++ = 0, *at++ = name + 2;
+  *at++ = 0, *at++ = name;
+  return (size_t)(put(at, identity, name) - to);
+}
+
+static void one_record (int port) {
+  unsigned char keys[40], text[64], messages[512], out[1024], *end;
+  SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
+  SSL_CTX_set_cipher_list(ctx, "PSK-AES128-GCM-SHA256");
+  SSL_CTX_set_psk_client_callback(ctx, on_identity);
+  SSL *ssl = SSL_new(ctx);
+  int fd = connect_to(port);
+  SSL_set_fd(ssl, fd);
+  if (SSL_connect(ssl) != 1)
+    die("handshake");
+  derive_keys(ssl, keys);
+  memset(text, 'A', sizeof text); /* the Finished was record 0 */
+  end = seal(keys, 1, SSL3_RT_APPLICATION_DATA, text, sizeof text, out);
+  size_t n = two_messages(ssl, messages);
+  end = seal(keys, 2, SSL3_RT_HANDSHAKE, messages, n, end);
+  if (write(fd, out, (size_t)(end - out)) != end - out)
+    die("write");
+  say("sent", "two records");
+  while (read(fd, out, sizeof out) > 0)
+    continue;
+  close(fd);
+  SSL_free(ssl);
+  SSL_CTX_free(ctx);
+}
+
 int main (int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
+  if (argc == 4 && strcmp(argv[1], "one-record") == 0 &&
+      strlen(argv[3]) < 100) {
+    identity = argv[3];
+    one_record(atoi(argv[2]));
+    return 0;
+  }
   if (argc == 6 && strcmp(argv[1], "two-keys") == 0 && strlen(argv[5]) == 10) {
     two_keys(atoi(argv[2]), atoi(argv[3]), argv[4], argv[5]);
     return 0;

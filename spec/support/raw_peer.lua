@@ -35,4 +35,10 @@ function raw_peer.two_keys(ticket_port, port, identity, label, on_exit)
   return spawn({ "two-keys", ticket_port, port, identity, label }, on_exit)
 end
 
+--- A client of TLS 1.2 by the key ("\1\2\3\4"):rep(8) that sends "A" 64 times and, in one record, both messages of
+-- another handshake.
+function raw_peer.one_record(port, identity, on_exit)
+  return spawn({ "one-record", port, identity }, on_exit)
+end
+
 return raw_peer
