@@ -26,8 +26,9 @@
 ** one writer hold the loop. */
 #define TURN (1024 * 1024)
 
-/* The most that Lua is given in a later handshake while it pauses: more than
-** the peer has on its way when it hears of the handshake. */
+/* The most that Lua is given in a later handshake while it pauses. It has to be
+** more than a peer sends before it hears of the handshake, and is yet a bound
+** for one that never answers. */
 #define MAX_AHEAD (16 * 1024 * 1024)
 
 /* One uv_write: what it writes belongs to it, so that it needs no conn to end

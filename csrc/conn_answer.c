@@ -122,7 +122,7 @@ static void check_idle (lua_State *L, struct conn *c) {
   ERR_clear_error();
   if (!tls_engine_idle(c->engine))
     tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
-                      "another handshake is under way");
+                      "no other handshake can begin now");
 }
 
 /* conn:renegotiate(context, reject) -> poke: a server's question for a

@@ -142,6 +142,10 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
   return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
 }
 
+bool tls_psk_made (const SSL_SESSION *session) {
+  return slot >= 0 && SSL_SESSION_get_ex_data(session, slot) != NULL;
+}
+
 /* Up to TLS 1.2 the suite says so: also of a client that a server with an RSA
 ** certificate shows its own to. */
 static bool needs_key (const struct tls_engine *e, const SSL_CIPHER *cipher) {

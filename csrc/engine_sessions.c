@@ -194,9 +194,10 @@ on_ticket_opened (SSL *ssl, SSL_SESSION *session, const unsigned char *key,
 ** nowhere. */
 static bool is_psk_session (const struct tls_engine *e,
                             const SSL_SESSION *session) {
+  bool named = e->next != NULL && e->next->psk_mark != 0;
   return (SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) != 0 &&
-         e->next != NULL && e->next->psk_mark != 0 &&
-         SSL_SESSION_get0_peer((SSL_SESSION *)session) == NULL;
+         SSL_SESSION_get0_peer((SSL_SESSION *)session) == NULL &&
+         (named || tls_psk_made(session));
 }
 
 static bool spoil_psk_session (const struct tls_engine *e,

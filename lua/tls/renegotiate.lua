@@ -78,7 +78,7 @@ end
 --- @return boolean poke
 local function begin(socket, request_cert, reject)
   if socket._reneg_mine or not socket._conn then
-    errors.throw(errors.new("ERR_TLS_INVALID_STATE", "another handshake is under way"))
+    errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))
   end
   local verifying = socket._chosen_context or socket._options.secureContext
   return socket._conn:renegotiate(request_cert and verifying.context, reject)
