@@ -26,7 +26,7 @@
 ** one writer hold the loop. */
 #define TURN (1024 * 1024)
 
-/* The most that Lua is given in a later handshake while it pauses. It has to be
+/* The most that Lua is given in later handshakes while it pauses. It has to be
 ** more than a peer sends before it hears of the handshake, and is yet a bound
 ** for one that never answers. */
 #define MAX_AHEAD (16 * 1024 * 1024)
@@ -464,7 +464,10 @@ static void step_into (struct conn *c, char *plain) {
   if (got == 0)
     return;
   bool shaking = tls_engine_shaking(c->engine);
-  c->ahead = shaking && c->paused ? c->ahead + got : 0;
+  if (!c->paused)
+    c->ahead = 0;
+  else if (shaking)
+    c->ahead += got;
   if (got == room || shaking)
     c->again = true;
   emit_data(c, plain, got);

@@ -117,12 +117,11 @@ static int judge (lua_State *L) {
   return 1;
 }
 
-/* Throws when another handshake cannot begin now. */
-static void check_idle (lua_State *L, struct conn *c) {
+/* A handshake is under way, or an end. */
+static void check_state (lua_State *L, bool ok, const char *message) {
   ERR_clear_error();
-  if (!tls_engine_idle(c->engine))
-    tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
-                      "no other handshake can begin now");
+  if (!ok)
+    tls_throw_openssl(L, "ERR_TLS_INVALID_STATE", message);
 }
 
 /* conn:renegotiate(context, reject) -> poke: a server's question for a
@@ -133,7 +132,8 @@ static int renegotiate (lua_State *L) {
     return 0;
   if (lua_toboolean(L, 2))
     tls_context_trust(L, 2);
-  check_idle(L, c);
+  check_state(L, tls_engine_idle(c->engine),
+              "no other handshake can begin now");
   bool ok = tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
                                    lua_toboolean(L, 3));
   if (tls_conn_gone(c))
@@ -149,7 +149,8 @@ static int update_keys (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   if (c == NULL)
     return 0;
-  check_idle(L, c);
+  check_state(L, tls_engine_may_update_keys(c->engine),
+              "the keys cannot be changed now");
   bool ok = tls_engine_update_keys(c->engine);
   if (tls_conn_gone(c))
     return 0;

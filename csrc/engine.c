@@ -356,9 +356,13 @@ bool tls_engine_shaking (const struct tls_engine *e) {
   return e->secure && under_way && !tls_suspended(e);
 }
 
+bool tls_engine_may_update_keys (const struct tls_engine *e) {
+  return tls_idle(e) && !e->renegotiate_due && !e->close_notify_due &&
+         !e->close_notify_sent;
+}
+
 bool tls_engine_idle (const struct tls_engine *e) {
-  return tls_idle(e) && !e->renegotiate_due && !e->ended &&
-         !e->close_notify_due && !e->close_notify_sent;
+  return tls_engine_may_update_keys(e) && !e->ended;
 }
 
 bool tls_engine_stuck (const struct tls_engine *e) {

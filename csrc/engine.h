@@ -182,6 +182,9 @@ bool tls_engine_idle (const struct tls_engine *e);
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject);
 
+/* May the keys be changed now? As above, but for the peer's end. */
+bool tls_engine_may_update_keys (const struct tls_engine *e);
+
 /* New keys in both directions (TLS 1.3). */
 bool tls_engine_update_keys (struct tls_engine *e);
 

@@ -178,8 +178,10 @@ bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
   return false;
 }
 
+/* A peer that has ended its direction has no keys to change. */
 bool tls_engine_update_keys (struct tls_engine *e) {
+  int kind = e->ended ? SSL_KEY_UPDATE_NOT_REQUESTED : SSL_KEY_UPDATE_REQUESTED;
   ERR_clear_error();
-  return tls_engine_idle(e) &&
-         SSL_key_update(e->ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && begin(e);
+  return tls_engine_may_update_keys(e) && SSL_key_update(e->ssl, kind) == 1 &&
+         begin(e);
 }

@@ -167,11 +167,15 @@ static size_t read_plain (struct tls_engine *e, char *plain, size_t room) {
   return got;
 }
 
-/* Not in the middle of a handshake, SSL_shutdown(3). */
+/* Not in the middle of a handshake, SSL_shutdown(3), nor before one that is
+** about to begin. Behind it nothing is sent: no tickets either, which a server
+** of TLS 1.3 would add to a client's late certificate. */
 static void send_close_notify (struct tls_engine *e) {
   if (!e->close_notify_due || !tls_gate_open(e) || e->next != NULL ||
-      SSL_in_init(e->ssl) || !tls_engine_enter(e))
+      e->renegotiate_due || SSL_in_init(e->ssl) || !tls_engine_enter(e))
     return;
+  if (e->server)
+    SSL_set_num_tickets(e->ssl, 0);
   e->close_notify_due = false;
   e->close_notify_sent = true;
   if (SSL_shutdown(e->ssl) < 0)

@@ -163,8 +163,10 @@ static bool is_over (SSL_SESSION *session) {
 static bool keep_deadline (SSL_SESSION *session) {
   int64_t deadline = deadline_of(session), now = (int64_t)time(NULL);
   if (deadline > 0) {
-    long left = deadline > now ? (long)(deadline - now) : 0;
-    return SSL_SESSION_set_timeout(session, left);
+    /* for the cache, which does not ask is_over(); 0 s are refused */
+    SSL_SESSION_set_timeout(session,
+                            deadline > now ? (long)(deadline - now) : 1);
+    return true;
   }
   deadline = now + SSL_SESSION_get_timeout(session);
   return SSL_SESSION_set1_ticket_appdata(session, &deadline, sizeof deadline);

@@ -55,7 +55,6 @@ struct tls_env {
                    those that are fed from Lua */
   bool closing; /* lua_close has begun: Lua is off limits */
   const void *mark; /* borrowed from the registry, see last_turn; or NULL */
-  unsigned closing_handles; /* of ours, that have not finished closing */
   char
       *out; /* owned; room for one batch of plaintext; NULL while it is taken */
   char in[TLS_SCRATCH_IN]; /* one uv_read lands here */

@@ -27,19 +27,6 @@ int tls_handle_made (lua_State *L) {
   return 0;
 }
 
-int tls_begin_close (lua_State *L) {
-  struct tls_env *env = tls_env_get(L);
-  if (!env->closing)
-    env->closing_handles++;
-  lua_pushboolean(L, !env->closing);
-  return 1;
-}
-
-int tls_end_close (lua_State *L) {
-  tls_env_get(L)->closing_handles--;
-  return 0;
-}
-
 /* In the place of luv's own cb_pcall: no callback enters Lua meanwhile. */
 static int drop_call (lua_State *L, int nargs, int nresults, int flags) {
   (void)nresults, (void)flags;
@@ -47,14 +34,31 @@ static int drop_call (lua_State *L, int nargs, int nresults, int flags) {
   return -LUA_ERRRUN;
 }
 
+static void look (struct tls_uv_handle *handle, void *arg) {
+  struct tls_env *env = ((void **)arg)[0];
+  bool *found = ((void **)arg)[1];
+  if (env->uv.uv_is_closing(handle))
+    *found = true;
+}
+
+/* Ours, or one of ours that somebody else has closed, or a stranger's, to which
+** the same would happen. */
+static bool something_closes (struct tls_env *env) {
+  bool found = false;
+  void *arg[2] = {env, &found};
+  env->uv.uv_walk(env->luv->loop, look, arg);
+  return found;
+}
+
 /* One turn is enough. If uv.stop() was called, the first one only takes note of
 ** it. */
 static void finish_closing (struct tls_env *env) {
   struct tls_luv_context *luv = env->luv;
   int (*policy)(lua_State *, int, int, int) = luv->cb_pcall;
+  int i;
   luv->cb_pcall = drop_call;
-  env->uv.uv_run(luv->loop, TLS_UV_RUN_NOWAIT);
-  env->uv.uv_run(luv->loop, TLS_UV_RUN_NOWAIT);
+  for (i = 0; i < 2 && something_closes(env); i++)
+    env->uv.uv_run(luv->loop, TLS_UV_RUN_NOWAIT);
   luv->cb_pcall = policy;
 }
 
@@ -64,8 +68,7 @@ static int mark_gc (lua_State *L) {
   if (env->closing || env->mark != m)
     return 0; /* another one has taken its place */
   env->closing = true;
-  if (env->closing_handles > 0)
-    finish_closing(env);
+  finish_closing(env);
   return 0;
 }
 

@@ -18,10 +18,4 @@ void tls_last_turn_open (lua_State *L);
 /* core.handleMade(): to be called when a handle of luv's has become ours. */
 int tls_handle_made (lua_State *L);
 
-/* core.beginClose() -> whether to go on: before a handle of ours is closed. Not
-** when lua_close() has been here: luv's finalizers close it, or have done so.
-** core.endClose(): it has finished closing. */
-int tls_begin_close (lua_State *L);
-int tls_end_close (lua_State *L);
-
 #endif

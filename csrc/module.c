@@ -149,8 +149,6 @@ static const luaL_Reg functions[] = {
     {"closing", tls_env_closing},
     {"checkAlive", tls_env_check_alive},
     {"handleMade", tls_handle_made},
-    {"beginClose", tls_begin_close},
-    {"endClose", tls_end_close},
     {"ciphers", list_ciphers},
     {"parseCertificate", tls_x509_parse},
     {"reusePort", tls_reuse_port},

@@ -48,6 +48,8 @@ struct tls_luv_handle { /* luv_handle_t, the same from 1.44 to master */
   void *extra; /* for the handle's user: our conn */
 };
 
+typedef void (*tls_uv_walk_cb)(struct tls_uv_handle *, void *arg);
+
 /* clang-format off */
 #define TLS_UV_FUNCTIONS(X)                                                    \
   X(uv_read_start, int, (struct tls_uv_handle *, tls_uv_alloc_cb, tls_uv_read_cb)) \
@@ -55,6 +57,7 @@ struct tls_luv_handle { /* luv_handle_t, the same from 1.44 to master */
   X(uv_try_write, int, (struct tls_uv_handle *, const struct tls_uv_buf *, unsigned)) \
   X(uv_write, int, (void *, struct tls_uv_handle *, const struct tls_uv_buf *, unsigned, tls_uv_write_cb)) \
   X(uv_is_closing, int, (const struct tls_uv_handle *))                        \
+  X(uv_walk, void, (void *, tls_uv_walk_cb, void *))                            \
   X(uv_run, int, (void *, int))                                                \
   X(uv_fileno, int, (const struct tls_uv_handle *, int *))                     \
   X(uv_req_size, size_t, (int))                                                \

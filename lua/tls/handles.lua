@@ -3,8 +3,7 @@
 
 local core = require "tls.core"
 
-local made, begin_close, end_close = core.handleMade, core.beginClose, core.endClose
-local state_is_closing = core.closing
+local made, state_is_closing = core.handleMade, core.closing
 
 local handles = {}
 
@@ -19,11 +18,9 @@ local closing = 0 -- handles that have not finished
 ---@return boolean begun
 function handles.close(handle, fn, a, b, reset)
   if not handle or state_is_closing() or handle:is_closing() then return false end
-  begin_close()
   closing = closing + 1
   local function closed()
     closing = closing - 1
-    end_close()
     if fn then fn(a, b) end
   end
   -- libuv refuses a reset once the half-close is under way

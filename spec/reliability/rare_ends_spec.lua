@@ -205,3 +205,76 @@ describe("a module that could not be loaded", function()
     assert.equal("not loaded\non\nstatus 0\n", out)
   end)
 end)
+
+describe("a server of TLS 1.3 that has ended", function()
+  it("sends no tickets behind a certificate that comes late", function()
+    local SIZE = 600000
+    local got = 0
+    local server = tls.createServer(merged(SERVER, { ca = certs.ca.cert, allowHalfOpen = true }), function(socket)
+      socket:renegotiate({ requestCert = true, rejectUnauthorized = true }, helper.expect(function(err)
+        assert.is_nil(err)
+      end))
+      socket:finish()
+      socket:on("data", function(data)
+        got = got + #data
+        socket:pause()
+        soon(function() socket:resume() end, 1)
+      end)
+      socket:on("error", helper.never "error")
+      socket:on("end", helper.expect(function() socket:destroy() end))
+    end)
+    server:listen(0, "127.0.0.1", function()
+      local client
+      client = tls.connect({ port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert, allowHalfOpen = true,
+        key = certs.agent.key, cert = certs.agent.cert }, helper.expect())
+      client:on("error", helper.never "error")
+      client:on("end", helper.expect(function() client:finish(("x"):rep(SIZE)) end))
+      client:on("close", helper.expect(function() server:close() end))
+      client:resume()
+    end)
+    helper.run()
+    assert.equal(SIZE, got)
+  end)
+end)
+
+describe("updateKeys()", function()
+  it("changes ours when the peer has ended its direction", function()
+    local text = ""
+    local server = tls.createServer(merged(SERVER, { allowHalfOpen = true }), function(socket)
+      socket:on("end", helper.expect(function()
+        socket:write "more"
+        assert.is_true(socket:updateKeys())
+        socket:finish "rest"
+      end))
+      socket:resume()
+    end)
+    server:listen(0, "127.0.0.1", function()
+      local client
+      client = tls.connect({ port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert,
+        allowHalfOpen = true }, helper.expect(function() client:finish "bye" end))
+      client:on("data", function(data) text = text .. data end)
+      client:on("close", helper.expect(function() server:close() end))
+    end)
+    helper.run()
+    assert.equal("morerest", text)
+  end)
+end)
+
+describe("a client's renegotiate()", function()
+  it("is done before the end that is asked for behind it", function()
+    local server = tls.createServer(merged(SERVER, { maxVersion = "TLSv1.2" }), function(socket)
+      socket:resume()
+    end)
+    server:listen(0, "127.0.0.1", function()
+      local client
+      client = tls.connect({ port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert },
+        helper.expect(function()
+          assert.is_true(client:renegotiate({}, helper.expect(function(err) assert.is_nil(err) end)))
+          client:finish()
+        end))
+      client:on("close", helper.expect(function() server:close() end))
+      client:resume()
+    end)
+    helper.run()
+  end)
+end)
