@@ -143,9 +143,8 @@ static void write_failed (struct conn *c, int status) {
 }
 
 /* Lua wants no data, and the core reads none. In a handshake it reads all the
-** same, as far as MAX_AHEAD: what Lua waits for may be a write of its own,
-*which
-** waits for the handshake. */
+** same, as far as MAX_AHEAD: what Lua waits for may be a write of its own, and
+** that one waits for the handshake. */
 static bool pausing (const struct conn *c) {
   if (!c->paused || !tls_engine_secure(c->engine))
     return false;

@@ -132,10 +132,8 @@ static bool may_read (const struct tls_engine *e) {
 }
 
 /* One call of SSL_read_ex(3), which drives a handshake as well. False when
- *there
- ** is nothing more for now. No data from behind a handshake comes before that
- *was
- ** judged, see tls_port_by_record(). */
+** there is nothing more for now. No data from behind a handshake comes before
+** that one was judged, see tls_port_by_record(). */
 static bool read_once (struct tls_engine *e, char *to, size_t room, size_t *n) {
   *n = 0;
   if (!tls_engine_enter(e))

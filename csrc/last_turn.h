@@ -4,9 +4,8 @@
 ** lua_close() runs the finalizers of all objects, the newest first. luv's loop
 ** is among the oldest: long after the handles it is closed, and run until it is
 ** empty. luv up to 1.45 frees a handle that is still closing with its userdata,
-** so that the loop runs over freed memory. So while the handles are still
-*there,
-** what is closing of ours is brought to its end.
+** so that the loop runs over freed memory. So what is closing of ours is
+** brought to its end while the handles are still there.
 */
 #ifndef tls_last_turn_h
 #define tls_last_turn_h
