@@ -87,7 +87,8 @@ $(BUILD)/states: spec/support/states.c spec/support/state.h
 # A peer on OpenSSL alone, which does what our sockets never do.
 $(BUILD)/raw_peer: spec/support/raw_peer.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(WARN) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS) -ldl
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
+		$(OPENSSL_LIBS) -ldl
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit:
