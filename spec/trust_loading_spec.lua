@@ -135,21 +135,23 @@ local STARVED = [[
   end
 ]]
 
+local STARVED_THEN_NOT = [[
+  server:listen(0, "127.0.0.1", function()
+    take()
+    table.remove(taken):close()
+    visit(server, {}, function()
+      give()
+      local client = visit(server, {})
+      client:on("secureConnect", function() client:finish() end)
+    end)
+  end)
+]]
+
 describe("a lack of descriptors when the system's certificates are read", function()
   local env = { SSL_CERT_FILE = certs.ca.cert_file, SSL_CERT_DIR = "/nowhere" }
 
   it("is the error of one connection, and the next one reads them", function()
-    assert.equal("EMFILE\ntrusted\n", child(env, STARVED .. [[
-      server:listen(0, "127.0.0.1", function()
-        take()
-        table.remove(taken):close()
-        visit(server, {}, function()
-          give()
-          local client = visit(server, {})
-          client:on("secureConnect", function() client:finish() end)
-        end)
-      end)
-    ]], 40))
+    assert.equal("EMFILE\ntrusted\n", child(env, STARVED .. STARVED_THEN_NOT, 40))
   end)
 
   it("is the error of the one call of createSecureContext's that needs them", function()
@@ -185,17 +187,7 @@ describe("a lack of descriptors when the system's certificates are read", functi
 
   it("is met by the file of LUA_EXTRA_CA_CERTS too, without a warning", function()
     assert.equal("EMFILE\ntrusted\n", child({ SSL_CERT_FILE = "/nowhere", LUA_EXTRA_CA_CERTS = certs.ca.cert_file },
-      STARVED .. [[
-      server:listen(0, "127.0.0.1", function()
-        take()
-        table.remove(taken):close()
-        visit(server, {}, function()
-          give()
-          local client = visit(server, {})
-          client:on("secureConnect", function() client:finish() end)
-        end)
-      end)
-    ]], 40))
+      STARVED .. STARVED_THEN_NOT, 40))
   end)
 
   it("is not what a file is that is missing, unreadable or a folder", function()

@@ -2,19 +2,13 @@
 -- when the socket has gone.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local merge = require("spec.support.visits").merge
 local pair = require "spec.support.pair"
 local net = require "tls.net"
 local tls = require "tls"
 
 local UNKNOWN = "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
 local SERVER = { key = certs.ecdsa.key, cert = certs.ecdsa.cert, ca = certs.ca.cert }
-
-local function merge(one, other)
-  local all = {}
-  for name, value in pairs(one) do all[name] = value end
-  for name, value in pairs(other) do all[name] = value end
-  return all
-end
 
 local function state(socket)
   return tostring(socket.authorized) .. " " .. tostring(socket.authorizationError)

@@ -64,6 +64,17 @@ end
 
 local WRONG_NAME = "ERR_TLS_CERT_ALTNAME_INVALID"
 
+--- First to "localhost", then to "wrong.example.test": a server with the certificate 'other'.
+local function by_host(other)
+  local found
+  local function lookup(_, _, callback) callback(nil, "127.0.0.1", 4) end
+  local seen = two("ecdsa", other, function(first, second, close)
+    found = again(at(first, { host = "localhost", lookup = lookup }),
+      { port = second, host = "wrong.example.test", lookup = lookup }, close)
+  end)
+  return seen, found
+end
+
 describe("socket:connect() again", function()
   it("asks for, and verifies, the name of the new call", function()
     local found
@@ -77,24 +88,14 @@ describe("socket:connect() again", function()
   end)
 
   it("takes the new host for the name", function()
-    local found
-    local function lookup(_, _, callback) callback(nil, "127.0.0.1", 4) end
-    local seen = two("ecdsa", "wrongname", function(one, other, close)
-      found = again(at(one, { host = "localhost", lookup = lookup }),
-        { port = other, host = "wrong.example.test", lookup = lookup }, close)
-    end)
+    local seen, found = by_host "wrongname"
     assert.equal("localhost", seen[1][1].servername)
     assert.equal("wrong.example.test", seen[2][1].servername)
     assert.is_true(found.authorized)
   end)
 
   it("refuses a server that has the first call's name, not the new one", function()
-    local found
-    local function lookup(_, _, callback) callback(nil, "127.0.0.1", 4) end
-    local seen = two("ecdsa", "rsa", function(one, other, close)
-      found = again(at(one, { host = "localhost", lookup = lookup }),
-        { port = other, host = "wrong.example.test", lookup = lookup }, close)
-    end)
+    local seen, found = by_host "rsa"
     assert.equal(WRONG_NAME, found.error)
     assert.is_nil(found.authorized)
     assert.truthy(seen[2][1].error)

@@ -1,20 +1,13 @@
 -- Ends of a connection, and of a program, that nobody walks every day.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local merge = require("spec.support.visits").merge
 local net = require "tls.net"
 local tls = require "tls"
 local Emitter = require "tls.emitter"
 
 local uv = helper.uv
 local SERVER = { key = certs.ecdsa.key, cert = certs.ecdsa.cert }
-
-local function merged(...)
-  local all = {}
-  for _, options in ipairs { ... } do
-    for name, value in pairs(options) do all[name] = value end
-  end
-  return all
-end
 
 -- The events of a socket in order, an error by its code.
 local function watch(socket, log)
@@ -39,7 +32,7 @@ describe("a reset that our own write finds first", function()
   for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     it("is an error and no end, over " .. version, function()
       local log, theirs = {}, nil
-      local server = tls.createServer(merged(SERVER, { maxVersion = version }), function(socket)
+      local server = tls.createServer(merge(SERVER, { maxVersion = version }), function(socket)
         theirs = socket
         watch(socket, log)
       end)
@@ -83,7 +76,7 @@ end
 local function over_duplex(then_what)
   local a, b = Duplex(), Duplex()
   a.other, b.other = b, a
-  local server = tls.TLSSocket(b, merged(SERVER, { isServer = true }))
+  local server = tls.TLSSocket(b, merge(SERVER, { isServer = true }))
   server:on("error", function() end)
   local client = tls.connect { socket = a, ca = certs.ca.cert, host = "localhost" }
   local log = watch(client, {})
@@ -132,7 +125,7 @@ end)
 describe("a listener for 'tlsClientError' that throws", function()
   it("does not keep the socket", function()
     local accepted, failure
-    local server = tls.createServer(merged(SERVER, { ALPNCallback = function(_, socket)
+    local server = tls.createServer(merge(SERVER, { ALPNCallback = function(_, socket)
       accepted = socket
       return nil
     end }))
@@ -210,7 +203,7 @@ describe("a server of TLS 1.3 that has ended", function()
   it("sends no tickets behind a certificate that comes late", function()
     local SIZE = 600000
     local got = 0
-    local server = tls.createServer(merged(SERVER, { ca = certs.ca.cert, allowHalfOpen = true }), function(socket)
+    local server = tls.createServer(merge(SERVER, { ca = certs.ca.cert, allowHalfOpen = true }), function(socket)
       socket:renegotiate({ requestCert = true, rejectUnauthorized = true }, helper.expect(function(err)
         assert.is_nil(err)
       end))
@@ -240,7 +233,7 @@ end)
 describe("updateKeys()", function()
   it("changes ours when the peer has ended its direction", function()
     local text = ""
-    local server = tls.createServer(merged(SERVER, { allowHalfOpen = true }), function(socket)
+    local server = tls.createServer(merge(SERVER, { allowHalfOpen = true }), function(socket)
       socket:on("end", helper.expect(function()
         socket:write "more"
         assert.is_true(socket:updateKeys())
@@ -262,7 +255,7 @@ end)
 
 describe("a client's renegotiate()", function()
   it("is done before the end that is asked for behind it", function()
-    local server = tls.createServer(merged(SERVER, { maxVersion = "TLSv1.2" }), function(socket)
+    local server = tls.createServer(merge(SERVER, { maxVersion = "TLSv1.2" }), function(socket)
       socket:resume()
     end)
     server:listen(0, "127.0.0.1", function()

@@ -55,13 +55,7 @@ end
 describe("in TLS 1.2 a stored session", function()
   it("is declined under another name", function()
     local store = {}
-    local function keep(server)
-      server:on("newSession", function(id, data, callback)
-        store[id] = data
-        callback()
-      end)
-      server:on("resumeSession", function(id, callback) callback(nil, store[id]) end)
-    end
+    local function keep(server) visits.keep_sessions(server, store) end
     local options = { key = certs.ecdsa.key, cert = certs.ecdsa.cert, secureOptions = 0x4000, maxVersion = "TLSv1.2" }
     local function visit(name, session)
       return one(options, { host = "127.0.0.1", ca = certs.ca.cert, servername = name, session = session,

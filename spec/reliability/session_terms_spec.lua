@@ -243,21 +243,12 @@ local function at_second(second, fn)
   end))
 end
 
-local function keep_sessions(server)
-  local store = {}
-  server:on("newSession", function(id, data, callback)
-    store[id] = data
-    callback()
-  end)
-  server:on("resumeSession", function(id, callback) callback(nil, store[id]) end)
-end
-
 it("sessions end with the first one's sessionTimeout, however often they are renewed", function()
   local unit = math.ceil(helper.slow) -- seconds; the timeout is two of them
   local function watch(version, stored)
     local server = tls.createServer(merge(STRICT, { ca = certs.ca.cert, maxVersion = version,
       sessionTimeout = 2 * unit, secureOptions = stored and NO_TICKET or nil }))
-    if stored then keep_sessions(server) end
+    if stored then visits.keep_sessions(server) end
     series(server, helper.expect(function(visit)
       local co = coroutine.running()
       local function back(second, session)

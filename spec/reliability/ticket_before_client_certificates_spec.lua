@@ -77,13 +77,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
 
   it("a stored session over " .. version .. " from before client certificates is not taken either", function()
     local store = {}
-    local function keep(server)
-      server:on("newSession", function(id, data, callback)
-        store[id] = data
-        callback()
-      end)
-      server:on("resumeSession", function(id, callback) callback(nil, store[id]) end)
-    end
+    local function keep(server) visits.keep_sessions(server, store) end
     local NO_TICKET = { secureOptions = 0x4000 }
     for name, wanted in pairs { agent = true, [false] = false } do
       local first = one(merge(BEFORE, NO_TICKET), client(name, version), keep)

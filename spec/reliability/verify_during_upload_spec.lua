@@ -3,6 +3,7 @@
 -- whole, in order, on its own socket, and none before the verdict.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local merge = require("spec.support.visits").merge
 local duplex_pair = require "tls.duplex_pair"
 local script = require "spec.support.script"
 local tls = require "tls"
@@ -34,13 +35,6 @@ local function same(wanted, parts, what)
   local got = table.concat(parts)
   assert.equal(#wanted, #got, what)
   assert.is_true(wanted == got, what .. ": other bytes than were sent")
-end
-
-local function merge(one, other)
-  local all = {}
-  for name, value in pairs(one) do all[name] = value end
-  for name, value in pairs(other) do all[name] = value end
-  return all
 end
 
 -- A client uploads `size` bytes; the server asks for its certificate at the first of them.

@@ -8,6 +8,7 @@
 local uv = require "luv"
 local net = require "tls.net"
 local tls = require "tls"
+local read = require("spec.support.program").read
 
 local stage, way = arg[1], arg[2]
 
@@ -15,13 +16,6 @@ if os.getenv "TLS_COLLECT" then -- the collector, at every step
   pcall(collectgarbage, "incremental") -- lua5.4 starts generational: no pause
   collectgarbage("setpause", 0)
   collectgarbage("setstepmul", 10000)
-end
-
-local function read(name)
-  local file = assert(io.open(os.getenv "TLS_CERTS" .. "/" .. name))
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 local KEY = { key = read "ecdsa.key", cert = read "ecdsa.crt", ca = read "ca.crt" }

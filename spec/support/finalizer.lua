@@ -4,32 +4,18 @@
 --   finalizer.lua OLDER     OLDER: 'luv' makes the object before luv is loaded, 'tls' after that
 --
 -- Prints a line for each use: its name, and the error's code, or "ok", or "error". Certificates: TLS_CERTS is a folder.
+local program = require "spec.support.program"
+
+local read = program.read
 local older = arg[1]
 local finalize -- set when there is something to use
 
--- Lua 5.1 finalizes no tables, but what newproxy makes.
-local function old_object()
-  local function gc() finalize() end
-  local newproxy = rawget(_G, "newproxy")
-  if not newproxy then return setmetatable({}, { __gc = gc }) end
-  local object = newproxy(true)
-  getmetatable(object).__gc = gc
-  return object
-end
-
 if older == "tls" then require "luv" end
-kept = old_object() -- luacheck: ignore (a global: until the end)
+kept = program.finalized(function() finalize() end) -- luacheck: ignore (a global: until the end)
 
 local uv = require "luv"
 local tls = require "tls"
 local net = require "tls.net"
-
-local function read(name)
-  local f = assert(io.open(os.getenv "TLS_CERTS" .. "/" .. name))
-  local text = f:read "*a"
-  f:close()
-  return text
-end
 
 local credentials = { key = read "ecdsa.key", cert = read "ecdsa.crt" }
 local context = tls.createSecureContext { ca = read "ca.crt" }

@@ -6,15 +6,9 @@
 -- callback of luv's in the finalizer of one that is older than the module, when something of ours was closed before.
 local what = arg[1]
 local uv = require "luv"
+local program = require "spec.support.program"
 
--- Lua 5.1 finalizes no tables, but what newproxy makes.
-local function at_the_end(fn)
-  local newproxy = rawget(_G, "newproxy")
-  if not newproxy then return setmetatable({}, { __gc = fn }) end
-  local object = newproxy(true)
-  getmetatable(object).__gc = fn
-  return object
-end
+local read, at_the_end = program.read, program.finalized
 
 local function wait_for_the_loop()
   local done, turns = false, 0
@@ -30,13 +24,6 @@ if what == "wait" then older = at_the_end(wait_for_the_loop) end -- luacheck: ig
 
 local tls = require "tls"
 local net = require "tls.net"
-
-local function read(name)
-  local f = assert(io.open(os.getenv "TLS_CERTS" .. "/" .. name))
-  local text = f:read "*a"
-  f:close()
-  return text
-end
 
 local function quiet(socket) return socket:on("error", function() end) end
 

@@ -8,15 +8,9 @@
 local uv = require "luv"
 local tls = require "tls"
 local net = require "tls.net"
+local read = require("spec.support.program").read
 
 local stage, way = arg[1], arg[2]
-
-local function read(name)
-  local f = assert(io.open(os.getenv "TLS_CERTS" .. "/" .. name))
-  local text = f:read "*a"
-  f:close()
-  return text
-end
 
 local reached = false
 local function here()

@@ -42,4 +42,16 @@ function visits.one(server_options, client_options, prepare)
   return seen
 end
 
+--- Lets a server keep its sessions in a store, as in 'newSession' and 'resumeSession'.
+--- @param server table
+--- @param store? table
+function visits.keep_sessions(server, store)
+  store = store or {}
+  server:on("newSession", function(id, data, callback)
+    store[id] = data
+    callback()
+  end)
+  server:on("resumeSession", function(id, callback) callback(nil, store[id]) end)
+end
+
 return visits
