@@ -11,9 +11,8 @@ CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2
 DEFS = -DOPENSSL_NO_DEPRECATED -DOPENSSL_API_COMPAT=30000
-# -isystem: luv's and Lua's headers are held to their own standards
-ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) \
-	$(subst -I,-isystem ,$(LUA_CFLAGS)) $(OPENSSL_CFLAGS) $(CFLAGS)
+BASE_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) \
+	$(OPENSSL_CFLAGS) $(CFLAGS)
 SAN = -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
 
 PREFIX ?= /usr/local
@@ -21,8 +20,10 @@ LUA_LMOD ?= $(PREFIX)/share/lua/5.4
 LUA_CMOD ?= $(PREFIX)/lib/lua/5.4
 
 BUILD ?= build
-SRC = $(wildcard csrc/*.c)
+MODULES = $(wildcard lua/tls/*.lua lua/tls/*/*.lua)
+SRC = $(wildcard csrc/*/*.c)
 OBJ = $(SRC:csrc/%.c=$(BUILD)/%.o)
+ENGINE = $(filter $(BUILD)/engine/%,$(OBJ))
 CORE = $(BUILD)/tls/core.so
 PATHS = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
 	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
@@ -33,11 +34,17 @@ $(CORE): $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) -shared $(LDFLAGS) -o $@ $^ $(OPENSSL_LIBS) -ldl
 
+# The engine finds its own headers and OpenSSL's, and no others: neither Lua's
+# nor libuv's, nor those of another folder.
+$(BUILD)/engine/%.o: csrc/engine/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) -Icsrc/engine -MMD -MP -c -o $@ $<
+
 $(BUILD)/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(BASE_CFLAGS) $(subst -I,-isystem ,$(LUA_CFLAGS)) -Icsrc -MMD -MP -c -o $@ $<
 
--include $(wildcard $(BUILD)/*.d)
+-include $(OBJ:.o=.d)
 
 env:
 	@echo 'export $(PATHS)'
@@ -57,9 +64,7 @@ test: deps
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
 # The engine alone, without Lua and libuv: that it links is half the test.
-ENGINE = bytes bio sslerr peer hello tickets hooks engine engine_ask engine_drive \
-	engine_psk engine_sessions
-$(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE:%=$(BUILD)/%.o)
+$(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
@@ -95,27 +100,26 @@ jit:
 	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$(shell $(PKG) --cflags luajit)" all
 
 # The rules of the house, by grep: see docs/internals.md.
-PURE = $(ENGINE:%=csrc/%.c) $(wildcard $(ENGINE:%=csrc/%.h)) csrc/engine_state.h
 check:
 	luacheck -q lua spec examples bench
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/support/*.[ch] spec/fuzz/*.c bench/*.c
+	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.c bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
 	@echo 'engine side: neither Lua nor libuv'
-	@! grep -nE '(lua|lauxlib|uv|luv|compat|env)\.h|lua_State' $(PURE)
-	@echo 'libuv only in env, uvlink, last_turn and conn'
-	@! grep -nE '\buv_[a-z]|<uv\.h>|<luv' $(filter-out csrc/env.% csrc/uvlink.% \
-		csrc/last_turn.% csrc/conn%,$(wildcard csrc/*.[ch]))
+	@! grep -nE '(lua|lauxlib|uv|luv)\.h|lua_State' csrc/engine/*.[ch]
+	@echo 'libuv only in lua_state, libuv_symbols, state_closing and connection'
+	@! grep -nE '\buv_[a-z]|<uv\.h>|<luv' $(filter-out csrc/lua/lua_state.% \
+		csrc/lua/libuv_symbols.% csrc/lua/state_closing.% csrc/connection/%,$(wildcard csrc/*/*.[ch]))
 	@echo 'one door into Lua; no unbounded string functions'
-	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out csrc/env.c \
-		csrc/conn_emit.c csrc/module.c,$(wildcard csrc/*.c))
+	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out csrc/lua/lua_state.c \
+		csrc/connection/events.c csrc/lua/module.c,$(SRC))
 	@echo 'OpenSSL runs between enter and leave'
 	@! grep -nE '\bSSL_(do_handshake|connect|accept|shutdown|(read|peek|write)(_ex|_early_data)?) *\(|\bASYNC_' \
-		$(filter-out csrc/engine_drive.c csrc/engine_ask.c,$(wildcard csrc/*.c))
-	@! grep -nE '\b(sprintf|strcpy|strcat|strncpy|atoi)\(' csrc/*.c
-	@! grep -nE 'req->data|handle->data' csrc/*.c
-	@awk -f scripts/sizes.awk csrc/*.c csrc/*.h lua/tls/*.lua
+		$(filter-out csrc/engine/step.c csrc/engine/handshake_control.c,$(SRC))
+	@! grep -nE '\b(sprintf|strcpy|strcat|strncpy|atoi)\(' $(SRC)
+	@! grep -nE 'req->data|handle->data' $(SRC)
+	@awk -f scripts/sizes.awk csrc/*/*.[ch] $(MODULES)
 
 ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
@@ -152,7 +156,7 @@ fuzz: deps
 	$(subst $(BUILD)/?,build-fuzz/?,$(PATHS)) FUZZ_SCRIPT=spec/fuzz/readers.lua \
 		build-fuzz/readers_fuzz $(FUZZ_OPTIONS) build-fuzz/readers build-fuzz/seeds
 
-build-fuzz/engine_fuzz: spec/fuzz/engine_fuzz.c $(ENGINE:%=build-fuzz/%.o)
+build-fuzz/engine_fuzz: spec/fuzz/engine_fuzz.c $(ENGINE:$(BUILD)/%=build-fuzz/%)
 	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) -fsanitize=fuzzer -Icsrc -o $@ \
 		$^ $(OPENSSL_LIBS)
 
@@ -187,12 +191,14 @@ bench-count: deps
 	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
 
 install: all
-	install -d $(DESTDIR)$(LUA_LMOD)/tls $(DESTDIR)$(LUA_CMOD)/tls
-	install -m644 lua/tls/*.lua $(DESTDIR)$(LUA_LMOD)/tls
+	install -d $(DESTDIR)$(LUA_CMOD)/tls
+	cd lua && for file in $(MODULES:lua/%=%); do \
+		install -d $(DESTDIR)$(LUA_LMOD)/$$(dirname $$file) && \
+		install -m644 $$file $(DESTDIR)$(LUA_LMOD)/$$file || exit 1; done
 	install -m755 $(CORE) $(DESTDIR)$(LUA_CMOD)/tls
 
 clean:
 	rm -rf build build-asan build-fuzz
-	rm -f csrc/*.o tls/core.so # what luarocks make leaves
+	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
 .PHONY: all env deps demo test jit check asan valgrind gcstress fuzz bench bench-quick bench-count install clean

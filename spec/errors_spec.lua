@@ -1,6 +1,6 @@
 -- The texts and fields of errors, which programs match on.
 require "spec.helper"
-local errors = require "tls.errors"
+local errors = require "tls.support.errors"
 
 describe("an error", function()
   it("shows its message and carries its fields", function()

@@ -66,7 +66,7 @@ end
 -- Handles that were closed behind the library's back are never uncounted there: the specs after this one are not to
 -- suffer for it.
 local function forget_handles()
-  local tick = package.loaded["tls.tick"]
+  local tick = package.loaded["tls.support.next_tick"]
   for i = 1, tick and 10 or 0 do
     local name = debug.getupvalue(tick.release, i)
     if name == "handles" then debug.setupvalue(tick.release, i, 0) end

@@ -1,13 +1,13 @@
 --- tls.connect: a client's TLSSocket.
 -- @module tls.connect
 
-local context = require "tls.context"
-local errors = require "tls.errors"
-local identity = require "tls.identity"
-local server_name = require "tls.server_name"
-local settings = require "tls.settings"
+local context = require "tls.secure_context"
+local errors = require "tls.support.errors"
+local identity = require "tls.handshake.server_identity"
+local server_name = require "tls.handshake.server_name"
+local settings = require "tls.handshake.settings"
 local TLSSocket = require "tls.socket"
-local wrap = require "tls.wrap"
+local wrap = require "tls.over.existing_stream"
 
 --- (options), (port[, host][, options]), (path[, options]), each with an
 -- optional callback at the end. Options override what comes positionally.

@@ -10,13 +10,13 @@ local core = require "tls.core"
 if core.modules.tls then return core.modules.tls end
 
 local connect = require "tls.connect"
-local context = require "tls.context"
-local defaults = require "tls.defaults"
-local identity = require "tls.identity"
-local securepair = require "tls.securepair"
+local context = require "tls.secure_context"
+local defaults = require "tls.options.defaults"
+local identity = require "tls.handshake.server_identity"
+local securepair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
-local trust = require "tls.trust"
+local trust = require "tls.default_ca"
 
 local WRITABLE = "^[%u_]+$"
 

@@ -8,10 +8,10 @@ local core = require "tls.core"
 if core.modules["tls.net"] then return core.modules["tls.net"] end
 
 local uv = require "luv"
-local abort = require "tls.abort"
-local ip = require "tls.ip"
-local Server = require "tls.net_server"
-local Socket = require "tls.net_socket"
+local abort = require "tls.net.abort_controller"
+local ip = require "tls.support.ip"
+local Server = require "tls.net.server"
+local Socket = require "tls.net.socket"
 
 local net = { Server = Server, Socket = Socket, AbortController = abort.Controller }
 

@@ -1,19 +1,19 @@
 --- tls.Server: a net.Server whose connections are TLSSockets.
 -- @module tls.server
 
-local class = require "tls.object"
-local context = require "tls.context"
+local class = require "tls.support.class"
+local context = require "tls.secure_context"
 local core = require "tls.core"
-local Deadline = require "tls.deadline"
-local defaults = require "tls.defaults"
-local Emitter = require "tls.emitter"
-local errors = require "tls.errors"
+local Deadline = require "tls.support.deadline_queue"
+local defaults = require "tls.options.defaults"
+local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
 local net = require "tls.net"
-local Names = require "tls.sni"
-local settings = require "tls.settings"
-local ticket_keys = require "tls.ticket_keys"
+local Names = require "tls.handshake.sni"
+local settings = require "tls.handshake.settings"
+local ticket_keys = require "tls.handshake.ticket_keys"
 local TLSSocket = require "tls.socket"
-local wrap = require "tls.wrap"
+local wrap = require "tls.over.existing_stream"
 
 local emit = Emitter.emit
 

@@ -1,23 +1,23 @@
 --- TLSSocket: a net.Socket whose bytes go through a connection of the core.
 -- @module tls.socket
 
-local context = require "tls.context"
+local context = require "tls.secure_context"
 local core = require "tls.core"
-local class = require "tls.object"
-local errors = require "tls.errors"
-local Emitter = require "tls.emitter"
-local hello = require "tls.hello"
-local identity = require "tls.identity"
-local psk = require "tls.psk"
-local questions = require "tls.questions"
-local renegotiate = require "tls.renegotiate"
-local resumption = require "tls.resumption"
-local server_name = require "tls.server_name"
-local settings = require "tls.settings"
-local tick = require "tls.tick"
-local verify = require "tls.verify"
-local wrap = require "tls.wrap"
-local Socket = require "tls.net_socket"
+local class = require "tls.support.class"
+local errors = require "tls.support.errors"
+local Emitter = require "tls.stream.event_emitter"
+local hello = require "tls.handshake.client_hello_callbacks"
+local identity = require "tls.handshake.server_identity"
+local psk = require "tls.handshake.psk"
+local questions = require "tls.connection_info"
+local renegotiate = require "tls.handshake.renegotiation"
+local resumption = require "tls.handshake.session_resumption"
+local server_name = require "tls.handshake.server_name"
+local settings = require "tls.handshake.settings"
+local tick = require "tls.support.next_tick"
+local verify = require "tls.handshake.verify"
+local wrap = require "tls.over.existing_stream"
+local Socket = require "tls.net.socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
@@ -41,9 +41,9 @@ TLSSocket:_own_values {
 
 TLSSocket:_first_values {
   truncated = false,
-  _peer = false, -- see tls.verify
+  _peer = false, -- see tls.handshake.verify
   _was_authorized = false, -- when it was destroyed
-  _holds = 0, _storing = 0, _on_stored = false, -- see tls.resumption
+  _holds = 0, _storing = 0, _on_stored = false, -- see tls.handshake.session_resumption
   _sessions = false, _sessions_told = false,
   _psk_error = false,
 }
@@ -212,7 +212,7 @@ function TLSSocket:_connected()
   if not conn then return end
   self._conn = conn
   if not Socket._wants_data(self) then poke(self, conn:read(false)) end
-  local carried = handle.in_lua -- no handle of luv's, but a tls.transport
+  local carried = handle.in_lua -- no handle of luv's, but a tls.over.stream_as_handle
   if conn:start(self, not carried and handle or nil) then soon(drive, self) end
   if carried then handle:attach(self) end
   if options.initialData then self:_feed(options.initialData) end

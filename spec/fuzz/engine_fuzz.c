@@ -15,8 +15,8 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
-#include "engine.h"
-#include "hooks.h"
+#include "engine/engine.h"
+#include "engine/callbacks.h"
 
 #define PROMISE(condition)                                            \
   do {                                                                \

@@ -3,11 +3,11 @@
 -- A reader may refuse with an error of ours, a table; one of Lua's own ("attempt to index a nil value") is a finding,
 -- and so is what a reader asserts.
 local certs = require "spec.support.certs"
-local client_hello = require "tls.client_hello"
+local client_hello = require "tls.handshake.client_hello"
 local core = require "tls.core"
-local encoding = require "tls.encoding"
-local identity = require "tls.identity"
-local ip = require "tls.ip"
+local encoding = require "tls.stream.encoding"
+local identity = require "tls.handshake.server_identity"
+local ip = require "tls.support.ip"
 local tls = require "tls"
 local uv = require "luv"
 

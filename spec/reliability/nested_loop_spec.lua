@@ -2,7 +2,7 @@
 -- of its own, are called inside it. What each connection carries arrives once, whole, in order, on its own socket.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
-local duplex_pair = require "tls.duplex_pair"
+local duplex_pair = require "tls.stream.duplex_pair"
 local tls = require "tls"
 
 local uv = helper.uv

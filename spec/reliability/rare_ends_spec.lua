@@ -4,7 +4,7 @@ local certs = require "spec.support.certs"
 local merge = require("spec.support.visits").merge
 local net = require "tls.net"
 local tls = require "tls"
-local Emitter = require "tls.emitter"
+local Emitter = require "tls.stream.event_emitter"
 
 local uv = helper.uv
 local SERVER = { key = certs.ecdsa.key, cert = certs.ecdsa.cert }

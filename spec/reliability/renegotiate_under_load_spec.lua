@@ -1,10 +1,10 @@
 -- TLS 1.2: another handshake begins while data is on its way, in either direction and at any byte of a record.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
-local duplex_pair = require "tls.duplex_pair"
+local duplex_pair = require "tls.stream.duplex_pair"
 local net = require "tls.net"
 local raw_peer = require "spec.support.raw_peer"
-local tick = require "tls.tick"
+local tick = require "tls.support.next_tick"
 local tls = require "tls"
 local visits = require "spec.support.visits"
 

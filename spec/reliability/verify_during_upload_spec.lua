@@ -4,7 +4,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local merge = require("spec.support.visits").merge
-local duplex_pair = require "tls.duplex_pair"
+local duplex_pair = require "tls.stream.duplex_pair"
 local script = require "spec.support.script"
 local tls = require "tls"
 

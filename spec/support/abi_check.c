@@ -6,7 +6,7 @@
 #include <luv/luv.h>
 #include <uv.h>
 
-#include "uvlink.h"
+#include "lua/libuv_symbols.h"
 
 #define SAME_OFFSET(ours, theirs, field) \
   _Static_assert(offsetof(ours, field) == offsetof(theirs, field), #field)

@@ -10,8 +10,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "engine.h"
-#include "hooks.h"
+#include "engine/engine.h"
+#include "engine/callbacks.h"
 
 static int checks, failures;
 

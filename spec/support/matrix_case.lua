@@ -13,7 +13,7 @@
 -- destroyed.
 local uv = require "luv"
 local tls = require "tls"
-local duplex_pair = require "tls.duplex_pair"
+local duplex_pair = require "tls.stream.duplex_pair"
 
 local Case = {}
 Case.__index = Case

@@ -1,7 +1,7 @@
 -- One random sequence of operations on both ends of a connection, and what has to hold for it. Everything is drawn
 -- from the sequence's own seed, so that it can be run again alone.
-local encoding = require "tls.encoding"
-local tick = require "tls.tick"
+local encoding = require "tls.stream.encoding"
+local tick = require "tls.support.next_tick"
 
 local Sequence = {}
 Sequence.__index = Sequence

@@ -1,0 +1,264 @@
+/*
+** conn_answer: what a connection is told in and after its handshake. Methods
+** never enter Lua: they answer whether they want to be driven.
+*/
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+
+#include "connection_state.h"
+#include "credentials/secure_context.h"
+#include "engine/client_hello.h"
+#include "lua/lua_error.h"
+#include "credentials/session_der.h"
+
+/* Push a sequence of the extensions' types and one of their bodies. [-0, +2] */
+static void push_extensions (lua_State *L, const struct tls_hello *h) {
+  size_t i;
+  lua_createtable(L, (int)h->count, 0);
+  lua_createtable(L, (int)h->count, 0);
+  for (i = 0; i < h->count; i++) {
+    lua_pushinteger(L, h->types[i]);
+    lua_rawseti(L, -3, (int)i + 1);
+    lua_pushlstring(L, (const char *)h->bodies[i].data, h->bodies[i].size);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+}
+
+static void push_piece (lua_State *L, const struct tls_piece *piece) {
+  lua_pushlstring(L, (const char *)piece->data, piece->size);
+}
+
+/* conn:getClientHello() -> version, random, session id, ciphers, compressions
+** (bytes as they came), types and bodies of the extensions; or nothing. */
+static int get_client_hello (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  const struct tls_hello *h = c == NULL ? NULL : tls_engine_hello(c->engine);
+  if (h == NULL)
+    return 0;
+  lua_pushinteger(L, h->version);
+  push_piece(L, &h->random);
+  push_piece(L, &h->session_id);
+  push_piece(L, &h->ciphers);
+  push_piece(L, &h->compressions);
+  push_extensions(L, h);
+  return 7;
+}
+
+/* The string field 'name' of the table at index 2, kept by it; or NULL. */
+static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
+  lua_getfield(L, 2, name);
+  const char *s = lua_tolstring(L, -1, n);
+  lua_pop(L, 1);
+  return (const unsigned char *)s;
+}
+
+/* [-0, +1]: the field that keeps it */
+static SSL_CTX *context_field (lua_State *L) {
+  lua_getfield(L, 2, "context");
+  return lua_isnil(L, -1) ? NULL : tls_context_check(L, lua_gettop(L));
+}
+
+/* Most servers verify nobody, and need no anchors for it. */
+static bool verifies (const struct conn *c) {
+  return SSL_get_verify_mode(tls_engine_ssl(c->engine)) != SSL_VERIFY_NONE;
+}
+
+/* conn:answerHello{context=, groups=, alpn=, alpnRefused=, session=, ocsp=,
+** alert=} -> poke. Throws what OpenSSL refuses. */
+static int answer_hello (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  struct tls_hello_answer a = {0};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  if (c == NULL || !tls_engine_hello_asked(c->engine))
+    return 0;
+  lua_settop(L, 2);
+  a.ctx = context_field(L);
+  if (a.ctx != NULL && verifies(c))
+    tls_context_trust(L, lua_gettop(L));
+  a.groups = (const char *)field(L, "groups", NULL);
+  a.alpn = field(L, "alpn", &a.alpn_size);
+  a.ocsp = field(L, "ocsp", &a.ocsp_size);
+  lua_getfield(L, 2, "alert");
+  a.alert = (int)lua_tointeger(L, -1);
+  lua_getfield(L, 2, "alpnRefused");
+  a.alpn_refused = lua_toboolean(L, -1);
+  lua_getfield(L, 2, "session");
+  a.session = tls_session_read(L, lua_gettop(L));
+  if (!tls_engine_answer_hello(c->engine, &a))
+    return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
+                             "Invalid SNI context");
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:identify(generation, accepted, overruled) -> poke: inside the handshake
+** that is suspended. An answer to another one's question does nothing. */
+static int identify (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TBOOLEAN);
+  if (c == NULL ||
+      !tls_engine_identify(c->engine, generation, lua_toboolean(L, 3),
+                           lua_toboolean(L, 4)))
+    return 0;
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:judge(generation, accepted, overruled) -> given: the verdict on a
+** handshake that has finished. */
+static int judge (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
+  luaL_checktype(L, 3, LUA_TBOOLEAN);
+  lua_pushboolean(L, c != NULL && tls_engine_judge(c->engine, generation,
+                                                   lua_toboolean(L, 3),
+                                                   lua_toboolean(L, 4)));
+  return 1;
+}
+
+/* A handshake is under way, or an end. */
+static void check_state (lua_State *L, bool ok, const char *message) {
+  ERR_clear_error();
+  if (!ok)
+    tls_throw_openssl(L, "ERR_TLS_INVALID_STATE", message);
+}
+
+/* conn:renegotiate(context, reject) -> poke: a server's question for a
+** certificate, which this context's anchors are to verify; false asks none. */
+static int renegotiate (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  if (lua_toboolean(L, 2))
+    tls_context_trust(L, 2);
+  check_state(L, tls_engine_idle(c->engine),
+              "no other handshake can begin now");
+  bool ok = tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
+                                   lua_toboolean(L, 3));
+  if (tls_conn_gone(c))
+    return 0;
+  if (!ok)
+    return tls_throw_openssl(L, "ERR_SSL_WRONG_SSL_VERSION",
+                             "wrong ssl version");
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:updateKeys() -> poke */
+static int update_keys (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  check_state(L, tls_engine_may_update_keys(c->engine),
+              "the keys cannot be changed now");
+  bool ok = tls_engine_update_keys(c->engine);
+  if (tls_conn_gone(c))
+    return 0;
+  if (!ok)
+    return tls_throw_openssl(L, "ERR_SSL_WRONG_SSL_VERSION",
+                             "wrong ssl version");
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:fail(code, message) -> poke: our own reason to end the handshake. */
+static int fail (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  const char *code = luaL_checkstring(L, 2), *message = luaL_checkstring(L, 3);
+  if (c == NULL)
+    return 0;
+  tls_engine_fail(c->engine, code, message);
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:hold(boolean) -> poke: what is to be sent waits, until false. */
+static int hold (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (c == NULL)
+    return 0;
+  c->hold = lua_toboolean(L, 2);
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:wantSessions(boolean): those that come from now on. */
+static int want_sessions (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (c != NULL)
+    tls_engine_want_sessions(c->engine, lua_toboolean(L, 2));
+  return 0;
+}
+
+static int want_keylog (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c != NULL)
+    tls_engine_want_keylog(c->engine);
+  return 0;
+}
+
+/* conn:trace(): SSL_trace(3) on stderr, where OpenSSL was built with it. */
+static int trace (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c != NULL)
+    tls_engine_trace(c->engine, c->env->err);
+  return 0;
+}
+
+/* conn:setKeyCert(context): show that context's certificate, keep the rest. */
+static int set_key_cert (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  const SSL_CTX *ctx = tls_context_check(L, 2);
+  STACK_OF(X509) *chain = NULL;
+  if (c == NULL)
+    return 0;
+  if (tls_engine_busy(c->engine)) /* it may be looking at the old one */
+    return tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
+                             "the certificate cannot be changed now");
+  X509 *cert = SSL_CTX_get0_certificate(ctx);
+  EVP_PKEY *key = SSL_CTX_get0_privatekey(ctx);
+  SSL_CTX_get0_chain_certs((SSL_CTX *)ctx, &chain);
+  ERR_clear_error();
+  if (cert == NULL || key == NULL ||
+      !SSL_use_cert_and_key(tls_engine_ssl(c->engine), cert, key, chain, 1))
+    return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
+                             "the context has no key and certificate");
+  return 0;
+}
+
+/* conn:setServername(name) -> done: not once the handshake has begun */
+static int set_servername (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  const char *name = luaL_checkstring(L, 2);
+  SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
+  bool ok = ssl != NULL && SSL_in_before(ssl) &&
+            SSL_set_tlsext_host_name(ssl, name) == 1;
+  lua_pushboolean(L, ok);
+  return 1;
+}
+
+/* conn:setSession(der) -> whether it is one, and in time */
+static int set_session (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  SSL_SESSION *session = tls_session_read(L, 2);
+  bool ok = c != NULL && session != NULL &&
+            tls_engine_set_session(c->engine, session);
+  ERR_clear_error();
+  lua_pushboolean(L, ok);
+  return 1;
+}
+
+const luaL_Reg tls_conn_answers[] = {{"getClientHello", get_client_hello},
+                                     {"answerHello", answer_hello},
+                                     {"identify", identify},
+                                     {"judge", judge},
+                                     {"renegotiate", renegotiate},
+                                     {"updateKeys", update_keys},
+                                     {"fail", fail},
+                                     {"wantKeylog", want_keylog},
+                                     {"wantSessions", want_sessions},
+                                     {"trace", trace},
+                                     {"hold", hold},
+                                     {"setKeyCert", set_key_cert},
+                                     {"setServername", set_servername},
+                                     {"setSession", set_session},
+                                     {NULL, NULL}};

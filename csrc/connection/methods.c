@@ -1,0 +1,365 @@
+/*
+** conn_lua: a connection as Lua sees it: its making, its methods, its end.
+** Methods never enter Lua: they return true when they want to be driven.
+*/
+#include "connection.h"
+
+#include <string.h>
+
+#include "connection_state.h"
+#include "options.h"
+#include "credentials/secure_context.h"
+#include "lua/lua_error.h"
+#include "credentials/session_der.h"
+
+/* === lifetime ========================================================== */
+
+/* The collector only gets here when the conn is attached to no handle, or in
+** lua_close: then a write may be in flight. It ends without us, maybe later
+** than the Lua state, on a loop that is the host's. */
+static int conn_gc (lua_State *L) {
+  struct conn *c = luaL_checkudata(L, 1, CONN_T);
+  tls_conn_detach(c);
+  c->closed = true;
+  tls_conn_drop_held(c);
+  if (c->engine != NULL && tls_engine_busy(c->engine))
+    return 0; /* lua_close in the callback for a key: OpenSSL uses it yet */
+  tls_engine_free(c->engine);
+  c->engine = NULL;
+  return 0;
+}
+
+/* Every method has the metatable as its upvalue: to find it by its name costs
+** more than most of them do. */
+struct conn *tls_conn_check (lua_State *L) {
+  struct conn *c = lua_touserdata(L, 1);
+  if (c == NULL || !lua_getmetatable(L, 1) ||
+      !lua_rawequal(L, -1, lua_upvalueindex(1)))
+    return luaL_checkudata(L, 1, CONN_T); /* throws: it is none */
+  lua_pop(L, 1);
+  return c;
+}
+
+struct conn *tls_conn_check_open (lua_State *L) {
+  struct conn *c = tls_conn_check(L);
+  return c->closed || c->engine == NULL ? NULL : c;
+}
+
+/* === methods =========================================================== */
+
+int tls_conn_push_poke (lua_State *L, struct conn *c) {
+  bool poke = false;
+  if (c->driving)
+    c->again = true;
+  else if (!c->poked)
+    poke = c->poked = true;
+  lua_pushboolean(L, poke);
+  return 1;
+}
+
+/* The stream inside luv's userdata at index 3. Throws when it is none. */
+static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
+  struct tls_uv_handle **box = luaL_testudata(L, 3, "uv_tcp");
+  if (box == NULL)
+    box = luaL_testudata(L, 3, "uv_pipe");
+  luaL_argcheck(L, box != NULL && *box != NULL, 3,
+                "uv_tcp or uv_pipe expected");
+  luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 3, "handle is closing");
+  struct tls_luv_handle *part = tls_conn_luv_part(*box);
+  if (part == NULL || part->ctx != c->env->luv)
+    luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
+  luaL_argcheck(L, part->extra == NULL, 3, "handle is in use");
+  return *box;
+}
+
+/* Read from and write to luv's stream. While it is attached, the anchored conn
+** keeps the socket alive, which otherwise only its own listeners may know. */
+static void attach (lua_State *L, struct conn *c) {
+  struct tls_uv_handle *stream = check_stream(L, c);
+  tls_pins(L, 1);
+  lua_pushvalue(L, 2);
+  tls_pin(L, 1, TLS_PIN_SOCKET);
+  lua_pushvalue(L, 3);
+  tls_pin(L, 1, TLS_PIN_HANDLE);
+  lua_pushvalue(L, 1);
+  c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  c->stream = stream;
+  tls_conn_luv_part(stream)->extra = c;
+}
+
+/* Fed from Lua: it only knows its socket. */
+static void remember_owner (lua_State *L, struct conn *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, -2, c);
+}
+
+/* conn:start(socket, handle|nil) -> poke: the handshake begins with the next
+** drive, over luv's handle if there is one. */
+static int conn_start (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 3);
+  if (c == NULL || c->started)
+    return luaL_error(L, "connection is closed or has been started");
+  if (lua_isnil(L, 3))
+    remember_owner(L, c);
+  else
+    attach(L, c);
+  c->started = true;
+  if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
+    tls_conn_update_reading(c); /* the first word is the client's */
+  if (c->reading)
+    return 0;
+  return tls_conn_push_poke(L, c);
+}
+
+static int conn_drive (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c != NULL)
+    tls_conn_drive(c);
+  return 0;
+}
+
+/* conn:write(data) -> unsent, full, poke. When full, no more may be written
+** until 'written'. 0 when it was closed meanwhile. */
+static int conn_write (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  size_t n;
+  const char *data = luaL_checklstring(L, 2, &n);
+  if (c == NULL || c->held != NULL)
+    return luaL_error(L, "connection is closed or full");
+  size_t done = tls_conn_pump(c, data, n);
+  if (tls_conn_gone(c)) {
+    lua_pushinteger(L, 0);
+    return 1;
+  }
+  if (done < n) {
+    lua_pushvalue(L, 2);
+    c->held_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
+    c->held = data + done;
+    c->held_size = n - done;
+  }
+  lua_pushinteger(L, (lua_Integer)tls_conn_unsent(c));
+  lua_pushboolean(L, c->held != NULL);
+  tls_conn_push_poke(L, c);
+  return 3;
+}
+
+/* conn:notify() -> poke: 'written' is to be told once all has been sent. */
+static int conn_notify (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  c->notify = true;
+  return tls_conn_push_poke(L, c);
+}
+
+static int conn_unsent (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  lua_pushinteger(L, c == NULL ? 0 : (lua_Integer)tls_conn_unsent(c));
+  return 1;
+}
+
+/* conn:read(boolean) -> poke: whether data is wanted. */
+static int conn_read (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  if (c == NULL)
+    return 0;
+  bool paused = !lua_toboolean(L, 2);
+  if (c->paused == paused)
+    return 0;
+  c->paused = paused;
+  if (!c->driving && c->stream != NULL)
+    tls_conn_update_reading(c);
+  if (paused && c->stream != NULL && c->io_error == 0)
+    return 0;
+  return tls_conn_push_poke(L, c); /* what was kept is to be read */
+}
+
+/* conn:shutdown() -> poke: close_notify behind all that was written; 'written'
+** is told when it has left. */
+static int conn_shutdown (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  tls_engine_shutdown(c->engine);
+  if (tls_conn_gone(c))
+    return 0;
+  c->notify = true;
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:setMaxSendFragment(size) -> done */
+static int conn_set_max_send_fragment (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  long size = (long)luaL_checkinteger(L, 2);
+  SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
+  lua_pushboolean(L, ssl != NULL && SSL_set_max_send_fragment(ssl, size));
+  return 1;
+}
+
+/* conn:approve(generation) -> poke: the gate is opened, see
+** tls_engine_approve(). */
+static int conn_approve (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
+  if (c == NULL)
+    return 0;
+  tls_engine_approve(c->engine, generation);
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:feed(records|nil) -> poke: bytes that did not come from luv's stream
+** (read by somebody else before it was attached, or from a transport of
+** Lua's); nil when that has ended. */
+static int conn_feed (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  size_t n = 0;
+  const char *data = luaL_optlstring(L, 2, NULL, &n);
+  if (c == NULL)
+    return 0;
+  struct tls_port *port = tls_engine_port(c->engine);
+  if (data == NULL)
+    port->eof = true;
+  else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
+           !tls_port_keep(port)) /* behind what is being read */
+    return luaL_error(L, "out of memory");
+  return tls_conn_push_poke(L, c);
+}
+
+/* conn:sent() -> poke: the transport of Lua's has taken the last records. */
+static int conn_sent (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL || c->stream != NULL || !c->writing)
+    return 0;
+  c->writing = false;
+  if (tls_conn_gathered(c) == 0)
+    c->unsent = 0;
+  return tls_conn_push_poke(L, c);
+}
+
+/* What was written in this turn, when it is Lua that has to send it. [-0, +1]
+ */
+static void push_rest (lua_State *L, struct conn *c) {
+  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  bool rest = c->stream == NULL && !c->writing &&
+              tls_engine_writable(c->engine) && tls_bytes_size(out) > 0;
+  if (rest)
+    lua_pushlstring(L, tls_bytes_peek(out), tls_bytes_size(out));
+  else
+    lua_pushnil(L);
+}
+
+/* conn:close() -> records to send before, or nil: let go of the handle, which
+** Lua closes next. Idempotent. */
+static int conn_close (lua_State *L) {
+  struct conn *c = tls_conn_check(L);
+  if (c->closed)
+    return 0;
+  push_rest(L, c);
+  tls_conn_send_rest(c);
+  c->closed = true;
+  tls_conn_detach(c);
+  tls_conn_drop_held(c);
+  tls_conn_release(c);
+  return 1;
+}
+
+static unsigned psk_server (void *arg, const char *identity,
+                            size_t identity_size, unsigned char *psk,
+                            unsigned size) {
+  struct tls_psk_answer answer = {NULL, 0, psk, size};
+  return tls_conn_emit_psk(arg, identity, identity_size, &answer);
+}
+
+static unsigned psk_client (void *arg, const char *hint, char *identity,
+                            unsigned identity_size, unsigned char *psk,
+                            unsigned size) {
+  struct tls_psk_answer answer = {identity, identity_size, psk, size};
+  return tls_conn_emit_psk(arg, hint, hint == NULL ? 0 : strlen(hint), &answer);
+}
+
+static void set_psk (struct conn *c, struct tls_engine_options *o) {
+  o->psk.arg = c;
+  if (o->server)
+    o->psk.server = psk_server;
+  else
+    o->psk.client = psk_client;
+}
+
+/* Push the box of the session that 'terms' at index 2 bring, or nothing: one
+** that cannot be read makes a full handshake. */
+static void read_session (lua_State *L, struct tls_engine_options *o) {
+  tls_terms_push_table(L, 2);
+  lua_getfield(L, -1, "session");
+  o->session = tls_session_read(L, lua_gettop(L));
+}
+
+/* Push a conn that is born closed: it has no engine. [-0, +1] */
+static struct conn *new_conn (lua_State *L, struct tls_env *env) {
+  struct conn *c = lua_newuserdatauv(L, sizeof *c, 2);
+  memset(c, 0, sizeof *c);
+  c->env = env;
+  c->anchor = c->held_ref = LUA_NOREF;
+  luaL_setmetatable(L, CONN_T);
+  return c;
+}
+
+int tls_conn_new (lua_State *L) {
+  struct tls_env *env = tls_env_get(L);
+  tls_env_check_alive(L);
+  SSL_CTX *ctx = tls_context_check(L, 1);
+  const struct tls_terms *terms = tls_terms_check(L, 2);
+  struct tls_engine_options o = terms->engine;
+  o.ctx = ctx;
+  o.method = env->method;
+  o.pool = &env->pool;
+  if (!o.server || o.request_cert)
+    tls_context_trust(L, 1);
+  if (terms->session)
+    read_session(L, &o);
+  struct conn *c = new_conn(L, env);
+  if (terms->psk)
+    set_psk(c, &o);
+  c->engine = tls_engine_new(&o);
+  if (c->engine == NULL)
+    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                             "cannot make a TLS connection");
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"start", conn_start},
+    {"drive", conn_drive},
+    {"write", conn_write},
+    {"notify", conn_notify},
+    {"unsent", conn_unsent},
+    {"read", conn_read},
+    {"shutdown", conn_shutdown},
+    {"approve", conn_approve},
+    {"feed", conn_feed},
+    {"sent", conn_sent},
+    {"close", conn_close},
+    {"setMaxSendFragment", conn_set_max_send_fragment},
+    {NULL, NULL}};
+
+/* Stack: the metatable, the table of methods. [-0, +0] */
+static void add_methods (lua_State *L, const luaL_Reg *list) {
+  lua_pushvalue(L, -2);
+  luaL_setfuncs(L, list, 1);
+}
+
+void tls_conn_open (lua_State *L) {
+  luaL_newmetatable(L, CONN_T);
+  lua_pushcfunction(L, conn_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  add_methods(L, methods);
+  add_methods(L, tls_conn_questions);
+  add_methods(L, tls_conn_answers);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  tls_terms_open(L);
+}

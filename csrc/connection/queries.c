@@ -1,0 +1,377 @@
+/*
+** conn_info: what one may ask a connection. Every method answers nil once the
+** connection is closed, and before the handshake has settled the matter.
+*/
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include "lua/owned_pointer.h"
+#include "connection_state.h"
+#include "lua/lua_error.h"
+#include "credentials/session_der.h"
+#include "credentials/certificate_table.h"
+#include "credentials/names_table.h"
+
+/* The SSL of an open connection at index 1, or NULL. Borrowed. */
+static SSL *check_ssl (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  return c == NULL ? NULL : tls_engine_ssl(c->engine);
+}
+
+/* Has the ServerHello settled the cipher and the key exchange? Before it,
+** OpenSSL answers from the session, which a client merely offers, and which a
+** server may not have yet: SSL_get_negotiated_group() crashes without one. */
+static bool is_negotiated (const SSL *ssl) {
+  return ssl != NULL && SSL_get_pending_cipher(ssl) != NULL &&
+         SSL_get0_session(ssl) != NULL;
+}
+
+static void set_string (lua_State *L, const char *name, const char *value) {
+  if (value == NULL)
+    return;
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* 'TLSv1.3', ... */
+static int get_protocol (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  if (ssl == NULL || !SSL_is_init_finished(ssl))
+    return 0;
+  lua_pushstring(L, SSL_get_version(ssl));
+  return 1;
+}
+
+/* {name, standardName, version} */
+static int get_cipher (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  const SSL_CIPHER *cipher =
+      is_negotiated(ssl) ? SSL_get_current_cipher(ssl) : NULL;
+  if (cipher == NULL)
+    return 0;
+  lua_createtable(L, 0, 3);
+  set_string(L, "name", SSL_CIPHER_get_name(cipher));
+  set_string(L, "standardName", SSL_CIPHER_standard_name(cipher));
+  set_string(L, "version", SSL_CIPHER_get_version(cipher));
+  return 1;
+}
+
+static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
+  if (n == 0)
+    lua_pushboolean(L, 0);
+  else
+    lua_pushlstring(L, (const char *)s, n);
+}
+
+/* [-0, +1] */
+static void push_servername (lua_State *L, const SSL *ssl) {
+  const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (name == NULL)
+    lua_pushboolean(L, 0);
+  else
+    lua_pushstring(L, name);
+}
+
+/* The name asked for (SNI), or false. */
+static int get_servername (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  if (ssl == NULL)
+    return 0;
+  push_servername(L, ssl);
+  return 1;
+}
+
+void tls_conn_push_negotiated (lua_State *L, struct conn *c) {
+  const SSL *ssl = tls_engine_ssl(c->engine);
+  const unsigned char *name;
+  unsigned n;
+  SSL_get0_alpn_selected(ssl, &name, &n);
+  push_or_false(L, name, n);
+  SSL_get0_next_proto_negotiated(ssl, &name, &n);
+  push_or_false(L, name, n);
+  push_servername(L, ssl);
+}
+
+static int is_session_reused (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  if (ssl == NULL)
+    return 0;
+  lua_pushboolean(L, SSL_session_reused(ssl));
+  return 1;
+}
+
+/* [-0, +1] */
+static void push_key_info (lua_State *L, const EVP_PKEY *key) {
+  char group[80];
+  bool dh = EVP_PKEY_get_base_id(key) == EVP_PKEY_DH;
+  lua_createtable(L, 0, 3);
+  set_string(L, "type", dh ? "DH" : "ECDH");
+  if (!dh && EVP_PKEY_get_group_name(key, group, sizeof group, NULL))
+    set_string(L, "name", group);
+  else if (!dh)
+    set_string(L, "name", OBJ_nid2sn(EVP_PKEY_get_id(key)));
+  lua_pushinteger(L, EVP_PKEY_get_bits(key));
+  lua_setfield(L, -2, "size");
+}
+
+TLS_BOX_DROP(drop_key, EVP_PKEY, EVP_PKEY_free)
+
+/* {type, name, size} of the peer's ephemeral key, {} when there was none, nil
+** on a server. */
+static int get_ephemeral_key_info (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  EVP_PKEY *key = NULL;
+  if (!is_negotiated(ssl) || SSL_is_server(ssl))
+    return 0;
+  struct tls_box *box = tls_box_push(L, drop_key);
+  if (!SSL_get_peer_tmp_key(ssl, &key)) {
+    lua_newtable(L);
+    return 1;
+  }
+  box->p = key;
+  push_key_info(L, key);
+  tls_box_empty(box);
+  return 1;
+}
+
+/* The group of the key exchange, on either side, or nil. */
+static int get_group (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  int nid = is_negotiated(ssl) ? (int)SSL_get_negotiated_group(ssl) : 0;
+  const char *name = NULL;
+  if (nid != 0)
+    name = SSL_group_to_name(ssl, nid);
+  if (name == NULL)
+    return 0;
+  lua_pushstring(L, name);
+  return 1;
+}
+
+/* nil when the chain of the peer verified, else code, message, depth and the
+** subject of the certificate that it failed at. A peer
+** without a certificate has not verified; Node's code for it is kept. */
+static int get_verify_error (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  const struct tls_peer *peer = tls_engine_peer(c->engine);
+  long error = peer->chain_result;
+  if (peer->leaf == NULL)
+    error = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT;
+  if (error == X509_V_OK)
+    return 0;
+  lua_pushstring(L, tls_verify_code(error));
+  lua_pushstring(L, X509_verify_cert_error_string(error));
+  lua_pushinteger(L, peer->chain_depth);
+  X509 *refused = peer->refused != NULL ? peer->refused : peer->leaf;
+  if (refused == NULL)
+    return 3;
+  tls_names_push_line(L, X509_get_subject_name(refused));
+  return 4;
+}
+
+/* The algorithms both ends can sign with, in the server's order, in Node's
+** words: 'RSA-PSS+SHA384'. */
+static const char *signature_name (int nid) {
+  switch (nid) {
+    case EVP_PKEY_RSA: return "RSA";
+    case EVP_PKEY_RSA_PSS: return "RSA-PSS";
+    case EVP_PKEY_DSA: return "DSA";
+    case EVP_PKEY_EC: return "ECDSA";
+    case EVP_PKEY_ED25519: return "Ed25519";
+    case EVP_PKEY_ED448: return "Ed448";
+    default: return OBJ_nid2sn(nid);
+  }
+}
+
+static int get_shared_sigalgs (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  int i, count, sign, hash;
+  if (ssl == NULL)
+    return 0;
+  count = SSL_get_shared_sigalgs(ssl, 0, NULL, NULL, NULL, NULL, NULL);
+  lua_newtable(L);
+  for (i = 0; i < count; i++) {
+    SSL_get_shared_sigalgs(ssl, i, &sign, &hash, NULL, NULL, NULL);
+    lua_pushfstring(L, "%s+%s", signature_name(sign), OBJ_nid2sn(hash));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/* The last Finished message, ours or the peer's, or nil before it. */
+typedef size_t (*finished_of)(const SSL *ssl, void *buf, size_t count);
+
+static int push_finished (lua_State *L, finished_of get) {
+  char buf[EVP_MAX_MD_SIZE];
+  SSL *ssl = check_ssl(L);
+  size_t n = ssl == NULL ? 0 : get(ssl, buf, sizeof buf);
+  if (n == 0)
+    return 0;
+  lua_pushlstring(L, buf, n);
+  return 1;
+}
+
+static int get_finished (lua_State *L) {
+  return push_finished(L, SSL_get_finished);
+}
+
+static int get_peer_finished (lua_State *L) {
+  return push_finished(L, SSL_get_peer_finished);
+}
+
+/* (length, label[, context]) -> bytes; RFC 5705 and RFC 8446, 7.5. */
+static int export_keying_material (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  size_t size = (size_t)luaL_checkinteger(L, 2), label_size, context_size = 0;
+  const char *label = luaL_checklstring(L, 3, &label_size);
+  const char *context = luaL_optlstring(L, 4, NULL, &context_size);
+  if (ssl == NULL)
+    return 0;
+  unsigned char *out = tls_box_buffer(L, size);
+  ERR_clear_error();
+  if (SSL_export_keying_material(ssl, out, size, label, label_size,
+                                 (const unsigned char *)context, context_size,
+                                 context != NULL) != 1)
+    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                             "cannot export keying material");
+  lua_pushlstring(L, (const char *)out, size);
+  OPENSSL_cleanse(out, size);
+  return 1;
+}
+
+/* The size of a client's DHE exchange in bits; nil without one. */
+static int get_dh_size (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  EVP_PKEY *key = NULL;
+  int bits = 0;
+  if (ssl == NULL || SSL_is_server(ssl) || !SSL_get_peer_tmp_key(ssl, &key))
+    return 0;
+  if (EVP_PKEY_get_base_id(key) == EVP_PKEY_DH)
+    bits = EVP_PKEY_get_bits(key);
+  EVP_PKEY_free(key);
+  if (bits == 0)
+    return 0;
+  lua_pushinteger(L, bits);
+  return 1;
+}
+
+/* The peer's certificate as a table; with true, each with its issuer. {} when
+** it sent none. */
+static int get_peer_certificate (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  if (c == NULL)
+    return 0;
+  X509 *leaf = tls_engine_peer(c->engine)->leaf;
+  if (leaf == NULL)
+    lua_newtable(L);
+  else if (lua_toboolean(L, 2))
+    tls_x509_push_chain(L, leaf, tls_engine_peer_chain(c->engine),
+                        tls_engine_store(c->engine));
+  else
+    tls_x509_push(L, leaf);
+  return 1;
+}
+
+/* The part of it that a name is compared with: subject, subjectaltname. */
+static int get_peer_names (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine)->leaf;
+  lua_createtable(L, 0, 2);
+  if (leaf == NULL)
+    return 1;
+  tls_names_push(L, X509_get_subject_name(leaf));
+  lua_setfield(L, -2, "subject");
+  tls_names_push_alternatives(L, leaf);
+  lua_setfield(L, -2, "subjectaltname");
+  ERR_clear_error();
+  return 1;
+}
+
+/* Our own certificate as a table, {} without one. */
+static int get_certificate (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  if (ssl == NULL)
+    return 0;
+  X509 *cert = SSL_get_certificate(ssl); /* borrowed */
+  if (cert == NULL)
+    lua_newtable(L);
+  else
+    tls_x509_push(L, cert);
+  return 1;
+}
+
+/* The session in DER, nil before there is one. */
+static int get_session (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
+  if (session == NULL)
+    return 0;
+  tls_session_push(L, session);
+  return 1;
+}
+
+/* A client's ticket, or nil. */
+static int get_ticket (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
+  const unsigned char *ticket = NULL;
+  size_t n = 0;
+  if (session == NULL || SSL_is_server(ssl))
+    return 0;
+  SSL_SESSION_get0_ticket(session, &ticket, &n);
+  if (n == 0)
+    return 0;
+  lua_pushlstring(L, (const char *)ticket, n);
+  return 1;
+}
+
+/* Whether the server took a client's early data; nil when there was none. */
+static int get_early_accepted (lua_State *L) {
+  SSL *ssl = check_ssl(L);
+  int status =
+      ssl == NULL ? SSL_EARLY_DATA_NOT_SENT : SSL_get_early_data_status(ssl);
+  if (status == SSL_EARLY_DATA_NOT_SENT)
+    return 0;
+  lua_pushboolean(L, status == SSL_EARLY_DATA_ACCEPTED);
+  return 1;
+}
+
+/* Did a pre-shared key stand in for the peer's certificate? */
+static int is_psk (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  lua_pushboolean(L, c != NULL &&
+                         tls_engine_peer(c->engine)->proof == TLS_PROOF_PSK);
+  return 1;
+}
+
+/* Has the peer shown who it is, and was that accepted? */
+static int is_authorized (lua_State *L) {
+  struct conn *c = tls_conn_check_open(L);
+  lua_pushboolean(L, c != NULL && tls_engine_authorized(c->engine));
+  return 1;
+}
+
+const luaL_Reg tls_conn_questions[] = {
+    {"getSession", get_session},
+    {"getTLSTicket", get_ticket},
+    {"getEarlyAccepted", get_early_accepted},
+    {"isPsk", is_psk},
+    {"isAuthorized", is_authorized},
+    {"getSharedSigalgs", get_shared_sigalgs},
+    {"getFinished", get_finished},
+    {"getPeerFinished", get_peer_finished},
+    {"exportKeyingMaterial", export_keying_material},
+    {"getDhSize", get_dh_size},
+    {"getProtocol", get_protocol},
+    {"getCipher", get_cipher},
+    {"getServername", get_servername},
+    {"isSessionReused", is_session_reused},
+    {"getEphemeralKeyInfo", get_ephemeral_key_info},
+    {"getGroup", get_group},
+    {"getVerifyError", get_verify_error},
+    {"getPeerCertificate", get_peer_certificate},
+    {"getPeerNames", get_peer_names},
+    {"getCertificate", get_certificate},
+    {NULL, NULL}};

@@ -1,0 +1,295 @@
+/*
+** trust: the certificates that are trusted when no 'ca' is given, see trust.h.
+*/
+#include "default_ca.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "lua/owned_pointer.h"
+#include "pem.h"
+#include "engine/sessions.h"
+#include "lua/lua_state.h"
+#include "lua/lua_error.h"
+#include "lua/environment.h"
+
+#define STORE_T "tls.store"
+
+static const char chosen_key = 0; /* its address is the key in the registry */
+
+static X509_STORE *system_store; /* owned by the process; guarded by 'lock' */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static const char *variable (const char *name, const char *otherwise) {
+  const char *value = tls_safe_getenv(name);
+  return value != NULL && *value != '\0' ? value : otherwise;
+}
+
+/* May another attempt succeed? Not where the file is missing or not for us. */
+static bool is_transient (unsigned long entry) {
+  int reason = ERR_GET_REASON(entry);
+  if (!ERR_SYSTEM_ERROR(entry))
+    return reason == ERR_R_MALLOC_FAILURE;
+  return reason == EMFILE || reason == ENFILE || reason == ENOMEM ||
+         reason == EINTR || reason == EAGAIN;
+}
+
+/* Empty OpenSSL's queue: the entry of a transient failure, or 0. */
+static unsigned long take_transient (void) {
+  unsigned long entry, found = 0;
+  while ((entry = ERR_get_error()) != 0)
+    if (found == 0 && is_transient(entry))
+      found = entry;
+  return found;
+}
+
+/* X509_STORE_set_default_paths(3), but with what went wrong in the queue. */
+static bool add_default_paths (X509_STORE *store) {
+  X509_LOOKUP *file = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  X509_LOOKUP *folder = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
+  X509_LOOKUP *uri = X509_STORE_add_lookup(store, X509_LOOKUP_store());
+  if (file == NULL || folder == NULL || uri == NULL)
+    return false;
+  X509_LOOKUP_load_file(file, NULL, X509_FILETYPE_DEFAULT);
+  X509_LOOKUP_add_dir(folder, NULL, X509_FILETYPE_DEFAULT);
+  X509_LOOKUP_add_store(uri, NULL);
+  return true;
+}
+
+/* As Node does with NODE_EXTRA_CA_CERTS: a file that cannot be read is worth a
+** warning, and no more. Returns the entry of a transient failure, or 0. */
+static unsigned long add_extra (X509_STORE *store) {
+  const char *file = variable("LUA_EXTRA_CA_CERTS", NULL);
+  if (file == NULL || X509_STORE_load_file(store, file))
+    return 0;
+  unsigned long why = take_transient();
+  if (why == 0)
+    fprintf(stderr, "Warning: ignoring extra certs from '%s'\n", file);
+  return why;
+}
+
+/* A file that is missing or unreadable has no certificates, and that stays so:
+** the store is without them. After a transient failure there is no store, and
+** the reason in 'why'. */
+static X509_STORE *load_system (unsigned long *why) {
+  X509_STORE *store = X509_STORE_new();
+  bool ok = store != NULL && add_default_paths(store);
+  *why = take_transient();
+  if (ok && *why == 0)
+    *why = add_extra(store);
+  if (ok && *why == 0)
+    return store;
+  X509_STORE_free(store); /* NULL is allowed */
+  return NULL;
+}
+
+static void free_system (void) {
+  X509_STORE_free(system_store);
+  system_store = NULL;
+}
+
+/* Lua states on several threads share the store. The first to need it loads it,
+** and those that come meanwhile wait. NULL after a failure: the next one tries
+** again. */
+static X509_STORE *get_system (unsigned long *why) {
+  pthread_mutex_lock(&lock);
+  if (system_store == NULL) {
+    system_store = load_system(why);
+    if (system_store != NULL)
+      OPENSSL_atexit(free_system);
+  }
+  X509_STORE *store = system_store;
+  pthread_mutex_unlock(&lock);
+  return store;
+}
+
+static void throw_failure (lua_State *L, unsigned long why) {
+  struct tls_error e;
+  tls_error_set(&e, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
+  if (ERR_SYSTEM_ERROR(why)) {
+    tls_env_push_errname(L, -ERR_GET_REASON(why));
+    tls_error_set(&e, lua_tostring(L, -1),
+                  "the system's certificates could not be read");
+  }
+  tls_throw(L, &e);
+}
+
+X509_STORE *tls_trust_system (lua_State *L) {
+  unsigned long why = 0;
+  ERR_clear_error();
+  X509_STORE *store = get_system(&why);
+  if (store == NULL)
+    throw_failure(L, why);
+  return store;
+}
+
+struct chosen {
+  X509_STORE *store;                   /* owned */
+  unsigned char terms[TLS_TERMS_SIZE]; /* of what is in it */
+};
+
+static int store_gc (lua_State *L) {
+  struct chosen *box = luaL_checkudata(L, 1, STORE_T);
+  X509_STORE_free(box->store);
+  box->store = NULL;
+  return 0;
+}
+
+/* An empty, already collectable box. [-0, +1] */
+static struct chosen *new_store_box (lua_State *L) {
+  struct chosen *box = lua_newuserdatauv(L, sizeof *box, 0);
+  memset(box, 0, sizeof *box);
+  luaL_setmetatable(L, STORE_T);
+  return box;
+}
+
+static struct chosen *get_chosen (lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &chosen_key);
+  struct chosen *box = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return box;
+}
+
+X509_STORE *tls_trust_chosen (lua_State *L) {
+  const struct chosen *box = get_chosen(L);
+  return box == NULL ? NULL : box->store;
+}
+
+bool tls_trust_verifies (lua_State *L, SSL_CTX *ctx) {
+  const struct chosen *box = get_chosen(L);
+  if (box == NULL)
+    return tls_context_verifies_by(ctx, "system", 6);
+  return tls_context_verifies_by(ctx, box->terms, sizeof box->terms);
+}
+
+/* The folder of hashed names is read on demand: the copy looks there too. */
+static bool copy_lookup (X509_STORE *to, const X509_STORE *from) {
+  pthread_mutex_lock(&lock);
+  bool is_system = from == system_store;
+  pthread_mutex_unlock(&lock);
+  if (!is_system)
+    return true;
+  X509_LOOKUP *lookup = X509_STORE_add_lookup(to, X509_LOOKUP_hash_dir());
+  if (lookup == NULL)
+    return false;
+  X509_LOOKUP_add_dir(lookup, NULL, X509_FILETYPE_DEFAULT);
+  return true;
+}
+
+static bool copy_certs (X509_STORE *to, X509_STORE *from) {
+  int i;
+  bool ok = X509_STORE_lock(from); /* another thread may be looking one up */
+  STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(from);
+  for (i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
+    X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+    ok = cert == NULL || X509_STORE_add_cert(to, cert);
+  }
+  X509_STORE_unlock(from);
+  return ok;
+}
+
+bool tls_trust_add (X509_STORE *to, X509_STORE *from) {
+  return copy_certs(to, from) && copy_lookup(to, from);
+}
+
+X509_STORE *tls_trust_copy (X509_STORE *from) {
+  X509_STORE *to = X509_STORE_new();
+  if (to != NULL && tls_trust_add(to, from))
+    return to;
+  X509_STORE_free(to); /* NULL is allowed */
+  return NULL;
+}
+
+int tls_trust_set_default (lua_State *L) {
+  int i;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  struct chosen *box = new_store_box(L);
+  box->store = X509_STORE_new();
+  if (box->store == NULL)
+    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
+  for (i = 1; i <= (int)lua_rawlen(L, 1); i++) {
+    struct tls_text pem;
+    lua_rawgeti(L, 1, i);
+    pem.data = luaL_checklstring(L, -1, &pem.size);
+    ERR_clear_error();
+    if (!tls_load_anchors(box->store, NULL, pem) ||
+        !tls_terms_mix(box->terms, pem.data, pem.size))
+      return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                               "not a certificate in PEM");
+    lua_pop(L, 1);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &chosen_key);
+  return 0;
+}
+
+TLS_BOX_DROP(drop_bio, BIO, BIO_free)
+TLS_BOX_DROP(drop_cert, X509, X509_free)
+
+/* Push 'cert' as PEM. [-0, +1] */
+static void push_pem (lua_State *L, X509 *cert) {
+  char *text;
+  struct tls_box *box = tls_box_push(L, drop_bio);
+  BIO *out = box->p = BIO_new(BIO_s_mem());
+  if (out == NULL || !PEM_write_bio_X509(out, cert))
+    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
+  long n = BIO_get_mem_data(out, &text);
+  lua_pushlstring(L, text, (size_t)n);
+  tls_box_empty(box);
+  lua_remove(L, -2);
+}
+
+static int no_password (char *buffer, int size, int writing, void *arg) {
+  (void)buffer, (void)size, (void)writing, (void)arg;
+  return 0;
+}
+
+/* Stack: the list at -1. False when there are no more. [-0, +0] */
+static bool append_next (lua_State *L, BIO *in) {
+  struct tls_box *box = tls_box_push(L, drop_cert);
+  X509 *cert = box->p = PEM_read_bio_X509_AUX(in, NULL, no_password, NULL);
+  if (cert != NULL) {
+    push_pem(L, cert);
+    lua_rawseti(L, -3, (int)lua_rawlen(L, -3) + 1);
+  }
+  tls_box_empty(box);
+  lua_pop(L, 1);
+  return cert != NULL;
+}
+
+int tls_trust_read (lua_State *L) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, 1, &pem.size);
+  ERR_clear_error();
+  struct tls_box *box = tls_box_push(L, drop_bio);
+  BIO *in = box->p = tls_open_text(pem);
+  lua_newtable(L);
+  while (in != NULL && append_next(L, in))
+    continue;
+  if (lua_rawlen(L, -1) == 0 || !tls_only_end_of_pem())
+    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                             "not a certificate in PEM");
+  tls_box_empty(box);
+  return 1;
+}
+
+int tls_trust_paths (lua_State *L) {
+  lua_pushstring(L, variable(X509_get_default_cert_file_env(),
+                             X509_get_default_cert_file()));
+  lua_pushstring(L, variable(X509_get_default_cert_dir_env(),
+                             X509_get_default_cert_dir()));
+  return 2;
+}
+
+void tls_trust_open (lua_State *L) {
+  luaL_newmetatable(L, STORE_T);
+  lua_pushcfunction(L, store_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}

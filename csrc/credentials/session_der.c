@@ -1,0 +1,38 @@
+/*
+** session: an SSL_SESSION as a Lua string, see session.h.
+*/
+#include "session_der.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+TLS_BOX_DROP(drop_session, SSL_SESSION, SSL_SESSION_free)
+
+struct tls_box *tls_session_box (lua_State *L) {
+  return tls_box_push(L, drop_session);
+}
+
+void tls_session_push (lua_State *L, SSL_SESSION *session) {
+  int n = i2d_SSL_SESSION(session, NULL);
+  if (n <= 0) {
+    ERR_clear_error();
+    lua_pushnil(L);
+    return;
+  }
+  unsigned char *der = tls_box_buffer(L, (size_t)n), *at = der;
+  i2d_SSL_SESSION(session, &at);
+  lua_pushlstring(L, (const char *)der, (size_t)n);
+  OPENSSL_cleanse(der, (size_t)n);
+  lua_remove(L, -2);
+}
+
+SSL_SESSION *tls_session_read (lua_State *L, int arg) {
+  size_t n;
+  const char *der = lua_tolstring(L, arg, &n);
+  struct tls_box *box = tls_session_box(L);
+  const unsigned char *at = (const unsigned char *)der;
+  if (der != NULL && n < 0x7fffffff)
+    box->p = d2i_SSL_SESSION(NULL, &at, (long)n);
+  ERR_clear_error(); /* garbage is no session */
+  return box->p;
+}

@@ -1,0 +1,168 @@
+/*
+** engine_state: the engine's fields, for engine*.c, hooks.c and tickets.c.
+*/
+#ifndef tls_engine_state_h
+#define tls_engine_state_h
+
+#include <openssl/err.h>
+
+#include "engine.h"
+#include "client_hello.h"
+
+enum hello_state {
+  HELLO_UNSEEN,  /* or not asked about */
+  HELLO_ASKED,   /* suspended, TLS_EV_HELLO was set */
+  HELLO_ANSWERED /* hello_alert says whether it goes on */
+};
+
+enum early {
+  EARLY_NONE,
+  EARLY_READING, /* server */
+  EARLY_WRITING  /* client: early_data is to be sent first */
+};
+
+struct tls_engine {
+  SSL *ssl;     /* owned */
+  SSL_CTX *ctx; /* shared; the one it was made with: ticket keys */
+  struct tls_peer
+      *peer; /* owned; of the last finished handshake; NULL before */
+  struct tls_peer *next; /* owned; of the handshake under way, NULL between */
+  unsigned generation;   /* of the newest of these records */
+  unsigned char *alpn;   /* owned; server's protocols until it is secure */
+  size_t alpn_size;
+  unsigned char *npn; /* owned; both sides' protocols, until it is secure */
+  size_t npn_size;
+  struct tls_hello *hello;      /* owned; server, until it is secure */
+  unsigned char *session_terms; /* owned; server that asks for a certificate,
+                                   until it is secure, see engine_sessions.c */
+  SSL_SESSION *offered;         /* owned; server: the answer to the client's id;
+                                   client: what it tries to resume */
+  unsigned char *ocsp;          /* owned; server: the response to staple */
+  size_t ocsp_size;
+  unsigned char *early_data; /* owned; client; cleansed when freed */
+  size_t early_size;
+  SSL_SESSION *sessions[TLS_MAX_SESSIONS]; /* owned */
+  size_t session_count;
+  char *keylog; /* owned; lines not yet taken, or NULL */
+  struct tls_psk psk;
+  char *psk_identity; /* owned; a client's own, until it is secure */
+  enum hello_state hello_state;
+  int hello_alert; /* refuse the ClientHello with it, or 0 */
+  enum early early;
+  struct tls_port port;    /* borrowed by the SSL's BIO */
+  struct tls_error *error; /* owned; NULL until it failed */
+  unsigned events;
+  unsigned depth; /* calls of OpenSSL's that are running: 0 or 1 */
+  bool server;
+  bool reject; /* a peer that does not verify is refused */
+  bool ask_hello, ask_verify, want_sessions, want_keylog;
+  BIO *trace;           /* borrowed; where messages are shown, or NULL */
+  bool alpn_refused;    /* server: no protocol will do */
+  bool stalled;         /* writing waits for bytes of the peer's */
+  bool renegotiate_due; /* client: to begin with the next read */
+  bool post_auth;       /* a client of TLS 1.3 was asked for a certificate */
+  bool secure;          /* the first handshake is finished */
+  bool ended;           /* the peer sends no more */
+  bool truncated;       /* ... and did not say close_notify */
+  bool
+      close_notify_due; /* to be sent when the gate opens, or OpenSSL is free */
+  bool close_notify_sent; /* nothing is encrypted behind it */
+};
+
+/* The engine that an SSL belongs to; NULL before it has its BIO. */
+struct tls_engine *tls_engine_of (const SSL *ssl);
+
+/* SSL_get_error(3) wants an empty queue. To look first costs a quarter of
+** clearing it, which frees sixteen entries, full or not. */
+static inline void tls_clear_errors (void) {
+  if (ERR_peek_error() != 0)
+    ERR_clear_error();
+}
+
+/* Every call of OpenSSL's that may run a callback stands between these two.
+** False when one is running already: then nothing may be called. */
+static inline bool tls_engine_enter (struct tls_engine *e) {
+  if (e->depth > 0)
+    return false;
+  e->depth++;
+  tls_clear_errors();
+  return true;
+}
+
+static inline void tls_engine_leave (struct tls_engine *e) {
+  e->depth--;
+}
+
+/* A handshake begins: its record is made. False when memory is out; the engine
+** has failed then. */
+bool tls_engine_begin_peer (struct tls_engine *e);
+
+/* The record takes the place of the one before, if its handshake is finished.
+** To be called behind OpenSSL, when it has reported no error. */
+void tls_engine_end_peer (struct tls_engine *e);
+
+/* The peer of the last handshake has been let in. */
+static inline bool tls_gate_open (const struct tls_engine *e) {
+  return e->peer != NULL && e->peer->admitted;
+}
+
+static inline bool tls_question_open (const struct tls_engine *e) {
+  return e->next != NULL && e->next->question == TLS_QUESTION_OPEN;
+}
+
+static inline bool tls_failed (const struct tls_engine *e) {
+  return e->error != NULL || (e->events & TLS_EV_ERROR) != 0;
+}
+
+/* Neither handshake nor verdict is waited for. */
+static inline bool tls_idle (const struct tls_engine *e) {
+  return tls_gate_open(e) && e->next == NULL && e->depth == 0 && !tls_failed(e);
+}
+
+static inline bool tls_writable (const struct tls_engine *e) {
+  return tls_idle(e) && !e->stalled && !e->renegotiate_due &&
+         !e->close_notify_due && !e->close_notify_sent;
+}
+
+/* The handshake waits for an answer of the owner's. */
+static inline bool tls_suspended (const struct tls_engine *e) {
+  return tls_question_open(e) || e->hello_state == HELLO_ASKED;
+}
+
+/* OpenSSL has failed: its error queue, or what is known of the peer, says why.
+ */
+void tls_engine_fail_ssl (struct tls_engine *e);
+
+/* ... or has done what its manual rules out: nothing of it is believed. */
+void tls_engine_fail_contract (struct tls_engine *e);
+
+/* The transport has ended in the middle of the first handshake. */
+void tls_engine_fail_cut_off (struct tls_engine *e);
+
+/* --- engine_sessions.c --- */
+
+/* Give 'ctx' the hooks for sessions and tickets. */
+void tls_sessions_install (SSL_CTX *ctx);
+
+/* Server: sessions are good only where as much is asked of the client. */
+bool tls_sessions_set_terms (struct tls_engine *e,
+                             const struct tls_engine_options *o);
+
+/* ... and under the name and the certificate that 'ctx' is chosen for. */
+bool tls_sessions_bind (struct tls_engine *e, const SSL_CTX *ctx);
+
+/* Client: keep the fresh ticket that may come with a resumption. */
+void tls_sessions_note_renewal (struct tls_engine *e);
+
+/* --- engine_psk.c --- */
+
+bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o);
+
+/* Has a key of this connection's made the session (TLS 1.3)? Also one that was
+** copied from that. */
+bool tls_psk_made (const SSL_SESSION *session);
+
+/* Has a pre-shared key made the handshake of 'peer', which has finished? */
+bool tls_psk_won (const struct tls_engine *e, const struct tls_peer *peer);
+
+#endif

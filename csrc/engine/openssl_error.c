@@ -1,0 +1,123 @@
+/*
+** sslerr: OpenSSL's error queue as one plain struct.
+*/
+#include "openssl_error.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+static void copy (char *to, size_t size, const char *from) {
+  snprintf(to, size, "%s", from == NULL ? "" : from);
+}
+
+/* "x509 certificate routines" and "PEM routines" are X509 and PEM in codes. */
+static const char *short_library (int lib) {
+  switch (lib) {
+    case ERR_LIB_PEM: return "PEM";
+    case ERR_LIB_X509: return "X509";
+    case ERR_LIB_EVP: return "EVP";
+    case ERR_LIB_ASN1: return "ASN1";
+    case ERR_LIB_RSA: return "RSA";
+    case ERR_LIB_EC: return "EC";
+    case ERR_LIB_DH: return "DH";
+    case ERR_LIB_BIO: return "BIO";
+    case ERR_LIB_PKCS12: return "PKCS12";
+    default: return NULL;
+  }
+}
+
+/* Node's rule: ERR_SSL_ + REASON for TLS itself, ERR_OSSL_ + LIBRARY + _ +
+** REASON for the libraries it knows, ERR_OSSL_ + REASON for the others. */
+static void name_code (struct tls_error *e, int lib) {
+  const char *brief = short_library(lib);
+  char *p;
+  if (lib == ERR_LIB_SSL)
+    snprintf(e->code, sizeof e->code, "ERR_SSL_%.80s", e->reason);
+  else if (brief != NULL)
+    snprintf(e->code, sizeof e->code, "ERR_OSSL_%s_%.70s", brief, e->reason);
+  else
+    snprintf(e->code, sizeof e->code, "ERR_OSSL_%.80s", e->reason);
+  for (p = e->code; *p != '\0'; p++)
+    *p = *p == ' ' ? '_' : (char)toupper((unsigned char)*p);
+}
+
+void tls_error_set (struct tls_error *e, const char *code,
+                    const char *message) {
+  memset(e, 0, sizeof *e);
+  copy(e->code, sizeof e->code, code);
+  copy(e->message, sizeof e->message, message);
+}
+
+/* Empty the queue; the entry that names the cause. That is the oldest one,
+** unless a provider's complaint stands before what it means for TLS. */
+static unsigned long take_cause (void) {
+  unsigned long entry, oldest = 0, cause = 0;
+  while ((entry = ERR_get_error()) != 0) {
+    if (oldest == 0)
+      oldest = entry;
+    if (cause == 0 && ERR_GET_LIB(entry) == ERR_LIB_SSL)
+      cause = entry;
+  }
+  return cause != 0 ? cause : oldest;
+}
+
+void tls_error_take (struct tls_error *e, const char *code,
+                     const char *message) {
+  unsigned long entry = take_cause();
+  tls_error_set(e, code, message);
+  if (entry != 0) {
+    const char *reason = ERR_reason_error_string(entry);
+    ERR_error_string_n(entry, e->message, sizeof e->message);
+    copy(e->library, sizeof e->library, ERR_lib_error_string(entry));
+    copy(e->reason, sizeof e->reason, reason);
+    if (reason != NULL)
+      name_code(e, ERR_GET_LIB(entry));
+  }
+}
+
+/* clang-format off */
+#define VERIFY_CODES(X)                    \
+  X(UNABLE_TO_GET_ISSUER_CERT)             \
+  X(UNABLE_TO_GET_CRL)                     \
+  X(UNABLE_TO_DECRYPT_CERT_SIGNATURE)      \
+  X(UNABLE_TO_DECRYPT_CRL_SIGNATURE)       \
+  X(UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY)    \
+  X(CERT_SIGNATURE_FAILURE)                \
+  X(CRL_SIGNATURE_FAILURE)                 \
+  X(CERT_NOT_YET_VALID)                    \
+  X(CERT_HAS_EXPIRED)                      \
+  X(CRL_NOT_YET_VALID)                     \
+  X(CRL_HAS_EXPIRED)                       \
+  X(ERROR_IN_CERT_NOT_BEFORE_FIELD)        \
+  X(ERROR_IN_CERT_NOT_AFTER_FIELD)         \
+  X(ERROR_IN_CRL_LAST_UPDATE_FIELD)        \
+  X(ERROR_IN_CRL_NEXT_UPDATE_FIELD)        \
+  X(OUT_OF_MEM)                            \
+  X(DEPTH_ZERO_SELF_SIGNED_CERT)           \
+  X(SELF_SIGNED_CERT_IN_CHAIN)             \
+  X(UNABLE_TO_GET_ISSUER_CERT_LOCALLY)     \
+  X(UNABLE_TO_VERIFY_LEAF_SIGNATURE)       \
+  X(CERT_CHAIN_TOO_LONG)                   \
+  X(CERT_REVOKED)                          \
+  X(INVALID_CA)                            \
+  X(PATH_LENGTH_EXCEEDED)                  \
+  X(INVALID_PURPOSE)                       \
+  X(CERT_UNTRUSTED)                        \
+  X(CERT_REJECTED)                         \
+  X(HOSTNAME_MISMATCH)
+/* clang-format on */
+
+const char *tls_verify_code (long error) {
+  switch (error) {
+    case X509_V_OK: return "OK";
+#define X(name) \
+  case X509_V_ERR_##name: return #name;
+      VERIFY_CODES(X)
+#undef X
+    default: return "UNSPECIFIED";
+  }
+}

@@ -1,0 +1,165 @@
+/*
+** engine_psk: pre-shared keys. OpenSSL cannot wait for them, so the owner is
+** asked from its stack.
+**
+** In TLS 1.3 a key looks like a session that is resumed, and the client may
+** offer both (RFC 8446, 4.2.11). That our callback was asked does not say that
+** the key won: so the session that is made of it carries a mark, which only
+** this handshake's record knows.
+*/
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "engine_state.h"
+#include "session_tickets.h"
+
+static int slot = -1; /* of SSL_SESSION's ex_data */
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+
+static void make_slot (void) {
+  slot = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+/* Never the same twice in a process, whichever thread asks; never 0. */
+static uintptr_t new_mark (void) {
+  static atomic_uintptr_t last;
+  uintptr_t mark = atomic_fetch_add(&last, 1) + 1;
+  return mark == 0 ? new_mark() : mark;
+}
+
+/* Our callback has named a key in the handshake that is under way. */
+static bool note_key (struct tls_engine *e) {
+  if (e->next == NULL)
+    return false;
+  e->next->psk_mark = new_mark();
+  return true;
+}
+
+#define IDENTITY_ROOM (PSK_MAX_IDENTITY_LEN + 1) /* and a NUL */
+
+/* TLS_AES_128_GCM_SHA256: a key of which no more is known goes with SHA-256
+** (RFC 8446, 4.2.11). */
+static const unsigned char sha256_suite[] = {0x13, 0x01};
+
+/* A session of TLS 1.3 made of a key; NULL when memory is out. */
+static SSL_SESSION *session_of (SSL *ssl, const unsigned char *key, size_t n,
+                                uintptr_t mark) {
+  const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, sha256_suite);
+  SSL_SESSION *session = SSL_SESSION_new();
+  if (session != NULL && cipher != NULL &&
+      SSL_SESSION_set1_master_key(session, key, n) &&
+      SSL_SESSION_set_cipher(session, cipher) &&
+      SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) &&
+      SSL_SESSION_set_ex_data(session, slot, (void *)mark))
+    return session;
+  SSL_SESSION_free(session);
+  return NULL;
+}
+
+/* SSL_set_psk_find_session_callback(3): TLS 1.3. 0 ends the handshake; without
+** a session the next identity is tried, or a certificate. */
+static int on_find_session (SSL *ssl, const unsigned char *identity, size_t n,
+                            SSL_SESSION **session) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  unsigned char key[PSK_MAX_PSK_LEN];
+  *session = NULL;
+  if (n > PSK_MAX_IDENTITY_LEN || tls_tickets_named(e->ctx, identity, n))
+    return 1; /* a ticket is no key's name */
+  unsigned size =
+      e->psk.server(e->psk.arg, (const char *)identity, n, key, sizeof key);
+  if (size > 0 && size <= sizeof key && note_key(e))
+    *session = session_of(ssl, key, size, e->next->psk_mark);
+  OPENSSL_cleanse(key, sizeof key);
+  return size == 0 || *session != NULL;
+}
+
+/* SSL_set_psk_server_callback(3): up to TLS 1.2; in TLS 1.3 on_find_session()
+** has answered already. */
+static unsigned on_server (SSL *ssl, const char *identity, unsigned char *key,
+                           unsigned room) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  if (SSL_version(ssl) >= TLS1_3_VERSION)
+    return 0;
+  unsigned size =
+      e->psk.server(e->psk.arg, identity, strlen(identity), key, room);
+  return size <= room && note_key(e) ? size : 0;
+}
+
+/* SSL_set_psk_use_session_callback(3): TLS 1.3. After a HelloRetryRequest 'md'
+** is the one that has been chosen. */
+static int on_use_session (SSL *ssl, const EVP_MD *md, const unsigned char **id,
+                           size_t *id_size, SSL_SESSION **session) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  unsigned char key[PSK_MAX_PSK_LEN];
+  *session = NULL;
+  if (e->psk_identity == NULL || (md != NULL && !EVP_MD_is_a(md, "SHA256")))
+    return 1;
+  unsigned size = e->psk.client(e->psk.arg, NULL, e->psk_identity,
+                                IDENTITY_ROOM, key, sizeof key);
+  if (size > 0 && size <= sizeof key && note_key(e))
+    *session = session_of(ssl, key, size, e->next->psk_mark);
+  OPENSSL_cleanse(key, sizeof key);
+  *id = (const unsigned char *)e->psk_identity;
+  *id_size = strlen(e->psk_identity);
+  return size == 0 || *session != NULL;
+}
+
+/* SSL_set_psk_client_callback(3): up to TLS 1.2. OpenSSL also asks it for the
+** ClientHello, which on_use_session() has answered. */
+static unsigned on_client (SSL *ssl, const char *hint, char *identity,
+                           unsigned identity_room, unsigned char *key,
+                           unsigned room) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  if (SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO)
+    return 0;
+  unsigned size =
+      e->psk.client(e->psk.arg, hint, identity, identity_room, key, room);
+  return size <= room && note_key(e) ? size : 0;
+}
+
+static bool set_client (struct tls_engine *e) {
+  e->psk_identity = calloc(1, IDENTITY_ROOM);
+  SSL_set_psk_use_session_callback(e->ssl, on_use_session);
+  SSL_set_psk_client_callback(e->ssl, on_client);
+  return e->psk_identity != NULL;
+}
+
+bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
+  e->psk = o->psk;
+  if (o->psk.server == NULL && o->psk.client == NULL && o->psk_hint == NULL)
+    return true;
+  if (!CRYPTO_THREAD_run_once(&once, make_slot) || slot < 0)
+    return false;
+  if (o->psk.server != NULL) {
+    SSL_set_psk_find_session_callback(e->ssl, on_find_session);
+    SSL_set_psk_server_callback(e->ssl, on_server);
+  }
+  if (o->psk.client != NULL && !set_client(e))
+    return false;
+  return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
+}
+
+bool tls_psk_made (const SSL_SESSION *session) {
+  return slot >= 0 && SSL_SESSION_get_ex_data(session, slot) != NULL;
+}
+
+/* Up to TLS 1.2 the suite says so: also of a client that a server with an RSA
+** certificate shows its own to. */
+static bool needs_key (const struct tls_engine *e, const SSL_CIPHER *cipher) {
+  return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk ||
+         (e->server && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa_psk);
+}
+
+bool tls_psk_won (const struct tls_engine *e, const struct tls_peer *peer) {
+  const SSL_CIPHER *cipher = SSL_get_current_cipher(e->ssl);
+  SSL_SESSION *session = SSL_get_session(e->ssl);
+  if (peer->psk_mark == 0 || cipher == NULL || session == NULL)
+    return false;
+  if (SSL_version(e->ssl) < TLS1_3_VERSION)
+    return !SSL_session_reused(e->ssl) && needs_key(e, cipher);
+  void *mark = SSL_SESSION_get_ex_data(session, slot);
+  return SSL_session_reused(e->ssl) && (uintptr_t)mark == peer->psk_mark;
+}

@@ -1,0 +1,318 @@
+/*
+** engine_sessions: sessions and tickets of a connection: which ones are kept,
+** and which may be resumed. The keys of tickets are in tickets.c.
+**
+** A server that asks for a client's certificate makes its sessions good only
+** where as much is asked: what it asks (the *terms*) goes into the session id
+** context, which OpenSSL compares for tickets, stored sessions and its own
+** cache alike. What does not fit is declined: a full handshake follows, in
+** which the certificate is asked for.
+*/
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+
+#include "sessions.h"
+#include "engine_state.h"
+
+/* === what a session is good for ======================================== */
+
+static int slot = -1; /* of SSL_CTX's ex_data: TLS_TERMS_SIZE bytes */
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+
+/* CRYPTO_EX_free */
+static void on_free (void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
+                     long argl, void *argp) {
+  (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+  OPENSSL_free(ptr);
+}
+
+static void make_slot (void) {
+  slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_free);
+}
+
+bool tls_terms_mix (unsigned char *terms, const void *data, size_t n) {
+  unsigned size;
+  EVP_MD_CTX *md = EVP_MD_CTX_new();
+  bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
+            EVP_DigestUpdate(md, terms, TLS_TERMS_SIZE) &&
+            EVP_DigestUpdate(md, data, n) &&
+            EVP_DigestFinal_ex(md, terms, &size);
+  EVP_MD_CTX_free(md);
+  return ok;
+}
+
+bool tls_context_verifies_by (SSL_CTX *ctx, const void *data, size_t n) {
+  if (!CRYPTO_THREAD_run_once(&once, make_slot) || slot < 0)
+    return false;
+  unsigned char *terms = SSL_CTX_get_ex_data(ctx, slot);
+  if (terms == NULL) {
+    terms = OPENSSL_zalloc(TLS_TERMS_SIZE);
+    if (terms == NULL || !SSL_CTX_set_ex_data(ctx, slot, terms)) {
+      OPENSSL_free(terms);
+      return false;
+    }
+  }
+  return tls_terms_mix(terms, data, n);
+}
+
+static bool mix_context (unsigned char *terms, const SSL_CTX *ctx) {
+  const void *theirs = slot < 0 ? NULL : SSL_CTX_get_ex_data(ctx, slot);
+  return theirs == NULL || tls_terms_mix(terms, theirs, TLS_TERMS_SIZE);
+}
+
+static bool use_terms (struct tls_engine *e) {
+  return SSL_set_session_id_context(e->ssl, e->session_terms, TLS_TERMS_SIZE);
+}
+
+bool tls_sessions_set_terms (struct tls_engine *e,
+                             const struct tls_engine_options *o) {
+  unsigned char asked[2] = {o->reject_unauthorized, o->ask_verify};
+  if (!o->request_cert)
+    return true;
+  e->session_terms = calloc(1, TLS_TERMS_SIZE);
+  return e->session_terms != NULL &&
+         tls_terms_mix(e->session_terms, asked, sizeof asked) &&
+         mix_context(e->session_terms, o->ctx) && use_terms(e);
+}
+
+static bool mix_name (unsigned char *terms, const struct tls_hello *hello) {
+  size_t i;
+  for (i = 0; hello != NULL && i < hello->count; i++)
+    if (hello->types[i] == TLSEXT_TYPE_server_name)
+      return tls_terms_mix(terms, hello->bodies[i].data, hello->bodies[i].size);
+  return true;
+}
+
+static bool mix_certificate (unsigned char *terms, const SSL_CTX *ctx) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned n;
+  const X509 *cert = SSL_CTX_get0_certificate(ctx);
+  return cert == NULL || (X509_digest(cert, EVP_sha256(), digest, &n) &&
+                          tls_terms_mix(terms, digest, n));
+}
+
+/* A client that was verified under one name's CAs is not to come back under
+** another's with that session, nor under the same name when its CAs are
+** others. */
+bool tls_sessions_bind (struct tls_engine *e, const SSL_CTX *ctx) {
+  unsigned char *terms = e->session_terms;
+  return terms == NULL ||
+         (mix_context(terms, ctx) && mix_name(terms, e->hello) &&
+          mix_certificate(terms, ctx) && use_terms(e));
+}
+
+/* The host name of the ClientHello that is being looked at (RFC 6066, 3), or
+** NULL. The lengths are the client's word. */
+static const unsigned char *name_asked_for (SSL *ssl, size_t *n) {
+  const unsigned char *ext;
+  size_t size;
+  *n = 0;
+  if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &size) ||
+      size < 5 || ext[2] != TLSEXT_NAMETYPE_host_name)
+    return NULL;
+  *n = (size_t)ext[3] << 8 | ext[4];
+  return *n == size - 5 ? ext + 5 : NULL;
+}
+
+/* Up to TLS 1.2 a session belongs to the name it was made under. */
+static bool same_name (SSL *ssl, const SSL_SESSION *session) {
+  size_t n;
+  const char *ours = SSL_SESSION_get0_hostname(session);
+  const unsigned char *asked = name_asked_for(ssl, &n);
+  if (SSL_version(ssl) >= TLS1_3_VERSION)
+    return true;
+  if (ours == NULL || asked == NULL)
+    return ours == NULL && asked == NULL;
+  return strlen(ours) == n && memcmp(ours, asked, n) == 0;
+}
+
+/* OpenSSL compares the terms too, but then it does not look at the other keys
+** that a client of TLS 1.3 may have offered. */
+static bool same_terms (const struct tls_engine *e,
+                        const SSL_SESSION *session) {
+  unsigned n;
+  const unsigned char *id = SSL_SESSION_get0_id_context(session, &n);
+  return e->session_terms == NULL ||
+         (n == TLS_TERMS_SIZE && memcmp(id, e->session_terms, n) == 0);
+}
+
+/* In TLS 1.3 each resumption makes new sessions, with a time of their own. But
+** all of them end when the first one would have (RFC 8446, 4.6.1): they hand
+** that on, in seconds, as the ticket's data. 0 when there is none yet, -1 when
+** it cannot be read. */
+static int64_t deadline_of (SSL_SESSION *session) {
+  int64_t deadline = 0;
+  void *kept;
+  size_t n;
+  if (!SSL_SESSION_get0_ticket_appdata(session, &kept, &n))
+    return -1;
+  if (n == sizeof deadline)
+    memcpy(&deadline, kept, n);
+  return deadline;
+}
+
+static bool is_over (SSL_SESSION *session) {
+  int64_t deadline = deadline_of(session);
+  return deadline != 0 && deadline <= (int64_t)time(NULL);
+}
+
+static bool keep_deadline (SSL_SESSION *session) {
+  int64_t deadline = deadline_of(session), now = (int64_t)time(NULL);
+  if (deadline > 0) {
+    /* for the cache, which does not ask is_over(); 0 s are refused */
+    SSL_SESSION_set_timeout(session,
+                            deadline > now ? (long)(deadline - now) : 1);
+    return true;
+  }
+  deadline = now + SSL_SESSION_get_timeout(session);
+  return SSL_SESSION_set1_ticket_appdata(session, &deadline, sizeof deadline);
+}
+
+static bool may_resume (const struct tls_engine *e, SSL_SESSION *session) {
+  return same_name(e->ssl, session) && same_terms(e, session) &&
+         !is_over(session);
+}
+
+/* SSL_CTX_set_session_ticket_cb(3): a ticket has been opened. */
+static SSL_TICKET_RETURN
+on_ticket_opened (SSL *ssl, SSL_SESSION *session, const unsigned char *key,
+                  size_t key_size, SSL_TICKET_STATUS status, void *arg) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  (void)key, (void)key_size, (void)arg;
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  if (e == NULL || !may_resume(e, session))
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE
+                                      : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+/* A key stands for its client in the handshake in which it was named, and not
+** in later ones: where certificates are asked for, such a session is good
+** nowhere. */
+static bool is_psk_session (const struct tls_engine *e,
+                            const SSL_SESSION *session) {
+  bool named = e->next != NULL && e->next->psk_mark != 0;
+  return (SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) != 0 &&
+         SSL_SESSION_get0_peer((SSL_SESSION *)session) == NULL &&
+         (named || tls_psk_made(session));
+}
+
+static bool spoil_psk_session (const struct tls_engine *e,
+                               SSL_SESSION *session) {
+  static const unsigned char nowhere[] = "psk";
+  return !is_psk_session(e, session) ||
+         SSL_SESSION_set1_id_context(session, nowhere, sizeof nowhere);
+}
+
+/* ... and one is about to be sealed. 0 ends the connection. */
+static int on_ticket_made (SSL *ssl, void *arg) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  SSL_SESSION *session = SSL_get_session(ssl);
+  (void)arg;
+  return e != NULL && session != NULL && spoil_psk_session(e, session) &&
+         (SSL_version(ssl) < TLS1_3_VERSION || keep_deadline(session));
+}
+
+/* === the ones that are kept ============================================ */
+
+/* What a server seals in tickets need not be kept: sessions that are known by
+** their id alone are told. */
+static bool worth_keeping (SSL *ssl) {
+  return !SSL_is_server(ssl) || SSL_version(ssl) < TLS1_3_VERSION ||
+         (SSL_get_options(ssl) & SSL_OP_NO_TICKET) != 0;
+}
+
+/* OpenSSL's own cache, which only contexts with early data have, does not ask
+** us: whether the name is the same, or whether a key made the session. */
+static void leave_cache (const struct tls_engine *e, SSL_SESSION *session) {
+  SSL_CTX *ctx = e->ctx; /* its cache, whatever context the name has chosen */
+  bool cached = (SSL_CTX_get_session_cache_mode(ctx) &
+                 SSL_SESS_CACHE_NO_INTERNAL) != SSL_SESS_CACHE_NO_INTERNAL;
+  bool unfit =
+      SSL_version(e->ssl) < TLS1_3_VERSION || is_psk_session(e, session);
+  if (cached && e->server && unfit)
+    SSL_CTX_remove_session(ctx, session);
+}
+
+/* SSL_CTX_sess_set_new_cb(3): 1 keeps the reference. */
+static int on_new_session (SSL *ssl, SSL_SESSION *session) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  if (e == NULL)
+    return 0;
+  leave_cache(e, session);
+  if (!e->want_sessions || !worth_keeping(ssl) ||
+      e->session_count == TLS_MAX_SESSIONS ||
+      (e->server && !spoil_psk_session(e, session)))
+    return 0;
+  e->sessions[e->session_count++] = session;
+  e->events |= TLS_EV_SESSION;
+  return 1;
+}
+
+/* The answer was found at the ClientHello; it is for the id offered there. */
+static SSL_SESSION *on_get_session (SSL *ssl, const unsigned char *id, int size,
+                                    int *copy) {
+  struct tls_engine *e = tls_engine_of(ssl);
+  unsigned found;
+  *copy = 1; /* OpenSSL takes a reference of its own */
+  if (e == NULL || e->offered == NULL || !may_resume(e, e->offered))
+    return NULL;
+  const unsigned char *ours = SSL_SESSION_get_id(e->offered, &found);
+  if ((int)found != size || memcmp(ours, id, found) != 0)
+    return NULL;
+  return e->offered;
+}
+
+SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
+  if (e->session_count == 0)
+    return NULL;
+  SSL_SESSION *oldest = e->sessions[0];
+  e->session_count--;
+  memmove(e->sessions, e->sessions + 1,
+          e->session_count * sizeof e->sessions[0]);
+  return oldest;
+}
+
+void tls_engine_want_sessions (struct tls_engine *e, bool wanted) {
+  e->want_sessions = wanted;
+}
+
+void tls_sessions_install (SSL_CTX *ctx) {
+  SSL_CTX_sess_set_new_cb(ctx, on_new_session);
+  SSL_CTX_sess_set_get_cb(ctx, on_get_session);
+  SSL_CTX_set_session_ticket_cb(ctx, on_ticket_made, on_ticket_opened, NULL);
+}
+
+/* === clients =========================================================== */
+
+/* A client that refuses strangers does not come back with a session in which
+** the server showed no certificate: it was a key that stood for it, and does
+** so again. */
+bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
+  if (!SSL_in_before(e->ssl))
+    return false;
+  if (e->reject && SSL_SESSION_get0_peer(session) == NULL)
+    return true;
+  if (SSL_set_session(e->ssl, session) != 1 || !SSL_SESSION_up_ref(session))
+    return false;
+  SSL_SESSION_free(e->offered);
+  e->offered = session;
+  return true;
+}
+
+/* Up to TLS 1.2 OpenSSL tells of no new session when an old one is resumed,
+** also when the server replaced its ticket. */
+void tls_sessions_note_renewal (struct tls_engine *e) {
+  SSL_SESSION *now = SSL_get0_session(e->ssl);
+  if (e->server || SSL_version(e->ssl) >= TLS1_3_VERSION ||
+      !SSL_session_reused(e->ssl) || now == e->offered || now == NULL ||
+      e->session_count == TLS_MAX_SESSIONS || !SSL_SESSION_up_ref(now))
+    return;
+  e->sessions[e->session_count++] = now;
+  e->events |= TLS_EV_SESSION;
+}

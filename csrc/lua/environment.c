@@ -1,0 +1,22 @@
+/*
+** safe_getenv: environment variables in privileged programs, see
+** safe_getenv.h.
+*/
+#define _GNU_SOURCE /* secure_getenv */
+#include "environment.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *tls_safe_getenv (const char *name) {
+#ifdef __linux__ /* glibc 2.17, musl 1.1.24: also asks for capabilities */
+  return secure_getenv(name);
+#else /* the BSDs, macOS, Solaris */
+  return issetugid() ? NULL : getenv(name);
+#endif
+}
+
+int tls_getenv (lua_State *L) {
+  lua_pushstring(L, tls_safe_getenv(luaL_checkstring(L, 1))); /* NULL: nil */
+  return 1;
+}

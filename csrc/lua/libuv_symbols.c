@@ -1,0 +1,57 @@
+/*
+** uvlink: libuv's functions from the image that holds luv, see dlsym(3).
+*/
+#define _GNU_SOURCE /* dladdr */
+#include "libuv_symbols.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A handle on the image behind 'path'. In an executable with luv linked in,
+** the image is the program itself: its own path cannot be opened again, and
+** NULL names it. A library's dependencies are searched with it, so a shared
+** libuv.so is found behind luv.so. The library stays loaded as ours does (see
+** module.c), which calls it: Lua 5.1 unloads luv before it finalizes what is
+** older than luv, and that may hold handles of luv's. */
+static void *open_image (const char *path) {
+  void *image = dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  return image != NULL ? image : dlopen(NULL, RTLD_LAZY);
+}
+
+/* memcpy, because ISO C has no cast from data to function pointers. */
+static bool resolve (void *image, const char *name, void *slot, size_t size) {
+  void *address = dlsym(image, name);
+  memcpy(slot, &address, size);
+  return address != NULL;
+}
+
+static const char *resolve_all (struct tls_uv *uv, void *image) {
+#define X(name, result, args)                             \
+  if (!resolve(image, #name, &uv->name, sizeof uv->name)) \
+    return #name;
+  TLS_UV_FUNCTIONS(X)
+#undef X
+  return NULL;
+}
+
+bool tls_uvlink (struct tls_uv *uv, const void *of, char *why, size_t size) {
+  Dl_info info;
+  if (of == NULL || dladdr(of, &info) == 0) {
+    snprintf(why, size, "tls: cannot tell which library holds luv");
+    return false;
+  }
+  void *image = open_image(info.dli_fname);
+  if (image == NULL) {
+    snprintf(why, size, "tls: cannot open %s, which holds luv", info.dli_fname);
+    return false;
+  }
+  const char *missing = resolve_all(uv, image);
+  if (missing != NULL)
+    snprintf(why, size,
+             "tls: %s, which holds luv, does not export %s (a program with "
+             "luv linked in must export its symbols: link it with -Wl,-E)",
+             info.dli_fname, missing);
+  dlclose(image); /* its count alone: the image stays */
+  return missing == NULL;
+}

@@ -1,0 +1,47 @@
+/*
+** push: C values as Lua values.
+*/
+#include "lua_error.h"
+
+static int error_tostring (lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_getfield(L, 1, "message");
+  if (!lua_isstring(L, -1))
+    lua_pushliteral(L, TLS_ERROR_T);
+  return 1;
+}
+
+void tls_push_open (lua_State *L) {
+  luaL_newmetatable(L, TLS_ERROR_T);
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, TLS_ERROR_T);
+  lua_setfield(L, -2, "__name");
+}
+
+static void set_text (lua_State *L, const char *name, const char *text) {
+  if (*text == '\0')
+    return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+void tls_push_error (lua_State *L, const struct tls_error *e) {
+  lua_createtable(L, 0, 4);
+  luaL_setmetatable(L, TLS_ERROR_T);
+  set_text(L, "message", e->message);
+  set_text(L, "code", e->code);
+  set_text(L, "library", e->library);
+  set_text(L, "reason", e->reason);
+}
+
+int tls_throw (lua_State *L, const struct tls_error *e) {
+  tls_push_error(L, e);
+  return lua_error(L);
+}
+
+int tls_throw_openssl (lua_State *L, const char *code, const char *message) {
+  struct tls_error e;
+  tls_error_take(&e, code, message);
+  return tls_throw(L, &e);
+}

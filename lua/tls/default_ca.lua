@@ -1,0 +1,139 @@
+--- The certificates that are trusted when no `ca` is given.
+-- @module tls.default_ca
+
+local uv = require "luv"
+local core = require "tls.core"
+local errors = require "tls.support.errors"
+
+local trust = {}
+
+-- A list that is short because the process had no descriptor or memory left would stay so: it is an error instead. A
+-- file that is missing or unreadable has no certificates.
+local TRANSIENT = { EMFILE = true, ENFILE = true, ENOMEM = true, EINTR = true, EAGAIN = true }
+
+local function check(name, syscall, path)
+  if TRANSIENT[name] then errors.throw(errors.from_uv(name, syscall, { path = path })) end
+end
+
+local function name_of(errno)
+  for name, number in pairs(core.errnos) do
+    if number == -errno then return name end
+  end
+  return nil
+end
+
+local function read(path)
+  if not path then return nil end
+  local file, _, errno = io.open(path, "rb")
+  if not file then return check(name_of(errno), "open", path) end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- Adds the certificates in a file to `list`, each once.
+local function add_file(list, seen, path)
+  local text = read(path)
+  local ok, found = pcall(core.readCertificates, text or "")
+  if not ok then return end
+  for _, pem in ipairs(found) do
+    if not seen[pem] then
+      seen[pem] = true
+      list[#list + 1] = pem
+    end
+  end
+end
+
+--- OpenSSL looks a name up in the folder by its hash: only such files count.
+local function add_folder(list, seen, path)
+  local scan, _, name_of_error = uv.fs_scandir(path)
+  check(name_of_error, "scandir", path)
+  local names = {}
+  while scan do
+    local name = uv.fs_scandir_next(scan)
+    if not name then break end
+    if name:find "^%x%x%x%x%x%x%x%x%.%d+$" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do add_file(list, seen, path .. "/" .. name) end
+end
+
+local function system()
+  local list, seen = {}, {}
+  local file, folders = core.certificatePaths()
+  add_file(list, seen, file)
+  for path in folders:gmatch "[^:]+" do add_folder(list, seen, path) end
+  return list
+end
+
+local function extra()
+  local list = {}
+  add_file(list, {}, core.getenv "LUA_EXTRA_CA_CERTS")
+  return list
+end
+
+local function joined(one, two)
+  local list, seen = {}, {}
+  for _, part in ipairs { one, two } do
+    for _, pem in ipairs(part) do
+      if not seen[pem] then list[#list + 1] = pem end
+      seen[pem] = true
+    end
+  end
+  return list
+end
+
+--- A list that cannot be written to. LuaJIT asks no metatable for a length: there it is a plain list.
+local function frozen(list)
+  if not rawequal(_VERSION, "Lua 5.1") then
+    return setmetatable({}, {
+      __index = list,
+      __len = function() return #list end,
+      __pairs = function() return pairs(list) end,
+      __newindex = function()
+        errors.throw(errors.new("ERR_INVALID_STATE", "This list of certificates cannot be changed"))
+      end,
+    })
+  end
+  return list
+end
+
+local lists = {} -- type -> frozen list, made when first asked for
+local chosen -- by setDefaultCACertificates, or nil
+
+local MAKE = {
+  system = system,
+  bundled = system, -- there is no bundle of our own: the system's is what we start with
+  extra = extra,
+  default = function() return chosen or joined(trust.list "system", trust.list "extra") end,
+}
+
+--- tls.getCACertificates: the certificates of a kind, as PEM. The same list each time.
+---@param kind string? 'default' (what is trusted without `ca`), 'system', 'extra' (of LUA_EXTRA_CA_CERTS) or 'bundled',
+---   which is the system's here; default 'default'
+---@return string[] list cannot be changed
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function trust.list(kind)
+  if kind == nil then kind = "default" end
+  if type(kind) ~= "string" then errors.throw(errors.arg_type("type", "string", kind)) end
+  if not MAKE[kind] then errors.throw(errors.arg_value("type", kind)) end
+  lists[kind] = lists[kind] or frozen(MAKE[kind]())
+  return lists[kind]
+end
+
+--- tls.setDefaultCACertificates: what is trusted from now on where no `ca` is given, in this Lua state; `{}` is nobody.
+-- Contexts that exist keep what they trust. All of the list or, when it throws, nothing.
+---@param certs string[] PEM
+-- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
+function trust.set_default(certs)
+  if type(certs) ~= "table" then errors.throw(errors.arg_type("certs", "an array of strings", certs)) end
+  local list = {}
+  for i, pem in ipairs(certs) do
+    if type(pem) ~= "string" then errors.throw(errors.arg_type("certs[" .. i .. "]", "string", pem)) end
+    list = joined(list, core.readCertificates(pem))
+  end
+  core.setDefaultCertificates(list)
+  chosen, lists.default = list, nil
+end
+
+return trust

@@ -1,0 +1,162 @@
+--- A server's answer to a ClientHello: which context, which protocol, which session, which OCSP response. Each may
+-- be asked of the user, who may answer later; meanwhile the connection waits in OpenSSL's state and costs nothing.
+--
+-- The steps run one after the other on one table, `answer`, which goes to the core in the end.
+-- @module tls.handshake.client_hello_callbacks
+
+local alpn = require "tls.handshake.alpn"
+local ask = require "tls.handshake.user_callback"
+local client_hello = require "tls.handshake.client_hello"
+local context = require "tls.secure_context"
+local core = require "tls.core"
+local errors = require "tls.support.errors"
+
+local hello = {}
+
+local function heard(server, name)
+  return server ~= nil and server.listenerCount ~= nil and server:listenerCount(name) > 0
+end
+
+--- Every listener may answer; the first one does.
+local function emit(server, name)
+  return function(...) server:emit(name, ...) end
+end
+
+local steps = {}
+
+local ALERTS = { -- RFC 8446, 6.2
+  handshake_failure = 40, bad_certificate = 42, illegal_parameter = 47, unknown_ca = 48, access_denied = 49,
+  decode_error = 50, protocol_version = 70, insufficient_security = 71, internal_error = 80, user_canceled = 90,
+  unrecognized_name = 112, certificate_required = 116, no_application_protocol = 120,
+}
+
+local function alert_of(choice)
+  local alert = type(choice) == "table" and choice.alert
+  alert = ALERTS[alert] or alert
+  return type(alert) == "number" and alert % 1 == 0 and alert >= 1 and alert <= 255 and alert or nil
+end
+
+--- 'clientHello': a context, a refusal with an alert, or nothing.
+function steps.look(socket, info, answer, done)
+  if not heard(socket.server, "clientHello") then return done() end
+  ask(socket, function(choice)
+    if not choice then return done() end
+    if context.is(choice) then
+      answer.chosen = choice
+      return done()
+    end
+    answer.alert = alert_of(choice)
+    if answer.alert then return done() end
+    socket:destroy(errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
+  end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
+end
+
+--- SNICallback, whose default looks through what addContext was given.
+function steps.name(socket, info, answer, done)
+  local callback = socket._options.SNICallback
+  if answer.chosen or answer.alert or not callback or not info.servername then return done() end
+  ask(socket, function(choice)
+    if not choice then return done() end
+    if not context.is(choice) then
+      return socket:destroy(errors.new("ERR_TLS_INVALID_CONTEXT", "Invalid SNI context"))
+    end
+    answer.chosen = choice
+    done()
+  end, callback, info.servername)
+end
+
+local function contains(list, value)
+  for _, entry in ipairs(list) do
+    if entry == value then return true end
+  end
+  return false
+end
+
+local function not_offered(choice, offered)
+  return errors.new("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT",
+    ("ALPN callback returned a value (%s) that did not match any of the client's offered protocols (%s)"):format(
+      tostring(choice), table.concat(offered, ", ")))
+end
+
+--- ALPNCallback: the one that answers at once, by what it returns.
+function steps.protocol(socket, info, answer, done)
+  local callback = socket._options.ALPNCallback
+  local offered = info.ALPNProtocols
+  if answer.alert or not callback or #offered == 0 then return done() end
+  local ok, choice = pcall(callback, { servername = info.servername or "", protocols = offered }, socket)
+  if not ok then return socket:destroy(errors.thrown(choice)) end
+  if choice == nil then
+    answer.alpnRefused = true
+    return done()
+  end
+  if not contains(offered, choice) then return socket:destroy(not_offered(choice, offered)) end
+  answer.alpn = alpn.encode { choice }
+  done()
+end
+
+--- 'resumeSession': the session that was stored under this id.
+function steps.session(socket, info, answer, done)
+  if answer.alert or not info.sessionId or not heard(socket.server, "resumeSession") then return done() end
+  ask(socket, function(data)
+    if data ~= nil and data ~= false and type(data) ~= "string" then
+      return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
+    end
+    answer.session = data or nil
+    done()
+  end, emit(socket.server, "resumeSession"), info.sessionId)
+end
+
+--- 'OCSPRequest': a response to staple.
+function steps.ocsp(socket, info, answer, done)
+  if answer.alert or not info.wantsOCSP or not heard(socket.server, "OCSPRequest") then return done() end
+  local chosen = answer.chosen or socket._options.secureContext
+  local cert, issuer = core.contextCertificate(chosen.context)
+  if not cert then return done() end
+  ask(socket, function(response)
+    if response ~= nil and response ~= false and type(response) ~= "string" then
+      return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
+    end
+    answer.ocsp = response or nil
+    done()
+  end, emit(socket.server, "OCSPRequest"), cert, issuer)
+end
+
+local ORDER = { "look", "name", "protocol", "session", "ocsp" }
+
+local function finish(socket, answer)
+  local conn = socket._conn
+  if not conn then return end
+  local chosen = answer.chosen
+  if chosen then socket._chosen_context = chosen end -- whose anchors verify the client, should it be asked later
+  local ok, result = pcall(conn.answerHello, conn, {
+    context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
+    alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
+  })
+  if not ok then return socket:destroy(result) end
+  socket:_poke(result)
+end
+
+--- Must this socket stop at the ClientHello?
+--- @param socket tls.TLSSocket
+function hello.wanted(socket)
+  local options, server = socket._options, socket.server
+  return options.SNICallback ~= nil or options.ALPNCallback ~= nil or heard(server, "clientHello") or
+    heard(server, "resumeSession") or heard(server, "OCSPRequest")
+end
+
+--- The core has suspended at the ClientHello.
+--- @param socket tls.TLSSocket
+function hello.answer(socket)
+  local info, answer, at = client_hello.read(socket._conn), {}, 0
+  if not info then return end
+  socket.servername = info.servername or false -- also for a handshake that fails
+  local function next_step()
+    if socket.destroyed then return end
+    at = at + 1
+    if not ORDER[at] then return finish(socket, answer) end
+    steps[ORDER[at]](socket, info, answer, next_step)
+  end
+  next_step()
+end
+
+return hello

@@ -1,0 +1,63 @@
+--- Pre-shared keys: the one callback that must answer at once, since OpenSSL cannot wait for it. What it throws, and
+-- what it answers wrongly, ends the connection with that error.
+-- @module tls.handshake.psk
+
+local errors = require "tls.support.errors"
+local tick = require "tls.support.next_tick"
+
+local psk = {}
+
+local MAX_KEY, MAX_IDENTITY = 512, 256 -- bytes: PSK_MAX_PSK_LEN, PSK_MAX_IDENTITY_LEN of OpenSSL 3
+
+local function check(name, value, max)
+  if type(value) ~= "string" then errors.throw(errors.arg_type(name, "string", value)) end
+  if #value > max then
+    errors.throw(errors.arg_value(name, ("%d bytes"):format(#value), ("exceeds %d bytes"):format(max)))
+  end
+  return value
+end
+
+--- OpenSSL takes an identity as a C string.
+local function check_identity(value)
+  check("identity", value, MAX_IDENTITY)
+  if value == "" or value:find("\0", 1, true) then
+    errors.throw(errors.arg_value("identity", value, "must have characters, and none of them NUL"))
+  end
+  return value
+end
+
+local function ask_server(callback, socket, identity)
+  local answer = callback(socket, identity)
+  if answer == nil or answer == false then return nil end
+  if type(answer) == "table" then answer = answer.psk end
+  return check("psk", answer, MAX_KEY)
+end
+
+local function ask_client(callback, _, hint)
+  local answer = callback(hint)
+  if answer == nil or answer == false then return nil end
+  if type(answer) ~= "table" then errors.throw(errors.arg_type("options.pskCallback's answer", "object", answer)) end
+  return check("psk", answer.psk, MAX_KEY), check_identity(answer.identity)
+end
+
+--- Called from OpenSSL's stack: what the user's function does to its own socket takes effect when OpenSSL has returned.
+--- @param text string? the client's identity, or the server's hint
+--- @return string? key
+--- @return string? identity
+function psk.answer(socket, text)
+  local options = socket._options
+  local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
+  if ok then return key, identity end
+  socket._psk_error = errors.thrown(key)
+  tick.defer(socket.destroy, socket, socket._psk_error) -- in TLS 1.3 the handshake would go on without the key
+  return nil
+end
+
+--- @param hint string the option pskIdentityHint
+--- @return table? err why a server cannot send this hint
+function psk.check_hint(hint)
+  if #hint <= MAX_IDENTITY then return nil end
+  return errors.new("ERR_TLS_PSK_SET_IDENTITY_HINT_FAILED", "Failed to set PSK identity hint")
+end
+
+return psk

@@ -1,0 +1,63 @@
+--- The server's name: which one a client asks for (SNI), and which one the certificate has to speak for.
+-- @module tls.handshake.server_name
+
+local errors = require "tls.support.errors"
+local ip = require "tls.support.ip"
+
+local server_name = {}
+
+--- A socket that is given knows where it was connected to.
+local function host_of(options)
+  local given = options.socket
+  local at = type(given) == "table" and given._connect_options
+  return options.host or at and at.host or nil
+end
+
+--- A name may be absolute ("example.org."); SNI and certificates are not.
+local function without_dot(name)
+  return (name:gsub("%.$", ""))
+end
+
+--- @param name any
+--- @return string name
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function server_name.check(name)
+  if type(name) ~= "string" then
+    errors.throw(errors.arg_type("options.servername", "string", name))
+  end
+  if ip.version(name) ~= 0 then
+    errors.throw(errors.arg_value("options.servername", name,
+      "is an IP address: setting the TLS ServerName to an IP address is not " ..
+      "permitted by RFC 6066"))
+  end
+  return name
+end
+
+--- The name that is sent: `servername`, else `host` when it is a name.
+--- @param options table of tls.connect
+--- @return string? name nil for none
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function server_name.sent(options)
+  local name = options.servername
+  if name ~= nil then
+    server_name.check(name)
+  elseif not options.path then
+    name = host_of(options)
+    if name ~= nil and type(name) ~= "string" then errors.throw(errors.arg_type("options.host", "string", name)) end
+    if name and ip.version(name) ~= 0 then name = nil end
+  end
+  if not name or name == "" then return nil end
+  return without_dot(name)
+end
+
+--- The name that is verified: `servername`, else `host`, else 'localhost'. An empty servername is for no SNI; the host
+-- is verified all the same.
+--- @param options table of tls.connect
+--- @return string
+function server_name.verified(options)
+  local name = options.servername
+  if name == "" then name = nil end
+  return name or host_of(options) or "localhost"
+end
+
+return server_name

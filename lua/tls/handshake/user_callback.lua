@@ -1,0 +1,36 @@
+--- Asks the user something, who may answer later: from a timer, from DNS, from a database. What the user's function
+-- throws and a second answer are the connection's errors; an answer that comes when that connection is gone does
+-- nothing, also if the socket has another one by then.
+-- @module tls.handshake.user_callback
+
+local errors = require "tls.support.errors"
+
+local unpack = table.unpack or unpack
+
+--- Calls `fn(..., callback)`, and `done(a, b)` with what the callback is given behind its error: not before `fn` has
+-- returned, so that nothing else of the user's runs inside it.
+--- @param socket tls.TLSSocket is destroyed with the callback's error
+--- @param done fun(a: any, b: any)
+--- @param fn function
+--- @param ... any its arguments
+local function ask(socket, done, fn, ...)
+  local conn, running, answered, first, second = socket._conn, true, false, nil, nil
+  local args, n = { ... }, select("#", ...)
+  local function gone() return socket.destroyed or socket._conn ~= conn end
+  args[n + 1] = function(err, a, b)
+    if gone() then return end
+    if answered then
+      return socket:destroy(errors.new("ERR_MULTIPLE_CALLBACK", "Callback called multiple times"))
+    end
+    answered, first, second = true, a, b
+    if err ~= nil and err ~= false then return socket:destroy(err) end
+    if not running then done(a, b) end
+  end
+  local ok, err = pcall(fn, unpack(args, 1, n + 1))
+  running = false
+  if gone() then return end
+  if not ok then return socket:destroy(errors.thrown(err)) end
+  if answered then done(first, second) end
+end
+
+return ask

@@ -1,0 +1,170 @@
+--- Peer verification: combines OpenSSL's chain result, the host name check and the user's `verify` callback into one
+-- verdict on each handshake.
+--
+-- A client verifies inside the handshake, which waits (`in_handshake`), so that a refusal sends its alert. What comes
+-- without a certificate (a resumed session), and all that a server asks its user, is judged when the handshake has
+-- finished, at the gate (`at_gate`).
+--
+-- What Lua knows of the peer of one handshake is one record, `socket._peer`. It is made anew for each handshake, and
+-- each answer carries the handshake's generation to the core, which drops what is meant for another.
+-- @module tls.handshake.verify
+
+local ask = require "tls.handshake.user_callback"
+local errors = require "tls.support.errors"
+local identity = require "tls.handshake.server_identity"
+local resumption = require "tls.handshake.session_resumption"
+
+local verify = {}
+
+---@class tls.Peer
+---@field generation integer of the handshake
+---@field refusal table? why the peer is not authorized
+---@field overruled boolean the user accepts what failed
+---@field settled boolean the verdict was found inside the handshake
+
+local function record_of(socket, generation)
+  local record = socket._peer
+  if not record or record.generation ~= generation then
+    record = { generation = generation, refusal = nil, overruled = false, settled = false }
+    socket._peer = record
+  end
+  return record
+end
+
+--- Is this the core's error about the peer's chain?
+function verify.is_about(socket, err)
+  return err.code == socket._conn:getVerifyError()
+end
+
+--- The error of a rejected peer says who was rejected, and where in its chain.
+function verify.explain(socket, err)
+  local conn = socket._conn
+  local code, _, depth, subject = conn:getVerifyError()
+  err.host = err.host or socket._verify_name
+  err.depth, err.subject = depth, subject
+  if code == err.code and subject then
+    err.message = ("%s (%sdepth %d, subject %s)"):format(err.message,
+      err.host and "host " .. err.host .. ", " or "", depth, subject)
+  end
+  local cert = conn:getPeerCertificate()
+  if cert and cert.raw then err.cert = err.cert or cert end
+  return err
+end
+
+--- @return table? err nil also when the user's function has destroyed the socket
+local function check_name(socket)
+  local conn, check = socket._conn, socket._options.checkServerIdentity
+  local names = check == identity.check and conn:getPeerNames() -- the rest is expensive, and not looked at
+  local ok, err = pcall(check, socket._verify_name, names or conn:getPeerCertificate(true))
+  if ok and err == nil or socket._conn ~= conn then return nil end
+  local cert = conn:getPeerCertificate(true)
+  if names and type(err) == "table" then err.cert = cert end
+  if type(err) == "table" then return err end
+  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. tostring(err),
+    { host = socket._verify_name, cert = cert })
+end
+
+local function check_chain(socket)
+  local code, message = socket._conn:getVerifyError()
+  return code and verify.explain(socket, errors.new(code, message)) or nil
+end
+
+--- A server may choose its DHE parameters too small (Logjam).
+local function check_dh(socket)
+  local least = socket._options.minDHSize
+  local bits = least and socket._conn:getDhSize()
+  if not bits or bits >= least then return nil end
+  return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
+end
+
+--- The peer's certificates, leaf first.
+local function chain_of(socket)
+  local cert, list = socket._conn:getPeerCertificate(true), {}
+  while cert and cert.raw and list[#list] ~= cert do
+    list[#list + 1] = cert
+    cert = cert.issuer
+  end
+  return list
+end
+
+-- Also of false: who answers with a boolean of his own does not mean an acceptance.
+local function as_error(value)
+  if value == nil then return nil end
+  return type(value) == "table" and value or errors.new("CERT_REJECTED", tostring(value))
+end
+
+--- The option `verify`. An error it throws refuses the peer, as one it answers with does.
+--- @param preverify table? what is told without it
+--- @param done fun(refusal: table?, overruled: boolean)
+local function ask_user(socket, preverify, done)
+  local callback_of_user, answered = socket._options.verify, false
+  ask(socket, function(err, accept)
+    local refusal = as_error(err)
+    if not refusal and not accept then refusal = preverify end
+    done(refusal, refusal == nil and preverify ~= nil)
+  end, function(chain, verdict, callback)
+    local ok, err = pcall(callback_of_user, chain, verdict, function(...)
+      answered = true
+      callback(nil, ...)
+    end)
+    if ok then return end
+    if answered then error(err, 0) end
+    callback(nil, errors.thrown(err))
+  end, chain_of(socket), preverify)
+end
+
+--- A client's handshake is suspended at the server's chain.
+--- @param socket tls.TLSSocket
+--- @param generation integer
+function verify.in_handshake(socket, generation)
+  local conn, record = socket._conn, record_of(socket, generation)
+  local err = check_chain(socket) or check_name(socket)
+  if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
+  local function answer(refusal, overruled)
+    record.refusal, record.overruled, record.settled = refusal, overruled, true
+    socket:_poke(conn:identify(generation, refusal == nil, overruled))
+  end
+  if not socket._options.verify then return answer(err, false) end
+  ask_user(socket, err, answer)
+end
+
+--- The verdict is the record's from now on, and the core's.
+local function conclude(socket, record, refusal, overruled, done)
+  record.refusal, record.overruled = refusal, overruled
+  socket._conn:judge(record.generation, refusal == nil, overruled)
+  done(socket, record.generation, socket._options.rejectUnauthorized and refusal or nil)
+end
+
+local function verdict(socket)
+  local err = check_chain(socket)
+  if err or socket._options.isServer then return err end
+  return check_name(socket)
+end
+
+--- The handshake is finished; the gate is shut until `done` opens it.
+--- @param socket tls.TLSSocket
+--- @param generation integer
+--- @param done fun(socket: tls.TLSSocket, generation: integer, refused: table?) called now or later; not at all once
+---   the socket is destroyed
+function verify.at_gate(socket, generation, done)
+  local options, conn = socket._options, socket._conn
+  if options.isServer and not options.requestCert then return done(socket, generation) end
+  local record = record_of(socket, generation)
+  local weak = check_dh(socket)
+  if weak then return done(socket, generation, weak) end
+  if options.pskCallback and conn:isPsk() then return conclude(socket, record, nil, false, done) end
+  if record.settled then return conclude(socket, record, record.refusal, record.overruled, done) end
+  local err = verdict(socket)
+  if socket._conn ~= conn then return end -- as above
+  if not options.verify or not conn:getPeerCertificate().raw then
+    return conclude(socket, record, err, false, done)
+  end
+  -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.
+  resumption.hold(socket)
+  ask_user(socket, err, function(refusal, overruled)
+    resumption.release(socket)
+    conclude(socket, record, refusal, overruled, done)
+  end)
+end
+
+return verify

@@ -1,0 +1,56 @@
+--- Node's AbortController: one switch that ends what was begun with its signal (`connect{signal=}`, `listen{signal=}`).
+-- @module tls.net.abort_controller
+
+local class = require "tls.support.class"
+local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
+local tick = require "tls.support.next_tick"
+
+local Signal = class("tls.AbortSignal", Emitter)
+
+Signal:_own_values { aborted = false }
+
+--- `controller.signal` is given to what may be aborted; it emits 'abort' once.
+local Controller = class("tls.AbortController")
+
+function Controller.init(self)
+  self.signal = Signal.new()
+end
+
+--- Ends everything that has the signal. Calls after the first do nothing.
+---@param reason any? `cause` of the error that it ends with
+function Controller:abort(reason)
+  local signal = self.signal
+  if signal.aborted then return end
+  signal.aborted, signal.reason = true, reason
+  signal:emit("abort")
+end
+
+local abort = { Controller = Controller }
+
+--- Throws when `signal` is none.
+function abort.check(signal)
+  if signal == nil then return end
+  if type(signal) == "table" and signal.aborted ~= nil and type(signal.once) == "function" then return end
+  errors.throw(errors.arg_type("options.signal", "AbortSignal", signal))
+end
+
+--- The error of what was aborted.
+function abort.error(signal)
+  return errors.new("ABORT_ERR", "The operation was aborted", { name = "AbortError", cause = signal.reason })
+end
+
+--- Calls `fn(err)` when the signal is aborted, in a later turn if it was before, and not after
+-- 'close' of `emitter`.
+---@param signal table?
+---@param emitter table
+---@param fn fun(err: table)
+function abort.follow(signal, emitter, fn)
+  if not signal then return end
+  local function aborted() fn(abort.error(signal)) end
+  if signal.aborted then return tick.defer(aborted) end
+  signal:once("abort", aborted)
+  emitter:once("close", function() signal:removeListener("abort", aborted) end)
+end
+
+return abort

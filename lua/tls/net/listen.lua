@@ -1,0 +1,180 @@
+--- The ways in which a server may be told to listen.
+-- @module tls.net.listen
+
+local uv = require "luv"
+local core = require "tls.core"
+local abort = require "tls.net.abort_controller"
+local errors = require "tls.support.errors"
+local handles = require "tls.support.luv_handles"
+local ip = require "tls.support.ip"
+local tick = require "tls.support.next_tick"
+
+local listen = {}
+
+local function new_pipe() return handles.made(uv.new_pipe(false)) end
+
+local function bare_handle(object)
+  if type(object) == "userdata" then return object end
+  return type(object) == "table" and (rawget(object, "_handle") or object.handle) or nil
+end
+
+local function positional(options, list, last)
+  local first = list[1]
+  if type(first) == "string" and not tonumber(first) then
+    options.path = first
+  else
+    options.port = first
+  end
+  for i = 2, last do
+    if type(list[i]) == "string" then options.host = list[i] end
+    if type(list[i]) == "number" then options.backlog = list[i] end
+  end
+end
+
+--- (port[, host][, backlog]), (path[, backlog]), (handle[, backlog]) or (options), each with a callback behind.
+---@return table options a copy
+---@return function? callback
+function listen.arguments(...)
+  local list, last = { ... }, select("#", ...)
+  local options, callback = {}, nil
+  if type(list[last]) == "function" then
+    callback, last = list[last], last - 1
+  end
+  local first = list[1]
+  if last == 0 or first == nil then return { port = 0 }, callback end
+  local handle = bare_handle(first)
+  if handle then
+    options.handle = handle
+    if type(list[2]) == "number" then options.backlog = list[2] end
+  elseif type(first) == "table" then
+    for name, value in pairs(first) do options[name] = value end
+  else
+    positional(options, list, last)
+  end
+  return options, callback
+end
+
+local function check_type(options, name, kind)
+  local value = options[name]
+  if value == nil or type(value) == kind then return end
+  errors.throw(errors.arg_type("options." .. name, kind, value))
+end
+
+local function check_fd(options)
+  local fd = options.fd
+  if fd == nil then return end
+  if type(fd) ~= "number" then errors.throw(errors.arg_type("options.fd", "number", fd)) end
+  if fd % 1 ~= 0 or fd < 0 or fd > 2 ^ 31 - 1 then
+    errors.throw(errors.out_of_range("options.fd", ">= 0 && <= 2147483647", fd))
+  end
+  options.fd = math.floor(fd)
+end
+
+local function check_port(options)
+  local port = options.port == nil and 0 or tonumber(options.port)
+  if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
+    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
+      "options.port should be >= 0 and < 65536. Received " .. tostring(options.port)))
+  end
+  options.port = port
+end
+
+--- Throws what the caller has got wrong.
+function listen.check(options)
+  abort.check(options.signal)
+  check_type(options, "path", "string")
+  check_type(options, "host", "string")
+  check_type(options, "backlog", "number")
+  for _, name in ipairs { "ipv6Only", "reusePort", "exclusive", "readableAll", "writableAll" } do
+    check_type(options, name, "boolean")
+  end
+  check_fd(options)
+  if not options.path and not options.fd and not options.handle then check_port(options) end
+end
+
+local function on_path(options, done)
+  local pipe, place = new_pipe(), { address = options.path }
+  local ok, _, err = pipe:bind(options.path)
+  if ok and (options.readableAll or options.writableAll) then
+    ok, _, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))
+  end
+  if ok then return done(nil, pipe, place, new_pipe) end
+  handles.close(pipe)
+  done(err, nil, place)
+end
+
+--- SO_REUSEPORT is set between socket and bind, so the socket is made here.
+local function share_port(tcp)
+  return core.reusePort(tcp:fileno())
+end
+
+local function bind_tcp(options, address)
+  local tcp = handles.made(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
+  if not tcp then return nil, "EAFNOSUPPORT" end
+  local ok, err, code = true, nil, nil
+  if options.reusePort then ok, err = share_port(tcp) end
+  if ok then
+    ok, err, code = tcp:bind(address, options.port, options.ipv6Only and { ipv6only = true } or nil)
+  end
+  if ok then return tcp end
+  handles.close(tcp)
+  return nil, code or err
+end
+
+local function on_address(options, done, address)
+  local tcp, err = bind_tcp(options, address)
+  done(err, tcp, { address = address, port = options.port }, uv.new_tcp)
+end
+
+local NO_IPV6 = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true, EINVAL = true }
+
+--- '::' takes IPv4 as well; '0.0.0.0' where there is no IPv6.
+local function anywhere(options, done)
+  local tcp, err = bind_tcp(options, "::")
+  if not tcp and NO_IPV6[err] then return on_address(options, done, "0.0.0.0") end
+  done(err, tcp, { address = "::", port = options.port }, uv.new_tcp)
+end
+
+local function on_host(options, done)
+  if ip.version(options.host) ~= 0 then return on_address(options, done, options.host) end
+  local function answer(err, list)
+    if options.cancelled then return end
+    if not err and list[1] then return on_address(options, done, list[1].addr) end
+    done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
+  end
+  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, answer)
+  if not ok then tick.defer(answer, err) end
+end
+
+--- A descriptor that somebody else has bound: systemd, a parent process.
+local function on_fd(options, done)
+  local kind = uv.guess_handle(options.fd)
+  local make = kind == "tcp" and uv.new_tcp or kind == "pipe" and new_pipe
+  local place = { fd = options.fd }
+  if not make then return done("EINVAL", nil, place) end
+  local handle = make()
+  local ok, _, err = handle:open(options.fd)
+  if ok then return done(nil, handle, place, make) end
+  handles.close(handle)
+  done(err, nil, place)
+end
+
+local function on_handle(options, done)
+  local handle = options.handle
+  local make = tostring(handle):find "^uv_pipe" and new_pipe or uv.new_tcp
+  done(nil, handle, {}, make)
+end
+
+--- Finds a handle that is bound as the options say. `options.cancelled` set before the answer means that none comes.
+---@param options table checked
+---@param done fun(err: string|table?, handle: userdata?, place: table?, make: function?) `make` makes the handles of
+---   the connections to come
+function listen.bind(options, done)
+  if options.handle then return on_handle(options, done) end
+  if options.fd then return on_fd(options, done) end
+  if options.path then return on_path(options, done) end
+  if options.host then return on_host(options, done) end
+  anywhere(options, done)
+end
+
+return listen

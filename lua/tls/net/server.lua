@@ -1,0 +1,193 @@
+--- net.Server: listens on one of luv's streams.
+-- @module tls.net.server
+
+local abort = require "tls.net.abort_controller"
+local core = require "tls.core"
+local class = require "tls.support.class"
+local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
+local knobs = require "tls.net.socket_options"
+local handles = require "tls.support.luv_handles"
+local listen = require "tls.net.listen"
+local Socket = require "tls.net.socket"
+local tick = require "tls.support.next_tick"
+
+local usable = knobs.usable
+
+local Server, getters = class("net.Server", Emitter)
+
+--- @param options? table allowHalfOpen, pauseOnConnect, noDelay, keepAlive,
+---   keepAliveInitialDelay, highWaterMark
+--- @param listener? fun(socket) for 'connection'
+function Server.init(self, options, listener)
+  if type(options) == "function" then options, listener = nil, options end
+  self._options = options or {}
+  self._count, self._closing = 0, false
+  self.listening = false
+  if listener then self:on("connection", listener) end
+end
+
+--- A socket belongs to this server until it calls _release.
+function Server:_adopt(socket)
+  socket.server, socket._adopted = self, true
+  self._count = self._count + 1
+end
+
+--- Calls `fn` when what a server has beside its handle and its sockets has been closed. Subclasses override it.
+function Server:_when_rest_closed(fn) fn() end
+
+local function maybe_closed(self)
+  if not self._closing or self._count > 0 or self._handle then return end
+  self._closing = false
+  self._class._when_rest_closed(self, function() tick.defer(self.emit, self, "close") end)
+end
+
+function Server:_release()
+  self._count = self._count - 1
+  if self._closing then maybe_closed(self) end
+end
+
+--- Make a socket of an accepted handle. Subclasses override it.
+function Server:_accept(handle)
+  local options = { handle = handle }
+  for name, value in pairs(self._options) do options[name] = value end
+  local socket = Socket.new(options)
+  self:_adopt(socket)
+  if options.pauseOnConnect then socket:pause() else socket:_read_start() end
+  self:emit("connection", socket)
+end
+
+local function drop(self, handle)
+  local there = handle.getpeername and handle:getpeername()
+  handles.close(handle)
+  self:emit("drop", there and {
+    remoteAddress = there.ip, remotePort = there.port,
+    remoteFamily = there.family == "inet6" and "IPv6" or "IPv4",
+  })
+end
+
+local function on_connection(self, err)
+  if err or not self._handle then return end -- EMFILE: libuv tries again
+  local handle = self._new_handle()
+  if not self._handle:accept(handle) then return handles.close(handle) end
+  if self.maxConnections and self._count >= self.maxConnections then
+    return drop(self, handle)
+  end
+  self._class._accept(self, handle)
+end
+
+local function failed(self, handle, err, place)
+  handles.close(handle)
+  if not errors.is(err) then err = errors.from_uv(err, "listen", place) end
+  tick.defer(self._emit_error, self, err)
+end
+
+local function emit_listening(self)
+  if self._handle then self:emit("listening") end
+end
+
+--- It listens on this handle from now on. For subclasses.
+function Server._listens() end
+
+local function start(self, handle, backlog, place)
+  local ok, _, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
+  if not ok then return failed(self, handle, err, place) end
+  self._handle, self._place = handle, place
+  self.listening = true
+  tick.retain()
+  if self._unref then handle:unref() end
+  self._class._listens(self, handle)
+  tick.defer(emit_listening, self)
+end
+
+--- Listen: (port[, host][, backlog][, callback]), (path[, callback]),
+-- (handle[, callback]) or (options[, callback]). Emits 'listening', or 'error'.
+--- @param ... any options: port, host, path; fd or handle, bound by somebody
+---   else; backlog (511), ipv6Only, reusePort (several processes share the
+---   port), readableAll and writableAll (of a path), signal (aborting closes),
+---   exclusive (a handle always is: there is no cluster to share it with)
+--- @return table self
+function Server:listen(...)
+  core.checkAlive()
+  local options, callback = listen.arguments(...)
+  if self._handle or self._binding then
+    errors.throw(errors.new("ERR_SERVER_ALREADY_LISTEN",
+      "Listen method has been called more than once without closing."))
+  end
+  listen.check(options)
+  if callback then self:once("listening", callback) end
+  self._binding = options -- close() cancels it
+  listen.bind(options, function(err, handle, place, make)
+    self._binding = nil
+    if err then return failed(self, nil, err, place) end
+    self._new_handle = make
+    start(self, handle, options.backlog or 511, place)
+  end)
+  abort.follow(options.signal, self, function() self:close() end)
+  return self
+end
+
+--- {address, port, family}, or the path; nil when it does not listen.
+function Server:address()
+  local handle = self._handle
+  if not usable(handle) then return nil end
+  local here = handle:getsockname()
+  if type(here) == "string" then return here end -- a pipe's
+  return {
+    address = here.ip, port = here.port,
+    family = here.family == "inet6" and "IPv6" or "IPv4",
+  }
+end
+
+--- Stop listening; 'close' comes when the last connection has ended.
+--- @param callback? fun(err?)
+--- @return table self
+function Server:close(callback)
+  local handle, binding = self._handle, self._binding
+  if callback then
+    if handle or binding then
+      self:once("close", callback)
+    else
+      tick.defer(callback, errors.new("ERR_SERVER_NOT_RUNNING",
+        "Server is not running."))
+    end
+  end
+  if not handle and not binding then return self end
+  if binding then binding.cancelled = true end
+  self._handle, self._binding = nil, nil
+  self.listening, self._closing = false, true
+  if not handle then
+    maybe_closed(self)
+    return self
+  end
+  local function gone()
+    tick.release()
+    maybe_closed(self)
+  end
+  if not handles.close(handle, gone) then tick.defer(gone) end
+  return self
+end
+
+--- @param callback fun(err, count: integer)
+function Server:getConnections(callback)
+  tick.defer(callback, nil, self._count)
+  return self
+end
+
+function getters.connections(self)
+  return self._count
+end
+
+function Server:ref()
+  self._unref = false
+  if self._handle then self._handle:ref() end
+  return self
+end
+
+function Server:unref()
+  self._unref = true
+  if self._handle then self._handle:unref() end
+  return self
+end
+
+return Server

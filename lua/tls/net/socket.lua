@@ -1,0 +1,443 @@
+--- net.Socket: a duplex over one of luv's streams.
+-- @module tls.net.socket
+
+local uv = require "luv"
+local abort = require "tls.net.abort_controller"
+local core = require "tls.core"
+local class = require "tls.support.class"
+local dial = require "tls.net.happy_eyeballs"
+local errors = require "tls.support.errors"
+local handles = require "tls.support.luv_handles"
+local ip = require "tls.support.ip"
+local knobs = require "tls.net.socket_options"
+local Stream = require "tls.stream.duplex"
+local tick = require "tls.support.next_tick"
+
+local Socket, getters = class("net.Socket", Stream)
+
+for name, method in pairs(knobs.methods) do Socket[name] = method end
+for name, getter in pairs(knobs.getters) do getters[name] = getter end
+
+local usable = knobs.usable
+
+-- These outlast a connection, which `_first_values` do not:
+Socket._knobs = false -- what setNoDelay, setKeepAlive and unref have changed; else the options hold
+
+Socket:_own_values {
+  bytesRead = 0, _bytes_written = 0,
+  _handle = false,
+  _timed = false, -- there is a timer to be told of traffic: ours, or that of the socket taken over
+}
+
+Socket:_first_values {
+  connecting = false,
+  _reading = false,
+  _w_kernel = 0, _notify_wanted = false, -- bytes that libuv holds
+  _idle = false, -- the timer of setTimeout
+  _plain = false, -- the socket that this one has taken over
+  _dial = false, _heir = false, _reset = false,
+  _closing_parts = 0, _gone = false, -- handles beside its own that are closing, and what waits for them
+  _extra_timer = false, -- beside that of setTimeout; it is closed with the socket
+  _adopted = false, -- its server counts it
+}
+
+Socket:_room(64)
+
+--- From now on the handle is this socket's, which closes it.
+function Socket:_adopt_handle(handle)
+  self._handle = handle
+  handles.made(handle)
+  tick.retain()
+  local options = self._knobs or self._options
+  if options._unref then handle:unref() end
+  if options.noDelay and handle.nodelay then handle:nodelay(true) end
+  if options.keepAlive and handle.keepalive then
+    handle:keepalive(true, math.max(1, math.floor((options.keepAliveInitialDelay or 0) / 1000)))
+  end
+end
+
+--- A pipe, a TCP connection or a terminal of luv's.
+local function check_handle(handle)
+  if handle == nil or type(handle) == "userdata" and tostring(handle):find "^uv_%a+" then return handle end
+  errors.throw(errors.arg_type("options.handle", "luv's uv_tcp, uv_pipe or uv_tty", handle))
+end
+
+local function check_onread(onread)
+  if type(onread) ~= "table" then errors.throw(errors.arg_type("options.onread", "object", onread)) end
+  local size = onread.buffer
+  if type(size) ~= "number" or size % 1 ~= 0 or size < 1 then
+    errors.throw(errors.arg_type("options.onread.buffer", "integer: the most bytes at once", size))
+  end
+  if type(onread.callback) ~= "function" then
+    errors.throw(errors.arg_type("options.onread.callback", "function", onread.callback))
+  end
+end
+
+--- The state of one connection: made by Socket.init, and by connect() once more after 'close'. The options are checked,
+-- and borrowed: several sockets may share them.
+function Socket._start(self, options, again)
+  if again then Stream.renew(self, options) else Stream.init(self, options) end
+  self._options = options
+  if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
+end
+
+--- @param options? table handle (luv's uv_tcp, uv_pipe or uv_tty), allowHalfOpen (false), highWaterMark (65536 bytes),
+---   noDelay (false), keepAlive (false), keepAliveInitialDelay (0 ms), signal (an AbortSignal that destroys it),
+---   onread ({buffer = most bytes at once, callback = fun(nread, data)} in the place of 'data'; false pauses)
+function Socket.init(self, options)
+  core.checkAlive()
+  options = options or {}
+  errors.refuse(options, { "fd" })
+  check_handle(options.handle)
+  abort.check(options.signal)
+  if options.onread ~= nil then check_onread(options.onread) end
+  Socket._start(self, options)
+  if not options.handle then self:_block() end
+  abort.follow(options.signal, self, function(err) self:destroy(err) end)
+  if options.handle then self:_adopt_handle(options.handle) end
+  if options.handle and options.onread then self:_read_start() end
+end
+
+--- === connecting ===
+
+
+local function check_port(options, name)
+  local port = tonumber(options[name])
+  if name == "localPort" and options[name] == nil then return end
+  if not port or port < 0 or port > 65535 or port % 1 ~= 0 then
+    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
+      (name == "port" and "Port" or "options." .. name) .. " should be >= 0 and < 65536. Received " ..
+      tostring(options[name])))
+  end
+  options[name] = port
+end
+
+local function check_number(options, name)
+  local value = options[name]
+  if value == nil then return end
+  if type(value) ~= "number" then errors.throw(errors.arg_type("options." .. name, "number", value)) end
+  if value % 1 ~= 0 or value < 0 then errors.throw(errors.arg_value("options." .. name, value)) end
+end
+
+local FAMILIES = { [0] = 0, [4] = 4, [6] = 6, IPv4 = 4, IPv6 = 6 }
+
+local function check_family(options)
+  local family = options.family
+  if family == nil then return end
+  if not FAMILIES[family] then
+    errors.throw(errors.arg_value("options.family", family, "must be one of: 0, 4, 6, 'IPv4', 'IPv6'"))
+  end
+  options.family = FAMILIES[family]
+end
+
+local function check_place(options)
+  if options.path then return options end
+  check_port(options, "port")
+  options.host = options.host or "localhost"
+  if type(options.host) ~= "string" then
+    errors.throw(errors.arg_type("options.host", "string", options.host))
+  end
+  local from = options.localAddress
+  if from ~= nil and ip.version(from) == 0 then
+    errors.throw(errors.new("ERR_INVALID_IP_ADDRESS",
+      "Invalid IP address: " .. tostring(from)))
+  end
+  if options.lookup ~= nil and type(options.lookup) ~= "function" then
+    errors.throw(errors.arg_type("options.lookup", "function", options.lookup))
+  end
+  check_family(options)
+  check_number(options, "hints")
+  check_number(options, "autoSelectFamilyAttemptTimeout")
+  check_port(options, "localPort")
+  return options
+end
+
+--- The place that connect() is given, checked.
+--- @return table options owned by the caller
+function Socket._place_of(first, second)
+  if type(first) == "table" then
+    local copy = {}
+    for name, value in pairs(first) do copy[name] = value end
+    return check_place(copy)
+  end
+  if type(first) == "string" and not tonumber(first) then return { path = first } end
+  return check_place { port = first, host = type(second) == "string" and second or nil }
+end
+
+--- Carry the place that was asked for into an error of connecting.
+local function connected(self, err, handle)
+  if self.destroyed then -- by a listener for 'lookup', say
+    self:_close_part(handle)
+    return
+  end
+  self._dial, self.connecting = false, false
+  if err then return self:destroy(err) end
+  self:_adopt_handle(handle)
+  self:_connected()
+end
+
+local function connect_path(self, path)
+  local pipe = handles.made(uv.new_pipe(false))
+  self._dial = { cancel = function() self:_close_part(pipe) end }
+  local ok, _, name = pcall(pipe.connect, pipe, path, function(err)
+    if self.destroyed or core.closing() then return end
+    if err then self:_close_part(pipe) end
+    connected(self, err and errors.from_uv(err, "connect", { address = path }),
+      pipe)
+  end)
+  if not ok then
+    tick.defer(function()
+      if self.destroyed then return end
+      self:_close_part(pipe)
+      connected(self, errors.from_uv(name or "EINVAL", "connect",
+        { address = path }))
+    end)
+  end
+end
+
+local function connect_host(self, options)
+  local attempt = dial(options, function(err, address, family)
+    self:emit("lookup", err, address, family, options.host)
+  end, function(err, handle)
+    connected(self, err, handle)
+  end, tick.defer, function(handle) self:_close_part(handle) end)
+  -- A resolver that answers at once may have been the end of it already.
+  if attempt.over then return end
+  if self.destroyed then attempt:cancel() else self._dial = attempt end
+end
+
+--- Connect: (options[, callback]), (port[, host][, callback]) or
+-- (path[, callback]). Emits 'lookup', 'connect', 'ready', or 'error'.
+-- After 'close' it may be called again: the same listeners hear of the new
+-- connection.
+--- @param first table|integer|string host ('localhost'), port, path; family (0, 4, 6), hints, lookup, localAddress,
+---   localPort, autoSelectFamily (true), autoSelectFamilyAttemptTimeout (250 ms), timeout (ms), noDelay, keepAlive,
+---   keepAliveInitialDelay
+--- @return table self
+function Socket:connect(first, second, third)
+  return self:_connect_to(Socket._place_of(first, second), second, third)
+end
+
+--- @param options table owned by this socket from now on
+function Socket:_connect_to(options, second, third)
+  core.checkAlive()
+  check_place(options)
+  if self.destroyed and not self.closed then
+    return self:once("close", function() self:_connect_to(options, second, third) end)
+  end
+  if self.closed then self:_renew() end
+  if self.connecting or self._handle then
+    return self:destroy(errors.from_uv(self.connecting and "EALREADY" or "EISCONN", "connect"))
+  end
+  for _, callback in ipairs { second or false, third or false } do
+    if type(callback) == "function" then self:once("connect", callback) end
+  end
+  self.connecting = true
+  self._connect_options = self._connect_options or options
+  if options.timeout then self:setTimeout(options.timeout) end
+  local set = self:_own_knobs()
+  for _, name in ipairs { "noDelay", "keepAlive", "keepAliveInitialDelay" } do
+    set[name] = set[name] or options[name]
+  end
+  if options.path then
+    connect_path(self, options.path)
+  else
+    connect_host(self, options)
+  end
+  return self
+end
+
+--- Another connection for a socket that is closed.
+function Socket:_renew()
+  Socket._start(self, self._options, true)
+  self:_block()
+  self._places, self._connect_options = nil, nil
+end
+
+--- The transport is there. Subclasses override it.
+function Socket:_connected()
+  self:_ready()
+  if Socket._wants_data(self) then self:_read_start() end
+  self:emit("connect")
+  if not self.destroyed then self:emit("ready") end
+end
+
+--- === what the stream asks of its transport ===
+
+--- A reset right behind data is an end to libuv.
+local function hidden_error(self)
+  local handle = self._handle
+  local fd = handle.getpeername and tostring(handle):find "^uv_tcp" and handle:fileno()
+  return fd and core.pendingError(fd)
+end
+
+local function on_read(self, err, data)
+  if self.destroyed then return end
+  if err then return self:_fail(errors.from_uv(err, "read")) end
+  if self._timed then self:_refresh() end
+  if not data then
+    local reset = hidden_error(self)
+    self:_read_stop()
+    if reset then return self:_fail(errors.from_uv(reset, "read")) end
+    return self:_push_eof()
+  end
+  self.bytesRead = self.bytesRead + #data
+  self:_push(data)
+end
+
+function Socket:_read_start()
+  if self._reading or self.readableEnded or not usable(self._handle) then
+    return
+  end
+  self._reading = true
+  self._handle:read_start(function(err, data) on_read(self, err, data) end)
+end
+
+function Socket:_read_stop()
+  if self._reading and usable(self._handle) then self._handle:read_stop() end
+  self._reading = false
+end
+
+local function on_written(self, size, err)
+  self._w_kernel = self._w_kernel - size
+  if self.destroyed or core.closing() then return end
+  if err then return self:destroy(errors.from_uv(err, "write")) end
+  if self._timed then self:_refresh() end
+  if self._w_kernel == 0 and self._notify_wanted then
+    self._notify_wanted = false
+    self:_written()
+  end
+end
+
+function Socket:_write(chunk)
+  local handle = self._handle
+  if self._timed then self:_refresh() end
+  self._bytes_written = self._bytes_written + #chunk
+  if self._w_kernel == 0 then
+    local n = handle:try_write(chunk)
+    if n == #chunk then return 0, false end
+    if n and n > 0 then chunk = chunk:sub(n + 1) end
+  end
+  local size = #chunk
+  self._w_kernel = self._w_kernel + size
+  local req, _, name = handle:write(chunk, function(err)
+    on_written(self, size, err)
+  end)
+  if not req then
+    tick.defer(function() on_written(self, size, name or "EPIPE") end)
+  end
+  return self._w_kernel, true
+end
+
+local function nothing_unsent(self)
+  if self.destroyed or not self._notify_wanted then return end
+  -- Asked for just before a write that the kernel took in part: on_written tells
+  if self._w_kernel > 0 then return end
+  self._notify_wanted = false
+  self:_written()
+end
+
+function Socket:_notify()
+  self._notify_wanted = true
+  if self._w_kernel == 0 then tick.defer(nothing_unsent, self) end
+end
+
+function Socket:_unsent()
+  return self._w_kernel
+end
+
+--- Not worth an error: the peer has reset already (reading will tell), the
+-- handle is being closed, or it is a terminal, which has no half-close.
+local NO_SHUTDOWN = { ENOTCONN = true, ECANCELED = true, ENOTSOCK = true }
+
+local function shut(self, err)
+  if self.destroyed or core.closing() then return end
+  local real = err and not NO_SHUTDOWN[err:match("^%w+")]
+  self:_shut(real and errors.from_uv(err, "shutdown") or nil)
+end
+
+function Socket:_shutdown()
+  local handle = self._handle
+  local req, _, err
+  if usable(handle) then
+    req, _, err = handle:shutdown(function(status) shut(self, status) end)
+  end
+  if not req then tick.defer(shut, self, err or "ENOTCONN") end
+end
+
+--- 'close' waits for the last of its handles. It is told in the turn to come if it comes with an error, or others are
+-- being closed; a server's is, and so comes after those of its sockets.
+local function released(self, err)
+  if self._closing_parts > 0 then
+    self._gone = err or true
+    return
+  end
+  local now = not err and handles.all_closed()
+  if not now then self._class._released(self, err) end
+  if self._adopted then self.server._class._release(self.server) end
+  if now then self._class._released(self, nil, true) end -- last: a listener may throw
+end
+
+--- Another handle that goes with its own has finished closing.
+function Socket:_part_closed()
+  self._closing_parts = self._closing_parts - 1
+  local gone = self._gone
+  if self._closing_parts > 0 or not gone then return end
+  self._gone = false
+  released(self, gone ~= true and gone or nil)
+end
+
+local function handle_closed(self, err)
+  tick.release()
+  released(self, err)
+end
+
+--- The one that has our handle goes first.
+local function after_heir(self, heir, err)
+  if heir.closed then return tick.defer(released, self, err) end
+  heir:once("close", function() tick.defer(released, self, err) end)
+  heir:destroy(err)
+end
+
+function Socket:_destroy(err)
+  local handle = self._handle
+  if not handle and self.connecting then
+    self.connecting = false
+    if self._dial then self._dial:cancel() end
+    self._dial = false
+  end
+  if self._timed then knobs.close_timer(self) end
+  local timer = rawget(self, "_extra_timer")
+  if timer then self:_close_part(timer) end
+  self._handle = false
+  if not usable(handle) then
+    if self._heir then return after_heir(self, self._heir, err) end
+    return tick.defer(handle and handle_closed or released, self, err)
+  end
+  handles.close(handle, handle_closed, self, err, self._reset)
+end
+
+--- Close with a reset instead of a FIN.
+function Socket:resetAndDestroy()
+  self._reset = true
+  return self:destroy()
+end
+
+--- Give the handle, what was read and not yet consumed, and whether the end was
+-- seen, to 'heir', which a TLSSocket is. This socket is a name for it from now
+-- on: it can be destroyed, asked for addresses, and reports 'close'.
+--- @return userdata handle
+--- @return string[] unread
+--- @return boolean ended
+function Socket:_surrender(heir)
+  self:_read_stop()
+  self:_addresses()
+  local handle, unread = self._handle, self:_take_raw()
+  self._handle, self._heir = false, heir
+  self.write = errors.taken_over
+  self:_block()
+  tick.release()
+  return handle, unread, self._r_eof
+end
+
+return Socket

@@ -1,0 +1,72 @@
+--- A TLSSocket over something that is there already.
+--
+-- A plain net.Socket gives its handle away, and what it has read of the other side's records: from then on the
+-- connection runs at full speed, and the old socket is a name for the new one. So does a bare handle of luv's.
+-- Anything else with a stream's methods is used as it is.
+-- @module tls.over.existing_stream
+
+local errors = require "tls.support.errors"
+local Socket = require "tls.net.socket"
+local Transport = require "tls.over.stream_as_handle"
+
+local wrap = {}
+
+local function is_handle(object)
+  return type(object) == "userdata" and tostring(object):find "^uv_[tp][ci]p" ~= nil
+end
+
+local function is_plain(object)
+  return getmetatable(object) == Socket.__meta and not object._heir
+end
+
+--- Throws when nothing can be wrapped around `object`.
+---@param object any
+---@param name string the argument or option it came in
+function wrap.check(object, name)
+  if is_handle(object) or Transport.fits(object) then return object end
+  errors.throw(errors.arg_type(name, "stream, or luv's uv_tcp or uv_pipe", object))
+end
+
+local function cut_off(socket)
+  socket:destroy(errors.new("ECONNRESET",
+    "Client network socket disconnected before secure TLS connection was established"))
+end
+
+local function take_over(socket, plain)
+  if socket.destroyed then return end
+  if plain.destroyed then return cut_off(socket) end
+  socket._plain, socket._timed = plain, true
+  socket:_begin(plain:_surrender(socket))
+end
+
+-- What the plain socket still holds goes out first, in the clear.
+local function when_sent(socket, plain)
+  if plain._w_length == 0 then return take_over(socket, plain) end
+  plain:write("", function(err)
+    if not err then take_over(socket, plain) end
+  end)
+end
+
+-- Its errors and its end are those of the connection, also before that has begun.
+local function over_plain(socket, plain)
+  plain:on("error", function(err) socket:destroy(err) end)
+  plain:once("close", function()
+    if not plain._heir then cut_off(socket) end
+  end)
+  socket:once("close", function() plain:destroy() end)
+  if plain.destroyed then return cut_off(socket) end
+  if plain._handle and not plain.connecting then return when_sent(socket, plain) end
+  socket.connecting = true
+  plain:once("connect", function() when_sent(socket, plain) end)
+end
+
+--- Begins the handshake of `socket` over `object`, now or when it is connected.
+---@param socket tls.TLSSocket
+---@param object table|userdata
+function wrap.over(socket, object)
+  if is_handle(object) then return socket:_begin(object) end
+  if is_plain(object) then return over_plain(socket, object) end
+  socket:_begin(Transport.new(object))
+end
+
+return wrap

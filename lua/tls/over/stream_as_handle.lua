@@ -1,0 +1,189 @@
+--- Any duplex in the place of luv's handle: what a TLSSocket asks of a handle, asked of an object with a stream's
+-- methods (`on`, `write`, `end`; `pause`, `resume`, `destroy` if it has them).
+--
+-- Records go out one string at a time: the next is taken when `write` did not answer false, or on 'drain'.
+-- @module tls.over.stream_as_handle
+
+local errors = require "tls.support.errors"
+local tick = require "tls.support.next_tick"
+
+local Transport = {}
+Transport.__index = Transport
+
+Transport.in_lua = true -- which a handle of luv's has not
+
+local function callable(object, name)
+  local kind = type(object)
+  return (kind == "table" or kind == "userdata") and type(object[name]) == "function"
+end
+
+--- Has it what a transport needs?
+function Transport.fits(object)
+  return callable(object, "on") and callable(object, "write") and
+    (callable(object, "end") or callable(object, "finish"))
+end
+
+function Transport.new(duplex)
+  return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, Transport)
+end
+
+local function call(self, name, ...)
+  local duplex = self.duplex
+  if callable(duplex, name) then return duplex[name](duplex, ...) end
+  return nil
+end
+
+--- === the way in ===
+
+local function on_data(self, chunk)
+  if self.closing or self.ended then return end
+  if type(chunk) ~= "string" then
+    self.socket:destroy(errors.new("ERR_STREAM_WRAP", "The wrapped stream gave something else than a string of bytes"))
+    return
+  end
+  self.socket:_feed(chunk)
+end
+
+local function on_end(self)
+  if self.ended or self.closing or self.failed then return end -- it is either an end or an error
+  self.ended = true
+  self.socket:_feed(nil)
+end
+
+-- Behind what has been fed: the connection is yet to be driven for that. The first reason is the one that is told.
+local function fail_later(self, err)
+  if self.failed then return end
+  self.failed = true
+  tick.defer(function()
+    if not self.closing then self.socket:_fail(err) end
+  end)
+end
+
+-- Once the duplex is gone, a close_notify is lost, and data an error.
+local function lost(self)
+  if self.socket.writableEnded or self.socket.secureConnecting then return self:sent() end
+  fail_later(self, errors.from_uv("EPIPE", "write"))
+end
+
+local function on_close(self)
+  self.closed = true
+  if self.shut then self.shut() end
+  on_end(self)
+  if self.waiting and not self.closing then lost(self) end
+end
+
+-- What came before is still to be read, as over a handle. An error after our close is nobody's any more.
+local function on_error(self, err)
+  if self.closing then return end
+  if self.socket.secureConnecting then self.socket:destroy(err) else fail_later(self, err) end
+end
+
+--- The handshake's bytes and all later ones go through `socket`, which has a conn by now.
+function Transport:attach(socket)
+  local duplex = self.duplex
+  self.socket = socket
+  if duplex._push then duplex.allowHalfOpen = true end -- ours: its end is left to us, after our close_notify
+  duplex:on("data", function(chunk) on_data(self, chunk) end)
+  duplex:on("end", function() on_end(self) end)
+  duplex:on("close", function() on_close(self) end)
+  duplex:on("drain", function() self:sent() end)
+  duplex:on("error", function(err) on_error(self, err) end)
+  if duplex.destroyed or duplex.readableEnded then on_end(self) end
+end
+
+--- The conn wants more records, or none for now.
+function Transport:read(wanted)
+  call(self, wanted and "resume" or "pause")
+end
+
+--- === the way out ===
+
+function Transport:sent()
+  if self.waiting and not self.closing then
+    self.waiting = false
+    self.socket:_sent()
+  end
+end
+
+function Transport:send(records)
+  self.waiting = true
+  if self.closed or self.duplex.destroyed or self.duplex.writableEnded then return lost(self) end
+  local ok, more = pcall(self.duplex.write, self.duplex, records)
+  if not ok then return self.socket:destroy(errors.thrown(more)) end
+  if more ~= false then self:sent() end
+end
+
+--- === what net.Socket asks of a handle ===
+
+function Transport:is_closing()
+  return self.closing
+end
+
+function Transport:shutdown(callback)
+  local called = false
+  self.shut = function()
+    if called then return end
+    called = true
+    callback()
+  end
+  if self.closed or self.duplex.destroyed then
+    tick.defer(self.shut)
+    return true
+  end
+  if not callable(self.duplex, "end") then
+    self.duplex:once("finish", self.shut)
+    self.duplex:finish()
+    return true
+  end
+  self.duplex:on("finish", self.shut)
+  self.duplex["end"](self.duplex)
+  return true
+end
+
+--- Streams of ours are waited for: the inner 'close' comes before the outer one.
+local function close(self, method, callback)
+  self.closing = true
+  local duplex = self.duplex
+  if duplex.closed == false and duplex._push then
+    duplex:once("close", callback)
+  else
+    tick.defer(callback)
+  end
+  if callable(duplex, method) then return duplex[method](duplex) end
+  if not self.shut then call(self, callable(duplex, "end") and "end" or "finish") end
+end
+
+function Transport:close(callback)
+  close(self, "destroy", callback)
+end
+
+function Transport:close_reset(callback)
+  close(self, callable(self.duplex, "resetAndDestroy") and "resetAndDestroy" or "destroy", callback)
+  return true
+end
+
+function Transport:nodelay(on) call(self, "setNoDelay", on) end
+
+--- @param delay integer s
+function Transport:keepalive(on, delay) call(self, "setKeepAlive", on, (delay or 0) * 1000) end
+
+function Transport:ref() call(self, "ref") end
+
+function Transport:unref() call(self, "unref") end
+
+local function place(address, port, family)
+  if not address then return nil end
+  return { ip = address, port = port, family = family == "IPv6" and "inet6" or "inet" }
+end
+
+function Transport:getsockname()
+  local d = self.duplex
+  return place(d.localAddress, d.localPort, d.localFamily)
+end
+
+function Transport:getpeername()
+  local d = self.duplex
+  return place(d.remoteAddress, d.remotePort, d.remoteFamily)
+end
+
+return Transport

@@ -1,0 +1,94 @@
+--- tls.createSecurePair: TLS between two streams, for whoever moves the records himself. Deprecated in Node since its
+-- 0.11 and gone in its 24: `tls.TLSSocket(stream)` does the same with less.
+-- @module tls.secure_pair
+
+local class = require "tls.support.class"
+local context = require "tls.secure_context"
+local duplex_pair = require "tls.stream.duplex_pair"
+local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
+local TLSSocket = require "tls.socket"
+local wrap = require "tls.over.existing_stream"
+
+--- The side of the records: write to it what came from the peer, and send the peer what is read from it.
+local CryptoStream, crypto_getters = class("tls.CryptoStream", duplex_pair.End)
+
+--- Bytes that have left for the peer, TLS's own included. Source: Node's cryptoStream.bytesWritten.
+function crypto_getters.bytesWritten(self)
+  return self._total
+end
+
+--- The side of the plaintext: a TLSSocket, whose bytesWritten is that of the records.
+local CleartextStream, clear_getters = class("tls.CleartextStream", TLSSocket)
+
+function clear_getters.bytesWritten(self)
+  return self._wire._total
+end
+
+---@class tls.SecurePair
+---@field cleartext tls.TLSSocket
+---@field encrypted tls.CryptoStream
+local SecurePair = class("tls.SecurePair", Emitter)
+
+local function settings(secure_context, is_server, request_cert, reject, options)
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  own.secureContext, own.isServer = secure_context, is_server and true or false
+  if own.isServer then -- the positional ones are a server's alone
+    own.requestCert, own.rejectUnauthorized = request_cert and true or false, reject and true or false
+  end
+  return own
+end
+
+local function check(secure_context, options)
+  if secure_context ~= nil and not context.is(secure_context) then
+    errors.throw(errors.arg_type("context", "SecureContext", secure_context))
+  end
+  if options ~= nil and type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
+end
+
+--- @see securepair.create
+function SecurePair.init(self, secure_context, is_server, request_cert, reject, options)
+  check(secure_context, options)
+  local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
+  duplex_pair.join(inner, outer)
+  local own = settings(secure_context or context.create(), is_server, request_cert, reject, options or {})
+  local clear = setmetatable(TLSSocket.new(nil, own), CleartextStream.__meta)
+  clear._class, clear._wire = CleartextStream, outer
+  self.cleartext, self.encrypted = clear, outer
+  clear:on("secure", function() self:emit("secure") end)
+  clear:once("close", function() outer:destroySoon() end)
+  wrap.over(clear, inner)
+end
+
+SecurePair._heeds = { error = true }
+
+--- 'error' may be heard on the pair in the place of its cleartext.
+function SecurePair:_listening(name)
+  if self._hears or name ~= "error" then return end
+  self._hears = true
+  self.cleartext:on("error", function(err) self:emit("error", err) end)
+end
+
+--- Both streams, at once.
+function SecurePair:destroy()
+  self.cleartext:destroy()
+  self.encrypted:destroy()
+end
+
+local securepair = { SecurePair = SecurePair, CryptoStream = CryptoStream }
+
+--- A pair of streams: what is written to `cleartext` can be read, as records, from `encrypted`, and the other way
+-- round. Emits 'secure' after the handshake, whether or not the peer verified: look at `pair.cleartext.authorized`.
+-- Source: Node's tls.createSecurePair.
+--- @param secure_context? table from createSecureContext
+--- @param is_server? boolean default false
+--- @param request_cert? boolean a server's: ask the client for a certificate
+--- @param reject? boolean a server's: refuse a client that does not verify
+--- @param options? table as in tls.TLSSocket; rejectUnauthorized in here is a client's as well
+--- @return tls.SecurePair
+function securepair.create(secure_context, is_server, request_cert, reject, options)
+  return SecurePair.new(secure_context, is_server, request_cert, reject, options)
+end
+
+return securepair

@@ -1,0 +1,159 @@
+--- A duplex stream with Node's semantics, over any transport.
+--
+-- A transport is a subclass that implements:
+--
+--   _read_start(), _read_stop()   start and stop the source; idempotent, ignored before there is one
+--   _write(chunk) -> unsent, full send a string (never ''). Answers the bytes it now holds, and whether it takes no
+--                                 more before _written()
+--   _unsent() -> integer          bytes held by the transport
+--   _notify()                     ask for one later call of _written(), as soon as nothing is unsent; never from inside
+--   _shutdown()                   half-close; _shut(err) is called when done
+--   _destroy(err)                 release the transport; _released(err, now) is called once, when that has happened
+--
+-- and calls `_push`, `_push_eof`, `_written`, `_ready`, `_shut` and `_released`.
+--
+-- Events: 'data', 'readable', 'end', 'drain', 'finish', 'pipe', 'unpipe', 'pause', 'resume', 'error',
+-- 'close'(had_error). A normal end gives 'end', 'finish', 'close'(false); a failure 'error', 'close'(true).
+-- There is one 'close', and nothing after it.
+-- @module tls.stream.duplex
+
+local class = require "tls.support.class"
+local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
+local pipes = require "tls.stream.pipe"
+local readable = require "tls.stream.readable"
+local tick = require "tls.support.next_tick"
+local writable = require "tls.stream.writable"
+
+local soon = tick.soon
+local emit, heard = Emitter.emit, Emitter._heard
+
+local Stream, getters = class("tls.Stream", Emitter)
+
+-- Bytes a stream buffers in each direction before it says stop. That of the writable side is asked for at each write.
+local HIGH_WATER_MARK = 64 * 1024
+
+Stream:_own_values { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
+Stream:_first_values { closed = false, allowHalfOpen = false, readableHighWaterMark = HIGH_WATER_MARK }
+
+for _, half in ipairs { readable, writable } do
+  for name, method in pairs(half.methods) do Stream[name] = method end
+  Stream:_own_values(half.own)
+  Stream:_first_values(half.seldom)
+  for name, getter in pairs(half.getters) do getters[name] = getter end
+end
+
+local function set_mark(self, name, options)
+  local option = options[name] ~= nil and name or "highWaterMark"
+  local value = options[option]
+  if value == nil then return end
+  if type(value) ~= "number" or value ~= value or value < 0 then
+    errors.throw(errors.arg_value("options." .. option, value))
+  end
+  self[name] = value
+end
+
+---@class tls.StreamOptions
+---@field highWaterMark integer? bytes, default 65536
+---@field readableHighWaterMark integer? bytes, default highWaterMark
+---@field writableHighWaterMark integer? bytes, default highWaterMark
+---@field allowHalfOpen boolean? default false: the writable side ends when the readable side has
+
+--- A stream begins with these options.
+---@param self table
+---@param options tls.StreamOptions?
+-- @raise ERR_INVALID_ARG_VALUE
+function Stream.init(self, options)
+  if not options then return end
+  if options.allowHalfOpen == true then self.allowHalfOpen = true end
+  set_mark(self, "readableHighWaterMark", options)
+  set_mark(self, "writableHighWaterMark", options)
+end
+
+--- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
+function Stream.renew(self, options)
+  local events = self._events
+  self:_forget()
+  self._events, self.errored = events, nil
+  Stream.init(self, options)
+  if heard(self, "data") then readable.listening(self, "data") end
+  if heard(self, "readable") then readable.listening(self, "readable") end
+end
+
+Stream._heeds = { data = true, readable = true, resume = true }
+Stream._listening = readable.listening
+
+function Stream:_unlistened(name)
+  if name == "readable" then readable.unlistened(self, name) end
+end
+
+-- Both sides are done: nothing keeps the transport.
+local function maybe_close(self)
+  if self.readableEnded and self.writableFinished then Stream.destroy(self) end
+end
+
+function Stream:_after_end()
+  if not self.allowHalfOpen then self._class._write_end(self) end
+  maybe_close(self)
+end
+
+function Stream:_after_finish()
+  maybe_close(self)
+end
+
+local function emit_close(self, had_error)
+  self.closed = true
+  emit(self, "close", had_error)
+end
+
+--- Transport: it is released, which is the last of it.
+---@param err table? what _destroy() was given, or a reason of the transport's own
+---@param now boolean? nothing of the user's is being run, and none of our handles is closing
+function Stream:_released(err, now)
+  if now and not err then return emit_close(self, false) end
+  if err then
+    self.errored = err
+    soon(self._emit_error, self, err) -- an entry of its own: unheard it throws, and 'close' is to come all the same
+  end
+  soon(emit_close, self, err ~= nil)
+end
+
+--- Gives the stream up at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is
+-- one) and 'close' follow when the transport is released. Calls after the first do nothing.
+---@param err table|string?
+---@return table self
+function Stream:destroy(err)
+  if self.destroyed then return self end
+  self.destroyed = true
+  if err then self.errored = err end
+  if not self.writableFinished then writable.abandon(self, err) end -- somebody may wait
+  readable.drop(self)
+  self._class._destroy(self, err)
+  return self
+end
+
+--- Transport: it has failed. As `destroy(err)`, once the data that came before has been read, or nobody has taken of it
+-- for a second; writes fail at once.
+---@param err table
+function Stream:_fail(err)
+  if self.destroyed then return end
+  if self._r_length == 0 or pipes.is_stuck(self) then
+    self:destroy(err)
+    return
+  end
+  writable.abandon(self, err)
+  readable.fail(self, err)
+end
+
+--- Ends the stream and destroys it when all has been written.
+function Stream:destroySoon()
+  if self.destroyed then return end
+  if self.writableFinished then
+    self:destroy()
+    return
+  end
+  self:once("finish", function() self:destroy() end)
+  self["end"](self)
+end
+
+return Stream

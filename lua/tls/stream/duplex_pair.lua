@@ -1,0 +1,111 @@
+--- Two streams in memory: what is written to one is read from the other, with backpressure, in the loop's next turn.
+-- @module tls.stream.duplex_pair
+
+local class = require "tls.support.class"
+local errors = require "tls.support.errors"
+local Stream = require "tls.stream.duplex"
+local tick = require "tls.support.next_tick"
+
+local End = class("tls.DuplexEnd", Stream)
+
+---@class tls.DuplexEnd : tls.Stream
+---@field _other tls.DuplexEnd shared; each end holds the other
+---@field _held string[] written to this end, not yet given to the other
+---@field _held_size integer bytes of it
+---@field _wanted boolean this end wants to be given more
+---@field _total integer bytes ever given to this end's reader
+
+--- @param options? tls.StreamOptions
+function End.init(self, options)
+  Stream.init(self, options)
+  self._held, self._held_size, self._total = {}, 0, 0
+  self._wanted, self._due, self._asked = false, false, false
+end
+
+local function tell_written(self)
+  if not self._asked or self._held_size > 0 or self.destroyed then return end
+  self._asked = false
+  self:_written()
+end
+
+local function deliver(self)
+  self._due = false
+  local other = self._other
+  if self.destroyed or not (other._wanted or other.destroyed) then return end
+  if self._held_size > 0 then
+    local text = table.concat(self._held)
+    self._held, self._held_size = {}, 0
+    other._total = other._total + #text
+    other:_push(text) -- dropped by one that is destroyed
+  end
+  tell_written(self)
+end
+
+local function schedule(self)
+  if self._due then return end
+  self._due = true
+  tick.defer(deliver, self)
+end
+
+function End:_read_start()
+  self._wanted = true
+  schedule(self._other)
+end
+
+function End:_read_stop()
+  self._wanted = false
+end
+
+function End:_write(chunk)
+  if self._other.destroyed then
+    self:destroy(errors.from_uv("EPIPE", "write"))
+    return 0, false
+  end
+  self._held[#self._held + 1] = chunk
+  self._held_size = self._held_size + #chunk
+  if self._other._wanted then schedule(self) end
+  return self._held_size, self._held_size >= self.writableHighWaterMark
+end
+
+function End:_unsent()
+  return self._held_size
+end
+
+function End:_notify()
+  self._asked = true
+  if self._held_size == 0 then tick.defer(tell_written, self) end
+end
+
+--- All that was written is with the other end by now.
+function End:_shutdown()
+  tick.defer(function()
+    self:_shut()
+    if not self._other.destroyed then self._other:_push_eof() end
+  end)
+end
+
+--- The other end reads what was on its way and then the end, and finds nothing to write to.
+local function hang_up(self, rest)
+  local other = self._other
+  if other.destroyed then return end
+  other._total = other._total + #rest
+  schedule(other) -- what it has written and we did not read has left all the same
+  if rest ~= "" then other:_push(rest) end
+  other:_push_eof()
+end
+
+function End:_destroy(err)
+  tick.defer(hang_up, self, table.concat(self._held))
+  self._held, self._held_size = {}, 0
+  tick.defer(self._class._released, self, err)
+end
+
+local duplex_pair = { End = End }
+
+--- @param a tls.DuplexEnd
+--- @param b tls.DuplexEnd
+function duplex_pair.join(a, b)
+  a._other, b._other = b, a
+end
+
+return duplex_pair

@@ -1,0 +1,196 @@
+--- Encodings of streams: what `write(data, encoding)` takes and what `setEncoding(encoding)` gives.
+--
+-- A Lua string is bytes already, so 'utf8', 'latin1' and 'binary' change none. Decoded as 'utf8', a character is never
+-- split between two chunks; bytes that are no UTF-8 pass as they are. 'ascii' clears the eighth bit when reading.
+-- @module tls.stream.encoding
+
+local errors = require "tls.support.errors"
+
+local encoding = {}
+
+local NAMES = {
+  utf8 = "utf8", ["utf-8"] = "utf8", ascii = "ascii", latin1 = "latin1", binary = "latin1",
+  hex = "hex", base64 = "base64", base64url = "base64url",
+}
+
+--- The canonical name of an encoding.
+---@param name string upper or lower case
+---@return string
+-- @raise ERR_UNKNOWN_ENCODING
+function encoding.normalize(name)
+  local known = type(name) == "string" and NAMES[name:lower()]
+  if known then return known end
+  return errors.throw(errors.new("ERR_UNKNOWN_ENCODING", "Unknown encoding: " .. tostring(name)))
+end
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+local function alphabet(extra)
+  local chars = {}
+  local all = ALPHABET .. extra
+  for i = 1, 64 do chars[i - 1] = all:sub(i, i) end
+  return chars
+end
+
+local BASE64, BASE64URL = alphabet "+/", alphabet "-_"
+
+local VALUES = {}
+for i = 0, 63 do
+  VALUES[BASE64[i]:byte()] = i
+  VALUES[BASE64URL[i]:byte()] = i
+end
+
+local floor, char = math.floor, string.char
+
+local function triple(chars, a, b, c)
+  local n = a * 65536 + (b or 0) * 256 + (c or 0)
+  local text = chars[floor(n / 262144)] .. chars[floor(n / 4096) % 64]
+  if b then text = text .. chars[floor(n / 64) % 64] end
+  if c then text = text .. chars[n % 64] end
+  return text
+end
+
+local function to_base64(bytes, chars, pad)
+  local out = {}
+  for i = 1, #bytes, 3 do
+    out[#out + 1] = triple(chars, bytes:byte(i, i + 2))
+  end
+  if pad then out[#out + 1] = ("="):rep(-#bytes % 3) end
+  return table.concat(out)
+end
+
+-- Lenient as Node is: both alphabets, anything else skipped, padding ends the text.
+local function from_base64(text)
+  local out, bits, n = {}, 0, 0
+  for i = 1, #text do
+    local byte = text:byte(i)
+    if byte == 61 then break end
+    local value = VALUES[byte]
+    if value then
+      bits, n = bits * 64 + value, n + 6
+      if n >= 8 then
+        n = n - 8
+        local unit = 2 ^ n
+        out[#out + 1] = char(floor(bits / unit))
+        bits = bits % unit
+      end
+    end
+  end
+  return table.concat(out)
+end
+
+local function to_hex(bytes)
+  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+-- Stops at the first pair that is not hexadecimal, as Node does.
+local function from_hex(text)
+  local out = {}
+  for pair in text:gmatch("..") do
+    local value = pair:find("^%x%x$") and tonumber(pair, 16)
+    if not value then break end
+    out[#out + 1] = char(value)
+  end
+  return table.concat(out)
+end
+
+local function same(bytes) return bytes end
+
+local function strip(bytes)
+  return (bytes:gsub("[\128-\255]", function(c) return char(c:byte() - 128) end))
+end
+
+local function to_base64_padded(bytes) return to_base64(bytes, BASE64, true) end
+local function to_base64_url(bytes) return to_base64(bytes, BASE64URL, false) end
+
+local TO_TEXT = {
+  utf8 = same, latin1 = same, ascii = strip, hex = to_hex, base64 = to_base64_padded, base64url = to_base64_url,
+}
+local TO_BYTES = {
+  utf8 = same, latin1 = same, ascii = same, hex = from_hex, base64 = from_base64, base64url = from_base64,
+}
+
+--- The bytes that a text in an encoding stands for.
+---@param text string
+---@param name string? 'utf8', 'ascii', 'latin1', 'binary', 'hex', 'base64', 'base64url'
+---@return string bytes
+-- @raise ERR_UNKNOWN_ENCODING
+function encoding.decode(text, name)
+  if not name then return text end
+  return TO_BYTES[encoding.normalize(name)](text)
+end
+
+--- The text for bytes, the opposite of `decode`.
+---@param bytes string
+---@param name string?
+---@return string text
+-- @raise ERR_UNKNOWN_ENCODING
+function encoding.encode(bytes, name)
+  if not name then return bytes end
+  return TO_TEXT[encoding.normalize(name)](bytes)
+end
+
+local function sequence_length(lead)
+  if lead >= 0xF0 and lead < 0xF8 then return 4 end
+  if lead >= 0xE0 and lead < 0xF0 then return 3 end
+  if lead >= 0xC2 and lead < 0xE0 then return 2 end
+  return 1
+end
+
+-- How many bytes at the end begin a character that is not complete.
+local function utf8_tail(bytes)
+  local size = #bytes
+  for back = 1, math.min(3, size) do
+    local byte = bytes:byte(size - back + 1)
+    if byte < 0x80 then return 0 end
+    if byte >= 0xC0 then return sequence_length(byte) > back and back or 0 end
+  end
+  return 0
+end
+
+local function base64_tail(bytes) return #bytes % 3 end
+local function no_tail() return 0 end
+
+local TAIL = { utf8 = utf8_tail, base64 = base64_tail, base64url = base64_tail }
+
+local Decoder = {}
+Decoder.__index = Decoder
+
+--- Turns chunks of bytes into chunks of text without cutting a character (or a group of base64) in two.
+---@param name string? default 'utf8'
+---@return table decoder
+-- @raise ERR_UNKNOWN_ENCODING
+function encoding.StringDecoder(name)
+  local canonical = encoding.normalize(name or "utf8")
+  return setmetatable({
+    encoding = canonical, rest = "", tail = TAIL[canonical] or no_tail, to_text = TO_TEXT[canonical],
+  }, Decoder)
+end
+
+--- The text that is complete with these bytes, possibly ''.
+---@param bytes string
+---@return string
+function Decoder:write(bytes)
+  if self.rest ~= "" then bytes = self.rest .. bytes end
+  local keep = self.tail(bytes)
+  if keep == 0 then
+    self.rest = ""
+    return self.to_text(bytes)
+  end
+  self.rest = bytes:sub(-keep)
+  return self.to_text(bytes:sub(1, -keep - 1))
+end
+
+--- What was held back, at the end of the data.
+---@param bytes string? last bytes
+---@return string
+function Decoder:finish(bytes)
+  local text = bytes and self:write(bytes) or ""
+  local rest = self.rest
+  self.rest = ""
+  return text .. self.to_text(rest)
+end
+
+Decoder["end"] = Decoder.finish
+
+return encoding

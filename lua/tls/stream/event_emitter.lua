@@ -1,0 +1,320 @@
+--- Node's EventEmitter.
+--
+-- What `emit` calls is one function in any case: the only listener itself, or one that calls all of a list. Lists are
+-- replaced, never changed, so that listeners may come and go while one is walked. Tables are made when needed.
+-- @module tls.stream.event_emitter
+
+local class = require "tls.support.class"
+local sized = require("tls.core").sized
+local errors = require "tls.support.errors"
+
+local Emitter = class("tls.Emitter")
+
+local USUAL = 4 -- events that have listeners: the table need not grow
+
+--- How many listeners an event may have before a warning is printed once; 0 for no limit.
+Emitter.defaultMaxListeners = 10
+
+-- Listeners outlast what `_forget` undoes (so a stream that is renewed keeps its `_events`):
+Emitter._lists = false -- name -> array of functions, for events that have several
+Emitter._once = false -- wrapper -> the listener given to once()
+
+Emitter:_own_values { _events = false } -- name -> function
+
+-- Hooks for subclasses: called after a listener for `name` was added or removed, if the class heeds that name.
+function Emitter._listening() end
+function Emitter._unlistened() end
+Emitter._heeds = {} -- name -> true; false in the place of the table: each and every one
+
+local function refuse(listener)
+  errors.throw(errors.arg_type("listener", "function", listener))
+end
+
+local function original(self, fn)
+  return self._once and self._once[fn] or fn
+end
+
+local function list_of(self, name)
+  local fn = self._events and self._events[name]
+  if not fn then return {} end
+  return self._lists and self._lists[name] or { fn }
+end
+
+--- Whether anybody listens: what the hot paths ask in the place of a count.
+function Emitter._heard(self, name)
+  local events = self._events
+  return events and events[name] ~= nil
+end
+
+local function count(self, name)
+  local events = self._events
+  if not events or not events[name] then return 0 end
+  local list = self._lists and self._lists[name]
+  return list and #list or 1
+end
+
+local function caller(list)
+  local n = #list
+  return function(...)
+    for i = 1, n do list[i](...) end
+  end
+end
+
+-- `list` is owned by the emitter from now on.
+local function set_list(self, name, list)
+  local several = #list > 1
+  self._events[name] = several and caller(list) or list[1]
+  if not several and not (self._lists and self._lists[name]) then return end
+  self._lists = self._lists or {}
+  self._lists[name] = several and list or nil
+end
+
+local function joined(list, fn, first)
+  local copy, n, shift = {}, #list, first and 1 or 0
+  for i = 1, n do copy[i + shift] = list[i] end
+  copy[first and 1 or n + 1] = fn
+  return copy
+end
+
+local function without(list, index)
+  local copy = {}
+  for i = 1, #list do
+    if i ~= index then copy[#copy + 1] = list[i] end
+  end
+  return copy
+end
+
+local function warn_leak(self, name, n)
+  local limit = self:getMaxListeners()
+  if limit == 0 or n <= limit then return end
+  self._warned = rawget(self, "_warned") or {}
+  if self._warned[name] then return end
+  self._warned[name] = true
+  io.stderr:write(("MaxListenersExceededWarning: possible memory leak detected: %d %s listeners added; "
+    .. "use setMaxListeners() to raise the limit\n"):format(n, tostring(name)))
+end
+
+local function add(self, name, fn, listener, first)
+  local events = self._events
+  if not events then
+    events = sized(USUAL)
+    self._events = events
+  elseif events.newListener then
+    self:emit("newListener", name, listener)
+  end
+  if events[name] then
+    set_list(self, name, joined(list_of(self, name), fn, first))
+    warn_leak(self, name, count(self, name))
+  else
+    events[name] = fn
+  end
+  local heeded = self._class._heeds
+  if not heeded or heeded[name] then self._class._listening(self, name) end
+  return self
+end
+
+local function once_wrapper(self, name, listener)
+  local fired = false
+  local function wrapper(...)
+    if fired then return end
+    fired = true
+    self:removeListener(name, wrapper)
+    return listener(...)
+  end
+  self._once = self._once or {}
+  self._once[wrapper] = listener
+  return wrapper
+end
+
+--- Adds a listener at the end of the list.
+---@param name string
+---@param listener function gets the event's arguments (not the emitter)
+---@return table self
+-- @raise ERR_INVALID_ARG_TYPE when the listener is no function
+function Emitter:on(name, listener)
+  if type(listener) ~= "function" then refuse(listener) end
+  return add(self, name, listener, listener, false)
+end
+
+--- Adds a listener at the beginning of the list. @see on
+function Emitter:prependListener(name, listener)
+  if type(listener) ~= "function" then refuse(listener) end
+  return add(self, name, listener, listener, true)
+end
+
+--- Adds a listener that is removed just before its first call. @see on
+function Emitter:once(name, listener)
+  if type(listener) ~= "function" then refuse(listener) end
+  return add(self, name, once_wrapper(self, name, listener), listener, false)
+end
+
+--- Adds a one-time listener at the beginning of the list. @see on
+function Emitter:prependOnceListener(name, listener)
+  if type(listener) ~= "function" then refuse(listener) end
+  return add(self, name, once_wrapper(self, name, listener), listener, true)
+end
+
+--- The same as `on`.
+function Emitter:addListener(name, listener)
+  return self:on(name, listener)
+end
+
+local function raise(err)
+  if type(err) == "table" or type(err) == "string" then error(err, 0) end
+  errors.throw(errors.new("ERR_UNHANDLED_ERROR", "Unhandled error. (" .. tostring(err) .. ")", { context = err }))
+end
+
+--- Calls the listeners of an event in order.
+---@param name string
+---@param ... any their arguments
+---@return boolean heard whether there was a listener
+-- @raise the error itself for an 'error' event without a listener
+function Emitter:emit(name, ...)
+  local events = self._events
+  local found = events and events[name]
+  if not found then
+    if name == "error" then raise((...)) end
+    return false
+  end
+  found(...)
+  return true
+end
+
+-- The latest of equal listeners goes first, as in Node.
+local function position(self, list, listener)
+  for i = #list, 1, -1 do
+    if list[i] == listener or original(self, list[i]) == listener then return i end
+  end
+  return nil
+end
+
+local function told(self, name, fn)
+  local listener = original(self, fn)
+  if self._once then self._once[fn] = nil end
+  local heeded = self._class._heeds
+  if not heeded or heeded[name] then self._class._unlistened(self, name) end
+  if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
+end
+
+local function remove_at(self, name, list, index)
+  local fn = list[index]
+  set_list(self, name, without(list, index))
+  told(self, name, fn)
+end
+
+local function remove_only(self, name, fn, listener)
+  if fn ~= listener and original(self, fn) ~= listener then return end
+  self._events[name] = nil
+  told(self, name, fn)
+end
+
+--- Removes a listener once (the one added last, when it was added several times).
+---@param name string
+---@param listener function as it was given to `on` or `once`
+---@return table self
+-- @raise ERR_INVALID_ARG_TYPE when the listener is no function
+function Emitter:removeListener(name, listener)
+  if type(listener) ~= "function" then refuse(listener) end
+  local fn = self._events and self._events[name]
+  if not fn then return self end
+  local list = self._lists and self._lists[name]
+  if not list then
+    remove_only(self, name, fn, listener)
+    return self
+  end
+  local index = position(self, list, listener)
+  if index then remove_at(self, name, list, index) end
+  return self
+end
+
+--- The same as `removeListener`.
+function Emitter:off(name, listener)
+  return self:removeListener(name, listener)
+end
+
+local function remove_event(self, name)
+  local list = list_of(self, name)
+  while #list > 0 do
+    remove_at(self, name, list, #list)
+    list = list_of(self, name)
+  end
+end
+
+--- Removes the listeners of one event, or of all.
+---@param name string? all events when nil
+---@return table self
+function Emitter:removeAllListeners(name)
+  if not self._events then return self end
+  if name ~= nil then
+    remove_event(self, name)
+    return self
+  end
+  for _, event in ipairs(self:eventNames()) do
+    if event ~= "removeListener" then remove_event(self, event) end
+  end
+  remove_event(self, "removeListener")
+  return self
+end
+
+---@param name string
+---@param listener function? counts only this one
+---@return integer
+function Emitter:listenerCount(name, listener)
+  if not listener then return count(self, name) end
+  local n = 0
+  for _, fn in ipairs(self:listeners(name)) do
+    if fn == listener then n = n + 1 end
+  end
+  return n
+end
+
+--- The functions that `emit` calls, the wrappers of `once` included.
+---@param name string
+---@return function[] copy
+function Emitter:rawListeners(name)
+  local list, copy = list_of(self, name), {}
+  for i = 1, #list do copy[i] = list[i] end
+  return copy
+end
+
+--- The listeners of an event, as they were given.
+---@param name string
+---@return function[] copy
+function Emitter:listeners(name)
+  local list = self:rawListeners(name)
+  for i = 1, #list do list[i] = original(self, list[i]) end
+  return list
+end
+
+--- The events that have listeners, in no particular order.
+---@return string[]
+function Emitter:eventNames()
+  local names = {}
+  for name in pairs(self._events or {}) do names[#names + 1] = name end
+  return names
+end
+
+--- Sets how many listeners an event may have before a warning is printed on stderr.
+---@param n integer 0 for no limit
+---@return table self
+-- @raise ERR_OUT_OF_RANGE
+function Emitter:setMaxListeners(n)
+  if type(n) ~= "number" or n ~= n or n < 0 then errors.throw(errors.out_of_range("n", "a non-negative number", n)) end
+  self._maxListeners = n
+  return self
+end
+
+---@return integer
+function Emitter:getMaxListeners()
+  return self._maxListeners or Emitter.defaultMaxListeners
+end
+
+--- Emits 'error' from the loop. Unheard it is raised, as emit does, but as text: luv 1.44 prints a table as "(null)".
+---@param err any
+function Emitter:_emit_error(err)
+  if self:listenerCount("error") > 0 then return self:emit("error", err) end
+  local code = type(err) == "table" and err.code
+  error((code and code .. ": " or "") .. tostring(err) .. " (an 'error' event without a listener)", 0)
+end
+
+return Emitter

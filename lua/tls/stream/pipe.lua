@@ -1,0 +1,140 @@
+--- Pipes: from one of our streams to anything that has `write`, `end` and `on`.
+-- @module tls.stream.pipe
+
+local tick = require "tls.support.next_tick"
+
+local pipes = {}
+
+local function finish(dst)
+  local close = dst["end"] or dst.finish
+  if close then close(dst) end
+end
+
+local function remove(target, name, listener)
+  local off = target.removeListener or target.off
+  if off then off(target, name, listener) end
+end
+
+local function attach(pipe, target, name, listener)
+  target:on(name, listener)
+  pipe.listeners[#pipe.listeners + 1] = { target, name, listener }
+end
+
+local function is_held(src)
+  for _, pipe in ipairs(src._r_pipes) do
+    if pipe.waiting then return true end
+  end
+  return false
+end
+
+local function detach(src, pipe)
+  if pipe.gone then return end
+  pipe.gone = true
+  for _, entry in ipairs(pipe.listeners) do remove(entry[1], entry[2], entry[3]) end
+  for i, other in ipairs(src._r_pipes) do
+    if other == pipe then
+      table.remove(src._r_pipes, i)
+      break
+    end
+  end
+  if pipe.dst.emit then pipe.dst:emit("unpipe", src) end
+  if src.destroyed then return end
+  if #src._r_pipes == 0 then
+    src:pause()
+  elseif pipe.waiting and not is_held(src) then
+    src:resume()
+  end
+end
+
+-- Several destinations go at the pace of the slowest.
+local function hold(src, pipe)
+  if pipe.gone then return end
+  pipe.waiting = true
+  src:pause()
+end
+
+local function let_go(src, pipe)
+  if not pipe.waiting then return end
+  pipe.waiting = false
+  if not is_held(src) then src:resume() end
+end
+
+local function connect(src, dst, pipe)
+  attach(pipe, src, "data", function(chunk)
+    if pipe.gone then return end
+    if dst:write(chunk) == false then hold(src, pipe) end
+  end)
+  attach(pipe, dst, "drain", function() let_go(src, pipe) end)
+  local function leave() detach(src, pipe) end
+  attach(pipe, dst, "close", leave)
+  attach(pipe, dst, "finish", leave)
+  -- Heard to leave the pipe, not to swallow: an error nobody else listens to stays an uncaught one.
+  attach(pipe, dst, "error", function(err)
+    leave()
+    if not dst.listenerCount or dst:listenerCount("error") > 0 then return end
+    if dst._emit_error then dst:_emit_error(err) else dst:emit("error", err) end
+  end)
+end
+
+local function on_end(src, dst, pipe, close)
+  local function ended()
+    if pipe.gone then return end
+    if close then
+      finish(dst)
+    else
+      detach(src, pipe)
+    end
+  end
+  if src.readableEnded then
+    tick.defer(ended)
+  else
+    attach(pipe, src, "end", ended)
+  end
+end
+
+--- Is the source held by a pipe that can no longer let go? A destination that is destroyed tells no 'drain'; nor does
+-- the source itself, of which this is asked when its transport has failed.
+---@param src table stream
+---@return boolean
+function pipes.is_stuck(src)
+  for _, pipe in ipairs(rawget(src, "_r_pipes") or {}) do
+    if pipe.waiting and (pipe.dst == src or pipe.dst.destroyed) then return true end
+  end
+  return false
+end
+
+---@param src table stream
+---@param dst table
+---@param options {end: boolean}?
+---@return table dst
+function pipes.pipe(src, dst, options)
+  local pipe = { dst = dst, listeners = {}, waiting = false, gone = false }
+  src._r_pipes = rawget(src, "_r_pipes") or {}
+  table.insert(src._r_pipes, pipe)
+  on_end(src, dst, pipe, not options or options["end"] ~= false)
+  connect(src, dst, pipe)
+  if dst.emit then dst:emit("pipe", src) end
+  if dst.writableNeedDrain == true then
+    hold(src, pipe)
+  else
+    src:resume()
+  end
+  return dst
+end
+
+---@param src table stream
+---@param dst table?
+---@return table src
+function pipes.unpipe(src, dst)
+  local list = rawget(src, "_r_pipes") or {}
+  for i = #list, 1, -1 do
+    local pipe = list[i]
+    if dst == nil or pipe.dst == dst then
+      detach(src, pipe)
+      if dst ~= nil then break end
+    end
+  end
+  return src
+end
+
+return pipes

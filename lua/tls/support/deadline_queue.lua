@@ -1,0 +1,146 @@
+--- One timer for many things that have the same time, such as the handshakes of a server. They expire in the order they
+-- began: a queue, and a timer for its head.
+-- @module tls.support.deadline_queue
+
+local uv = require "luv"
+local handles = require "tls.support.luv_handles"
+
+local close = handles.close
+
+local Deadline = {}
+Deadline.__index = Deadline
+
+local hrtime = uv.hrtime
+
+---@class tls.Deadline
+---@field duration number ms; 0 is no limit
+---@field expired fun(item: table)
+---@field items table slot -> item, or false for one that has made it; borrowed
+---@field times table slot -> when it expires, ns
+---@field first integer no slot before it is in use
+---@field last integer
+---@field live integer items that have not made it
+---@field room integer when `last` has come so far, there are too many that have: see compact
+---@field lasting boolean see last_longer
+---@field keeps_loop boolean
+---@field closing integer timers that have not finished closing
+---@field closed (fun())|false who waits for them
+---@field timer userdata? owned; there while there are items, and until it is over if `lasting`
+
+local KEEP = 1024 -- slots that nobody need be waiting in
+
+-- Some lasting handshakes do not keep the slots of all that came after them.
+local function compact(self)
+  local items, times, n = {}, {}, 0
+  for i = self.first, self.last do
+    local item = self.items[i]
+    if item then
+      n = n + 1
+      items[n], times[n], item._deadline = item, self.times[i], n
+    end
+  end
+  self.items, self.times, self.first, self.last, self.room = items, times, 1, n, KEEP + 3 * n
+end
+
+--- @param duration number ms; 0 is no limit
+--- @param expired fun(item: table) called for each item whose time is over
+--- @param keeps_loop? boolean the loop goes on while there are items; else they have handles that see to it
+function Deadline.new(duration, expired, keeps_loop)
+  return setmetatable({
+    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
+    lasting = false, keeps_loop = keeps_loop or false, closing = 0, closed = false,
+  }, Deadline)
+end
+
+local function usable(timer)
+  return timer and not timer:is_closing() -- uv.walk(uv.close) may have been
+end
+
+local function timer_closed(self)
+  self.closing = self.closing - 1
+  local closed = self.closed
+  if self.closing > 0 or not closed then return end
+  self.closed = false
+  closed()
+end
+
+-- Where there is a timer, it runs.
+local function disarm(self)
+  if close(self.timer, timer_closed, self) then self.closing = self.closing + 1 end
+  self.timer = nil
+end
+
+-- The first slot whose item is still waited for.
+local function head(self)
+  local items, times, i = self.items, self.times, self.first
+  while not items[i] do
+    items[i], times[i] = nil, nil
+    i = i + 1
+  end
+  self.first = i
+  return i
+end
+
+local arm
+
+local function expire(self)
+  local now = hrtime()
+  while self.live > 0 do
+    local i = head(self)
+    if self.times[i] > now then return arm(self, self.times[i] - now) end
+    local item = self.items[i]
+    self:remove(item)
+    if self.live > 0 then arm(self, 0) else disarm(self) end -- before a listener may throw
+    self.expired(item)
+  end
+  if self.live == 0 then disarm(self) end
+end
+
+-- A ms late rather than early, when it would have to wait once more.
+arm = function(self, ns)
+  if not usable(self.timer) then
+    self.timer = handles.made(uv.new_timer())
+    if not self.keeps_loop then self.timer:unref() end
+  end
+  uv.update_time() -- from which the timer counts
+  self.timer:start(math.floor(ns / 1e6) + 1, 0, function() expire(self) end)
+end
+
+--- From now on 'item' has 'duration' ms.
+function Deadline:add(item)
+  if self.duration <= 0 then return end
+  if self.last >= self.room then compact(self) end
+  local i = self.last + 1
+  self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
+  self.last, item._deadline = i, i
+  self.live = self.live + 1
+  if self.live == 1 and not usable(self.timer) then arm(self, self.duration * 1e6) end
+end
+
+--- 'item' has made it, or is gone. Idempotent.
+function Deadline:remove(item)
+  local i = item._deadline
+  if not i then return end
+  item._deadline, self.items[i] = false, false
+  self.live = self.live - 1
+  if self.live > 0 then return end
+  if not self.lasting then disarm(self) end
+  if self.last > KEEP then compact(self) end
+end
+
+--- Whether the timer runs on when no item is left, until it is over: a server that listens need not make one for each
+-- connection. Else, and by default, nothing stays on the loop.
+--- @param lasting boolean
+function Deadline:last_longer(lasting)
+  self.lasting = lasting
+  if not lasting and self.live == 0 then disarm(self) end
+end
+
+--- Calls `fn` when no timer is there any more, nor closing. Of a deadline without items that is not to last longer.
+--- @param fn fun()
+function Deadline:when_closed(fn)
+  if self.closing == 0 then return fn() end
+  self.closed = fn
+end
+
+return Deadline

@@ -1,0 +1,43 @@
+--- luv's handles that are ours: each is told to the core when it is made, and closed by this.
+-- @module tls.support.luv_handles
+
+local core = require "tls.core"
+
+local made, state_is_closing = core.handleMade, core.closing
+
+local handles = {}
+
+local closing = 0 -- handles that have not finished
+
+--- Closes a handle, unless somebody has done so (`uv.walk(uv.close)`, say), and calls `fn(a, b)` when it has finished.
+---@param handle userdata|table|false|nil one of luv's, or what stands in its place
+---@param fn function?
+---@param a any
+---@param b any
+---@param reset boolean? of a TCP connection: with a reset in the place of a FIN, where libuv can do that
+---@return boolean begun
+function handles.close(handle, fn, a, b, reset)
+  if not handle or state_is_closing() or handle:is_closing() then return false end
+  closing = closing + 1
+  local function closed()
+    closing = closing - 1
+    if fn then fn(a, b) end
+  end
+  -- libuv refuses a reset once the half-close is under way
+  if not (reset and handle.close_reset and handle:close_reset(closed)) then handle:close(closed) end
+  return true
+end
+
+--- @param handle userdata one of luv's that is ours from now on
+--- @return userdata handle
+function handles.made(handle)
+  made()
+  return handle
+end
+
+--- In the callback for one that is closed: is it the last? Those that are closed together get their callbacks one after
+-- the other. Until the last has returned, who closes the Lua state (os.exit with `true`) waits for the rest for ever.
+---@return boolean
+function handles.all_closed() return closing == 0 end
+
+return handles

@@ -1,0 +1,127 @@
+-- Holds the files against the shape of the house: who may use whom, and no circles. `make check` runs it, with the
+-- folder of the object files.
+--
+-- A unit is a C file with its header, or a Lua module. It may use the units of its own room and those of the rooms
+-- below it, never those above. A room is a folder, or a file that stands alone in the folder above. What a unit uses
+-- is what it includes or requires, and in C also whose functions it calls: that is read from the object files.
+
+local objects = assert(arg[1], "usage: architecture.lua BUILD")
+
+local C = {
+  "lua/module", -- what Lua loads: it opens all the others
+  "connection", -- an engine on one of luv's streams
+  "credentials", -- certificates and keys, SSL_CTX, who is trusted
+  "lua", -- what any C module for Lua needs: errors, ownership, the record of a Lua state
+  "engine", -- TLS alone: OpenSSL and nothing else
+}
+
+local LUA = {
+  "tls/init",
+  "tls/connect", "tls/server", "tls/secure_pair",
+  "tls/net", -- the public module; the folder tls/net is below
+  "tls/socket",
+  "tls/connection_info",
+  "tls/handshake", "tls/over",
+  "tls/secure_context", "tls/default_ca",
+  "tls/net/", -- plain sockets and servers
+  "tls/options", -- every option of every function
+  "tls/stream",
+  "tls/support",
+}
+
+local failed = false
+
+local function complain(...)
+  io.stderr:write(("architecture: %s\n"):format(string.format(...)))
+  failed = true
+end
+
+local function lines_of(command)
+  local list, pipe = {}, assert(io.popen(command))
+  for line in pipe:lines() do list[#list + 1] = line end
+  pipe:close()
+  return list
+end
+
+-- The floor of a unit: the longest name in the table that it begins with.
+local function floor_of(unit, floors)
+  local best, length = nil, 0
+  for i, room in ipairs(floors) do
+    local folder = room:find "/$" and room or room .. "/"
+    if #room > length and (unit == room or unit:sub(1, #folder) == folder) then best, length = i, #room end
+  end
+  return best
+end
+
+local function check_arrow(from, to, floors)
+  local above, below = floor_of(from, floors), floor_of(to, floors)
+  if not above then return complain("%s is in no room", from) end
+  if not below then return complain("%s uses %s, which is in no room", from, to) end
+  if above > below then complain("%s (%s) uses %s (%s), which is above it", from, floors[above], to, floors[below]) end
+end
+
+-- Depth first; a unit that is met again on the way down closes a circle.
+local function find_circle(graph, unit, path, done)
+  if done[unit] then return end
+  for i, seen in ipairs(path) do
+    if seen == unit then return complain("a circle: %s -> %s", table.concat(path, " -> ", i), unit) end
+  end
+  path[#path + 1] = unit
+  local names = {}
+  for name in pairs(graph[unit] or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do find_circle(graph, name, path, done) end
+  path[#path], done[unit] = nil, true
+end
+
+local function check(graph, floors)
+  local units = {}
+  for unit, uses in pairs(graph) do
+    units[#units + 1] = unit
+    for used in pairs(uses) do check_arrow(unit, used, floors) end
+  end
+  table.sort(units)
+  local done = {}
+  for _, unit in ipairs(units) do find_circle(graph, unit, {}, done) end
+end
+
+-- `target(name, folder)` is the unit that a line names; nil for what is not ours.
+local function read_graph(command, root, pattern, target)
+  local graph = {}
+  for _, path in ipairs(lines_of(command)) do
+    local unit = path:sub(#root + 2):gsub("%.%w+$", "")
+    graph[unit] = graph[unit] or {}
+    for line in io.lines(path) do
+      local name = line:match(pattern)
+      local used = name and target(name, unit:match "^(.*)/" or "")
+      if used and used ~= unit then graph[unit][used] = true end
+    end
+  end
+  return graph
+end
+
+-- Who defines each symbol, then who needs it.
+local function add_calls(graph)
+  local owner, needs = {}, {}
+  for _, line in ipairs(lines_of("nm -A " .. objects .. "/*/*.o")) do
+    local unit, kind, symbol = line:match "([%w_]+/[%w_]+)%.o:%x*%s+(%a) (.*)$"
+    if kind == "U" then needs[#needs + 1] = { unit, symbol } end
+    if kind and kind:find "[TDBR]" then owner[symbol] = unit end
+  end
+  for _, need in ipairs(needs) do
+    local used = owner[need[2]]
+    if used and used ~= need[1] then graph[need[1]][used] = true end
+  end
+  return graph
+end
+
+check(add_calls(read_graph("ls csrc/*/*.[ch]", "csrc", '^#include "(.*)%.h"', function(name, folder)
+  return name:find "/" and name or folder .. "/" .. name
+end)), C)
+
+check(read_graph("ls lua/tls/*.lua lua/tls/*/*.lua", "lua", 'require%(?%s*"(tls[%w_.]*)"', function(name)
+  if name == "tls.core" then return nil end
+  return name == "tls" and "tls/init" or name:gsub("%.", "/")
+end), LUA)
+
+os.exit(not failed)

@@ -1,0 +1,249 @@
+-- The world's faults: one 'error' (or one 'tlsClientError') with its code, one
+-- 'close', and the server serves on.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local net = require "tls.net"
+local tls = require "tls"
+
+local server_options = { key = certs.rsa.key, cert = certs.rsa.cert }
+
+--- Connect with 'options'; the events come to be 'expected'.
+local function fails(options, expected, check)
+  local seen = {}
+  local socket = tls.connect(options, helper.never "secureConnect")
+  socket:on("error", helper.wrap(function(err)
+    seen[#seen + 1] = err.code
+    if check then check(err) end
+  end))
+  socket:on("close", helper.expect(function(had_error)
+    seen[#seen + 1] = had_error
+  end))
+  return seen, expected
+end
+
+describe("a client", function()
+  it("is refused by a port nobody listens on", function()
+    local probe = net.createServer()
+    probe:listen(0, "127.0.0.1", helper.expect(function()
+      local port = probe:address().port
+      probe:close(helper.expect(function()
+        fails({ port = port, host = "127.0.0.1" }, nil, function(err)
+          assert.equal("ECONNREFUSED", err.code)
+          assert.equal("connect", err.syscall)
+          assert.equal("127.0.0.1", err.address)
+          assert.equal(port, err.port)
+          assert.is_true(err.errno < 0)
+        end)
+      end))
+    end))
+    helper.run()
+  end)
+
+  it("learns that a name does not exist", function()
+    local seen = fails({ port = 1, host = "nobody.invalid",
+      lookup = function(_, _, done)
+        done(require("tls.support.errors").from_uv("EAI_NONAME", "getaddrinfo",
+          { host = "nobody.invalid" }))
+      end })
+    helper.run()
+    assert.same({ "ENOTFOUND", true }, seen)
+  end)
+
+  it("gives up on a server that speaks no TLS", function()
+    local server = net.createServer(function(socket)
+      socket:on("error", function() end)
+      socket:resume()
+      socket:write "220 hello, this is not TLS at all\r\n"
+    end)
+    local seen
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      seen = fails({ port = server:address().port, host = "127.0.0.1" }, nil,
+        function(err)
+          assert.equal("SSL routines", err.library)
+          server:close()
+        end)
+    end))
+    helper.run()
+    assert.equal(2, #seen)
+    assert.truthy(seen[1] == "ERR_SSL_WRONG_VERSION_NUMBER" or
+      seen[1] == "ERR_SSL_PACKET_LENGTH_TOO_LONG", seen[1])
+  end)
+
+  it("gives up on a server that closes in the handshake", function()
+    local server = net.createServer(function(socket)
+      socket:on("data", function() socket:finish() end)
+    end)
+    local seen
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      seen = fails({ port = server:address().port, host = "127.0.0.1" }, nil,
+        function(err)
+          assert.equal("Client network socket disconnected before secure TLS " ..
+            "connection was established", tostring(err))
+          server:close()
+        end)
+    end))
+    helper.run()
+    assert.same({ "ECONNRESET", true }, seen)
+  end)
+
+  it("shares no version with the server", function()
+    local server = tls.createServer {
+      key = certs.rsa.key, cert = certs.rsa.cert, minVersion = "TLSv1.3",
+    }
+    server:on("tlsClientError", helper.expect(function(err)
+      assert.equal("ERR_SSL_UNSUPPORTED_PROTOCOL", err.code)
+      server:close()
+    end))
+    local seen
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      seen = fails { port = server:address().port, host = "127.0.0.1",
+        maxVersion = "TLSv1.2" }
+    end))
+    helper.run()
+    assert.same({ "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", true }, seen)
+  end)
+end)
+
+--- A TLS server meets a plain client that does 'act'; then a good one.
+local function attacked(options, act, check)
+  local server, plain
+  local settings = { key = server_options.key, cert = server_options.cert }
+  for name, value in pairs(options) do settings[name] = value end
+  server = tls.createServer(settings, helper.expect(function(socket)
+    socket:pipe(socket)
+  end))
+  server:on("clientError", helper.expect())
+  server:on("tlsClientError", helper.expect(function(err, socket)
+    check(err)
+    assert.is_true(socket.destroyed)
+    local port = server:address().port
+    local client
+    client = tls.connect({ port = port, host = "127.0.0.1", ca = certs.ca.cert },
+      helper.expect(function() client:finish "still here" end))
+    client:on("data", helper.expect(function(data)
+      assert.equal("still here", data)
+    end))
+    client:on("close", helper.expect(function(had_error)
+      assert.is_false(had_error)
+      plain:destroy()
+      server:close()
+    end))
+  end))
+  server:listen(0, "127.0.0.1", helper.expect(function()
+    plain = net.connect(server:address().port, "127.0.0.1")
+    plain:on("error", function() end)
+    plain:on("connect", function() act(plain) end)
+    plain:resume()
+  end))
+  helper.run()
+end
+
+describe("a server serves on after", function()
+  it("junk", function()
+    attacked({}, function(plain) plain:write(("junk"):rep(50)) end, function(err)
+      assert.truthy(err.code == "ERR_SSL_WRONG_VERSION_NUMBER" or
+        err.code == "ERR_SSL_PACKET_LENGTH_TOO_LONG", err.code)
+    end)
+  end)
+
+  it("plain HTTP", function()
+    attacked({}, function(plain) plain:write "GET / HTTP/1.1\r\n\r\n" end,
+      function(err) assert.equal("ERR_SSL_HTTP_REQUEST", err.code) end)
+  end)
+
+  it("a client that goes away", function()
+    attacked({}, function(plain) plain:finish() end, function(err)
+      assert.equal("ECONNRESET", err.code)
+      assert.equal("socket hang up", tostring(err))
+    end)
+  end)
+
+  it("a client that resets", function()
+    attacked({}, function(plain) plain:resetAndDestroy() end, function(err)
+      assert.equal("ECONNRESET", err.code)
+    end)
+  end)
+
+  it("a handshake that stops half-way", function()
+    attacked({ handshakeTimeout = 500 * helper.slow }, function(plain)
+      plain:write "\22\3\1\2\0\1\0\1\252\3\3"
+    end, function(err)
+      assert.equal("ERR_TLS_HANDSHAKE_TIMEOUT", err.code)
+    end)
+  end)
+
+  it("a handshake that trickles: the deadline is a true one", function()
+    attacked({ handshakeTimeout = 500 * helper.slow }, function(plain)
+      local timer = helper.uv.new_timer()
+      plain:write "\22\3\1\2\0\1\0\1\252\3\3"
+      timer:start(20, 20, function()
+        if plain.destroyed then return timer:close() end
+        plain:write "\0"
+      end)
+    end, function(err)
+      assert.equal("ERR_TLS_HANDSHAKE_TIMEOUT", err.code)
+    end)
+  end)
+end)
+
+describe("listen", function()
+  it("fails on a port that is taken", function()
+    local first = tls.createServer(server_options)
+    first:listen(0, "127.0.0.1", helper.expect(function()
+      local port = first:address().port
+      local second = tls.createServer(server_options)
+      second:on("error", helper.expect(function(err)
+        assert.equal("EADDRINUSE", err.code)
+        assert.equal("listen", err.syscall)
+        assert.equal(port, err.port)
+        first:close()
+      end))
+      second:listen(port, "127.0.0.1", helper.never "listening")
+    end))
+    helper.run()
+  end)
+end)
+
+describe("a bad record in mid-stream", function()
+  it("ends that connection with an alert, and no other", function()
+    local server = tls.createServer(server_options, helper.expect(function(socket)
+      socket:resume()
+      socket:on("error", helper.expect(function(err)
+        assert.equal("SSL routines", err.library)
+      end))
+      socket:on("close", helper.expect(function(had_error)
+        assert.is_true(had_error)
+      end))
+    end))
+    server:on("tlsClientError", helper.never "tlsClientError")
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      local client, middle
+      middle = net.createServer(function(left) -- breaks what follows on "!"
+        local right = net.connect(server:address().port, "127.0.0.1")
+        right:on("error", function() end)
+        left:on("error", function() end)
+        left:on("data", function(data)
+          if client.secureConnecting then return right:write(data) end
+          right:write((data:gsub(".$", function(c)
+            return string.char((c:byte() + 1) % 256)
+          end)))
+        end)
+        right:pipe(left)
+      end)
+      middle:listen(0, "127.0.0.1", helper.expect(function()
+        client = tls.connect({ port = middle:address().port, host = "127.0.0.1",
+          ca = certs.ca.cert, maxVersion = "TLSv1.2" },
+          helper.expect(function() client:write "!" end))
+        client:on("error", helper.expect(function(err)
+          assert.equal("ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC",
+            (err.code:gsub("SSL/TLS", "SSLV3")))
+        end))
+        client:on("close", helper.expect(function()
+          middle:close()
+          server:close()
+        end))
+      end))
+    end))
+    helper.run()
+  end)
+end)

@@ -1,0 +1,143 @@
+local Emitter = require "tls.stream.event_emitter"
+
+local function fresh()
+  return Emitter.new()
+end
+
+local function recorder()
+  local log = {}
+  return log, function(...) log[#log + 1] = table.concat({ ... }, ",") end
+end
+
+describe("emitter", function()
+  it("gives listeners the arguments, not the emitter", function()
+    local e, got = fresh(), nil
+    e:on("x", function(...) got = { n = select("#", ...), ... } end)
+    assert.is_true(e:emit("x", 1, nil, 3))
+    assert.same({ n = 3, 1, nil, 3 }, got)
+  end)
+
+  it("answers false when nobody listens", function()
+    assert.is_false(fresh():emit("x"))
+  end)
+
+  it("makes no tables before the first listener", function()
+    local e = fresh()
+    e:emit("x")
+    assert.is_false(e._events)
+  end)
+
+  it("calls in order, prepended ones first", function()
+    local e, log = fresh(), {}
+    for i = 1, 3 do e:on("x", function() log[#log + 1] = i end) end
+    e:prependListener("x", function() log[#log + 1] = 0 end)
+    e:prependOnceListener("x", function() log[#log + 1] = -1 end)
+    e:emit("x")
+    e:emit("x")
+    assert.same({ -1, 0, 1, 2, 3, 0, 1, 2, 3 }, log)
+  end)
+
+  it("calls a once listener once, also when it emits again", function()
+    local e, n = fresh(), 0
+    e:once("x", function()
+      n = n + 1
+      e:emit("x")
+    end)
+    e:emit("x")
+    e:emit("x")
+    assert.equal(1, n)
+    assert.equal(0, e:listenerCount("x"))
+  end)
+
+  it("walks a snapshot while listeners come and go", function()
+    local e, log = fresh(), {}
+    local function second() log[#log + 1] = "second" end
+    e:on("x", function()
+      e:off("x", second)
+      e:on("x", function() log[#log + 1] = "late" end)
+    end)
+    e:on("x", second)
+    e:emit("x")
+    assert.same({ "second" }, log)
+    e:emit("x")
+    assert.same({ "second", "late" }, log)
+  end)
+
+  it("removes one of equal listeners at a time, and a once listener by its function", function()
+    local e = fresh()
+    local function f() end
+    e:on("x", f):on("x", f):once("x", f)
+    assert.equal(3, e:listenerCount("x"))
+    assert.equal(3, e:listenerCount("x", f))
+    e:off("x", f):removeListener("x", f)
+    assert.equal(1, e:listenerCount("x"))
+    e:off("x", f):off("x", f)
+    assert.equal(0, e:listenerCount("x"))
+    assert.same({}, e:eventNames())
+  end)
+
+  it("lists listeners unwrapped and raw", function()
+    local e = fresh()
+    local function f() end
+    e:once("x", f)
+    assert.same({ f }, e:listeners("x"))
+    assert.are_not.equal(f, e:rawListeners("x")[1])
+    assert.same({ "x" }, e:eventNames())
+  end)
+
+  it("emits newListener before and removeListener after", function()
+    local e = fresh()
+    local log, note = recorder()
+    local function f() end
+    e:on("newListener", function(name, fn) note("new", name, e:listenerCount("x"), tostring(fn == f)) end)
+    e:on("removeListener", function(name, fn) note("gone", name, e:listenerCount("x"), tostring(fn == f)) end)
+    e:once("x", f)
+    e:emit("x")
+    assert.same({ "new,removeListener,0,false", "new,x,0,true", "gone,x,0,true" }, log)
+  end)
+
+  it("removes all listeners of an event, or all", function()
+    local e = fresh()
+    local gone = 0
+    local function f() end
+    e:on("removeListener", function() gone = gone + 1 end)
+    e:on("x", f):on("x", f):on("y", f)
+    e:removeAllListeners("x")
+    assert.equal(2, gone)
+    e:removeAllListeners()
+    assert.equal(3, gone)
+    assert.same({}, e:eventNames())
+  end)
+
+  it("raises an unheard error as it is", function()
+    local err = { message = "boom" }
+    local ok, got = pcall(function() fresh():emit("error", err) end)
+    assert.is_false(ok)
+    assert.equal(err, got)
+    ok, got = pcall(function() fresh():emit("error", "text") end)
+    assert.is_false(ok)
+    assert.equal("text", got)
+    ok, got = pcall(function() fresh():emit("error", 7) end)
+    assert.is_false(ok)
+    assert.equal("ERR_UNHANDLED_ERROR", got.code)
+  end)
+
+  it("takes functions only", function()
+    for _, method in ipairs { "on", "once", "off", "prependListener", "prependOnceListener" } do
+      local ok, err = pcall(function() local e = fresh() e[method](e, "x", 5) end)
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+    end
+  end)
+
+  it("warns once when listeners pile up", function()
+    local stderr, lines = io.stderr, {}
+    io.stderr = { write = function(_, text) lines[#lines + 1] = text end } -- luacheck: ignore 122
+    local e = fresh():setMaxListeners(2)
+    for _ = 1, 5 do e:on("x", function() end) end
+    io.stderr = stderr -- luacheck: ignore 122
+    assert.equal(1, #lines)
+    assert.matches("3 x listeners", lines[1])
+    assert.equal(2, e:getMaxListeners())
+  end)
+end)
