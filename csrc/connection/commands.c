@@ -92,9 +92,10 @@ static int answer_hello (lua_State *L) {
   return tls_conn_push_poke(L, c);
 }
 
-/* conn:identify(generation, accepted, overruled) -> poke: inside the handshake
+/* conn:answerVerify(generation, accepted, overruled) -> poke: inside the
+*handshake
 ** that is suspended. An answer to another one's question does nothing. */
-static int identify (lua_State *L) {
+static int answer_verify (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TBOOLEAN);
@@ -105,9 +106,9 @@ static int identify (lua_State *L) {
   return tls_conn_push_poke(L, c);
 }
 
-/* conn:judge(generation, accepted, overruled) -> given: the verdict on a
+/* conn:setVerdict(generation, accepted, overruled) -> given: the verdict on a
 ** handshake that has finished. */
-static int judge (lua_State *L) {
+static int set_verdict (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TBOOLEAN);
@@ -249,8 +250,8 @@ static int set_session (lua_State *L) {
 
 const luaL_Reg tls_conn_answers[] = {{"getClientHello", get_client_hello},
                                      {"answerHello", answer_hello},
-                                     {"identify", identify},
-                                     {"judge", judge},
+                                     {"answerVerify", answer_verify},
+                                     {"setVerdict", set_verdict},
                                      {"renegotiate", renegotiate},
                                      {"updateKeys", update_keys},
                                      {"fail", fail},

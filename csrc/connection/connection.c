@@ -545,7 +545,7 @@ static void ask_to_go_on (struct conn *c) {
   if (c->poked || !unfinished(c))
     return;
   c->poked = true;
-  tls_conn_emit(c, TLS_ON_poke);
+  tls_conn_emit(c, TLS_ON_driveLater);
 }
 
 void tls_conn_drive (struct conn *c) {

@@ -19,7 +19,8 @@ struct tls_terms {
 /* Register the metatable. [-0, +0] */
 void tls_terms_open (lua_State *L);
 
-/* core.terms(options) -> terms. The table is borrowed, and not to be changed
+/* core.connectionOptions(options) -> terms. The table is borrowed, and not to
+*be changed
 ** any more. Booleans: server, requestCert, rejectUnauthorized, askHello,
 ** askVerify, requestOCSP, sessions, keylog, early, psk. Strings: servername,
 ** alpn and npn (wire form), earlyData, session (DER), pskHint, sessionContext.

@@ -31,7 +31,7 @@
   X(reading)            \
   X(eof)                \
   X(written)            \
-  X(poke)               \
+  X(driveLater)         \
   X(error)
 /* clang-format on */
 

@@ -143,7 +143,7 @@ static const luaL_Reg functions[] = {
     {"readCertificates", tls_trust_read},
     {"certificatePaths", tls_trust_paths},
     {"setDefaultCertificates", tls_trust_set_default},
-    {"terms", tls_terms_new},
+    {"connectionOptions", tls_terms_new},
     {"conn", tls_conn_new},
     {"handlers", tls_env_handlers},
     {"closing", tls_env_closing},

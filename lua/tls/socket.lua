@@ -175,7 +175,7 @@ getters.alpnProtocol, getters.npnProtocol, getters.servername = none_yet, none_y
 --- What the core is to know.
 function TLSSocket:_terms()
   local options = self._options
-  return core.terms {
+  return core.connectionOptions {
     server = options.isServer,
     requestCert = options.requestCert,
     rejectUnauthorized = options.rejectUnauthorized,
@@ -476,7 +476,7 @@ core.handlers {
   reading = on_reading,
   eof = on_eof,
   written = on_written,
-  poke = function(self) tick.defer(drive, self) end, -- not soon: it may go on and on
+  driveLater = function(self) tick.defer(drive, self) end, -- not soon: it may go on and on
   error = on_error,
 }
 

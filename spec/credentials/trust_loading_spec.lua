@@ -158,7 +158,7 @@ describe("a lack of descriptors when the system's certificates are read", functi
     assert.equal("false\tEMFILE\tthe system's certificates could not be read\ntrusted\n", child(env, STARVED .. [[
       local context = tls.createSecureContext()
       local core = require "tls.core"
-      local terms = core.terms { servername = "localhost" }
+      local terms = core.connectionOptions { servername = "localhost" }
       take()
       local ok, err = pcall(core.conn, context.context, terms)
       print(ok, err.code, err.message)
@@ -210,7 +210,7 @@ describe("Lua states on several threads", function()
           local tls, core = require "tls", require "tls.core"
           for k = 1, 20 do
             local options = k % 2 == 0 and { crl = crl } or {}
-            core.conn(tls.createSecureContext(options).context, core.terms { servername = "localhost" }):close()
+            core.conn(tls.createSecureContext(options).context, core.connectionOptions { servername = "localhost" }):close()
           end
         end, package.path, package.cpath, read "ca.crl")
       end

@@ -202,7 +202,7 @@ describe("a thousand contexts", function()
       local list = {}
       for i = 1, n do
         list[i] = tls.createSecureContext()
-        core.conn(list[i].context, core.terms { servername = "localhost" }):close() -- a client needs its anchors
+        core.conn(list[i].context, core.connectionOptions { servername = "localhost" }):close() -- a client needs its anchors
       end
       return list
     end

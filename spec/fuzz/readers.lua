@@ -55,7 +55,7 @@ readers.crl = context("crl", "X509 CRL")
 readers.key = context("key", "PRIVATE KEY")
 
 function readers.session(der)
-  refused(pcall(core.conn, CLIENT.context, core.terms { session = der }))
+  refused(pcall(core.conn, CLIENT.context, core.connectionOptions { session = der }))
 end
 
 function readers.hello(bytes)

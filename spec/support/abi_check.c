@@ -1,5 +1,5 @@
 /*
-** abi_check: what csrc/uvlink.h declares of libuv's and luv's ABI, held against
+** abi_check: what csrc/lua/libuv_symbols.h declares of libuv's and luv's ABI, held against
 ** their real headers. Compiled by `make check`, never run.
 */
 #include <luv/lhandle.h>

@@ -122,7 +122,7 @@ function verify.in_handshake(socket, generation)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, overruled)
     record.refusal, record.overruled, record.settled = refusal, overruled, true
-    socket:_poke(conn:identify(generation, refusal == nil, overruled))
+    socket:_poke(conn:answerVerify(generation, refusal == nil, overruled))
   end
   if not socket._options.verify then return answer(err, false) end
   ask_user(socket, err, answer)
@@ -131,7 +131,7 @@ end
 --- The verdict is the record's from now on, and the core's.
 local function conclude(socket, record, refusal, overruled, done)
   record.refusal, record.overruled = refusal, overruled
-  socket._conn:judge(record.generation, refusal == nil, overruled)
+  socket._conn:setVerdict(record.generation, refusal == nil, overruled)
   done(socket, record.generation, socket._options.rejectUnauthorized and refusal or nil)
 end
 
