@@ -119,6 +119,12 @@ build = {
     ["tls.support.ip"] = "lua/tls/support/ip.lua",
     ["tls.support.luv_handles"] = "lua/tls/support/luv_handles.lua",
     ["tls.support.next_tick"] = "lua/tls/support/next_tick.lua",
-    ["tls.types"] = "lua/tls/types.lua",
+    ["tls.types.emitter"] = "lua/tls/types/emitter.lua",
+    ["tls.types.net"] = "lua/tls/types/net.lua",
+    ["tls.types.server"] = "lua/tls/types/server.lua",
+    ["tls.types.socket"] = "lua/tls/types/socket.lua",
+    ["tls.types.stream"] = "lua/tls/types/stream.lua",
+    ["tls.types.tls"] = "lua/tls/types/tls.lua",
+    ["tls.types.values"] = "lua/tls/types/values.lua",
   },
 }

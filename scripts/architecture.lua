@@ -27,6 +27,7 @@ local LUA = {
   "tls/options", -- every option of every function
   "tls/stream",
   "tls/support",
+  "tls/types", -- annotations for an editor, which nothing loads
 }
 
 local failed = false

@@ -1,0 +1,94 @@
+---@meta _
+--- What functions return and listeners get: errors, certificates, contexts.
+-- luacheck: ignore 212 241
+
+---@alias tls.Version "TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3"
+
+--- An error, thrown or emitted. `tostring(err)` gives its message.
+---@class tls.Error
+---@field message string for a person
+---@field code string for a program: "ECONNREFUSED", "CERT_HAS_EXPIRED", "ERR_SSL_NO_SHARED_CIPHER"
+---@field name? string "AbortError" with ABORT_ERR
+---@field syscall? string "connect", "read", "write", "listen", "getaddrinfo"
+---@field errno? integer libuv's number, negative
+---@field address? string
+---@field port? integer
+---@field host? string
+---@field path? string
+---@field localAddress? string
+---@field library? string OpenSSL's library
+---@field reason? string OpenSSL's reason; or why a name does not match
+---@field cert? tls.Certificate the refused peer's
+---@field depth? integer where in the peer's chain it failed; 0: the leaf, -1: unknown
+---@field subject? string of the certificate there
+---@field cause? any why it was aborted, or what came before
+---@field errors? tls.Error[] one for each address, if several were tried
+---@field context? any with ERR_UNHANDLED_ERROR: what was emitted or thrown, which is no error
+
+---@alias tls.Names table<string, string|string[]> {CN = "example.org"}; a sequence for what occurs more than once
+
+--- What a certificate lacks is nil; a peer without a certificate has `{}`.
+---@class tls.Certificate
+---@field subject tls.Names
+---@field issuerInfo tls.Names
+---@field issuer? tls.Names|tls.Certificate `issuerInfo`; detailed: the issuer's certificate, nil where it is not known
+---@field issuerCertificate? tls.Certificate detailed: the same as `issuer`
+---@field subjectaltname? string "DNS:example.org, IP Address:192.0.2.1"
+---@field infoAccess? table<string, string[]> {["OCSP - URI"] = {"http://..."}}
+---@field ca boolean it may issue others
+---@field ext_key_usage? string[] OIDs
+---@field valid_from string "Nov 23 13:12:00 2026 GMT"
+---@field valid_to string
+---@field fingerprint string SHA-1, in hex with colons
+---@field fingerprint256 string SHA-256
+---@field fingerprint512 string SHA-512
+---@field serialNumber string hex
+---@field bits? integer of its key
+---@field pubkey? string DER; an EC key's point
+---@field modulus? string hex; RSA
+---@field exponent? string hex; RSA: "0x10001"
+---@field asn1Curve? string EC: "prime256v1"
+---@field nistCurve? string EC: "P-256"
+---@field raw string DER
+
+---@class tls.Cipher
+---@field name string OpenSSL's: "ECDHE-RSA-AES128-GCM-SHA256"
+---@field standardName string the RFC's: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+---@field version string the first version of TLS that has it
+
+---@class tls.EphemeralKey
+---@field type? "ECDH"|"DH"
+---@field name? string ECDH: the curve
+---@field size? integer bits
+
+--- The option `verify`: has the last word on the peer. `preverify` is the error that is told without it, or nil.
+--- `callback()` leaves it at that, `callback(err)` refuses, `callback(nil, true)` accepts.
+---@alias tls.Verify
+---| fun(chain: tls.Certificate[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
+
+--- Made by tls.createSecureContext.
+---@class tls.SecureContext
+local SecureContext = {}
+
+--- Adds an anchor to this context alone, beside `ca` or the default.
+---
+--- Throws, also OpenSSL's reason for text that is no certificate.
+---@param pem string
+function SecureContext:addCACert(pem) end
+
+--- What a client says first, as it said it. For 'clientHello'.
+---@class tls.ClientHello
+---@field version integer 0x0303 for TLS 1.2, and for TLS 1.3, which is in `versions`
+---@field versions integer[] empty without the extension
+---@field random string
+---@field sessionId? string the session that it wants to resume, if a server keeps it
+---@field servername? string
+---@field ALPNProtocols string[]
+---@field ciphers integer[]
+---@field compressions integer[]
+---@field extensions integer[] their types, in the order they came
+---@field extensionData table<integer, string> their bodies by type
+---@field groups integer[]
+---@field pointFormats integer[]
+---@field signatureAlgorithms integer[]
+---@field wantsOCSP boolean
