@@ -305,4 +305,71 @@ describe("the events in the types for an editor", function()
       end
     end
   end)
+
+  -- What a listener for an event gets: a list of types, as text.
+  local function parameters_of(event, ...)
+    for _, alias in ipairs { ... } do
+      local _, last = aliases[alias]:find('event: "' .. event .. '", listener: ', 1, true)
+      if last then
+        local named = aliases[alias]:match("^tls%.%w+", last + 1)
+        local list = (named and aliases[named] or aliases[alias]):match("fun(%b())", named and 1 or last + 1):sub(2, -2)
+        local types = {}
+        for kind in list:gsub("fun%b()", "function"):gmatch "%w+: ([^,]+)" do types[#types + 1] = kind end
+        return types
+      end
+    end
+  end
+
+  local BASIC = {
+    string = "string", boolean = "boolean", integer = "number", ["4"] = "number", ["function"] = "function",
+  }
+
+  local function fits(value, kind)
+    if value == nil then return kind:find "%?$" ~= nil or kind:find "|nil" ~= nil end
+    local alias = aliases[kind] or ""
+    local basic = BASIC[kind:match "^%w+"]
+    return type(value) == (basic or alias:find "^ fun" and "function" or "table")
+  end
+
+  -- Listens for all the events in these aliases, and answers what may be answered.
+  local function watch(emitter, emitted, ...)
+    for _, event in ipairs(own_events(...)) do
+      local types = parameters_of(event, ...)
+      local function listener(...)
+        local count = select("#", ...)
+        emitted[event] = true
+        if count > #types then error(event .. " has more arguments than its type") end
+        for i = 1, #types do
+          local value = select(i, ...)
+          if not fits(value, types[i]) then error(("%s: argument %d is no %s"):format(event, i, types[i])) end
+          if type(value) == "function" then value() end
+        end
+      end
+      if event ~= "readable" then emitter:on(event, helper.wrap(listener)) end -- it would take the data
+    end
+  end
+
+  it("come with the arguments of their types", function()
+    local of_server, of_client, of_accepted = {}, {}, {}
+    local NO_TICKET = 0x4000 -- sessions are the server's: 'newSession', 'resumeSession'
+    pair.run({ key = certs.rsa.key, cert = certs.rsa.cert, secureOptions = NO_TICKET },
+      { ca = certs.ca.cert, host = "localhost", requestOCSP = true },
+      function(socket)
+        watch(socket, of_accepted, "tls.StreamEvents", "net.SocketEvents", "tls.TLSSocketEvents")
+        socket:write "hello"
+        socket:pipe(socket)
+      end,
+      function(socket) socket:finish "bye" end,
+      function(server) watch(server, of_server, "net.ServerEvents", "tls.ServerEvents") end,
+      function(socket) watch(socket, of_client, "tls.StreamEvents", "net.SocketEvents", "tls.TLSSocketEvents") end)
+    assert.same({
+      "OCSPRequest", "clientHello", "close", "connection", "keylog", "listening", "newSession", "resumeSession",
+      "secureConnection",
+    }, sorted(of_server))
+    assert.same({
+      "OCSPResponse", "close", "connect", "data", "end", "finish", "keylog", "lookup", "ready", "resume", "secure",
+      "secureConnect", "session",
+    }, sorted(of_client))
+    assert.is_true(of_accepted.data and of_accepted.unpipe)
+  end)
 end)

@@ -79,6 +79,7 @@ function Server:unref() end
 ---@class net.ServerClass : net.Server
 ---@field new fun(options?: net.ServerOptions, listener?: fun(socket: net.Socket)): net.Server
 ---@overload fun(options?: net.ServerOptions, listener?: fun(socket: net.Socket)): net.Server
+---@overload fun(listener: fun(socket: net.Socket)): net.Server
 
 ---@alias tls.HelloAnswer tls.SecureContext|{alert: integer|string}
 
@@ -140,3 +141,4 @@ function TLSServer:setTicketKeys(keys) end
 ---@class tls.ServerClass : tls.Server
 ---@field new fun(options?: tls.ServerOptions, listener?: fun(socket: tls.TLSSocket)): tls.Server
 ---@overload fun(options?: tls.ServerOptions, listener?: fun(socket: tls.TLSSocket)): tls.Server
+---@overload fun(listener: fun(socket: tls.TLSSocket)): tls.Server

@@ -238,7 +238,7 @@ function TLSSocket:setSession(session) end
 ---@param context tls.SecureContext|tls.SecureContextOptions
 function TLSSocket:setKeyCert(context) end
 
---- Prints each message of the handshake and each record on stderr, secrets included.
+--- Prints each TLS message of this connection on stderr, secrets included.
 function TLSSocket:enableTrace() end
 
 ---@alias tls.Underlying net.Socket|tls.Stream|table|userdata a socket, a stream, or luv's uv_tcp or uv_pipe

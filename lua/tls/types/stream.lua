@@ -133,7 +133,7 @@ function Stream:unpipe(destination) end
 --- do nothing.
 ---@generic T
 ---@param self T
----@param err? tls.Error|any
+---@param err? any a tls.Error, as a rule
 ---@return T
 function Stream:destroy(err) end
 

@@ -25,16 +25,17 @@
 ---@field errors? tls.Error[] one for each address, if several were tried
 ---@field context? any with ERR_UNHANDLED_ERROR: what was emitted or thrown, which is no error
 
----@alias tls.Names table<string, string|string[]> {CN = "example.org"}; a sequence for what occurs more than once
+--- A distinguished name: `names.CN` is "example.org". A sequence stands for what occurs more than once.
+---@alias tls.Names table<string, string|string[]>
 
 --- What a certificate lacks is nil; a peer without a certificate has `{}`.
 ---@class tls.Certificate
 ---@field subject tls.Names
 ---@field issuerInfo tls.Names
----@field issuer? tls.Names|tls.Certificate `issuerInfo`; detailed: the issuer's certificate, nil where it is not known
+---@field issuer? tls.Names|tls.Certificate as `issuerInfo`; detailed: the issuer's certificate, nil if it is not known
 ---@field issuerCertificate? tls.Certificate detailed: the same as `issuer`
 ---@field subjectaltname? string "DNS:example.org, IP Address:192.0.2.1"
----@field infoAccess? table<string, string[]> {["OCSP - URI"] = {"http://..."}}
+---@field infoAccess? table<string, string[]> under "OCSP - URI" for example: where to ask about it
 ---@field ca boolean it may issue others
 ---@field ext_key_usage? string[] OIDs
 ---@field valid_from string "Nov 23 13:12:00 2026 GMT"
