@@ -1,6 +1,10 @@
---- A duplex stream with Node's semantics, over any transport.
+--- Internal. A duplex stream with Node's semantics, over any transport.
 --
--- A transport is a subclass that implements:
+-- Glossary: the *transport* is what moves a stream's bytes, and nothing else is called so: a net.Socket's is its handle,
+-- a TLSSocket's its connection in the core, a duplex pair's the other end. A *source* is the transport as it is read
+-- from. The *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle in its place.
+--
+-- The transport is what a subclass implements:
 --
 --   _read_start(), _read_stop()   start and stop the source; idempotent, ignored before there is one
 --   _write(chunk) -> unsent, full send a string (never ''). Answers the bytes it now holds, and whether it takes no
@@ -137,7 +141,7 @@ end
 ---@param err table
 function Stream:_fail(err)
   if self.destroyed then return end
-  if self._r_length == 0 or pipes.is_stuck(self) then
+  if self._r_queue.length == 0 or pipes.is_stuck(self) then
     self:destroy(err)
     return
   end

@@ -4,6 +4,7 @@
 -- `_read_start()` and `_read_stop()` as the buffer empties and fills. Mixed into `tls.stream.duplex`.
 -- @module tls.stream.readable
 
+local ChunkQueue = require "tls.stream.chunk_queue"
 local Deadline = require "tls.support.deadline_queue"
 local Emitter = require "tls.stream.event_emitter"
 local encoding = require "tls.stream.encoding"
@@ -22,11 +23,12 @@ local UNSET, FLOWING, PAUSED = 0, 1, 2
 -- ms: a reader that never comes back would keep the error, and the socket, for ever.
 local GRACE = 1000
 
+local EMPTY = ChunkQueue.EMPTY
+
 local Readable, getters = {}, {}
 
 -- First values, see tls.object:
 local seldom = {
-  _r_buffer = false, -- a list with the fields `first` and `last`
   _r_plain = true, -- 'data' gets what comes: there is neither of these two
   _r_decoder = false,
   _r_sink = false, -- takes the data in the place of 'data': { size, fn }
@@ -42,13 +44,13 @@ local own = {
   readableEnded = false,
   _r_mode = UNSET,
   _r_direct = false, -- chunks may go straight from _push to 'data'
-  _r_length = 0,
+  _r_queue = EMPTY, -- what was read and not yet taken; one of its own is made when needed
   _r_eof = false,
   _r_resuming = false, -- see begin
 }
 
 local function refresh(self)
-  self._r_direct = self._r_mode == FLOWING and self._r_length == 0 and not self._r_eof and not self.destroyed
+  self._r_direct = self._r_mode == FLOWING and self._r_queue.length == 0 and not self._r_eof and not self.destroyed
     and self._r_plain
 end
 
@@ -56,103 +58,62 @@ end
 local failing
 
 local function watch_reader(self)
-  local item = { stream = self, length = self._r_length }
+  local item = { stream = self, length = self._r_queue.length }
   self._r_failing = item
   failing:add(item)
 end
 
 failing = Deadline.new(GRACE, function(item)
   local stream = item.stream
-  if stream._r_length < item.length then return watch_reader(stream) end
+  if stream._r_queue.length < item.length then return watch_reader(stream) end
   stream:destroy(stream._r_error)
 end, true)
 
 local function drop(self)
   local item = rawget(self, "_r_failing")
   if item then failing:remove(item) end
-  if self._r_length > 0 then self._r_buffer, self._r_length = false, 0 end
+  self._r_queue = EMPTY
   self._r_direct = false
 end
 
+-- The queue that chunks may be put into.
+local function own_queue(self)
+  local queue = self._r_queue
+  if queue ~= EMPTY then return queue end
+  queue = ChunkQueue.new()
+  self._r_queue = queue
+  return queue
+end
+
 local function append(self, chunk)
-  local list = self._r_buffer
-  if not list then
-    list = { first = 1, last = 0 }
-    self._r_buffer = list
-  end
-  local last = list.last + 1
-  list[last], list.last = chunk, last
-  self._r_length = self._r_length + #chunk
+  own_queue(self):append(chunk)
   self._r_direct = false
 end
 
 local function prepend(self, chunk)
-  if self._r_length == 0 then return append(self, chunk) end
-  local list = self._r_buffer
-  local first = list.first - 1
-  list[first], list.first = chunk, first
-  self._r_length = self._r_length + #chunk
-end
-
-local function shift(self)
-  local list = self._r_buffer
-  local first = list.first
-  local chunk = list[first]
-  list[first], list.first = nil, first + 1
-  self._r_length = self._r_length - #chunk
-  if first == list.last then list.first, list.last = 1, 0 end
-  return chunk
-end
-
-local function head(self)
-  return self._r_buffer[self._r_buffer.first]
+  own_queue(self):prepend(chunk)
+  self._r_direct = false
 end
 
 local function take_all(self)
-  local list = self._r_buffer
-  local all = table.concat(list, "", list.first, list.last)
-  self._r_buffer, self._r_length = false, 0
-  return all
-end
-
--- Where text may be cut so that no character is split: before byte n + 1, or behind a first character that is longer.
-local function boundary(text, n)
-  local function inside(i)
-    local byte = text:byte(i + 1)
-    return byte and byte >= 0x80 and byte < 0xc0
-  end
-  local cut = n
-  while cut > 0 and inside(cut) do cut = cut - 1 end
-  if cut > 0 then return cut end
-  while inside(n) do n = n + 1 end
-  return n
+  local queue = self._r_queue
+  self._r_queue = EMPTY
+  return queue:concat()
 end
 
 local function take(self, n)
-  if n == self._r_length then return take_all(self) end
-  local text = self._r_decoder and self._r_decoder.encoding == "utf8"
-  local parts = {}
-  while n > 0 do
-    local chunk = shift(self)
-    if #chunk > n then
-      local cut = text and boundary(chunk, n) or n
-      prepend(self, chunk:sub(cut + 1))
-      chunk, n = chunk:sub(1, cut), 0
-    else
-      n = n - #chunk
-    end
-    parts[#parts + 1] = chunk
-  end
-  return table.concat(parts)
+  local queue = self._r_queue
+  if n == queue.length then return take_all(self) end
+  return queue:take(n, self._r_decoder and self._r_decoder.encoding == "utf8")
 end
 
 -- Of one that holds something.
 local function is_full(self)
-  return self._r_length >= self.readableHighWaterMark
+  return self._r_queue.length >= self.readableHighWaterMark
 end
 
 local function demand(self)
-  if self.destroyed or self._r_eof or self._r_length > 0 and is_full(self) then return end
+  if self.destroyed or self._r_eof or self._r_queue.length > 0 and is_full(self) then return end
   if self._r_stopped then self._r_stopped = false end
   self._class._read_start(self)
 end
@@ -167,12 +128,13 @@ end
 
 local function end_now(self)
   self._r_ending = false
-  if self.destroyed or self.readableEnded or self._r_length > 0 then return end
+  if self.destroyed or self.readableEnded or self._r_queue.length > 0 then return end
   if self._r_error then self:destroy(self._r_error) else emit_end(self) end
 end
 
 local function maybe_end(self)
-  if not self._r_eof or self._r_length > 0 or self._r_ending or self.readableEnded or self.destroyed then return end
+  if not self._r_eof or self._r_queue.length > 0 then return end
+  if self._r_ending or self.readableEnded or self.destroyed then return end
   self._r_ending = true
   soon(end_now, self)
 end
@@ -180,7 +142,7 @@ end
 local function emit_readable(self)
   self._r_announced = false
   if self.destroyed or self.readableEnded then return end
-  if self._r_length > 0 or self._r_eof then emit(self, "readable") end
+  if self._r_queue.length > 0 or self._r_eof then emit(self, "readable") end
 end
 
 -- Whether 'readable' is to come.
@@ -196,16 +158,16 @@ end
 -- A sink (onread) says false to pause.
 local function hand_over(self)
   local sink = self._r_sink
-  if not sink then return emit(self, "data", shift(self)) end
-  local chunk = take(self, math.min(sink.size, #head(self)))
+  if not sink then return emit(self, "data", self._r_queue:shift()) end
+  local chunk = take(self, math.min(sink.size, #self._r_queue:head()))
   if sink.fn(#chunk, chunk) == false then self:pause() end
 end
 
 local function flow(self)
   if self._r_mode ~= FLOWING or self.destroyed then return end
   -- Should a listener throw, the chunks behind it are not left lying.
-  if self._r_length > 0 and self._r_buffer.first < self._r_buffer.last then defer(flow, self) end
-  while self._r_mode == FLOWING and self._r_length > 0 and not self.destroyed do
+  if self._r_queue:has_several() then defer(flow, self) end
+  while self._r_mode == FLOWING and self._r_queue.length > 0 and not self.destroyed do
     hand_over(self)
   end
   if self.destroyed then return end
@@ -230,12 +192,12 @@ end
 -- this turn is told yet.
 local function begin(self, events)
   if self._r_resuming == true then return end
-  if self._r_length > 0 or self._r_eof or events and events.resume then return begin_later(self) end
+  if self._r_queue.length > 0 or self._r_eof or events and events.resume then return begin_later(self) end
   self._r_resuming = now()
 end
 
 local function deliver(self, chunk)
-  local first = self._r_length == 0
+  local first = self._r_queue.length == 0
   if self._r_mode == FLOWING and first and not self._r_sink then return emit(self, "data", chunk) end
   append(self, chunk)
   if self._r_mode == FLOWING and first then return flow(self) end
@@ -274,7 +236,7 @@ function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false
   -- 'readable' and 'resume', when they are still to be told, come first
-  local quiet = self._r_length == 0 and self._r_resuming ~= true and not heard(self, "readable")
+  local quiet = self._r_queue.length == 0 and self._r_resuming ~= true and not heard(self, "readable")
   if quiet and self._r_plain then return emit_end(self) end
   announce(self)
   local decoder = self._r_decoder
@@ -293,9 +255,9 @@ local function fail(self, err)
 end
 
 local function amount(self, n)
-  local length = self._r_length
+  local length = self._r_queue.length
   if n == nil then
-    if self._r_mode == FLOWING and length > 0 then return #head(self) end
+    if self._r_mode == FLOWING and length > 0 then return #self._r_queue:head() end
     return length
   end
   if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
@@ -324,8 +286,8 @@ end
 ---@return string[]
 function Readable:_take_raw()
   local list = {}
-  while self._r_length > 0 do
-    local chunk = shift(self)
+  while self._r_queue.length > 0 do
+    local chunk = self._r_queue:shift()
     list[#list + 1] = self._r_decoder and encoding.decode(chunk, self._r_decoder.encoding) or chunk
   end
   return list
@@ -386,7 +348,7 @@ function Readable:setEncoding(enc)
   local decoder = encoding.StringDecoder(enc)
   self._r_decoder, self._r_plain = decoder, false
   self.readableEncoding = decoder.encoding
-  if self._r_length > 0 then
+  if self._r_queue.length > 0 then
     local text = decoder:write(take_all(self))
     if text ~= "" then append(self, text) end
   end
@@ -416,7 +378,7 @@ local function listening(self, name)
     if self._r_mode == UNSET then Readable.resume(self) end
   elseif name == "readable" then
     self._r_mode, self._r_direct = PAUSED, false
-    if self._r_length > 0 or self._r_eof then announce(self) end
+    if self._r_queue.length > 0 or self._r_eof then announce(self) end
     demand(self)
   elseif name == "resume" and self._r_resuming == now() then
     begin_later(self)
@@ -444,7 +406,7 @@ function getters.readableFlowing(self)
 end
 
 function getters.readableLength(self)
-  return self._r_length
+  return self._r_queue.length
 end
 
 return {

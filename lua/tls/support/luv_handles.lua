@@ -28,6 +28,13 @@ function handles.close(handle, fn, a, b, reset)
   return true
 end
 
+--- Whether a handle can be used: it is there and open. While the Lua state is being closed, handles have been
+-- finalized.
+---@param handle userdata|table|false|nil
+function handles.usable(handle)
+  return handle and not state_is_closing() and not handle:is_closing()
+end
+
 --- @param handle userdata one of luv's that is ours from now on
 --- @return userdata handle
 function handles.made(handle)
