@@ -1,37 +1,48 @@
---- Reaching a host: asynchronous DNS, and every address tried.
+--- Internal. Happy Eyeballs (RFC 8305): connects to the first of a host's addresses that answers.
 --
--- Addresses are tried in the order of the resolver's answer with the families
--- taking turns, the next one after 250 ms without waiting for the one before
--- (RFC 8305, 5). The first that connects wins, the others are closed.
+-- Addresses are tried in the order of the resolver's answer with the families taking turns, the next one after 250 ms
+-- without waiting for the one before (RFC 8305, 5). The first that connects wins, the others are closed.
 -- @module tls.net.happy_eyeballs
 
 local uv = require "luv"
 local closing = require("tls.core").closing
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
-local ip = require "tls.support.ip"
 
 local ATTEMPT_DELAY = 250 -- ms, RFC 8305, 8
+local LEAST_DELAY = 10 -- ms, the same
 
-local Dial = {}
-Dial.__index = Dial
+---@class tls.HappyEyeballs
+---@field options table port, localAddress, localPort; borrowed
+---@field addresses tls.Address[] in the order in which they are tried; owned
+---@field next integer index of the address that is tried next
+---@field delay number ms between two attempts
+---@field timer userdata? owned: starts the next attempt
+---@field open table<userdata, true> owned: handles that are connecting
+---@field failures tls.Error[]
+---@field cancelled boolean
+---@field close fun(handle: userdata?)
+---@field done fun(err: tls.Error?, handle: userdata?)
+local HappyEyeballs = {}
+HappyEyeballs.__index = HappyEyeballs
 
---- Give up: nothing of this dial is called again.
-function Dial:cancel()
-  self.over = true
+--- Gives up: `done` is not called any more.
+function HappyEyeballs:cancel()
+  self.cancelled = true
   self.close(self.timer)
   self.timer = nil
   for handle in pairs(self.open) do self.close(handle) end
   self.open = {}
 end
 
-local function win(self, handle, address)
+local function succeed(self, handle)
   self.open[handle] = nil
   self:cancel()
-  self.done(nil, handle, address)
+  self.done(nil, handle)
 end
 
-local function all_failed(self)
+-- The error of the first address; `errors` has them all.
+local function fail(self)
   local failures = self.failures
   self:cancel()
   local err = failures[1]
@@ -41,15 +52,15 @@ end
 
 local try_next
 
-local function lose(self, handle, err)
+local function attempt_failed(self, handle, err)
   self.open[handle] = nil
   self.close(handle)
   self.failures[#self.failures + 1] = err
   if self.next <= #self.addresses then return try_next(self) end
-  if next(self.open) == nil then all_failed(self) end
+  if next(self.open) == nil then fail(self) end
 end
 
---- nil, or the error.
+--- @return tls.Error? err
 local function bind(self, handle, address)
   local options = self.options
   if not options.localAddress and not options.localPort then return nil end
@@ -62,18 +73,17 @@ local function bind(self, handle, address)
 end
 
 local function attempt(self, address)
-  local handle = handles.made(uv.new_tcp())
+  local handle, port = handles.made(uv.new_tcp()), self.options.port
   self.open[handle] = true
   local err = bind(self, handle, address)
-  if err then return lose(self, handle, err) end
+  if err then return attempt_failed(self, handle, err) end
   local function failed(name)
-    lose(self, handle, errors.from_uv(name, "connect",
-      { address = address.addr, port = self.port }))
+    attempt_failed(self, handle, errors.from_uv(name, "connect", { address = address.addr, port = port }))
   end
-  local ok, _, name = handle:connect(address.addr, self.port, function(status)
-    if self.over or closing() then return end
+  local ok, _, name = handle:connect(address.addr, port, function(status)
+    if self.cancelled or closing() then return end
     if status then return failed(status) end
-    win(self, handle, address)
+    succeed(self, handle)
   end)
   if not ok then failed(name) end
 end
@@ -84,7 +94,7 @@ try_next = function(self)
   if self.next <= #self.addresses then
     self.timer = self.timer or handles.made(uv.new_timer())
     self.timer:start(self.delay, 0, function()
-      if not self.over and self.next <= #self.addresses then try_next(self) end
+      if not self.cancelled and self.next <= #self.addresses then try_next(self) end
     end)
   elseif self.timer then
     self.timer:stop()
@@ -92,7 +102,7 @@ try_next = function(self)
   attempt(self, address)
 end
 
---- v6, v4, v6, ...: one family that leads nowhere costs one delay.
+-- v6, v4, v6, ...: one family that leads nowhere costs one delay.
 local function take_turns(list)
   local first, second = {}, {}
   for _, entry in ipairs(list) do
@@ -108,133 +118,22 @@ local function take_turns(list)
   return mixed
 end
 
-local function connect_to(self, list)
-  local one = self.options.autoSelectFamily == false
-  self.addresses = (one or #list == 1) and { list[1] } or take_turns(list)
-  self.delay = math.max(10, self.options.autoSelectFamilyAttemptTimeout or ATTEMPT_DELAY)
-  try_next(self)
-end
-
-local function family_name(options)
-  if options.family == 4 then return "inet" end
-  if options.family == 6 then return "inet6" end
-  return nil
-end
-
-local function unique(list)
-  local seen, result = {}, {}
-  for _, entry in ipairs(list) do
-    if not seen[entry.addr] then
-      seen[entry.addr] = true
-      result[#result + 1] = entry
-    end
-  end
-  return result
-end
-
-local function resolved(self, err, list)
-  if self.over then return end
-  if not err and (not list or #list == 0) then err = "EAI_NONAME" end
-  if err then
-    local failure = errors.from_uv(err, "getaddrinfo", { host = self.host })
-    self.looked_up(failure)
-    self:cancel()
-    return self.done(failure)
-  end
-  list = unique(list)
-  for _, entry in ipairs(list) do
-    self.looked_up(nil, entry.addr, entry.family == "inet6" and 6 or 4)
-    if self.over then return end
-  end
-  connect_to(self, list)
-end
-
---- Whether 'hints', a sum of getaddrinfo's flags, has 'flag' in it.
-local function hinted(hints, flag)
-  return flag ~= nil and hints % (2 * flag) >= flag
-end
-
---- What is asked of getaddrinfo(3).
-local function question(options)
-  local hints, flags = options.hints or 0, uv.constants
-  return {
-    socktype = "stream", family = family_name(options),
-    addrconfig = hinted(hints, flags.AI_ADDRCONFIG),
-    v4mapped = hinted(hints, flags.AI_V4MAPPED),
-    all = hinted(hints, flags.AI_ALL),
-  }
-end
-
-local function system_lookup(self)
-  local ok, _, err = uv.getaddrinfo(self.host, nil, question(self.options),
-    function(failure, list)
-      if not closing() then resolved(self, failure, list) end
-    end)
-  if not ok then
-    self.deferred(function() resolved(self, err or "EAI_NONAME") end)
-  end
-end
-
-local function give_up(self, err)
-  self.looked_up(err)
-  self:cancel()
-  self.done(err)
-end
-
---- A list of our own (the resolver may keep its), or nil and what is no address.
-local function checked(address)
-  local list = {}
-  local given = type(address) == "table" and address or { { address = address } }
-  for i, entry in ipairs(given) do
-    local version = ip.version(entry.address)
-    if version == 0 then return nil, entry.address end
-    list[i] = { addr = entry.address, family = version == 6 and "inet6" or "inet" }
-  end
-  return list
-end
-
---- The user's own resolver, as Node calls it: (host, options, callback).
-local function user_lookup(self)
-  local options, answered = self.options, false
-  options.lookup(self.host, { family = options.family or 0, hints = options.hints or 0, all = true },
-    function(err, address)
-      if self.over or answered then return end
-      answered = true
-      if err then return give_up(self, err) end
-      local list, wrong = checked(address)
-      if list then return resolved(self, nil, list) end
-      give_up(self, errors.new("ERR_INVALID_IP_ADDRESS",
-        "Invalid IP address: " .. tostring(wrong), { host = self.host }))
-    end)
-end
-
---- Connect to host:port.
---- @param options table host, port, family, lookup, localAddress, localPort,
----   autoSelectFamily, autoSelectFamilyAttemptTimeout (ms, 250), hints
---- @param looked_up fun(err, address, family)
---- @param done fun(err, handle, address) once, unless cancelled
---- @param defer fun(fn) runs fn in a later turn
---- @param close fun(handle) closes one of luv's handles, or nothing
---- @return table dial with :cancel()
-local function dial(options, looked_up, done, defer, close)
+--- Begins to connect.
+---@param list tls.Address[] at least one; borrowed
+---@param options table port, localAddress, localPort; autoSelectFamily (true): false tries the first address alone;
+---   autoSelectFamilyAttemptTimeout (ms, 250)
+---@param done fun(err: tls.Error?, handle: userdata?) called once, later or at once, unless it is cancelled
+---@param close fun(handle: userdata?) closes one of luv's handles, or nothing
+---@return tls.HappyEyeballs attempts with :cancel()
+local function happy_eyeballs(list, options, done, close)
+  local one = options.autoSelectFamily == false or #list == 1
   local self = setmetatable({
-    options = options, host = options.host, port = options.port,
-    looked_up = looked_up, done = done, deferred = defer, close = close,
-    open = {}, failures = {}, next = 1, over = false,
-  }, Dial)
-  local version = ip.version(self.host)
-  if version ~= 0 then
-    defer(function()
-      if self.over then return end
-      connect_to(self, { { addr = self.host,
-        family = version == 6 and "inet6" or "inet" } })
-    end)
-  elseif options.lookup then
-    user_lookup(self)
-  else
-    system_lookup(self)
-  end
+    options = options, addresses = one and { list[1] } or take_turns(list), next = 1, timer = nil, open = {},
+    delay = math.max(LEAST_DELAY, options.autoSelectFamilyAttemptTimeout or ATTEMPT_DELAY),
+    failures = {}, cancelled = false, done = done, close = close,
+  }, HappyEyeballs)
+  try_next(self)
   return self
 end
 
-return dial
+return happy_eyeballs

@@ -6,13 +6,12 @@ local core = require "tls.core"
 local class = require "tls.support.class"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
-local knobs = require "tls.net.socket_options"
 local handles = require "tls.support.luv_handles"
 local listen = require "tls.net.listen"
 local Socket = require "tls.net.socket"
 local tick = require "tls.support.next_tick"
 
-local usable = knobs.usable
+local usable = handles.usable
 
 local Server, getters = class("net.Server", Emitter)
 

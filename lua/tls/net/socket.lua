@@ -1,27 +1,29 @@
 --- net.Socket: a duplex over one of luv's streams.
 -- @module tls.net.socket
 
-local uv = require "luv"
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local class = require "tls.support.class"
-local dial = require "tls.net.happy_eyeballs"
+local connecting = require "tls.net.connecting"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
-local ip = require "tls.support.ip"
-local knobs = require "tls.net.socket_options"
+local idle_timeout = require "tls.net.idle_timeout"
+local socket_addresses = require "tls.net.socket_addresses"
+local socket_options = require "tls.net.socket_options"
 local Stream = require "tls.stream.duplex"
 local tick = require "tls.support.next_tick"
 
 local Socket, getters = class("net.Socket", Stream)
 
-for name, method in pairs(knobs.methods) do Socket[name] = method end
-for name, getter in pairs(knobs.getters) do getters[name] = getter end
+for _, part in ipairs { socket_options, idle_timeout, socket_addresses } do
+  for name, method in pairs(part.methods) do Socket[name] = method end
+  for name, getter in pairs(part.getters or {}) do getters[name] = getter end
+end
 
-local usable = knobs.usable
+local usable, apply_options = handles.usable, socket_options.apply
 
 -- These outlast a connection, which `_first_values` do not:
-Socket._knobs = false -- what setNoDelay, setKeepAlive and unref have changed; else the options hold
+Socket._own_options = false -- what setNoDelay, setKeepAlive and unref have changed; else the options hold
 
 Socket:_own_values {
   bytesRead = 0, _bytes_written = 0,
@@ -33,9 +35,10 @@ Socket:_first_values {
   connecting = false,
   _reading = false,
   _w_kernel = 0, _notify_wanted = false, -- bytes that libuv holds
-  _idle = false, -- the timer of setTimeout
+  _idle_timer = false, -- see tls.net.idle_timeout
   _plain = false, -- the socket that this one has taken over
-  _dial = false, _heir = false, _reset = false,
+  _attempt = false, -- what is connecting, with cancel(): see tls.net.connecting
+  _heir = false, _reset = false,
   _closing_parts = 0, _gone = false, -- handles beside its own that are closing, and what waits for them
   _extra_timer = false, -- beside that of setTimeout; it is closed with the socket
   _adopted = false, -- its server counts it
@@ -48,12 +51,7 @@ function Socket:_adopt_handle(handle)
   self._handle = handle
   handles.made(handle)
   tick.retain()
-  local options = self._knobs or self._options
-  if options._unref then handle:unref() end
-  if options.noDelay and handle.nodelay then handle:nodelay(true) end
-  if options.keepAlive and handle.keepalive then
-    handle:keepalive(true, math.max(1, math.floor((options.keepAliveInitialDelay or 0) / 1000)))
-  end
+  apply_options(self, handle)
 end
 
 --- A pipe, a TCP connection or a terminal of luv's.
@@ -98,113 +96,7 @@ function Socket.init(self, options)
   if options.handle and options.onread then self:_read_start() end
 end
 
---- === connecting ===
-
-
-local function check_port(options, name)
-  local port = tonumber(options[name])
-  if name == "localPort" and options[name] == nil then return end
-  if not port or port < 0 or port > 65535 or port % 1 ~= 0 then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      (name == "port" and "Port" or "options." .. name) .. " should be >= 0 and < 65536. Received " ..
-      tostring(options[name])))
-  end
-  options[name] = port
-end
-
-local function check_number(options, name)
-  local value = options[name]
-  if value == nil then return end
-  if type(value) ~= "number" then errors.throw(errors.arg_type("options." .. name, "number", value)) end
-  if value % 1 ~= 0 or value < 0 then errors.throw(errors.arg_value("options." .. name, value)) end
-end
-
-local FAMILIES = { [0] = 0, [4] = 4, [6] = 6, IPv4 = 4, IPv6 = 6 }
-
-local function check_family(options)
-  local family = options.family
-  if family == nil then return end
-  if not FAMILIES[family] then
-    errors.throw(errors.arg_value("options.family", family, "must be one of: 0, 4, 6, 'IPv4', 'IPv6'"))
-  end
-  options.family = FAMILIES[family]
-end
-
-local function check_place(options)
-  if options.path then return options end
-  check_port(options, "port")
-  options.host = options.host or "localhost"
-  if type(options.host) ~= "string" then
-    errors.throw(errors.arg_type("options.host", "string", options.host))
-  end
-  local from = options.localAddress
-  if from ~= nil and ip.version(from) == 0 then
-    errors.throw(errors.new("ERR_INVALID_IP_ADDRESS",
-      "Invalid IP address: " .. tostring(from)))
-  end
-  if options.lookup ~= nil and type(options.lookup) ~= "function" then
-    errors.throw(errors.arg_type("options.lookup", "function", options.lookup))
-  end
-  check_family(options)
-  check_number(options, "hints")
-  check_number(options, "autoSelectFamilyAttemptTimeout")
-  check_port(options, "localPort")
-  return options
-end
-
---- The place that connect() is given, checked.
---- @return table options owned by the caller
-function Socket._place_of(first, second)
-  if type(first) == "table" then
-    local copy = {}
-    for name, value in pairs(first) do copy[name] = value end
-    return check_place(copy)
-  end
-  if type(first) == "string" and not tonumber(first) then return { path = first } end
-  return check_place { port = first, host = type(second) == "string" and second or nil }
-end
-
---- Carry the place that was asked for into an error of connecting.
-local function connected(self, err, handle)
-  if self.destroyed then -- by a listener for 'lookup', say
-    self:_close_part(handle)
-    return
-  end
-  self._dial, self.connecting = false, false
-  if err then return self:destroy(err) end
-  self:_adopt_handle(handle)
-  self:_connected()
-end
-
-local function connect_path(self, path)
-  local pipe = handles.made(uv.new_pipe(false))
-  self._dial = { cancel = function() self:_close_part(pipe) end }
-  local ok, _, name = pcall(pipe.connect, pipe, path, function(err)
-    if self.destroyed or core.closing() then return end
-    if err then self:_close_part(pipe) end
-    connected(self, err and errors.from_uv(err, "connect", { address = path }),
-      pipe)
-  end)
-  if not ok then
-    tick.defer(function()
-      if self.destroyed then return end
-      self:_close_part(pipe)
-      connected(self, errors.from_uv(name or "EINVAL", "connect",
-        { address = path }))
-    end)
-  end
-end
-
-local function connect_host(self, options)
-  local attempt = dial(options, function(err, address, family)
-    self:emit("lookup", err, address, family, options.host)
-  end, function(err, handle)
-    connected(self, err, handle)
-  end, tick.defer, function(handle) self:_close_part(handle) end)
-  -- A resolver that answers at once may have been the end of it already.
-  if attempt.over then return end
-  if self.destroyed then attempt:cancel() else self._dial = attempt end
-end
+--- === connecting: see tls.net.connecting ===
 
 --- Connect: (options[, callback]), (port[, host][, callback]) or
 -- (path[, callback]). Emits 'lookup', 'connect', 'ready', or 'error'.
@@ -215,13 +107,13 @@ end
 ---   keepAliveInitialDelay
 --- @return table self
 function Socket:connect(first, second, third)
-  return self:_connect_to(Socket._place_of(first, second), second, third)
+  return self:_connect_to(connecting.place_of(first, second), second, third)
 end
 
 --- @param options table owned by this socket from now on
 function Socket:_connect_to(options, second, third)
   core.checkAlive()
-  check_place(options)
+  connecting.check_place(options)
   if self.destroyed and not self.closed then
     return self:once("close", function() self:_connect_to(options, second, third) end)
   end
@@ -235,15 +127,8 @@ function Socket:_connect_to(options, second, third)
   self.connecting = true
   self._connect_options = self._connect_options or options
   if options.timeout then self:setTimeout(options.timeout) end
-  local set = self:_own_knobs()
-  for _, name in ipairs { "noDelay", "keepAlive", "keepAliveInitialDelay" } do
-    set[name] = set[name] or options[name]
-  end
-  if options.path then
-    connect_path(self, options.path)
-  else
-    connect_host(self, options)
-  end
+  socket_options.add(self, options)
+  connecting.begin(self, options)
   return self
 end
 
@@ -251,10 +136,10 @@ end
 function Socket:_renew()
   Socket._start(self, self._options, true)
   self:_block()
-  self._places, self._connect_options = nil, nil
+  self._known_addresses, self._connect_options = nil, nil
 end
 
---- The transport is there. Subclasses override it.
+--- The handle is there. Subclasses override it.
 function Socket:_connected()
   self:_ready()
   if Socket._wants_data(self) then self:_read_start() end
@@ -262,7 +147,7 @@ function Socket:_connected()
   if not self.destroyed then self:emit("ready") end
 end
 
---- === what the stream asks of its transport ===
+--- === the transport that tls.stream.duplex asks for: the handle ===
 
 --- A reset right behind data is an end to libuv.
 local function hidden_error(self)
@@ -378,6 +263,13 @@ local function released(self, err)
   if now then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 
+--- Closes a handle that goes with the socket's own, a timer for example: 'close' waits until it has finished closing.
+--- @param handle userdata|false|nil
+function Socket:_close_part(handle)
+  if not handles.close(handle, self._part_closed, self) then return end
+  self._closing_parts = self._closing_parts + 1
+end
+
 --- Another handle that goes with its own has finished closing.
 function Socket:_part_closed()
   self._closing_parts = self._closing_parts - 1
@@ -403,10 +295,10 @@ function Socket:_destroy(err)
   local handle = self._handle
   if not handle and self.connecting then
     self.connecting = false
-    if self._dial then self._dial:cancel() end
-    self._dial = false
+    if self._attempt then self._attempt:cancel() end
+    self._attempt = false
   end
-  if self._timed then knobs.close_timer(self) end
+  if self._timed then idle_timeout.close_timer(self) end
   local timer = rawget(self, "_extra_timer")
   if timer then self:_close_part(timer) end
   self._handle = false
@@ -438,6 +330,26 @@ function Socket:_surrender(heir)
   self:_block()
   tick.release()
   return handle, unread, self._r_eof
+end
+
+--- Bytes given to write(), those still waiting included. Source: Node's socket.bytesWritten.
+function getters.bytesWritten(self)
+  return self._bytes_written + (self._w_length or 0)
+end
+
+--- Whether it is not connected yet. Source: Node's socket.pending.
+function getters.pending(self)
+  return not self._handle or self.connecting
+end
+
+--- 'opening', 'open', 'readOnly', 'writeOnly' or 'closed'. Source: Node's socket.readyState.
+function getters.readyState(self)
+  if self.connecting then return "opening" end
+  local can_read = self.readable and not self.destroyed
+  local can_write = self.writable and not self.destroyed
+  if can_read and can_write then return "open" end
+  if can_read then return "readOnly" end
+  return can_write and "writeOnly" or "closed"
 end
 
 return Socket

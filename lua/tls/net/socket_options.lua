@@ -1,174 +1,91 @@
---- The knobs of a net.Socket: the idle timer, options of the transport, its
--- addresses and state. Mixed into tls.net_socket.
+--- Internal. net.Socket's options of the handle: setNoDelay, setKeepAlive, ref and unref, and their application to a
+-- handle. Mixed into tls.net.socket.
+--
+-- The options that a socket is made with may be shared by many; what these methods change for one is kept beside them,
+-- in `_own_options`, also for a handle that is yet to come.
 -- @module tls.net.socket_options
 
-local uv = require "luv"
-local core = require "tls.core"
-local errors = require "tls.support.errors"
-local handles = require "tls.support.luv_handles"
+local usable = require("tls.support.luv_handles").usable
 
-local methods, getters = {}, {}
+local methods = {}
 
-local closing = core.closing
+---@class tls.OwnSocketOptions
+---@field noDelay boolean?
+---@field keepAlive boolean?
+---@field keepAliveInitialDelay number? ms
+---@field unref boolean?
 
---- While the Lua state is being closed, handles have been finalized.
-local function usable(handle)
-  return handle and not closing() and not handle:is_closing()
-end
-
---- Closes a handle that goes with the socket's own, a timer for example: 'close' waits until it has finished closing.
---- @param handle userdata|false|nil
-function methods:_close_part(handle)
-  if not handles.close(handle, self._part_closed, self) then return end
-  self._closing_parts = self._closing_parts + 1
-end
-
-local function close_timer(self)
-  if self._idle then self:_close_part(self._idle) end
-  self._idle, self._timed = false, self._plain ~= false
-end
-
-function methods:_refresh()
-  if self._idle and not self._idle:is_closing() then self._idle:again() end
-end
-
---- 'timeout' is emitted after 'ms' without traffic, once until there is traffic
--- again; nothing is closed. 0 ends it.
---- @param ms number
---- @param callback? fun() once
---- @return table self
-function methods:setTimeout(ms, callback)
-  if type(ms) ~= "number" then
-    errors.throw(errors.arg_type("msecs", "number", ms))
-  end
-  if ms ~= ms or ms < 0 or ms > 2 ^ 31 - 1 then
-    errors.throw(errors.out_of_range("msecs", ">= 0 && <= 2147483647", ms))
-  end
-  self.timeout = ms
-  close_timer(self)
-  if ms == 0 then
-    if callback then self:off("timeout", callback) end
-    return self
-  end
-  if callback then self:once("timeout", callback) end
-  if self.destroyed or closing() then return self end
-  ms = math.max(1, math.floor(ms))
-  local idle = handles.made(uv.new_timer())
-  self._idle, self._timed = idle, true
-  uv.update_time() -- the loop's clock may be older than this callback
-  idle:unref()
-  idle:start(ms, ms, function() -- the interval is for again(), after traffic
-    idle:stop()
-    self:emit("timeout")
-  end)
-  return self
-end
-
---- The options are shared; this socket's own are kept beside them.
-function methods:_own_knobs()
+--- @return tls.OwnSocketOptions
+local function own_options(self)
   local options = self._options
-  self._knobs = self._knobs or {
+  self._own_options = self._own_options or {
     noDelay = options.noDelay, keepAlive = options.keepAlive, keepAliveInitialDelay = options.keepAliveInitialDelay,
   }
-  return self._knobs
+  return self._own_options
 end
 
+local function set_keep_alive(handle, on, delay)
+  if handle.keepalive then handle:keepalive(on, math.max(1, math.floor((delay or 0) / 1000))) end
+end
+
+--- Gives a new handle the options of its socket.
+--- @param self net.Socket
+--- @param handle userdata
+local function apply(self, handle)
+  local own = self._own_options
+  local options = own or self._options
+  if own and own.unref then handle:unref() end
+  if options.noDelay and handle.nodelay then handle:nodelay(true) end
+  if options.keepAlive then set_keep_alive(handle, true, options.keepAliveInitialDelay) end
+end
+
+--- Takes those that connect() was given and nothing else has set.
+--- @param self net.Socket
+--- @param options table
+local function add(self, options)
+  local own = own_options(self)
+  for _, name in ipairs { "noDelay", "keepAlive", "keepAliveInitialDelay" } do
+    own[name] = own[name] or options[name]
+  end
+end
+
+--- Sends small writes at once (TCP_NODELAY) in the place of gathering them. Source: Node's socket.setNoDelay.
 --- @param on? boolean default true
+--- @return table self
 function methods:setNoDelay(on)
-  methods._own_knobs(self).noDelay = on ~= false
+  own_options(self).noDelay = on ~= false
   if usable(self._handle) and self._handle.nodelay then
     self._handle:nodelay(on ~= false)
   end
   return self
 end
 
---- @param on? boolean
---- @param delay? number ms before the first probe
+--- TCP keep-alive. Source: Node's socket.setKeepAlive.
+--- @param on? boolean default false
+--- @param delay? number ms before the first probe; default 0, which is 1 s here
+--- @return table self
 function methods:setKeepAlive(on, delay)
-  local own = methods._own_knobs(self)
-  own.keepAlive, own.keepAliveInitialDelay = on and true or false, delay
-  if usable(self._handle) and self._handle.keepalive then
-    self._handle:keepalive(on and true or false,
-      math.max(1, math.floor((delay or 0) / 1000)))
-  end
+  local own = own_options(self)
+  on = on and true or false
+  own.keepAlive, own.keepAliveInitialDelay = on, delay
+  if usable(self._handle) then set_keep_alive(self._handle, on, delay) end
   return self
 end
 
+--- The loop goes on while the socket is open: undoes unref(). Source: Node's socket.ref.
+--- @return table self
 function methods:ref()
-  if self._knobs then self._knobs._unref = false end
+  if self._own_options then self._own_options.unref = false end
   if usable(self._handle) then self._handle:ref() end
   return self
 end
 
+--- The loop may end although the socket is open. Source: Node's socket.unref.
+--- @return table self
 function methods:unref()
-  methods._own_knobs(self)._unref = true -- for the handle that is yet to come, too
+  own_options(self).unref = true
   if usable(self._handle) then self._handle:unref() end
   return self
 end
 
---- === addresses: asked once, nil after destroy ===
-
-local function plain(address)
-  if not address then return nil end
-  return {
-    address = address.ip,
-    port = address.port,
-    family = address.family == "inet6" and "IPv6" or "IPv4",
-  }
-end
-
-function methods:_addresses()
-  local handle = self._handle
-  if self.destroyed then return {} end
-  if self._places then return self._places end
-  if not usable(handle) or not handle.getpeername then return {} end
-  local ok, here = pcall(handle.getsockname, handle)
-  local fine, there = pcall(handle.getpeername, handle)
-  self._places = {
-    here = ok and type(here) == "table" and plain(here) or nil,
-    there = fine and type(there) == "table" and plain(there) or nil,
-  }
-  return self._places
-end
-
---- {address, port, family} of our end.
-function methods:address()
-  return self:_addresses().here or {}
-end
-
-local function field(which, name)
-  return function(self)
-    local place = self:_addresses()[which]
-    return place and place[name]
-  end
-end
-
-getters.localAddress = field("here", "address")
-getters.localPort = field("here", "port")
-getters.localFamily = field("here", "family")
-getters.remoteAddress = field("there", "address")
-getters.remotePort = field("there", "port")
-getters.remoteFamily = field("there", "family")
-
---- Bytes given to write(), those still waiting included.
-function getters.bytesWritten(self)
-  return self._bytes_written + (self._w_length or 0)
-end
-
-function getters.pending(self)
-  return not self._handle or self.connecting
-end
-
-function getters.readyState(self)
-  if self.connecting then return "opening" end
-  local can_read = self.readable and not self.destroyed
-  local can_write = self.writable and not self.destroyed
-  if can_read and can_write then return "open" end
-  if can_read then return "readOnly" end
-  return can_write and "writeOnly" or "closed"
-end
-
-return {
-  methods = methods, getters = getters,
-  usable = usable, close_timer = close_timer,
-}
+return { methods = methods, apply = apply, add = add }

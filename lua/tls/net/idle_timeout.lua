@@ -1,0 +1,68 @@
+--- Internal. net.Socket's setTimeout: 'timeout' is emitted after a time without traffic. Mixed into tls.net.socket.
+--
+-- `_idle_timer` is the timer, owned by the socket; `_timed` says that there is a timer to be told of traffic: this
+-- socket's own, or that of the plain socket that it has taken over.
+-- @module tls.net.idle_timeout
+
+local uv = require "luv"
+local core = require "tls.core"
+local errors = require "tls.support.errors"
+local handles = require "tls.support.luv_handles"
+
+local methods = {}
+
+--- Closes the timer, if there is one.
+--- @param self net.Socket
+local function close_timer(self)
+  if self._idle_timer then self:_close_part(self._idle_timer) end
+  self._idle_timer, self._timed = false, self._plain ~= false
+end
+
+--- There was traffic: the time begins anew.
+function methods:_refresh()
+  local timer = self._idle_timer
+  if timer and not timer:is_closing() then timer:again() end
+end
+
+local function check(ms)
+  if type(ms) ~= "number" then
+    errors.throw(errors.arg_type("msecs", "number", ms))
+  end
+  if ms ~= ms or ms < 0 or ms > 2 ^ 31 - 1 then
+    errors.throw(errors.out_of_range("msecs", ">= 0 && <= 2147483647", ms))
+  end
+end
+
+-- The timer does not keep the loop running. Its interval is for again(), after traffic.
+local function start_timer(self, ms)
+  local timer = handles.made(uv.new_timer())
+  self._idle_timer, self._timed = timer, true
+  uv.update_time() -- the loop's clock may be older than this callback
+  timer:unref()
+  timer:start(ms, ms, function()
+    timer:stop()
+    self:emit("timeout")
+  end)
+end
+
+--- Emits 'timeout' after `ms` without traffic, once until there is traffic again; nothing is closed. Source: Node's
+-- socket.setTimeout.
+--- @param ms number 0 ends it
+--- @param callback? fun() a listener for the next 'timeout'; with 0 it is removed
+--- @return table self
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
+function methods:setTimeout(ms, callback)
+  check(ms)
+  self.timeout = ms
+  close_timer(self)
+  if ms == 0 then
+    if callback then self:off("timeout", callback) end
+    return self
+  end
+  if callback then self:once("timeout", callback) end
+  if self.destroyed or core.closing() then return self end
+  start_timer(self, math.max(1, math.floor(ms)))
+  return self
+end
+
+return { methods = methods, close_timer = close_timer }
