@@ -20,7 +20,7 @@ local LUA = {
   "tls/connect", "tls/server", "tls/secure_pair",
   "tls/net", -- the public module; the folder tls/net is below
   "tls/socket",
-  "tls/connection_info",
+  "tls/connection_events", "tls/connection_info", "tls/connection_commands", "tls/connection_drive",
   "tls/handshake", "tls/over",
   "tls/secure_context", "tls/default_ca",
   "tls/net/", -- plain sockets and servers

@@ -4,7 +4,6 @@
 local class = require "tls.support.class"
 local context = require "tls.secure_context"
 local core = require "tls.core"
-local Deadline = require "tls.support.deadline_queue"
 local defaults = require "tls.options.defaults"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
@@ -12,6 +11,7 @@ local net = require "tls.net"
 local Names = require "tls.handshake.sni"
 local settings = require "tls.handshake.settings"
 local ticket_keys = require "tls.handshake.ticket_keys"
+local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.over.existing_stream"
 
@@ -62,21 +62,16 @@ function Accepted:_on_gone(err)
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
 
-local function on_late(socket)
-  socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT",
-    "TLS handshake timeout"))
-end
-
 local LONGEST = 2 ^ 31 - 1 -- ms, 24 days
 
 local function check_timeout(options)
-  local timeout = options.handshakeTimeout
-  if timeout == nil then return defaults.handshake_timeout end
-  if type(timeout) ~= "number" then
-    errors.throw(errors.arg_type("options.handshakeTimeout", "number", timeout))
+  local ms = options.handshakeTimeout
+  if ms == nil then return defaults.handshake_timeout end
+  if type(ms) ~= "number" then
+    errors.throw(errors.arg_type("options.handshakeTimeout", "number", ms))
   end
-  if timeout >= 0 and timeout <= LONGEST then return timeout end -- NaN is neither
-  return errors.throw(errors.out_of_range("options.handshakeTimeout", ">= 0 && <= 2147483647", timeout))
+  if ms >= 0 and ms <= LONGEST then return ms end -- NaN is neither
+  return errors.throw(errors.out_of_range("options.handshakeTimeout", ">= 0 && <= 2147483647", ms))
 end
 
 local function arguments(options, listener)
@@ -111,7 +106,7 @@ function Server.new(options, listener)
   self._request_cert = options.requestCert and true or false
   self._reject = self._request_cert and options.rejectUnauthorized and true or
     false
-  self._deadline = Deadline.new(check_timeout(options), on_late)
+  self._deadline = timeout.queue(check_timeout(options))
   if listener then self:on("secureConnection", listener) end
   return self
 end

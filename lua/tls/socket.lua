@@ -2,31 +2,30 @@
 -- @module tls.socket
 
 local context = require "tls.secure_context"
+local connecting = require "tls.net.connecting"
 local core = require "tls.core"
 local class = require "tls.support.class"
+local commands = require "tls.connection_commands"
+local drive = require "tls.connection_drive"
 local errors = require "tls.support.errors"
-local Emitter = require "tls.stream.event_emitter"
+local events = require "tls.connection_events"
 local hello = require "tls.handshake.client_hello_callbacks"
 local identity = require "tls.handshake.server_identity"
 local psk = require "tls.handshake.psk"
-local questions = require "tls.connection_info"
-local renegotiate = require "tls.handshake.renegotiation"
-local resumption = require "tls.handshake.session_resumption"
+local info = require "tls.connection_info"
 local server_name = require "tls.handshake.server_name"
 local settings = require "tls.handshake.settings"
 local tick = require "tls.support.next_tick"
-local verify = require "tls.handshake.verify"
 local wrap = require "tls.over.existing_stream"
 local Socket = require "tls.net.socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
-local emit, soon = Emitter.emit, tick.soon
+local soon = tick.soon
 
 TLSSocket.encrypted = true
 
--- `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
-local SHAKING, OPEN, TOLD = 1, 2, 3
+local SHAKING, OPEN, TOLD = events.SHAKING, events.OPEN, events.TOLD
 TLSSocket.TOLD = TOLD
 
 -- These outlast a connection, which `_first_values` do not; see connect:
@@ -48,18 +47,17 @@ TLSSocket:_first_values {
   _psk_error = false,
 }
 
-for name, method in pairs(questions) do TLSSocket[name] = method end
-
---- Runs in a turn of its own: the core never calls Lua from within Lua.
-local function drive(self)
-  if self._conn then self._conn:drive() end
+for _, methods in ipairs { info, commands } do
+  for name, method in pairs(methods) do TLSSocket[name] = method end
 end
 
-local function poke(self, wanted)
+local function drive_if(self, wanted)
   if wanted then soon(drive, self) end
 end
 
-TLSSocket._poke = poke
+--- Drives the connection in a turn of its own, if a method of the core has answered that it wants to be.
+--- @param wanted boolean
+TLSSocket._drive_if = drive_if
 
 --- @class tls.TLSSocketOptions
 --- @field isServer? boolean default false
@@ -205,13 +203,13 @@ local function make_conn(self, options)
   return conn
 end
 
---- The transport is there: the handshake begins. Overrides net.Socket's.
+--- The handle is there: the handshake begins. Overrides net.Socket's.
 function TLSSocket:_connected()
   local options, handle = self._options, self._handle
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
-  if not Socket._wants_data(self) then poke(self, conn:read(false)) end
+  if not Socket._wants_data(self) then drive_if(self, conn:read(false)) end
   local carried = handle.in_lua -- no handle of luv's, but a tls.over.stream_as_handle
   if conn:start(self, not carried and handle or nil) then soon(drive, self) end
   if carried then handle:attach(self) end
@@ -258,7 +256,7 @@ function TLSSocket:connect(first, second, third)
   if self.destroyed and not self.closed then
     return self:once("close", function() self:connect(first, second, third) end)
   end
-  local call = Socket._place_of(first, second)
+  local call = connecting.place_of(first, second)
   if not self.connecting and not self._handle and self._given then
     local options = options_for(self, call)
     local own = self._class._settings(options)
@@ -279,7 +277,7 @@ function TLSSocket:_listening(name)
   if name == "session" and self._conn and not self._options.isServer then self._conn:wantSessions(true) end
 end
 
---- The transport has been found: luv's handle, or what stands in its place.
+--- The handle has been found: luv's, or a stream that stands in its place.
 --- @param unread? string[] records that were read from it before
 --- @param ended? boolean nothing more will come
 function TLSSocket:_begin(handle, unread, ended)
@@ -292,15 +290,15 @@ end
 
 --- Records, or nil at their end, that did not come through luv's handle.
 function TLSSocket:_feed(records)
-  if self._conn then poke(self, self._conn:feed(records)) end
+  if self._conn then drive_if(self, self._conn:feed(records)) end
 end
 
---- The transport that stands in a handle's place has taken what it was given.
+--- The stream that stands in a handle's place has taken what it was given.
 function TLSSocket:_sent()
-  if self._conn then poke(self, self._conn:sent()) end
+  if self._conn then drive_if(self, self._conn:sent()) end
 end
 
---- === what the stream asks of its transport ===
+--- === the transport that tls.stream.duplex asks for: the connection of the core ===
 
 function TLSSocket:_read_start()
   local conn = self._conn
@@ -308,7 +306,7 @@ function TLSSocket:_read_start()
 end
 
 function TLSSocket:_read_stop()
-  if self._conn then poke(self, self._conn:read(false)) end
+  if self._conn then drive_if(self, self._conn:read(false)) end
 end
 
 function TLSSocket:_write(chunk)
@@ -320,7 +318,7 @@ function TLSSocket:_write(chunk)
 end
 
 function TLSSocket:_notify()
-  poke(self, self._conn:notify())
+  drive_if(self, self._conn:notify())
 end
 
 function TLSSocket:_unsent()
@@ -357,127 +355,5 @@ function TLSSocket:_destroy(err)
   Socket._destroy(self, err)
   self._class._on_gone(self, err) -- last: a listener may throw
 end
-
---- === what the core tells ===
-
---- The gate of the first handshake is opened here and nowhere else.
-local function open_gate(self, generation)
-  local conn = self._conn
-  self._stage = OPEN
-  if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
-  if conn:approve(generation) then soon(drive, self) end
-  Socket._ready(self)
-  if self._events then emit(self, "secure") end
-  if not self.destroyed then self._class._on_secure(self) end
-  if not self.destroyed and not self._options.isServer then resumption.tell(self) end
-end
-
-local function on_judged(self, generation, refused)
-  if refused then return self:destroy(refused) end
-  resumption.when_stored(self, open_gate, generation)
-end
-
-local function on_secure(self, generation, alpn, npn, servername)
-  if alpn then self.alpnProtocol = alpn end
-  if npn then self.npnProtocol = npn end
-  if servername or rawget(self, "servername") then self.servername = servername end
-  verify.at_gate(self, generation, on_judged)
-end
-
-local function on_judged_again(self, generation, refused)
-  if refused then return self:destroy(refused) end
-  if self._conn:approve(generation) then soon(drive, self) end
-  renegotiate.done(self)
-end
-
---- Another handshake is done: the gate is shut until it is judged.
-local function on_renegotiated(self, generation)
-  if self._peer and self._peer.generation ~= generation then self._peer = false end
-  verify.at_gate(self, generation, on_judged_again)
-end
-
-local function on_keylog(self, lines)
-  local server = self._options.isServer and self.server
-  for line in lines:gmatch "[^\n]*\n" do
-    self:emit("keylog", line)
-    if server then server:emit("keylog", line, self) end
-  end
-end
-
-local function on_early(self, data)
-  self.bytesRead = self.bytesRead + #data
-  self:emit("earlyData", data)
-  if self.server then self.server:emit("earlyData", data, self) end
-end
-
-local push = TLSSocket._push
-
---- What counts in millions. `push` would do the same for a stream that flows.
-local function on_data(self, data)
-  self.bytesRead = self.bytesRead + #data
-  if self._timed then self:_refresh() end
-  if not self._r_direct then return push(self, data) end
-  local events = self._events
-  local listener = events and events.data
-  if listener then listener(data) end
-end
-
-local function on_records(self, records)
-  self._handle:send(records)
-end
-
-local function on_reading(self, wanted)
-  self._handle:read(wanted)
-end
-
-local function on_eof(self, truncated)
-  if truncated then self.truncated = true end
-  Socket._push_eof(self)
-end
-
-local function on_written(self)
-  if self._timed then self:_refresh() end
-  if not self._w_shutting then return Socket._written(self) end -- else it was our close_notify
-  -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
-  if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
-  Socket._shutdown(self)
-end
-
-local function on_error(self, err)
-  local refusal = self._peer and self._peer.refusal
-  if self._psk_error then
-    err = self._psk_error
-  elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
-    err = refusal
-  elseif self._conn:getPeerCertificate().raw and (self._stage == SHAKING or verify.is_about(self, err)) then
-    verify.explain(self, err)
-  end
-  local at = self._connect_options
-  if self._stage == SHAKING and at and type(err) == "table" then
-    err.host, err.port, err.path = err.host or at.host, at.port, at.path
-    err.localAddress = at.localAddress
-  end
-  if self._stage == SHAKING then self:destroy(err) else self:_fail(err) end
-end
-
-core.handlers {
-  identity = verify.in_handshake,
-  hello = hello.answer,
-  ocsp = function(self, response) self:emit("OCSPResponse", response) end,
-  session = resumption.made,
-  keylog = on_keylog,
-  early = on_early,
-  renegotiating = renegotiate.began,
-  renegotiated = on_renegotiated,
-  psk = psk.answer,
-  secure = on_secure,
-  data = on_data,
-  records = on_records,
-  reading = on_reading,
-  eof = on_eof,
-  written = on_written,
-  driveLater = function(self) tick.defer(drive, self) end, -- not soon: it may go on and on
-  error = on_error,
-}
 
 return TLSSocket

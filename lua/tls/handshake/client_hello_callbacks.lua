@@ -133,7 +133,7 @@ local function finish(socket, answer)
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
   })
   if not ok then return socket:destroy(result) end
-  socket:_poke(result)
+  socket:_drive_if(result)
 end
 
 --- Must this socket stop at the ClientHello?

@@ -4,12 +4,12 @@
 local uv = require "luv"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
-local handles = require "tls.support.luv_handles"
 local tick = require "tls.support.next_tick"
+local timeout = require "tls.handshake.timeout"
 
-local renegotiate = {}
+local renegotiation = {}
 
---- A client that renegotiates over and over makes the server do expensive work for nothing: no more than
+--- A client that renegotiations over and over makes the server do expensive work for nothing: no more than
 -- CLIENT_RENEG_LIMIT times in CLIENT_RENEG_WINDOW seconds. Both are read at each attempt.
 local function attacked(socket)
   local now = uv.hrtime() / 1e6
@@ -21,7 +21,7 @@ local function attacked(socket)
 end
 
 --- Another handshake has begun.
-function renegotiate.began(socket)
+function renegotiation.began(socket)
   if socket._reneg_disabled then
     return socket:destroy(errors.new("ERR_TLS_RENEGOTIATION_DISABLED",
       "TLS session renegotiation disabled for this socket"))
@@ -32,34 +32,12 @@ function renegotiate.began(socket)
   end
 end
 
-local function close_timer(socket)
-  local timer = socket._extra_timer
-  socket._extra_timer = nil
-  socket:_close_part(timer)
-end
-
 --- It is done, and the peer has been judged.
-function renegotiate.done(socket, err)
+function renegotiation.done(socket, err)
   local callback = socket._reneg_mine
   socket._reneg_mine = nil
-  close_timer(socket)
+  timeout.stop(socket)
   if callback then callback(err) end
-end
-
---- A server does not wait for ever.
-local function watch(socket)
-  local options = socket._options
-  if not options.isServer then return end
-  local ms = socket.server and socket.server._deadline and socket.server._deadline.duration or
-    defaults.handshake_timeout
-  if ms <= 0 then return end
-  local timer = handles.made(uv.new_timer())
-  socket._extra_timer = timer -- the socket closes it with the others
-  uv.update_time()
-  timer:start(math.max(1, math.floor(ms)), 0, function()
-    socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout"))
-  end)
-  timer:unref()
 end
 
 local function check(options, callback)
@@ -75,7 +53,7 @@ local function flag(value, default)
 end
 
 --- Another handshake begins, or it throws why it cannot.
---- @return boolean poke
+--- @return boolean wanted
 local function begin(socket, request_cert, reject)
   if socket._reneg_mine or not socket._conn then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))
@@ -85,7 +63,7 @@ local function begin(socket, request_cert, reject)
 end
 
 --- See TLSSocket:renegotiate.
-function renegotiate.ask(socket, options, callback)
+function renegotiation.request(socket, options, callback)
   check(options, callback)
   if socket.destroyed then return nil end
   local request_cert = flag(options.requestCert, socket._options.requestCert)
@@ -100,9 +78,9 @@ function renegotiate.ask(socket, options, callback)
   set(socket, "requestCert", request_cert)
   set(socket, "rejectUnauthorized", reject)
   socket._reneg_mine = callback or function() end
-  watch(socket)
-  socket:_poke(result)
+  if socket._options.isServer then timeout.start(socket) end
+  socket:_drive_if(result)
   return true
 end
 
-return renegotiate
+return renegotiation

@@ -15,7 +15,7 @@ end
 --- Undoes one hold().
 function resumption.release(socket)
   socket._holds = socket._holds - 1
-  if socket._holds == 0 then socket:_poke(socket._conn:hold(false)) end
+  if socket._holds == 0 then socket:_drive_if(socket._conn:hold(false)) end
 end
 
 --- Nothing is sent to the client before its session is in the store, or it could come back too early.

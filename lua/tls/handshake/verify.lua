@@ -122,7 +122,7 @@ function verify.in_handshake(socket, generation)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, overruled)
     record.refusal, record.overruled, record.settled = refusal, overruled, true
-    socket:_poke(conn:answerVerify(generation, refusal == nil, overruled))
+    socket:_drive_if(conn:answerVerify(generation, refusal == nil, overruled))
   end
   if not socket._options.verify then return answer(err, false) end
   ask_user(socket, err, answer)

@@ -1,4 +1,4 @@
---- A TLSSocket over something that is there already.
+--- Internal. A TLSSocket over something that is there already.
 --
 -- A plain net.Socket gives its handle away, and what it has read of the other side's records: from then on the
 -- connection runs at full speed, and the old socket is a name for the new one. So does a bare handle of luv's.
@@ -7,7 +7,7 @@
 
 local errors = require "tls.support.errors"
 local Socket = require "tls.net.socket"
-local Transport = require "tls.over.stream_as_handle"
+local StreamHandle = require "tls.over.stream_as_handle"
 
 local wrap = {}
 
@@ -23,7 +23,7 @@ end
 ---@param object any
 ---@param name string the argument or option it came in
 function wrap.check(object, name)
-  if is_handle(object) or Transport.fits(object) then return object end
+  if is_handle(object) or StreamHandle.fits(object) then return object end
   errors.throw(errors.arg_type(name, "stream, or luv's uv_tcp or uv_pipe", object))
 end
 
@@ -66,7 +66,7 @@ end
 function wrap.over(socket, object)
   if is_handle(object) then return socket:_begin(object) end
   if is_plain(object) then return over_plain(socket, object) end
-  socket:_begin(Transport.new(object))
+  socket:_begin(StreamHandle.new(object))
 end
 
 return wrap

@@ -1,4 +1,4 @@
---- Any duplex in the place of luv's handle: what a TLSSocket asks of a handle, asked of an object with a stream's
+--- Internal. Any duplex in the place of luv's handle: what a TLSSocket asks of a handle, asked of an object with a stream's
 -- methods (`on`, `write`, `end`; `pause`, `resume`, `destroy` if it has them).
 --
 -- Records go out one string at a time: the next is taken when `write` did not answer false, or on 'drain'.
@@ -7,24 +7,24 @@
 local errors = require "tls.support.errors"
 local tick = require "tls.support.next_tick"
 
-local Transport = {}
-Transport.__index = Transport
+local StreamHandle = {}
+StreamHandle.__index = StreamHandle
 
-Transport.in_lua = true -- which a handle of luv's has not
+StreamHandle.in_lua = true -- which a handle of luv's has not
 
 local function callable(object, name)
   local kind = type(object)
   return (kind == "table" or kind == "userdata") and type(object[name]) == "function"
 end
 
---- Has it what a transport needs?
-function Transport.fits(object)
+--- Whether an object has what is needed.
+function StreamHandle.fits(object)
   return callable(object, "on") and callable(object, "write") and
     (callable(object, "end") or callable(object, "finish"))
 end
 
-function Transport.new(duplex)
-  return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, Transport)
+function StreamHandle.new(duplex)
+  return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, StreamHandle)
 end
 
 local function call(self, name, ...)
@@ -79,7 +79,7 @@ local function on_error(self, err)
 end
 
 --- The handshake's bytes and all later ones go through `socket`, which has a conn by now.
-function Transport:attach(socket)
+function StreamHandle:attach(socket)
   local duplex = self.duplex
   self.socket = socket
   if duplex._push then duplex.allowHalfOpen = true end -- ours: its end is left to us, after our close_notify
@@ -92,20 +92,20 @@ function Transport:attach(socket)
 end
 
 --- The conn wants more records, or none for now.
-function Transport:read(wanted)
+function StreamHandle:read(wanted)
   call(self, wanted and "resume" or "pause")
 end
 
 --- === the way out ===
 
-function Transport:sent()
+function StreamHandle:sent()
   if self.waiting and not self.closing then
     self.waiting = false
     self.socket:_sent()
   end
 end
 
-function Transport:send(records)
+function StreamHandle:send(records)
   self.waiting = true
   if self.closed or self.duplex.destroyed or self.duplex.writableEnded then return lost(self) end
   local ok, more = pcall(self.duplex.write, self.duplex, records)
@@ -115,11 +115,11 @@ end
 
 --- === what net.Socket asks of a handle ===
 
-function Transport:is_closing()
+function StreamHandle:is_closing()
   return self.closing
 end
 
-function Transport:shutdown(callback)
+function StreamHandle:shutdown(callback)
   local called = false
   self.shut = function()
     if called then return end
@@ -153,37 +153,37 @@ local function close(self, method, callback)
   if not self.shut then call(self, callable(duplex, "end") and "end" or "finish") end
 end
 
-function Transport:close(callback)
+function StreamHandle:close(callback)
   close(self, "destroy", callback)
 end
 
-function Transport:close_reset(callback)
+function StreamHandle:close_reset(callback)
   close(self, callable(self.duplex, "resetAndDestroy") and "resetAndDestroy" or "destroy", callback)
   return true
 end
 
-function Transport:nodelay(on) call(self, "setNoDelay", on) end
+function StreamHandle:nodelay(on) call(self, "setNoDelay", on) end
 
 --- @param delay integer s
-function Transport:keepalive(on, delay) call(self, "setKeepAlive", on, (delay or 0) * 1000) end
+function StreamHandle:keepalive(on, delay) call(self, "setKeepAlive", on, (delay or 0) * 1000) end
 
-function Transport:ref() call(self, "ref") end
+function StreamHandle:ref() call(self, "ref") end
 
-function Transport:unref() call(self, "unref") end
+function StreamHandle:unref() call(self, "unref") end
 
 local function place(address, port, family)
   if not address then return nil end
   return { ip = address, port = port, family = family == "IPv6" and "inet6" or "inet" }
 end
 
-function Transport:getsockname()
+function StreamHandle:getsockname()
   local d = self.duplex
   return place(d.localAddress, d.localPort, d.localFamily)
 end
 
-function Transport:getpeername()
+function StreamHandle:getpeername()
   local d = self.duplex
   return place(d.remoteAddress, d.remotePort, d.remoteFamily)
 end
 
-return Transport
+return StreamHandle

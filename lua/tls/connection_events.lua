@@ -1,0 +1,143 @@
+--- Internal. What the core tells a TLSSocket: the handshake's end, data, the peer's end, errors. Each function here is
+-- called from the core's drive loop, through its one protected entry into Lua, with the socket in front.
+-- @module tls.connection_events
+
+local core = require "tls.core"
+local drive = require "tls.connection_drive"
+local Emitter = require "tls.stream.event_emitter"
+local hello = require "tls.handshake.client_hello_callbacks"
+local psk = require "tls.handshake.psk"
+local renegotiation = require "tls.handshake.renegotiation"
+local resumption = require "tls.handshake.session_resumption"
+local Socket = require "tls.net.socket"
+local tick = require "tls.support.next_tick"
+local verify = require "tls.handshake.verify"
+
+local emit, soon = Emitter.emit, tick.soon
+
+-- A socket's `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
+local SHAKING, OPEN, TOLD = 1, 2, 3
+
+local events = { SHAKING = SHAKING, OPEN = OPEN, TOLD = TOLD }
+
+--- The gate of the first handshake is opened here and nowhere else.
+local function open_gate(self, generation)
+  local conn = self._conn
+  self._stage = OPEN
+  if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
+  if conn:approve(generation) then soon(drive, self) end
+  Socket._ready(self)
+  if self._events then emit(self, "secure") end
+  if not self.destroyed then self._class._on_secure(self) end
+  if not self.destroyed and not self._options.isServer then resumption.tell(self) end
+end
+
+local function on_judged(self, generation, refused)
+  if refused then return self:destroy(refused) end
+  resumption.when_stored(self, open_gate, generation)
+end
+
+local function on_secure(self, generation, alpn, npn, servername)
+  if alpn then self.alpnProtocol = alpn end
+  if npn then self.npnProtocol = npn end
+  if servername or rawget(self, "servername") then self.servername = servername end
+  verify.at_gate(self, generation, on_judged)
+end
+
+local function on_judged_again(self, generation, refused)
+  if refused then return self:destroy(refused) end
+  if self._conn:approve(generation) then soon(drive, self) end
+  renegotiation.done(self)
+end
+
+--- Another handshake is done: the gate is shut until it is judged.
+local function on_renegotiated(self, generation)
+  if self._peer and self._peer.generation ~= generation then self._peer = false end
+  verify.at_gate(self, generation, on_judged_again)
+end
+
+local function on_keylog(self, lines)
+  local server = self._options.isServer and self.server
+  for line in lines:gmatch "[^\n]*\n" do
+    self:emit("keylog", line)
+    if server then server:emit("keylog", line, self) end
+  end
+end
+
+local function on_early(self, data)
+  self.bytesRead = self.bytesRead + #data
+  self:emit("earlyData", data)
+  if self.server then self.server:emit("earlyData", data, self) end
+end
+
+local push = Socket._push
+
+--- What counts in millions. `push` would do the same for a stream that flows.
+local function on_data(self, data)
+  self.bytesRead = self.bytesRead + #data
+  if self._timed then self:_refresh() end
+  if not self._r_direct then return push(self, data) end
+  local listeners = self._events
+  local listener = listeners and listeners.data
+  if listener then listener(data) end
+end
+
+local function on_records(self, records)
+  self._handle:send(records)
+end
+
+local function on_reading(self, wanted)
+  self._handle:read(wanted)
+end
+
+local function on_eof(self, truncated)
+  if truncated then self.truncated = true end
+  Socket._push_eof(self)
+end
+
+local function on_written(self)
+  if self._timed then self:_refresh() end
+  if not self._w_shutting then return Socket._written(self) end -- else it was our close_notify
+  -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
+  if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
+  Socket._shutdown(self)
+end
+
+local function on_error(self, err)
+  local refusal = self._peer and self._peer.refusal
+  if self._psk_error then
+    err = self._psk_error
+  elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
+    err = refusal
+  elseif self._conn:getPeerCertificate().raw and (self._stage == SHAKING or verify.is_about(self, err)) then
+    verify.explain(self, err)
+  end
+  local at = self._connect_options
+  if self._stage == SHAKING and at and type(err) == "table" then
+    err.host, err.port, err.path = err.host or at.host, at.port, at.path
+    err.localAddress = at.localAddress
+  end
+  if self._stage == SHAKING then self:destroy(err) else self:_fail(err) end
+end
+
+core.handlers {
+  identity = verify.in_handshake,
+  hello = hello.answer,
+  ocsp = function(self, response) self:emit("OCSPResponse", response) end,
+  session = resumption.made,
+  keylog = on_keylog,
+  early = on_early,
+  renegotiating = renegotiation.began,
+  renegotiated = on_renegotiated,
+  psk = psk.answer,
+  secure = on_secure,
+  data = on_data,
+  records = on_records,
+  reading = on_reading,
+  eof = on_eof,
+  written = on_written,
+  driveLater = function(self) tick.defer(drive, self) end, -- not soon: it may go on and on
+  error = on_error,
+}
+
+return events

@@ -1,0 +1,49 @@
+--- Internal. The time that a server gives a handshake (`handshakeTimeout`): one deadline queue for the first handshakes
+-- of all its sockets, and a timer for a later handshake that it has asked for.
+-- @module tls.handshake.timeout
+
+local uv = require "luv"
+local DeadlineQueue = require "tls.support.deadline_queue"
+local defaults = require "tls.options.defaults"
+local errors = require "tls.support.errors"
+local handles = require "tls.support.luv_handles"
+
+local timeout = {}
+
+local function expire(socket)
+  socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout"))
+end
+
+--- The queue of a server: a socket that stays in it for `ms` is destroyed.
+--- @param ms number 0 is no limit
+--- @return tls.Deadline
+function timeout.queue(ms)
+  return DeadlineQueue.new(ms, expire)
+end
+
+local function duration_for(socket)
+  local queue = socket.server and socket.server._deadline
+  return queue and queue.duration or defaults.handshake_timeout
+end
+
+--- Another handshake of a server's socket begins: its time is that of the first one.
+--- @param socket tls.TLSSocket owns the timer, in `_extra_timer`, and closes it with its other handles
+function timeout.start(socket)
+  local ms = duration_for(socket)
+  if ms <= 0 then return end
+  local timer = handles.made(uv.new_timer())
+  socket._extra_timer = timer
+  uv.update_time() -- the loop's clock may be older than this callback
+  timer:start(math.max(1, math.floor(ms)), 0, function() expire(socket) end)
+  timer:unref()
+end
+
+--- That handshake is over.
+--- @param socket tls.TLSSocket
+function timeout.stop(socket)
+  local timer = socket._extra_timer
+  socket._extra_timer = nil
+  socket:_close_part(timer)
+end
+
+return timeout
