@@ -1,5 +1,5 @@
---- Internal. Any duplex in the place of luv's handle: what a TLSSocket asks of a handle, asked of an object with a stream's
--- methods (`on`, `write`, `end`; `pause`, `resume`, `destroy` if it has them).
+--- Internal. Any duplex in the place of luv's handle: what a TLSSocket asks of a handle, asked of an object with a
+-- stream's methods (`on`, `write`, `end`; `pause`, `resume`, `destroy` if it has them).
 --
 -- Records go out one string at a time: the next is taken when `write` did not answer false, or on 'drain'.
 -- @module tls.over.stream_as_handle

@@ -1,8 +1,8 @@
 --- Internal. A duplex stream with Node's semantics, over any transport.
 --
--- Glossary: the *transport* is what moves a stream's bytes, and nothing else is called so: a net.Socket's is its handle,
--- a TLSSocket's its connection in the core, a duplex pair's the other end. A *source* is the transport as it is read
--- from. The *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle in its place.
+-- Glossary: the *transport* is what moves a stream's bytes, and nothing else is called so: a net.Socket's is its
+-- handle, a TLSSocket's its connection in the core, a duplex pair's the other end. A *source* is the transport as it is
+-- read from. The *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle in its place.
 --
 -- The transport is what a subclass implements:
 --
