@@ -5,7 +5,7 @@ local uv = require "luv"
 
 local function items(n)
   local list = {}
-  for i = 1, n do list[i] = { name = i, _deadline = false } end
+  for i = 1, n do list[i] = { name = i, _deadline_slot = false } end
   return list
 end
 
@@ -65,7 +65,7 @@ describe("A deadline", function()
       deadline:remove(item)
     end
     assert.is_true(deadline.last - deadline.first < 2000)
-    assert.equal(slow, deadline.items[slow._deadline])
+    assert.equal(slow, deadline.items[slow._deadline_slot])
     deadline:remove(slow)
     assert.equal(0, deadline.live)
     helper.run()

@@ -68,13 +68,13 @@ end
 local function forget_handles()
   local tick = package.loaded["tls.support.next_tick"]
   for i = 1, tick and 10 or 0 do
-    local name = debug.getupvalue(tick.release, i)
-    if name == "handles" then debug.setupvalue(tick.release, i, 0) end
+    local name = debug.getupvalue(tick.handle_closed, i)
+    if name == "handles" then debug.setupvalue(tick.handle_closed, i, 0) end
   end
-  if tick then tick.release() end
+  if tick then tick.handle_closed() end
   uv.run()
   close_leftovers()
-  if tick then tick.retain() end
+  if tick then tick.handle_opened() end
 end
 
 --- Run the loop until it is empty; fail when that takes more than 'ms', when

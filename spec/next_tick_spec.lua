@@ -12,8 +12,8 @@ end
 describe("tick", function()
   it("runs in order, with arguments, never inside the caller", function()
     local log = {}
-    for i = 1, 3 do tick.defer(function(a, b) log[#log + 1] = { i, a, b } end, i, false) end
-    tick.defer(function(a, b) log[#log + 1] = { 4, a, b } end, nil, 4)
+    for i = 1, 3 do tick.immediate(function(a, b) log[#log + 1] = { i, a, b } end, i, false) end
+    tick.immediate(function(a, b) log[#log + 1] = { 4, a, b } end, nil, 4)
     assert.equal(0, #log)
     uv.run()
     assert.same({ { 1, 1, false }, { 2, 2, false }, { 3, 3, false }, { 4, nil, 4 } }, log)
@@ -30,9 +30,9 @@ describe("tick", function()
           timer:close()
         end)
       end
-      if not timer_at then tick.defer(again) end
+      if not timer_at then tick.immediate(again) end
     end
-    tick.defer(again)
+    tick.immediate(again)
     uv.run()
     assert.is_true(timer_at > 0)
     assert.equal(timer_at + 1, turns)
@@ -40,18 +40,18 @@ describe("tick", function()
 
   it("leaves no handle behind when nothing is alive", function()
     local before = open_handles()
-    tick.defer(function() end)
+    tick.immediate(function() end)
     uv.run()
     assert.equal(before, open_handles())
   end)
 
   it("keeps its handle while something is alive, and closes it after", function()
     local before = open_handles()
-    tick.retain()
-    tick.defer(function() end)
+    tick.handle_opened()
+    tick.immediate(function() end)
     uv.run()
     assert.equal(before + 1, open_handles())
-    tick.release()
+    tick.handle_closed()
     uv.run()
     assert.equal(before, open_handles())
   end)
@@ -59,18 +59,18 @@ describe("tick", function()
   it("survives that everything is closed under it", function()
     local ran = 0
     local function count() ran = ran + 1 end
-    tick.retain()
-    tick.defer(count)
+    tick.handle_opened()
+    tick.immediate(count)
     uv.walk(function(handle)
       if not handle:is_closing() then handle:close() end
     end)
-    tick.defer(count)
+    tick.immediate(count)
     uv.run()
     assert.equal(2, ran)
-    tick.defer(count)
+    tick.immediate(count)
     uv.run()
     assert.equal(3, ran)
-    tick.release()
+    tick.handle_closed()
     uv.run()
     assert.equal(0, open_handles())
   end)
@@ -78,21 +78,21 @@ describe("tick", function()
   it("runs a large burst", function()
     local n = 0
     local function count() n = n + 1 end
-    for _ = 1, 20000 do tick.defer(count) end
+    for _ = 1, 20000 do tick.immediate(count) end
     uv.run()
-    for _ = 1, 10 do tick.defer(count) end
+    for _ = 1, 10 do tick.immediate(count) end
     uv.run()
     assert.equal(20010, n)
   end)
 
   it("may run the loop from inside an entry", function()
     local log = {}
-    tick.defer(function()
+    tick.immediate(function()
       log[#log + 1] = "outer"
-      tick.defer(function() log[#log + 1] = "inner" end)
+      tick.immediate(function() log[#log + 1] = "inner" end)
       uv.run("nowait")
     end)
-    tick.defer(function() log[#log + 1] = "next" end)
+    tick.immediate(function() log[#log + 1] = "next" end)
     uv.run()
     assert.same({ "outer", "next", "inner" }, log)
   end)

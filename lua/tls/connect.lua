@@ -95,7 +95,7 @@ local function connect(...)
   local own = Connecting._settings(options)
   if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
   local socket = TLSSocket.create(own, Connecting)
-  socket._given, socket._verify_name = options, server_name.verified(options)
+  socket._given_options, socket._verify_name = options, server_name.verified(options)
   if callback then socket:once("secureConnect", callback) end
   if given then
     wrap.over(socket, given)

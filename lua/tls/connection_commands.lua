@@ -26,8 +26,8 @@ end
 local function set_for_next(self, name, value)
   self._class._set_option(self, name, value)
   if self._conn then return end
-  self._for_next = self._for_next or {}
-  self._for_next[name] = value
+  self._options_for_next = self._options_for_next or {}
+  self._options_for_next[name] = value
 end
 
 --- The name a client asks for, before its handshake has begun.
@@ -78,7 +78,7 @@ end
 
 --- From now on a renegotiation ends the connection with ERR_TLS_RENEGOTIATION_DISABLED.
 function methods:disableRenegotiation()
-  self._reneg_disabled = true
+  self._renegotiation_disabled = true
 end
 
 --- New keys in both directions, in TLS 1.3 (RFC 8446, 4.6.3).

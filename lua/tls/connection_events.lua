@@ -13,19 +13,22 @@ local Socket = require "tls.net.socket"
 local tick = require "tls.support.next_tick"
 local verify = require "tls.handshake.verify"
 
-local emit, soon = Emitter.emit, tick.soon
+local emit, next_tick = Emitter.emit, tick.next_tick
 
--- A socket's `_stage`: before the gate is open; behind it; the user has been told of it. False when it never was.
-local SHAKING, OPEN, TOLD = 1, 2, 3
+-- A socket's `_handshake_state`, about its first handshake.
+local HANDSHAKING = "handshaking" -- it is under way, or yet to begin
+local SECURE = "secure" -- it is done, and the peer was let in
+local ANNOUNCED = "announced" -- ... and the server has emitted 'secureConnection'
+local NEVER_SECURE = "never secure" -- the socket was destroyed before
 
-local events = { SHAKING = SHAKING, OPEN = OPEN, TOLD = TOLD }
+local events = { HANDSHAKING = HANDSHAKING, SECURE = SECURE, ANNOUNCED = ANNOUNCED, NEVER_SECURE = NEVER_SECURE }
 
 --- The gate of the first handshake is opened here and nowhere else.
 local function open_gate(self, generation)
   local conn = self._conn
-  self._stage = OPEN
+  self._handshake_state = SECURE
   if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
-  if conn:approve(generation) then soon(drive, self) end
+  if conn:approve(generation) then next_tick(drive, self) end
   Socket._ready(self)
   if self._events then emit(self, "secure") end
   if not self.destroyed then self._class._on_secure(self) end
@@ -46,13 +49,13 @@ end
 
 local function on_judged_again(self, generation, refused)
   if refused then return self:destroy(refused) end
-  if self._conn:approve(generation) then soon(drive, self) end
+  if self._conn:approve(generation) then next_tick(drive, self) end
   renegotiation.done(self)
 end
 
 --- Another handshake is done: the gate is shut until it is judged.
 local function on_renegotiated(self, generation)
-  if self._peer and self._peer.generation ~= generation then self._peer = false end
+  verify.forget_other(self, generation)
   verify.at_gate(self, generation, on_judged_again)
 end
 
@@ -75,7 +78,7 @@ local push = Socket._push
 --- What counts in millions. `push` would do the same for a stream that flows.
 local function on_data(self, data)
   self.bytesRead = self.bytesRead + #data
-  if self._timed then self:_refresh() end
+  if self._has_idle_timer then self:_restart_idle_timer() end
   if not self._r_direct then return push(self, data) end
   local listeners = self._events
   local listener = listeners and listeners.data
@@ -96,28 +99,29 @@ local function on_eof(self, truncated)
 end
 
 local function on_written(self)
-  if self._timed then self:_refresh() end
-  if not self._w_shutting then return Socket._written(self) end -- else it was our close_notify
+  if self._has_idle_timer then self:_restart_idle_timer() end
+  if not self._w_shutdown_begun then return Socket._written(self) end -- else it was our close_notify
   -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
   if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
   Socket._shutdown(self)
 end
 
 local function on_error(self, err)
-  local refusal = self._peer and self._peer.refusal
+  local handshaking = self._handshake_state == HANDSHAKING
+  local refusal = self._verify_answer and self._verify_answer.error
   if self._psk_error then
     err = self._psk_error
   elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
     err = refusal
-  elseif self._conn:getPeerCertificate().raw and (self._stage == SHAKING or verify.is_about(self, err)) then
+  elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_about(self, err)) then
     verify.explain(self, err)
   end
   local at = self._connect_options
-  if self._stage == SHAKING and at and type(err) == "table" then
+  if handshaking and at and type(err) == "table" then
     err.host, err.port, err.path = err.host or at.host, at.port, at.path
     err.localAddress = at.localAddress
   end
-  if self._stage == SHAKING then self:destroy(err) else self:_fail(err) end
+  if handshaking then self:destroy(err) else self:_fail(err) end
 end
 
 core.handlers {
@@ -136,7 +140,7 @@ core.handlers {
   reading = on_reading,
   eof = on_eof,
   written = on_written,
-  driveLater = function(self) tick.defer(drive, self) end, -- not soon: it may go on and on
+  driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on and on
   error = on_error,
 }
 

@@ -15,14 +15,14 @@ local CryptoStream, crypto_getters = class("tls.CryptoStream", duplex_pair.End)
 
 --- Bytes that have left for the peer, TLS's own included. Source: Node's cryptoStream.bytesWritten.
 function crypto_getters.bytesWritten(self)
-  return self._total
+  return self._bytes_given
 end
 
 --- The side of the plaintext: a TLSSocket, whose bytesWritten is that of the records.
 local CleartextStream, clear_getters = class("tls.CleartextStream", TLSSocket)
 
 function clear_getters.bytesWritten(self)
-  return self._wire._total
+  return self._encrypted_end._bytes_given
 end
 
 ---@class tls.SecurePair
@@ -54,19 +54,19 @@ function SecurePair.init(self, secure_context, is_server, request_cert, reject, 
   duplex_pair.join(inner, outer)
   local own = settings(secure_context or context.create(), is_server, request_cert, reject, options or {})
   local clear = setmetatable(TLSSocket.new(nil, own), CleartextStream.__meta)
-  clear._class, clear._wire = CleartextStream, outer
+  clear._class, clear._encrypted_end = CleartextStream, outer
   self.cleartext, self.encrypted = clear, outer
   clear:on("secure", function() self:emit("secure") end)
   clear:once("close", function() outer:destroySoon() end)
   wrap.over(clear, inner)
 end
 
-SecurePair._heeds = { error = true }
+SecurePair._watched_events = { error = true }
 
 --- 'error' may be heard on the pair in the place of its cleartext.
-function SecurePair:_listening(name)
-  if self._hears or name ~= "error" then return end
-  self._hears = true
+function SecurePair:_listener_added(name)
+  if self._forwards_errors or name ~= "error" then return end
+  self._forwards_errors = true
   self.cleartext:on("error", function(err) self:emit("error", err) end)
 end
 

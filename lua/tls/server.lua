@@ -15,7 +15,7 @@ local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.over.existing_stream"
 
-local emit = Emitter.emit
+local emit, ANNOUNCED = Emitter.emit, TLSSocket.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
@@ -34,10 +34,10 @@ local Accepted = TLSSocket:_variant()
 -- Most never have more: two that the handshake may bring and one of the user's are among them.
 Accepted:_room(32)
 
-function Accepted:_terms()
-  local options, terms = self._options, TLSSocket._terms(self)
-  if options == self.server._shared then options._terms = terms end -- else nobody would forget them
-  return terms
+function Accepted:_make_core_options()
+  local options, core_options = self._options, TLSSocket._make_core_options(self)
+  if options == self.server._shared_options then options._core_options = core_options end -- see forget_sockets
+  return core_options
 end
 
 function Accepted:_set_option(name, value)
@@ -49,15 +49,15 @@ end
 
 function Accepted:_on_secure()
   local server = self.server
-  self._stage = TLSSocket.TOLD
-  server._deadline:remove(self)
+  self._handshake_state = ANNOUNCED
+  server._handshake_queue:remove(self)
   emit(server, "secureConnection", self)
 end
 
 --- The socket is destroyed, for whatever reason.
-function Accepted:_on_gone(err)
-  if self._stage == TLSSocket.TOLD then return end
-  self.server._deadline:remove(self)
+function Accepted:_on_destroyed(err)
+  if self._handshake_state == ANNOUNCED then return end
+  self.server._handshake_queue:remove(self)
   self:on("error", ignore) -- the server's events tell it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
@@ -102,11 +102,11 @@ function Server.new(options, listener)
   self._on_connection = function(duplex) on_connection(self, duplex) end
   self:on("connection", self._on_connection)
   self._context = context.of(options, { honorCipherOrder = true })
-  self._handshake = settings.server(options, {})
+  self._handshake_options = settings.server(options, {})
   self._request_cert = options.requestCert and true or false
   self._reject = self._request_cert and options.rejectUnauthorized and true or
     false
-  self._deadline = timeout.queue(check_timeout(options))
+  self._handshake_queue = timeout.queue(check_timeout(options))
   if listener then self:on("secureConnection", listener) end
   return self
 end
@@ -125,32 +125,32 @@ local function options_of(self)
     keepAlive = options.keepAlive,
     keepAliveInitialDelay = options.keepAliveInitialDelay,
   }
-  for name, value in pairs(self._handshake) do shared[name] = value end
+  for name, value in pairs(self._handshake_options) do shared[name] = value end
   return shared
 end
 
 --- Sockets from now on are made with other options. One that waits for its connection keeps its own, but the core is
 -- asked anew what it has to tell: it is spared what nobody listens for.
 local function forget_sockets(self)
-  if self._shared then self._shared._terms = nil end
-  self._shared, self._new_socket = false, false
+  if self._shared_options then self._shared_options._core_options = nil end
+  self._shared_options, self._new_socket = false, false
   local listeners = self:listeners "connection"
-  self._only_ours = #listeners == 1 and listeners[1] == self._on_connection -- nobody else wants the plain socket
+  self._only_own_listener = #listeners == 1 and listeners[1] == self._on_connection
 end
 
-Server._listening, Server._unlistened, Server._heeds = forget_sockets, forget_sockets, false
+Server._listener_added, Server._listener_removed, Server._watched_events = forget_sockets, forget_sockets, false
 
 local function get_ready(self)
-  self._shared = options_of(self)
-  self._new_socket = TLSSocket.maker(Accepted, self._shared)
+  self._shared_options = options_of(self)
+  self._new_socket = TLSSocket.maker(Accepted, self._shared_options)
 end
 
 --- A socket on luv's handle, or on none yet.
 local function secure(self, handle)
   if not self._new_socket then get_ready(self) end
   local socket = self._new_socket()
-  net.Server._adopt(self, socket)
-  self._deadline:add(socket)
+  net.Server._add_socket(self, socket)
+  self._handshake_queue:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
   if handle then
     net.Socket._adopt_handle(socket, handle)
@@ -163,20 +163,20 @@ end
 -- anything; the first answer would wait for their acknowledgement, which takes 40 ms. What is accepted has it from the
 -- listening socket: no call for each connection.
 function Server:_listens(handle)
-  self._deadline:last_longer(true)
+  self._handshake_queue:last_longer(true)
   if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
 end
 
-function Server:_when_rest_closed(fn) self._deadline:when_closed(fn) end
+function Server:_when_rest_closed(fn) self._handshake_queue:when_closed(fn) end
 
 --- As net.Server's.
 function Server:close(callback)
-  self._deadline:last_longer(false)
+  self._handshake_queue:last_longer(false)
   return net.Server.close(self, callback)
 end
 
 local function from_table(self)
-  return function(name, callback) callback(nil, self._names:find(name)) end
+  return function(name, callback) callback(nil, self._contexts_by_name:find(name)) end
 end
 
 --- Another context for clients that ask for this name. Of those that match, the one added last is used. It brings its
@@ -191,9 +191,9 @@ function Server:addContext(hostname, credentials)
   end
   if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
   if not context.is(credentials) then credentials = context.of(credentials, { honorCipherOrder = true }) end
-  self._names = self._names or Names.new()
-  self._names:add(hostname, credentials)
-  self._handshake.SNICallback = self._handshake.SNICallback or from_table(self)
+  self._contexts_by_name = self._contexts_by_name or Names.new()
+  self._contexts_by_name:add(hostname, credentials)
+  self._handshake_options.SNICallback = self._handshake_options.SNICallback or from_table(self)
   forget_sockets(self)
 end
 
@@ -233,7 +233,7 @@ end
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
-  if self._only_ours then
+  if self._only_own_listener then
     secure(self, handle)
     return
   end

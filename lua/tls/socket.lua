@@ -21,29 +21,30 @@ local Socket = require "tls.net.socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
-local soon = tick.soon
+local next_tick = tick.next_tick
 
 TLSSocket.encrypted = true
 
-local SHAKING, OPEN, TOLD = events.SHAKING, events.OPEN, events.TOLD
-TLSSocket.TOLD = TOLD
+local HANDSHAKING, SECURE, ANNOUNCED = events.HANDSHAKING, events.SECURE, events.ANNOUNCED
+local NEVER_SECURE = events.NEVER_SECURE
+TLSSocket.ANNOUNCED = ANNOUNCED
 
 -- These outlast a connection, which `_first_values` do not; see connect:
-TLSSocket._given = false -- the options, as they were given last
-TLSSocket._for_next = false -- those that a method has set for the connection to come
+TLSSocket._given_options = false -- the options, as they were given last
+TLSSocket._options_for_next = false -- those that a method has set for the connection to come
 
 TLSSocket:_own_values {
-  _stage = SHAKING,
-  _blocked = true, _w_direct = false, -- until the gate opens
-  _conn = false, _deadline = false,
+  _handshake_state = HANDSHAKING,
+  _w_blocked = true, _w_direct = false, -- until the gate opens
+  _conn = false, _deadline_slot = false,
 }
 
 TLSSocket:_first_values {
   truncated = false,
-  _peer = false, -- see tls.handshake.verify
+  _verify_answer = false, -- see tls.handshake.verify
   _was_authorized = false, -- when it was destroyed
-  _holds = 0, _storing = 0, _on_stored = false, -- see tls.handshake.session_resumption
-  _sessions = false, _sessions_told = false,
+  _output_holds = 0, _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
+  _early_sessions = false, _early_sessions_told = false,
   _psk_error = false,
 }
 
@@ -52,7 +53,7 @@ for _, methods in ipairs { info, commands } do
 end
 
 local function drive_if(self, wanted)
-  if wanted then soon(drive, self) end
+  if wanted then next_tick(drive, self) end
 end
 
 --- Drives the connection in a turn of its own, if a method of the core has answered that it wants to be.
@@ -72,7 +73,7 @@ TLSSocket._drive_if = drive_if
 
 --- The handshake, or what comes before it, is under way.
 function getters.secureConnecting(self)
-  return self._stage == SHAKING
+  return self._handshake_state == HANDSHAKING
 end
 
 --- Has the peer of the latest handshake shown who it is, and was that accepted? Not before its verdict; a destroyed
@@ -85,7 +86,7 @@ end
 
 --- The code of the error for which it is not; nil when nothing was asked.
 function getters.authorizationError(self)
-  local refusal = self._peer and self._peer.refusal
+  local refusal = self._verify_answer and self._verify_answer.error
   if not refusal then return nil end
   return refusal.code or tostring(refusal)
 end
@@ -143,35 +144,36 @@ function TLSSocket.new(socket, options)
   local own = TLSSocket._settings(options)
   if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(own)
-  self._given, self._verify_name = options, own.servername or "localhost"
+  self._given_options, self._verify_name = options, own.servername or "localhost"
   if socket ~= nil then wrap.over(self, socket) end
   return self
 end
 
 --- What connect's and createServer's sockets put in their place tells of the handshake, and of the end.
 function TLSSocket._on_secure() end
-function TLSSocket._on_gone() end
+function TLSSocket._on_destroyed() end
 
 --- Sets an option of this socket alone.
 function TLSSocket:_set_option(name, value)
   self._options[name] = value
 end
 
-local function heard(self, name)
+local function anyone_listens(self, name)
   local server = self._options.isServer and self.server
   return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
 end
 
 -- Each is set when the handshake brings one.
 local function none_yet(self)
-  if self._stage == OPEN or self._stage == TOLD then return false end
+  local state = self._handshake_state
+  if state == SECURE or state == ANNOUNCED then return false end
   return nil
 end
 
 getters.alpnProtocol, getters.npnProtocol, getters.servername = none_yet, none_yet, none_yet
 
 --- What the core is to know.
-function TLSSocket:_terms()
+function TLSSocket:_make_core_options()
   local options = self._options
   return core.connectionOptions {
     server = options.isServer,
@@ -183,8 +185,8 @@ function TLSSocket:_terms()
     askVerify = options.verify ~= nil,
     requestOCSP = options.requestOCSP,
     session = options.session,
-    sessions = not options.isServer or heard(self, "newSession"),
-    keylog = heard(self, "keylog"),
+    sessions = not options.isServer or anyone_listens(self, "newSession"),
+    keylog = anyone_listens(self, "keylog"),
     early = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
     earlyData = options.earlyData,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
@@ -196,7 +198,8 @@ end
 local function make_conn(self, options)
   local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
-  local ok, conn = pcall(core.conn, options.secureContext.context, options._terms or self._class._terms(self))
+  local core_options = options._core_options or self._class._make_core_options(self)
+  local ok, conn = pcall(core.conn, options.secureContext.context, core_options)
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
@@ -211,9 +214,9 @@ function TLSSocket:_connected()
   self._conn = conn
   if not Socket._wants_data(self) then drive_if(self, conn:read(false)) end
   local carried = handle.in_lua -- no handle of luv's, but a tls.over.stream_as_handle
-  if conn:start(self, not carried and handle or nil) then soon(drive, self) end
+  if conn:start(self, not carried and handle or nil) then next_tick(drive, self) end
   if carried then handle:attach(self) end
-  if options.initialData then self:_feed(options.initialData) end
+  if options.initialData then self:_feed_records(options.initialData) end
   if options.isServer then return end
   self:emit("connect")
   if not self.destroyed then self:emit("ready") end
@@ -223,7 +226,8 @@ function TLSSocket:_renew()
   Socket._renew(self)
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.earlyDataAccepted = nil
-  self._reneg_mine, self._reneg_disabled, self._reneg_at, self._reneg_count = nil, nil, nil, nil
+  self._renegotiation_callback, self._renegotiation_disabled = nil, nil
+  self._renegotiation_window_start, self._renegotiation_count = nil, nil
 end
 
 -- What belongs to one connection, and is not used for the next one.
@@ -238,11 +242,11 @@ end
 -- The options of a connection that is to be made by connect(): the new call's, and beside them what was given before.
 local function options_for(self, call)
   local options = {}
-  for name, value in pairs(self._given) do
+  for name, value in pairs(self._given_options) do
     if not (self.closed and FOR_ONE_CONNECTION[name]) then options[name] = value end
   end
   options.secureContext = not context.given(call) and self._options.secureContext or nil
-  for _, given in ipairs { self._for_next or {}, call } do
+  for _, given in ipairs { self._options_for_next or {}, call } do
     for name, value in pairs(given) do options[name] = value end
   end
   return options
@@ -257,22 +261,22 @@ function TLSSocket:connect(first, second, third)
     return self:once("close", function() self:connect(first, second, third) end)
   end
   local call = connecting.place_of(first, second)
-  if not self.connecting and not self._handle and self._given then
+  if not self.connecting and not self._handle and self._given_options then
     local options = options_for(self, call)
     local own = self._class._settings(options)
     own.servername = server_name.sent(options)
-    self._given, self._options, self._for_next = options, own, false
+    self._given_options, self._options, self._options_for_next = options, own, false
     self._verify_name = server_name.verified(options)
   end
   return self:_connect_to(call, second, third)
 end
 
-TLSSocket._heeds = { keylog = true, session = true }
-for name in pairs(Socket._heeds) do TLSSocket._heeds[name] = true end
+TLSSocket._watched_events = { keylog = true, session = true }
+for name in pairs(Socket._watched_events) do TLSSocket._watched_events[name] = true end
 
 --- Listeners that want something of the core, which is spared the work otherwise.
-function TLSSocket:_listening(name)
-  Socket._listening(self, name)
+function TLSSocket:_listener_added(name)
+  Socket._listener_added(self, name)
   if name == "keylog" and self._conn then self._conn:wantKeylog() end
   if name == "session" and self._conn and not self._options.isServer then self._conn:wantSessions(true) end
 end
@@ -280,21 +284,21 @@ end
 --- The handle has been found: luv's, or a stream that stands in its place.
 --- @param unread? string[] records that were read from it before
 --- @param ended? boolean nothing more will come
-function TLSSocket:_begin(handle, unread, ended)
+function TLSSocket:_start_on_handle(handle, unread, ended)
   self.connecting = false
   self:_adopt_handle(handle)
   self:_connected()
-  for i = 1, unread and #unread or 0 do self:_feed(unread[i]) end
-  if ended then self:_feed(nil) end
+  for i = 1, unread and #unread or 0 do self:_feed_records(unread[i]) end
+  if ended then self:_feed_records(nil) end
 end
 
 --- Records, or nil at their end, that did not come through luv's handle.
-function TLSSocket:_feed(records)
+function TLSSocket:_feed_records(records)
   if self._conn then drive_if(self, self._conn:feed(records)) end
 end
 
 --- The stream that stands in a handle's place has taken what it was given.
-function TLSSocket:_sent()
+function TLSSocket:_records_sent()
   if self._conn then drive_if(self, self._conn:sent()) end
 end
 
@@ -302,7 +306,7 @@ end
 
 function TLSSocket:_read_start()
   local conn = self._conn
-  if conn and conn:read(true) then soon(drive, self) end
+  if conn and conn:read(true) then next_tick(drive, self) end
 end
 
 function TLSSocket:_read_stop()
@@ -312,8 +316,8 @@ end
 function TLSSocket:_write(chunk)
   local unsent, full, wanted = self._conn:write(chunk)
   self._bytes_written = self._bytes_written + #chunk
-  if self._timed then self:_refresh() end
-  if wanted then tick.defer(drive, self) end
+  if self._has_idle_timer then self:_restart_idle_timer() end
+  if wanted then tick.immediate(drive, self) end
   return unsent, full
 end
 
@@ -327,33 +331,33 @@ end
 
 --- close_notify first; the FIN follows once it has left.
 function TLSSocket:_shutdown()
-  if self._conn:shutdown() then soon(drive, self) end
+  if self._conn:shutdown() then next_tick(drive, self) end
 end
 
 --- A write that waited for a connection that never came was not tried.
 function TLSSocket:_write_lost(err)
-  if self._stage ~= SHAKING then return Socket._write_lost(self, err) end
+  if self._handshake_state ~= HANDSHAKING then return Socket._write_lost(self, err) end
   return errors.from_uv("ECANCELED", "write", { cause = err })
 end
 
 --- Traffic here is traffic of the socket that was wrapped.
-function TLSSocket:_refresh()
-  Socket._refresh(self)
-  if self._plain then self._plain:_refresh() end
+function TLSSocket:_restart_idle_timer()
+  Socket._restart_idle_timer(self)
+  if self._plain_socket then self._plain_socket:_restart_idle_timer() end
 end
 
 function TLSSocket:_destroy(err)
-  local conn, stage = self._conn, self._stage
-  if conn and stage == SHAKING and self._options.isServer then
+  local conn, handshaking = self._conn, self._handshake_state == HANDSHAKING
+  if conn and handshaking and self._options.isServer then
     self.servername = self.servername or conn:getServername() -- for who is told of the failure
   end
   if conn and conn:isAuthorized() then self._was_authorized = true end
   self._conn = false
-  if stage == SHAKING then self._stage = false end
+  if handshaking then self._handshake_state = NEVER_SECURE end
   local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
   Socket._destroy(self, err)
-  self._class._on_gone(self, err) -- last: a listener may throw
+  self._class._on_destroyed(self, err) -- last: a listener may throw
 end
 
 return TLSSocket

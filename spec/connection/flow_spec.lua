@@ -114,7 +114,7 @@ describe("a paused socket", function()
         got = got + #chunk
         socket:pause()
         assert.is_true(socket:isPaused())
-        require "tls.support.next_tick".defer(socket.resume, socket)
+        require("tls.support.next_tick").immediate(socket.resume, socket)
       end)
       socket:on("end", expect(function()
         assert.equal(sent, got)

@@ -131,7 +131,7 @@ describe("a client", function()
           lookup = function(host, options, callback)
             assert.equal("localhost", host)
             assert.is_true(options.all)
-            tick.defer(callback, nil, { { address = "::1", family = 6 },
+            tick.immediate(callback, nil, { { address = "::1", family = 6 },
               { address = "127.0.0.1", family = 4 } })
           end }, done)
         client:on("lookup", function(_, address) seen[#seen + 1] = address end)

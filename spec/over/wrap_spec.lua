@@ -154,8 +154,8 @@ local function duplex_pair(size, slow)
     end
     end_of["end"] = function(self)
       ended = true
-      if not timer then tick.defer(function() self.other:emit("end") end) end
-      tick.defer(function() self:emit("finish") end)
+      if not timer then tick.immediate(function() self.other:emit("end") end) end
+      tick.immediate(function() self:emit("finish") end)
     end
     function end_of.destroy()
       if timer then timer:close() end
@@ -188,7 +188,7 @@ describe("any object with a stream's methods", function()
     local client = tls.connect { socket = a, servername = "localhost" }
     client:on("error", expect(function(err) assert.equal("broken", err.code) end))
     client:on("close", expect(function(had_error) assert.is_true(had_error) end))
-    tick.defer(function()
+    tick.immediate(function()
       a:emit("error", errors.new("broken", "broken"))
       a:emit("error", errors.new("broken", "broken again"))
     end)
@@ -199,7 +199,7 @@ describe("any object with a stream's methods", function()
     local a = duplex_pair(10, 1)
     local client = tls.connect { socket = a, servername = "localhost" }
     client:on("error", expect(function(err) assert.equal("ECONNRESET", err.code) end))
-    tick.defer(function() a:emit("end") end)
+    tick.immediate(function() a:emit("end") end)
     helper.run()
   end)
 
@@ -207,7 +207,7 @@ describe("any object with a stream's methods", function()
     local a = duplex_pair(10, 1)
     local client = tls.connect { socket = a, servername = "localhost" }
     client:on("error", expect(function(err) assert.equal("ERR_STREAM_WRAP", err.code) end))
-    tick.defer(function() a:emit("data", 7) end)
+    tick.immediate(function() a:emit("data", 7) end)
     helper.run()
   end)
 

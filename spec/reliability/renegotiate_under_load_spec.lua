@@ -174,7 +174,7 @@ local function renegotiate_within(split)
   local function renegotiate(rest)
     assert.is_true(client:renegotiate({}, expect(function(err) assert.is_nil(err) end)))
     stage = "renegotiating"
-    tick.defer(function() there:write(rest) end)
+    tick.immediate(function() there:write(rest) end)
   end
 
   local function to_server(data)
@@ -192,7 +192,7 @@ local function renegotiate_within(split)
     if stage == "split" then
       stage = "held"
       there:write(data:sub(1, split), function()
-        tick.defer(helper.wrap(renegotiate), data:sub(split + 1))
+        tick.immediate(helper.wrap(renegotiate), data:sub(split + 1))
       end)
     elseif stage == "finishing" then
       late = late .. data

@@ -32,7 +32,7 @@ end
 function Fake:_notify()
   assert(not self.notified, "one question at a time")
   self.notified = true
-  if not self.hold then tick.defer(self.release, self) end
+  if not self.hold then tick.immediate(self.release, self) end
 end
 
 function Fake:release()
@@ -45,12 +45,12 @@ end
 function Fake:_shutdown()
   assert(self.held == 0, "half-close before all was written")
   self.shutdowns = self.shutdowns + 1
-  tick.defer(self._shut, self)
+  tick.immediate(self._shut, self)
 end
 
 function Fake:_destroy(err)
   self.destroys = self.destroys + 1
-  tick.defer(self._released, self, err)
+  tick.immediate(self._released, self, err)
 end
 
 function Fake:text() return table.concat(self.sent) end
@@ -144,7 +144,7 @@ describe("stream, reading", function()
     s:on("data", function(chunk)
       got[#got + 1] = chunk
       s:pause()
-      tick.defer(s.resume, s)
+      tick.immediate(s.resume, s)
     end)
     for i = 1, 50 do s:_push(tostring(i) .. ";") end
     s:_push_eof()
@@ -487,7 +487,7 @@ describe("stream, destroying", function()
 
   it("turns a failed half-close into an error", function()
     local Failing = class("test.Failing", Fake)
-    function Failing:_shutdown() tick.defer(self._shut, self, { message = "no" }) end
+    function Failing:_shutdown() tick.immediate(self._shut, self, { message = "no" }) end
     local s = Failing()
     local log = watch(s)
     s["end"](s)

@@ -181,7 +181,7 @@ local function step(self, steps, i)
   local function go()
     if turns > 0 then
       turns = turns - 1
-      return tick.defer(go)
+      return tick.immediate(go)
     end
     if not steps[i] then return wind_up(self) end
     self.log[#self.log + 1] = steps[i][1] .. " " .. steps[i][2]
@@ -252,11 +252,11 @@ function Sequence:closed()
   local turns = 3
   local function later()
     turns = turns - 1
-    if turns > 0 then return tick.defer(later) end
+    if turns > 0 then return tick.immediate(later) end
     check(self)
     self.done(self)
   end
-  tick.defer(later)
+  tick.immediate(later)
 end
 
 function Sequence:report()

@@ -13,20 +13,20 @@ local renegotiation = {}
 -- CLIENT_RENEG_LIMIT times in CLIENT_RENEG_WINDOW seconds. Both are read at each attempt.
 local function attacked(socket)
   local now = uv.hrtime() / 1e6
-  local since = now - (socket._reneg_at or now)
-  local count = (socket._reneg_count or 0) + 1
+  local since = now - (socket._renegotiation_window_start or now)
+  local count = (socket._renegotiation_count or 0) + 1
   if since >= defaults.CLIENT_RENEG_WINDOW * 1000 then count = 1 end
-  socket._reneg_at, socket._reneg_count = now, count
+  socket._renegotiation_window_start, socket._renegotiation_count = now, count
   return count > defaults.CLIENT_RENEG_LIMIT
 end
 
 --- Another handshake has begun.
 function renegotiation.began(socket)
-  if socket._reneg_disabled then
+  if socket._renegotiation_disabled then
     return socket:destroy(errors.new("ERR_TLS_RENEGOTIATION_DISABLED",
       "TLS session renegotiation disabled for this socket"))
   end
-  if not socket._options.isServer or socket._reneg_mine then return end -- we asked for it
+  if not socket._options.isServer or socket._renegotiation_callback then return end -- we asked for it
   if attacked(socket) then
     socket:destroy(errors.new("ERR_TLS_SESSION_ATTACK", "TLS session renegotiation attack detected"))
   end
@@ -34,8 +34,8 @@ end
 
 --- It is done, and the peer has been judged.
 function renegotiation.done(socket, err)
-  local callback = socket._reneg_mine
-  socket._reneg_mine = nil
+  local callback = socket._renegotiation_callback
+  socket._renegotiation_callback = nil
   timeout.stop(socket)
   if callback then callback(err) end
 end
@@ -55,7 +55,7 @@ end
 --- Another handshake begins, or it throws why it cannot.
 --- @return boolean wanted
 local function begin(socket, request_cert, reject)
-  if socket._reneg_mine or not socket._conn then
+  if socket._renegotiation_callback or not socket._conn then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))
   end
   local verifying = socket._chosen_context or socket._options.secureContext
@@ -70,14 +70,14 @@ function renegotiation.request(socket, options, callback)
   local reject = flag(options.rejectUnauthorized, socket._options.rejectUnauthorized)
   local ok, result = pcall(begin, socket, request_cert, reject)
   if not ok then
-    if callback then tick.defer(callback, result) end
+    if callback then tick.immediate(callback, result) end
     return false
   end
   if socket.destroyed then return nil end -- by the callback for a pre-shared key
   local set = socket._class._set_option
   set(socket, "requestCert", request_cert)
   set(socket, "rejectUnauthorized", reject)
-  socket._reneg_mine = callback or function() end
+  socket._renegotiation_callback = callback or function() end
   if socket._options.isServer then timeout.start(socket) end
   socket:_drive_if(result)
   return true

@@ -2,30 +2,30 @@
 -- @module tls.handshake.session_resumption
 
 local ask = require "tls.handshake.user_callback"
-local heard = require("tls.stream.event_emitter")._heard
+local heard = require("tls.stream.event_emitter")._has_listener
 
 local resumption = {}
 
 --- Nothing is sent for now, as often as this is called.
 function resumption.hold(socket)
-  socket._holds = socket._holds + 1
-  if socket._holds == 1 then socket._conn:hold(true) end
+  socket._output_holds = socket._output_holds + 1
+  if socket._output_holds == 1 then socket._conn:hold(true) end
 end
 
 --- Undoes one hold().
 function resumption.release(socket)
-  socket._holds = socket._holds - 1
-  if socket._holds == 0 then socket:_drive_if(socket._conn:hold(false)) end
+  socket._output_holds = socket._output_holds - 1
+  if socket._output_holds == 0 then socket:_drive_if(socket._conn:hold(false)) end
 end
 
 --- Nothing is sent to the client before its session is in the store, or it could come back too early.
 local function keep(socket, id, data)
-  socket._storing = socket._storing + 1
+  socket._sessions_being_stored = socket._sessions_being_stored + 1
   resumption.hold(socket)
   ask(socket, function()
-    socket._storing = socket._storing - 1
+    socket._sessions_being_stored = socket._sessions_being_stored - 1
     resumption.release(socket)
-    if socket._storing > 0 then return end
+    if socket._sessions_being_stored > 0 then return end
     local stored = socket._on_stored
     socket._on_stored = false
     if stored then stored() end
@@ -40,9 +40,9 @@ end
 function resumption.made(socket, id, data)
   if not data then return end
   if socket._options.isServer then return keep(socket, id, data) end
-  if not socket._sessions_told then
-    socket._sessions = socket._sessions or {}
-    table.insert(socket._sessions, data)
+  if not socket._early_sessions_told then
+    socket._early_sessions = socket._early_sessions or {}
+    table.insert(socket._early_sessions, data)
     return
   end
   socket:emit("session", data)
@@ -50,14 +50,14 @@ end
 
 --- Calls `fn(socket, generation)` when all sessions are in the store.
 function resumption.when_stored(socket, fn, generation)
-  if socket._storing == 0 then return fn(socket, generation) end
+  if socket._sessions_being_stored == 0 then return fn(socket, generation) end
   socket._on_stored = function() fn(socket, generation) end
 end
 
 --- The client's sessions that came before 'secureConnect'.
 function resumption.tell(socket)
-  local sessions = socket._sessions
-  socket._sessions, socket._sessions_told = false, true
+  local sessions = socket._early_sessions
+  socket._early_sessions, socket._early_sessions_told = false, true
   for _, data in ipairs(sessions or {}) do
     if socket.destroyed then return end
     socket:emit("session", data)

@@ -16,13 +16,13 @@ end
 
 --- The queue of a server: a socket that stays in it for `ms` is destroyed.
 --- @param ms number 0 is no limit
---- @return tls.Deadline
+--- @return tls.DeadlineQueue
 function timeout.queue(ms)
   return DeadlineQueue.new(ms, expire)
 end
 
 local function duration_for(socket)
-  local queue = socket.server and socket.server._deadline
+  local queue = socket.server and socket.server._handshake_queue
   return queue and queue.duration or defaults.handshake_timeout
 end
 
@@ -31,7 +31,7 @@ end
 function timeout.start(socket)
   local ms = duration_for(socket)
   if ms <= 0 then return end
-  local timer = handles.made(uv.new_timer())
+  local timer = handles.register(uv.new_timer())
   socket._extra_timer = timer
   uv.update_time() -- the loop's clock may be older than this callback
   timer:start(math.max(1, math.floor(ms)), 0, function() expire(socket) end)

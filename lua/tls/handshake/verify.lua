@@ -5,8 +5,9 @@
 -- without a certificate (a resumed session), and all that a server asks its user, is judged when the handshake has
 -- finished, at the gate (`at_gate`).
 --
--- What Lua knows of the peer of one handshake is one record, `socket._peer`. It is made anew for each handshake, and
--- each answer carries the handshake's generation to the core, which drops what is meant for another.
+-- What is known of the peer of one handshake is in the core (`struct tls_peer`). Each answer carries the handshake's
+-- generation to the core, which drops what is meant for another. Lua keeps beside it what C cannot: the error that the
+-- user is told, in `socket._verify_answer`.
 -- @module tls.handshake.verify
 
 local ask = require "tls.handshake.user_callback"
@@ -16,19 +17,20 @@ local resumption = require "tls.handshake.session_resumption"
 
 local verify = {}
 
----@class tls.Peer
+---@class tls.VerifyAnswer
 ---@field generation integer of the handshake
----@field refusal table? why the peer is not authorized
----@field overruled boolean the user accepts what failed
----@field settled boolean the verdict was found inside the handshake
+---@field error table? why the peer is not authorized
 
-local function record_of(socket, generation)
-  local record = socket._peer
-  if not record or record.generation ~= generation then
-    record = { generation = generation, refusal = nil, overruled = false, settled = false }
-    socket._peer = record
-  end
-  return record
+local function keep(socket, generation, refusal)
+  socket._verify_answer = { generation = generation, error = refusal }
+end
+
+--- Forgets the answer to any other handshake than this one.
+--- @param socket tls.TLSSocket
+--- @param generation integer
+function verify.forget_other(socket, generation)
+  local answer = socket._verify_answer
+  if answer and answer.generation ~= generation then socket._verify_answer = false end
 end
 
 --- Is this the core's error about the peer's chain?
@@ -117,25 +119,30 @@ end
 --- @param socket tls.TLSSocket
 --- @param generation integer
 function verify.in_handshake(socket, generation)
-  local conn, record = socket._conn, record_of(socket, generation)
+  local conn = socket._conn
+  verify.forget_other(socket, generation)
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, overruled)
-    record.refusal, record.overruled, record.settled = refusal, overruled, true
+    keep(socket, generation, refusal)
     socket:_drive_if(conn:answerVerify(generation, refusal == nil, overruled))
   end
   if not socket._options.verify then return answer(err, false) end
   ask_user(socket, err, answer)
 end
 
---- The verdict is the record's from now on, and the core's.
-local function conclude(socket, record, refusal, overruled, done)
-  record.refusal, record.overruled = refusal, overruled
-  socket._conn:setVerdict(record.generation, refusal == nil, overruled)
-  done(socket, record.generation, socket._options.rejectUnauthorized and refusal or nil)
+--- Gives the core the verdict.
+local function conclude(socket, generation, refusal, overruled, done)
+  socket._conn:setVerdict(generation, refusal == nil, overruled)
+  done(socket, generation, socket._options.rejectUnauthorized and refusal or nil)
 end
 
-local function verdict(socket)
+local function conclude_at_gate(socket, generation, refusal, overruled, done)
+  keep(socket, generation, refusal)
+  conclude(socket, generation, refusal, overruled, done)
+end
+
+local function check_peer(socket)
   local err = check_chain(socket)
   if err or socket._options.isServer then return err end
   return check_name(socket)
@@ -149,21 +156,23 @@ end
 function verify.at_gate(socket, generation, done)
   local options, conn = socket._options, socket._conn
   if options.isServer and not options.requestCert then return done(socket, generation) end
-  local record = record_of(socket, generation)
   local weak = check_dh(socket)
   if weak then return done(socket, generation, weak) end
-  if options.pskCallback and conn:isPsk() then return conclude(socket, record, nil, false, done) end
-  if record.settled then return conclude(socket, record, record.refusal, record.overruled, done) end
-  local err = verdict(socket)
+  if options.pskCallback and conn:isPsk() then return conclude_at_gate(socket, generation, nil, false, done) end
+  local answer = socket._verify_answer
+  if answer and answer.generation == generation then -- given inside the handshake; the core knows what it overruled
+    return conclude(socket, generation, answer.error, false, done)
+  end
+  local err = check_peer(socket)
   if socket._conn ~= conn then return end -- as above
   if not options.verify or not conn:getPeerCertificate().raw then
-    return conclude(socket, record, err, false, done)
+    return conclude_at_gate(socket, generation, err, false, done)
   end
   -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.
   resumption.hold(socket)
   ask_user(socket, err, function(refusal, overruled)
     resumption.release(socket)
-    conclude(socket, record, refusal, overruled, done)
+    conclude_at_gate(socket, generation, refusal, overruled, done)
   end)
 end
 

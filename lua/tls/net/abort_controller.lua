@@ -48,7 +48,7 @@ end
 function abort.follow(signal, emitter, fn)
   if not signal then return end
   local function aborted() fn(abort.error(signal)) end
-  if signal.aborted then return tick.defer(aborted) end
+  if signal.aborted then return tick.immediate(aborted) end
   signal:once("abort", aborted)
   emitter:once("close", function() signal:removeListener("abort", aborted) end)
 end

@@ -89,7 +89,7 @@ local function finish(socket, err, handle)
 end
 
 local function to_path(socket, path)
-  local pipe = handles.made(uv.new_pipe(false))
+  local pipe = handles.register(uv.new_pipe(false))
   socket._attempt = { cancel = function() socket:_close_part(pipe) end }
   local function failed(name)
     socket:_close_part(pipe)
@@ -101,7 +101,7 @@ local function to_path(socket, path)
     finish(socket, nil, pipe)
   end)
   if ok then return end
-  tick.defer(function()
+  tick.immediate(function()
     if not socket.destroyed then failed(name or "EINVAL") end
   end)
 end

@@ -73,7 +73,7 @@ local function bind(self, handle, address)
 end
 
 local function attempt(self, address)
-  local handle, port = handles.made(uv.new_tcp()), self.options.port
+  local handle, port = handles.register(uv.new_tcp()), self.options.port
   self.open[handle] = true
   local err = bind(self, handle, address)
   if err then return attempt_failed(self, handle, err) end
@@ -92,7 +92,7 @@ try_next = function(self)
   local address = self.addresses[self.next]
   self.next = self.next + 1
   if self.next <= #self.addresses then
-    self.timer = self.timer or handles.made(uv.new_timer())
+    self.timer = self.timer or handles.register(uv.new_timer())
     self.timer:start(self.delay, 0, function()
       if not self.cancelled and self.next <= #self.addresses then try_next(self) end
     end)

@@ -11,7 +11,7 @@ local tick = require "tls.support.next_tick"
 
 local listen = {}
 
-local function new_pipe() return handles.made(uv.new_pipe(false)) end
+local function new_pipe() return handles.register(uv.new_pipe(false)) end
 
 local function bare_handle(object)
   if type(object) == "userdata" then return object end
@@ -109,7 +109,7 @@ local function share_port(tcp)
 end
 
 local function bind_tcp(options, address)
-  local tcp = handles.made(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
+  local tcp = handles.register(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
   if not tcp then return nil, "EAFNOSUPPORT" end
   local ok, err, code = true, nil, nil
   if options.reusePort then ok, err = share_port(tcp) end
@@ -143,7 +143,7 @@ local function on_host(options, done)
     done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
   end
   local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, answer)
-  if not ok then tick.defer(answer, err) end
+  if not ok then tick.immediate(answer, err) end
 end
 
 --- A descriptor that somebody else has bound: systemd, a parent process.

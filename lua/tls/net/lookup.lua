@@ -59,7 +59,7 @@ local function system_lookup(options, done)
   local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), function(failure, list)
     if not closing() then answer(failure, list) end
   end)
-  if not ok then tick.defer(answer, err or "EAI_NONAME") end
+  if not ok then tick.immediate(answer, err or "EAI_NONAME") end
 end
 
 -- A list of our own (the resolver may keep its), or nil and what is no address.
@@ -97,7 +97,7 @@ end
 ---   `lookup`. A list has at least one entry, and each address once. `is_literal`: the host was an address itself
 local function lookup(options, done)
   local literal = to_entry(options.host)
-  if literal then return tick.defer(function() done(nil, { literal }, true) end) end
+  if literal then return tick.immediate(function() done(nil, { literal }, true) end) end
   if options.lookup then return user_lookup(options, done) end
   system_lookup(options, done)
 end

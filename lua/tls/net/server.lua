@@ -21,28 +21,28 @@ local Server, getters = class("net.Server", Emitter)
 function Server.init(self, options, listener)
   if type(options) == "function" then options, listener = nil, options end
   self._options = options or {}
-  self._count, self._closing = 0, false
+  self._connection_count, self._closing = 0, false
   self.listening = false
   if listener then self:on("connection", listener) end
 end
 
---- A socket belongs to this server until it calls _release.
-function Server:_adopt(socket)
-  socket.server, socket._adopted = self, true
-  self._count = self._count + 1
+--- A socket belongs to this server until it calls _remove_socket.
+function Server:_add_socket(socket)
+  socket.server, socket._counted_by_server = self, true
+  self._connection_count = self._connection_count + 1
 end
 
 --- Calls `fn` when what a server has beside its handle and its sockets has been closed. Subclasses override it.
 function Server:_when_rest_closed(fn) fn() end
 
 local function maybe_closed(self)
-  if not self._closing or self._count > 0 or self._handle then return end
+  if not self._closing or self._connection_count > 0 or self._handle then return end
   self._closing = false
-  self._class._when_rest_closed(self, function() tick.defer(self.emit, self, "close") end)
+  self._class._when_rest_closed(self, function() tick.immediate(self.emit, self, "close") end)
 end
 
-function Server:_release()
-  self._count = self._count - 1
+function Server:_remove_socket()
+  self._connection_count = self._connection_count - 1
   if self._closing then maybe_closed(self) end
 end
 
@@ -51,7 +51,7 @@ function Server:_accept(handle)
   local options = { handle = handle }
   for name, value in pairs(self._options) do options[name] = value end
   local socket = Socket.new(options)
-  self:_adopt(socket)
+  self:_add_socket(socket)
   if options.pauseOnConnect then socket:pause() else socket:_read_start() end
   self:emit("connection", socket)
 end
@@ -69,7 +69,7 @@ local function on_connection(self, err)
   if err or not self._handle then return end -- EMFILE: libuv tries again
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
-  if self.maxConnections and self._count >= self.maxConnections then
+  if self.maxConnections and self._connection_count >= self.maxConnections then
     return drop(self, handle)
   end
   self._class._accept(self, handle)
@@ -78,7 +78,7 @@ end
 local function failed(self, handle, err, place)
   handles.close(handle)
   if not errors.is(err) then err = errors.from_uv(err, "listen", place) end
-  tick.defer(self._emit_error, self, err)
+  tick.immediate(self._emit_error, self, err)
 end
 
 local function emit_listening(self)
@@ -93,10 +93,10 @@ local function start(self, handle, backlog, place)
   if not ok then return failed(self, handle, err, place) end
   self._handle, self._place = handle, place
   self.listening = true
-  tick.retain()
+  tick.handle_opened()
   if self._unref then handle:unref() end
   self._class._listens(self, handle)
-  tick.defer(emit_listening, self)
+  tick.immediate(emit_listening, self)
 end
 
 --- Listen: (port[, host][, backlog][, callback]), (path[, callback]),
@@ -147,7 +147,7 @@ function Server:close(callback)
     if handle or binding then
       self:once("close", callback)
     else
-      tick.defer(callback, errors.new("ERR_SERVER_NOT_RUNNING",
+      tick.immediate(callback, errors.new("ERR_SERVER_NOT_RUNNING",
         "Server is not running."))
     end
   end
@@ -160,21 +160,21 @@ function Server:close(callback)
     return self
   end
   local function gone()
-    tick.release()
+    tick.handle_closed()
     maybe_closed(self)
   end
-  if not handles.close(handle, gone) then tick.defer(gone) end
+  if not handles.close(handle, gone) then tick.immediate(gone) end
   return self
 end
 
 --- @param callback fun(err, count: integer)
 function Server:getConnections(callback)
-  tick.defer(callback, nil, self._count)
+  tick.immediate(callback, nil, self._connection_count)
   return self
 end
 
 function getters.connections(self)
-  return self._count
+  return self._connection_count
 end
 
 function Server:ref()

@@ -28,20 +28,21 @@ Socket._own_options = false -- what setNoDelay, setKeepAlive and unref have chan
 Socket:_own_values {
   bytesRead = 0, _bytes_written = 0,
   _handle = false,
-  _timed = false, -- there is a timer to be told of traffic: ours, or that of the socket taken over
+  _has_idle_timer = false, -- there is a timer to be told of traffic: ours, or that of the socket taken over
 }
 
 Socket:_first_values {
   connecting = false,
   _reading = false,
-  _w_kernel = 0, _notify_wanted = false, -- bytes that libuv holds
+  _unsent_bytes = 0, _notify_wanted = false, -- bytes that libuv holds
   _idle_timer = false, -- see tls.net.idle_timeout
-  _plain = false, -- the socket that this one has taken over
+  _plain_socket = false, -- the socket that this one has taken over
   _attempt = false, -- what is connecting, with cancel(): see tls.net.connecting
-  _heir = false, _reset = false,
-  _closing_parts = 0, _gone = false, -- handles beside its own that are closing, and what waits for them
+  _new_owner = false, _close_with_reset = false,
+  _closing_parts = 0, -- handles beside its own that have not finished closing
+  _release_waits = false, _release_error = false, -- its own has: 'close' waits for the others, and will tell of this
   _extra_timer = false, -- beside that of setTimeout; it is closed with the socket
-  _adopted = false, -- its server counts it
+  _counted_by_server = false, -- its server counts it
 }
 
 Socket:_room(64)
@@ -49,8 +50,8 @@ Socket:_room(64)
 --- From now on the handle is this socket's, which closes it.
 function Socket:_adopt_handle(handle)
   self._handle = handle
-  handles.made(handle)
-  tick.retain()
+  handles.register(handle)
+  tick.handle_opened()
   apply_options(self, handle)
 end
 
@@ -76,7 +77,7 @@ end
 function Socket._start(self, options, again)
   if again then Stream.renew(self, options) else Stream.init(self, options) end
   self._options = options
-  if options.onread then self:_read_into(options.onread.buffer, options.onread.callback) end
+  if options.onread then self:_read_to_callback(options.onread.buffer, options.onread.callback) end
 end
 
 --- @param options? table handle (luv's uv_tcp, uv_pipe or uv_tty), allowHalfOpen (false), highWaterMark (65536 bytes),
@@ -159,7 +160,7 @@ end
 local function on_read(self, err, data)
   if self.destroyed then return end
   if err then return self:_fail(errors.from_uv(err, "read")) end
-  if self._timed then self:_refresh() end
+  if self._has_idle_timer then self:_restart_idle_timer() end
   if not data then
     local reset = hidden_error(self)
     self:_read_stop()
@@ -184,11 +185,11 @@ function Socket:_read_stop()
 end
 
 local function on_written(self, size, err)
-  self._w_kernel = self._w_kernel - size
+  self._unsent_bytes = self._unsent_bytes - size
   if self.destroyed or core.closing() then return end
   if err then return self:destroy(errors.from_uv(err, "write")) end
-  if self._timed then self:_refresh() end
-  if self._w_kernel == 0 and self._notify_wanted then
+  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._unsent_bytes == 0 and self._notify_wanted then
     self._notify_wanted = false
     self:_written()
   end
@@ -196,39 +197,39 @@ end
 
 function Socket:_write(chunk)
   local handle = self._handle
-  if self._timed then self:_refresh() end
+  if self._has_idle_timer then self:_restart_idle_timer() end
   self._bytes_written = self._bytes_written + #chunk
-  if self._w_kernel == 0 then
+  if self._unsent_bytes == 0 then
     local n = handle:try_write(chunk)
     if n == #chunk then return 0, false end
     if n and n > 0 then chunk = chunk:sub(n + 1) end
   end
   local size = #chunk
-  self._w_kernel = self._w_kernel + size
+  self._unsent_bytes = self._unsent_bytes + size
   local req, _, name = handle:write(chunk, function(err)
     on_written(self, size, err)
   end)
   if not req then
-    tick.defer(function() on_written(self, size, name or "EPIPE") end)
+    tick.immediate(function() on_written(self, size, name or "EPIPE") end)
   end
-  return self._w_kernel, true
+  return self._unsent_bytes, true
 end
 
 local function nothing_unsent(self)
   if self.destroyed or not self._notify_wanted then return end
   -- Asked for just before a write that the kernel took in part: on_written tells
-  if self._w_kernel > 0 then return end
+  if self._unsent_bytes > 0 then return end
   self._notify_wanted = false
   self:_written()
 end
 
 function Socket:_notify()
   self._notify_wanted = true
-  if self._w_kernel == 0 then tick.defer(nothing_unsent, self) end
+  if self._unsent_bytes == 0 then tick.immediate(nothing_unsent, self) end
 end
 
 function Socket:_unsent()
-  return self._w_kernel
+  return self._unsent_bytes
 end
 
 --- Not worth an error: the peer has reset already (reading will tell), the
@@ -247,19 +248,19 @@ function Socket:_shutdown()
   if usable(handle) then
     req, _, err = handle:shutdown(function(status) shut(self, status) end)
   end
-  if not req then tick.defer(shut, self, err or "ENOTCONN") end
+  if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
 
 --- 'close' waits for the last of its handles. It is told in the turn to come if it comes with an error, or others are
 -- being closed; a server's is, and so comes after those of its sockets.
 local function released(self, err)
   if self._closing_parts > 0 then
-    self._gone = err or true
+    self._release_waits, self._release_error = true, err
     return
   end
   local now = not err and handles.all_closed()
   if not now then self._class._released(self, err) end
-  if self._adopted then self.server._class._release(self.server) end
+  if self._counted_by_server then self.server._class._remove_socket(self.server) end
   if now then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 
@@ -273,22 +274,21 @@ end
 --- Another handle that goes with its own has finished closing.
 function Socket:_part_closed()
   self._closing_parts = self._closing_parts - 1
-  local gone = self._gone
-  if self._closing_parts > 0 or not gone then return end
-  self._gone = false
-  released(self, gone ~= true and gone or nil)
+  if self._closing_parts > 0 or not self._release_waits then return end
+  self._release_waits = false
+  released(self, self._release_error or nil)
 end
 
 local function handle_closed(self, err)
-  tick.release()
+  tick.handle_closed()
   released(self, err)
 end
 
---- The one that has our handle goes first.
-local function after_heir(self, heir, err)
-  if heir.closed then return tick.defer(released, self, err) end
-  heir:once("close", function() tick.defer(released, self, err) end)
-  heir:destroy(err)
+--- The TLSSocket that has taken the handle over is closed first.
+local function destroy_owner_first(self, owner, err)
+  if owner.closed then return tick.immediate(released, self, err) end
+  owner:once("close", function() tick.immediate(released, self, err) end)
+  owner:destroy(err)
 end
 
 function Socket:_destroy(err)
@@ -298,37 +298,37 @@ function Socket:_destroy(err)
     if self._attempt then self._attempt:cancel() end
     self._attempt = false
   end
-  if self._timed then idle_timeout.close_timer(self) end
+  if self._has_idle_timer then idle_timeout.close_timer(self) end
   local timer = rawget(self, "_extra_timer")
   if timer then self:_close_part(timer) end
   self._handle = false
   if not usable(handle) then
-    if self._heir then return after_heir(self, self._heir, err) end
-    return tick.defer(handle and handle_closed or released, self, err)
+    if self._new_owner then return destroy_owner_first(self, self._new_owner, err) end
+    return tick.immediate(handle and handle_closed or released, self, err)
   end
-  handles.close(handle, handle_closed, self, err, self._reset)
+  handles.close(handle, handle_closed, self, err, self._close_with_reset)
 end
 
 --- Close with a reset instead of a FIN.
 function Socket:resetAndDestroy()
-  self._reset = true
+  self._close_with_reset = true
   return self:destroy()
 end
 
 --- Give the handle, what was read and not yet consumed, and whether the end was
--- seen, to 'heir', which a TLSSocket is. This socket is a name for it from now
+-- seen, to `owner`, a TLSSocket. This socket is a name for it from now
 -- on: it can be destroyed, asked for addresses, and reports 'close'.
 --- @return userdata handle
 --- @return string[] unread
 --- @return boolean ended
-function Socket:_surrender(heir)
+function Socket:_give_handle_to(owner)
   self:_read_stop()
   self:_addresses()
   local handle, unread = self._handle, self:_take_raw()
-  self._handle, self._heir = false, heir
+  self._handle, self._new_owner = false, owner
   self.write = errors.taken_over
   self:_block()
-  tick.release()
+  tick.handle_closed()
   return handle, unread, self._r_eof
 end
 

@@ -16,7 +16,7 @@ local function is_handle(object)
 end
 
 local function is_plain(object)
-  return getmetatable(object) == Socket.__meta and not object._heir
+  return getmetatable(object) == Socket.__meta and not object._new_owner
 end
 
 --- Throws when nothing can be wrapped around `object`.
@@ -35,8 +35,8 @@ end
 local function take_over(socket, plain)
   if socket.destroyed then return end
   if plain.destroyed then return cut_off(socket) end
-  socket._plain, socket._timed = plain, true
-  socket:_begin(plain:_surrender(socket))
+  socket._plain_socket, socket._has_idle_timer = plain, true
+  socket:_start_on_handle(plain:_give_handle_to(socket))
 end
 
 -- What the plain socket still holds goes out first, in the clear.
@@ -51,7 +51,7 @@ end
 local function over_plain(socket, plain)
   plain:on("error", function(err) socket:destroy(err) end)
   plain:once("close", function()
-    if not plain._heir then cut_off(socket) end
+    if not plain._new_owner then cut_off(socket) end
   end)
   socket:once("close", function() plain:destroy() end)
   if plain.destroyed then return cut_off(socket) end
@@ -64,9 +64,9 @@ end
 ---@param socket tls.TLSSocket
 ---@param object table|userdata
 function wrap.over(socket, object)
-  if is_handle(object) then return socket:_begin(object) end
+  if is_handle(object) then return socket:_start_on_handle(object) end
   if is_plain(object) then return over_plain(socket, object) end
-  socket:_begin(StreamHandle.new(object))
+  socket:_start_on_handle(StreamHandle.new(object))
 end
 
 return wrap

@@ -41,20 +41,20 @@ local function on_data(self, chunk)
     self.socket:destroy(errors.new("ERR_STREAM_WRAP", "The wrapped stream gave something else than a string of bytes"))
     return
   end
-  self.socket:_feed(chunk)
+  self.socket:_feed_records(chunk)
 end
 
 local function on_end(self)
   if self.ended or self.closing or self.failed then return end -- it is either an end or an error
   self.ended = true
-  self.socket:_feed(nil)
+  self.socket:_feed_records(nil)
 end
 
 -- Behind what has been fed: the connection is yet to be driven for that. The first reason is the one that is told.
 local function fail_later(self, err)
   if self.failed then return end
   self.failed = true
-  tick.defer(function()
+  tick.immediate(function()
     if not self.closing then self.socket:_fail(err) end
   end)
 end
@@ -101,7 +101,7 @@ end
 function StreamHandle:sent()
   if self.waiting and not self.closing then
     self.waiting = false
-    self.socket:_sent()
+    self.socket:_records_sent()
   end
 end
 
@@ -127,7 +127,7 @@ function StreamHandle:shutdown(callback)
     callback()
   end
   if self.closed or self.duplex.destroyed then
-    tick.defer(self.shut)
+    tick.immediate(self.shut)
     return true
   end
   if not callable(self.duplex, "end") then
@@ -147,7 +147,7 @@ local function close(self, method, callback)
   if duplex.closed == false and duplex._push then
     duplex:once("close", callback)
   else
-    tick.defer(callback)
+    tick.immediate(callback)
   end
   if callable(duplex, method) then return duplex[method](duplex) end
   if not self.shut then call(self, callable(duplex, "end") and "end" or "finish") end

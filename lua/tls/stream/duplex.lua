@@ -29,8 +29,8 @@ local readable = require "tls.stream.readable"
 local tick = require "tls.support.next_tick"
 local writable = require "tls.stream.writable"
 
-local soon = tick.soon
-local emit, heard = Emitter.emit, Emitter._heard
+local next_tick = tick.next_tick
+local emit, has_listener = Emitter.emit, Emitter._has_listener
 
 local Stream, getters = class("tls.Stream", Emitter)
 
@@ -42,8 +42,8 @@ Stream:_first_values { closed = false, allowHalfOpen = false, readableHighWaterM
 
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
-  Stream:_own_values(half.own)
-  Stream:_first_values(half.seldom)
+  Stream:_own_values(half.instance_fields)
+  Stream:_first_values(half.class_defaults)
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
@@ -80,15 +80,15 @@ function Stream.renew(self, options)
   self:_forget()
   self._events, self.errored = events, nil
   Stream.init(self, options)
-  if heard(self, "data") then readable.listening(self, "data") end
-  if heard(self, "readable") then readable.listening(self, "readable") end
+  if has_listener(self, "data") then readable.listener_added(self, "data") end
+  if has_listener(self, "readable") then readable.listener_added(self, "readable") end
 end
 
-Stream._heeds = { data = true, readable = true, resume = true }
-Stream._listening = readable.listening
+Stream._watched_events = { data = true, readable = true, resume = true }
+Stream._listener_added = readable.listener_added
 
-function Stream:_unlistened(name)
-  if name == "readable" then readable.unlistened(self, name) end
+function Stream:_listener_removed(name)
+  if name == "readable" then readable.listener_removed(self, name) end
 end
 
 -- Both sides are done: nothing keeps the transport.
@@ -117,9 +117,9 @@ function Stream:_released(err, now)
   if now and not err then return emit_close(self, false) end
   if err then
     self.errored = err
-    soon(self._emit_error, self, err) -- an entry of its own: unheard it throws, and 'close' is to come all the same
+    next_tick(self._emit_error, self, err) -- an entry of its own: it may throw, and 'close' is to come all the same
   end
-  soon(emit_close, self, err ~= nil)
+  next_tick(emit_close, self, err ~= nil)
 end
 
 --- Gives the stream up at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is
@@ -146,7 +146,7 @@ function Stream:_fail(err)
     return
   end
   writable.abandon(self, err)
-  readable.fail(self, err)
+  readable.source_failed(self, err)
 end
 
 --- Ends the stream and destroys it when all has been written.

@@ -13,38 +13,38 @@ local End = class("tls.DuplexEnd", Stream)
 ---@field _held string[] written to this end, not yet given to the other
 ---@field _held_size integer bytes of it
 ---@field _wanted boolean this end wants to be given more
----@field _total integer bytes ever given to this end's reader
+---@field _bytes_given integer bytes ever given to this end's reader
 
 --- @param options? tls.StreamOptions
 function End.init(self, options)
   Stream.init(self, options)
-  self._held, self._held_size, self._total = {}, 0, 0
-  self._wanted, self._due, self._asked = false, false, false
+  self._held, self._held_size, self._bytes_given = {}, 0, 0
+  self._wanted, self._delivery_scheduled, self._notify_requested = false, false, false
 end
 
 local function tell_written(self)
-  if not self._asked or self._held_size > 0 or self.destroyed then return end
-  self._asked = false
+  if not self._notify_requested or self._held_size > 0 or self.destroyed then return end
+  self._notify_requested = false
   self:_written()
 end
 
 local function deliver(self)
-  self._due = false
+  self._delivery_scheduled = false
   local other = self._other
   if self.destroyed or not (other._wanted or other.destroyed) then return end
   if self._held_size > 0 then
     local text = table.concat(self._held)
     self._held, self._held_size = {}, 0
-    other._total = other._total + #text
+    other._bytes_given = other._bytes_given + #text
     other:_push(text) -- dropped by one that is destroyed
   end
   tell_written(self)
 end
 
 local function schedule(self)
-  if self._due then return end
-  self._due = true
-  tick.defer(deliver, self)
+  if self._delivery_scheduled then return end
+  self._delivery_scheduled = true
+  tick.immediate(deliver, self)
 end
 
 function End:_read_start()
@@ -72,13 +72,13 @@ function End:_unsent()
 end
 
 function End:_notify()
-  self._asked = true
-  if self._held_size == 0 then tick.defer(tell_written, self) end
+  self._notify_requested = true
+  if self._held_size == 0 then tick.immediate(tell_written, self) end
 end
 
 --- All that was written is with the other end by now.
 function End:_shutdown()
-  tick.defer(function()
+  tick.immediate(function()
     self:_shut()
     if not self._other.destroyed then self._other:_push_eof() end
   end)
@@ -88,16 +88,16 @@ end
 local function hang_up(self, rest)
   local other = self._other
   if other.destroyed then return end
-  other._total = other._total + #rest
+  other._bytes_given = other._bytes_given + #rest
   schedule(other) -- what it has written and we did not read has left all the same
   if rest ~= "" then other:_push(rest) end
   other:_push_eof()
 end
 
 function End:_destroy(err)
-  tick.defer(hang_up, self, table.concat(self._held))
+  tick.immediate(hang_up, self, table.concat(self._held))
   self._held, self._held_size = {}, 0
-  tick.defer(self._class._released, self, err)
+  tick.immediate(self._class._released, self, err)
 end
 
 local duplex_pair = { End = End }

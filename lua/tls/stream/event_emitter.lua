@@ -22,9 +22,9 @@ Emitter._once = false -- wrapper -> the listener given to once()
 Emitter:_own_values { _events = false } -- name -> function
 
 -- Hooks for subclasses: called after a listener for `name` was added or removed, if the class heeds that name.
-function Emitter._listening() end
-function Emitter._unlistened() end
-Emitter._heeds = {} -- name -> true; false in the place of the table: each and every one
+function Emitter._listener_added() end
+function Emitter._listener_removed() end
+Emitter._watched_events = {} -- name -> true; false in the place of the table: each and every one
 
 local function refuse(listener)
   errors.throw(errors.arg_type("listener", "function", listener))
@@ -41,7 +41,7 @@ local function list_of(self, name)
 end
 
 --- Whether anybody listens: what the hot paths ask in the place of a count.
-function Emitter._heard(self, name)
+function Emitter._has_listener(self, name)
   local events = self._events
   return events and events[name] ~= nil
 end
@@ -108,8 +108,8 @@ local function add(self, name, fn, listener, first)
   else
     events[name] = fn
   end
-  local heeded = self._class._heeds
-  if not heeded or heeded[name] then self._class._listening(self, name) end
+  local heeded = self._class._watched_events
+  if not heeded or heeded[name] then self._class._listener_added(self, name) end
   return self
 end
 
@@ -191,8 +191,8 @@ end
 local function told(self, name, fn)
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
-  local heeded = self._class._heeds
-  if not heeded or heeded[name] then self._class._unlistened(self, name) end
+  local heeded = self._class._watched_events
+  if not heeded or heeded[name] then self._class._listener_removed(self, name) end
   if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
 end
 

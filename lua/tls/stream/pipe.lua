@@ -86,7 +86,7 @@ local function on_end(src, dst, pipe, close)
     end
   end
   if src.readableEnded then
-    tick.defer(ended)
+    tick.immediate(ended)
   else
     attach(pipe, src, "end", ended)
   end

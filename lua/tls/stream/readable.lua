@@ -5,16 +5,16 @@
 -- @module tls.stream.readable
 
 local ChunkQueue = require "tls.stream.chunk_queue"
-local Deadline = require "tls.support.deadline_queue"
+local DeadlineQueue = require "tls.support.deadline_queue"
 local Emitter = require "tls.stream.event_emitter"
 local encoding = require "tls.stream.encoding"
 local errors = require "tls.support.errors"
 local pipes = require "tls.stream.pipe"
 local tick = require "tls.support.next_tick"
 
-local defer, soon, now = tick.defer, tick.soon, require "luv".now
+local immediate, next_tick, now = tick.immediate, tick.next_tick, require("luv").now
 local emit = Emitter.emit
-local heard = Emitter._heard
+local has_listener = Emitter._has_listener
 
 -- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
@@ -25,45 +25,48 @@ local GRACE = 1000
 
 local EMPTY = ChunkQueue.EMPTY
 
+local NEVER = -1 -- no time of the loop's
+
 local Readable, getters = {}, {}
 
--- First values, see tls.object:
-local seldom = {
-  _r_plain = true, -- 'data' gets what comes: there is neither of these two
+-- Defaults that stay in the class, see tls.support.class:
+local class_defaults = {
+  _r_raw = true, -- 'data' gets the bytes as they come: there is neither a decoder nor onread
   _r_decoder = false,
-  _r_sink = false, -- takes the data in the place of 'data': { size, fn }
-  _r_stopped = false, -- the source was told to stop because the buffer is full
-  _r_ending = false, -- 'end' is on its way
-  _r_error = false, -- what comes in the place of 'end'
-  _r_failing = false, -- ... and what tells whether anybody still reads
-  _r_announced = false, -- 'readable' is on its way
+  _r_onread = false, -- takes the data in the place of 'data': { size, fn }
+  _r_source_stopped = false, -- the source was told to stop because the buffer is full
+  _r_end_scheduled = false, -- 'end' will be emitted in this turn or the next
+  _r_error = false, -- the source has failed with this: it comes in the place of 'end'
+  _r_reader_watch = false, -- the entry in `failed_streams`, after that
+  _r_readable_scheduled = false, -- 'readable' will be emitted in the next turn
 }
 
--- Own values, see there:
-local own = {
+-- Fields that each instance is made with, see there:
+local instance_fields = {
   readableEnded = false,
   _r_mode = UNSET,
   _r_direct = false, -- chunks may go straight from _push to 'data'
-  _r_queue = EMPTY, -- what was read and not yet taken; one of its own is made when needed
+  _r_queue = EMPTY, -- what was read and not yet taken; a queue of its own is made when needed
   _r_eof = false,
-  _r_resuming = false, -- see begin
+  _r_resume_scheduled = false, -- 'resume' will be emitted in the next turn
+  _r_resumed_at = NEVER, -- loop's time (ms) of a resume() that 'resume' was not scheduled for, see begin_resume
 }
 
-local function refresh(self)
+local function update_direct(self)
   self._r_direct = self._r_mode == FLOWING and self._r_queue.length == 0 and not self._r_eof and not self.destroyed
-    and self._r_plain
+    and self._r_raw
 end
 
 -- Streams whose source has failed while they held data: { stream, length when it was last looked at }.
-local failing
+local failed_streams
 
 local function watch_reader(self)
   local item = { stream = self, length = self._r_queue.length }
-  self._r_failing = item
-  failing:add(item)
+  self._r_reader_watch = item
+  failed_streams:add(item)
 end
 
-failing = Deadline.new(GRACE, function(item)
+failed_streams = DeadlineQueue.new(GRACE, function(item)
   local stream = item.stream
   if stream._r_queue.length < item.length then return watch_reader(stream) end
   stream:destroy(stream._r_error)
@@ -71,7 +74,7 @@ end, true)
 
 local function drop(self)
   local item = rawget(self, "_r_failing")
-  if item then failing:remove(item) end
+  if item then failed_streams:remove(item) end
   self._r_queue = EMPTY
   self._r_direct = false
 end
@@ -112,52 +115,52 @@ local function is_full(self)
   return self._r_queue.length >= self.readableHighWaterMark
 end
 
-local function demand(self)
+local function read_more(self)
   if self.destroyed or self._r_eof or self._r_queue.length > 0 and is_full(self) then return end
-  if self._r_stopped then self._r_stopped = false end
+  if self._r_source_stopped then self._r_source_stopped = false end
   self._class._read_start(self)
 end
 
 local function emit_end(self)
   self.readableEnded = true
-  if not heard(self, "end") then return self._class._after_end(self) end
+  if not has_listener(self, "end") then return self._class._after_end(self) end
   -- Asked for before the event: the listeners may still write, and one of them may throw.
-  soon(self._class._after_end, self)
+  next_tick(self._class._after_end, self)
   emit(self, "end")
 end
 
 local function end_now(self)
-  self._r_ending = false
+  self._r_end_scheduled = false
   if self.destroyed or self.readableEnded or self._r_queue.length > 0 then return end
   if self._r_error then self:destroy(self._r_error) else emit_end(self) end
 end
 
 local function maybe_end(self)
   if not self._r_eof or self._r_queue.length > 0 then return end
-  if self._r_ending or self.readableEnded or self.destroyed then return end
-  self._r_ending = true
-  soon(end_now, self)
+  if self._r_end_scheduled or self.readableEnded or self.destroyed then return end
+  self._r_end_scheduled = true
+  next_tick(end_now, self)
 end
 
 local function emit_readable(self)
-  self._r_announced = false
+  self._r_readable_scheduled = false
   if self.destroyed or self.readableEnded then return end
   if self._r_queue.length > 0 or self._r_eof then emit(self, "readable") end
 end
 
 -- Whether 'readable' is to come.
-local function announce(self)
-  if not heard(self, "readable") then return false end
-  if not self._r_announced then
-    self._r_announced = true
-    defer(emit_readable, self)
+local function schedule_readable(self)
+  if not has_listener(self, "readable") then return false end
+  if not self._r_readable_scheduled then
+    self._r_readable_scheduled = true
+    immediate(emit_readable, self)
   end
   return true
 end
 
 -- A sink (onread) says false to pause.
-local function hand_over(self)
-  local sink = self._r_sink
+local function deliver_chunk(self)
+  local sink = self._r_onread
   if not sink then return emit(self, "data", self._r_queue:shift()) end
   local chunk = take(self, math.min(sink.size, #self._r_queue:head()))
   if sink.fn(#chunk, chunk) == false then self:pause() end
@@ -166,45 +169,45 @@ end
 local function flow(self)
   if self._r_mode ~= FLOWING or self.destroyed then return end
   -- Should a listener throw, the chunks behind it are not left lying.
-  if self._r_queue:has_several() then defer(flow, self) end
+  if self._r_queue:has_several() then immediate(flow, self) end
   while self._r_mode == FLOWING and self._r_queue.length > 0 and not self.destroyed do
-    hand_over(self)
+    deliver_chunk(self)
   end
   if self.destroyed then return end
-  refresh(self)
-  if self._r_stopped then demand(self) end
+  update_direct(self)
+  if self._r_source_stopped then read_more(self) end
   maybe_end(self)
 end
 
-local function begin_flow(self)
-  self._r_resuming = false
+local function emit_resume(self)
+  self._r_resume_scheduled = false
   if self._r_mode ~= FLOWING or self.destroyed then return end
   emit(self, "resume")
   flow(self)
 end
 
-local function begin_later(self)
-  self._r_resuming = true
-  defer(begin_flow, self)
+local function schedule_resume(self)
+  self._r_resume_scheduled, self._r_resumed_at = true, NEVER
+  immediate(emit_resume, self)
 end
 
--- With nothing to give and nobody to tell, no turn is taken for it; but the time is kept, and a listener that comes in
--- this turn is told yet.
-local function begin(self, events)
-  if self._r_resuming == true then return end
-  if self._r_queue.length > 0 or self._r_eof or events and events.resume then return begin_later(self) end
-  self._r_resuming = now()
+-- 'resume', and the data that is there, come in the next turn. With no data and no listener no turn is taken for it;
+-- but the time is kept, and a listener for 'resume' that is added in the same turn is still told.
+local function begin_resume(self, events)
+  if self._r_resume_scheduled then return end
+  if self._r_queue.length > 0 or self._r_eof or events and events.resume then return schedule_resume(self) end
+  self._r_resumed_at = now()
 end
 
-local function deliver(self, chunk)
+local function receive(self, chunk)
   local first = self._r_queue.length == 0
-  if self._r_mode == FLOWING and first and not self._r_sink then return emit(self, "data", chunk) end
+  if self._r_mode == FLOWING and first and not self._r_onread then return emit(self, "data", chunk) end
   append(self, chunk)
   if self._r_mode == FLOWING and first then return flow(self) end
-  if self._r_mode == FLOWING then return defer(flow, self) end
-  announce(self)
-  if is_full(self) and not self._r_stopped then
-    self._r_stopped = true
+  if self._r_mode == FLOWING then return immediate(flow, self) end
+  schedule_readable(self)
+  if is_full(self) and not self._r_source_stopped then
+    self._r_source_stopped = true
     self._class._read_stop(self)
   end
 end
@@ -213,8 +216,8 @@ end
 -- stream by answering false.
 ---@param size integer
 ---@param fn fun(nread: integer, data: string): boolean?
-function Readable:_read_into(size, fn)
-  self._r_sink, self._r_plain = { size = size, fn = fn }, false
+function Readable:_read_to_callback(size, fn)
+  self._r_onread, self._r_raw = { size = size, fn = fn }, false
   self._r_mode, self._r_direct = FLOWING, false
 end
 
@@ -227,7 +230,7 @@ function Readable:_push(data)
   end
   if self.destroyed or self._r_eof then return end
   if self._r_decoder then data = self._r_decoder:write(data) end
-  if data ~= "" then deliver(self, data) end
+  if data ~= "" then receive(self, data) end
 end
 
 --- Source: no more bytes will come. 'end' follows when the buffer has been consumed: at once, if it is empty. So this
@@ -236,25 +239,25 @@ function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false
   -- 'readable' and 'resume', when they are still to be told, come first
-  local quiet = self._r_queue.length == 0 and self._r_resuming ~= true and not heard(self, "readable")
-  if quiet and self._r_plain then return emit_end(self) end
-  announce(self)
+  local quiet = self._r_queue.length == 0 and not self._r_resume_scheduled and not has_listener(self, "readable")
+  if quiet and self._r_raw then return emit_end(self) end
+  schedule_readable(self)
   local decoder = self._r_decoder
   local rest = decoder and decoder:finish() or ""
   if quiet and rest == "" then return emit_end(self) end
   maybe_end(self)
-  if rest ~= "" then deliver(self, rest) end
+  if rest ~= "" then receive(self, rest) end
 end
 
 -- The source has failed: what came before is still to be read.
-local function fail(self, err)
+local function source_failed(self, err)
   self._r_error = err
   self._r_eof, self._r_direct = true, false
   watch_reader(self)
-  announce(self)
+  schedule_readable(self)
 end
 
-local function amount(self, n)
+local function read_size(self, n)
   local length = self._r_queue.length
   if n == nil then
     if self._r_mode == FLOWING and length > 0 then return #self._r_queue:head() end
@@ -273,12 +276,12 @@ end
 ---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
 -- @raise ERR_INVALID_ARG_TYPE
 function Readable:read(n)
-  local size = amount(self, n)
+  local size = read_size(self, n)
   local data = size > 0 and take(self, size) or nil
-  refresh(self)
-  demand(self)
+  update_direct(self)
+  read_more(self)
   maybe_end(self)
-  if data and not self._r_sink then emit(self, "data", data) end
+  if data and not self._r_onread then emit(self, "data", data) end
   return data
 end
 
@@ -306,8 +309,8 @@ function Readable:unshift(chunk, enc)
   end
   chunk = encoding.decode(chunk, enc)
   prepend(self, self._r_decoder and encoding.encode(chunk, self._r_decoder.encoding) or chunk)
-  if self._r_mode == FLOWING then defer(flow, self) end
-  announce(self)
+  if self._r_mode == FLOWING then immediate(flow, self) end
+  schedule_readable(self)
 end
 
 --- Stops 'data'; what arrives is buffered, and at the high-water mark the source is stopped.
@@ -325,13 +328,13 @@ function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
   local events = self._events
   if events and events.readable then
-    announce(self)
+    schedule_readable(self)
     return self
   end
   self._r_mode = FLOWING
-  refresh(self)
-  begin(self, events)
-  demand(self)
+  update_direct(self)
+  begin_resume(self, events)
+  read_more(self)
   return self
 end
 
@@ -346,13 +349,13 @@ end
 -- @raise ERR_UNKNOWN_ENCODING
 function Readable:setEncoding(enc)
   local decoder = encoding.StringDecoder(enc)
-  self._r_decoder, self._r_plain = decoder, false
+  self._r_decoder, self._r_raw = decoder, false
   self.readableEncoding = decoder.encoding
   if self._r_queue.length > 0 then
     local text = decoder:write(take_all(self))
     if text ~= "" then append(self, text) end
   end
-  refresh(self)
+  update_direct(self)
   return self
 end
 
@@ -372,28 +375,28 @@ function Readable:unpipe(dst)
 end
 
 -- A listener decides the mode, as in Node: 'readable' takes the data from 'data', 'data' starts the flow unless paused.
-local function listening(self, name)
+local function listener_added(self, name)
   if self.destroyed then return end
   if name == "data" then
     if self._r_mode == UNSET then Readable.resume(self) end
   elseif name == "readable" then
     self._r_mode, self._r_direct = PAUSED, false
-    if self._r_queue.length > 0 or self._r_eof then announce(self) end
-    demand(self)
-  elseif name == "resume" and self._r_resuming == now() then
-    begin_later(self)
+    if self._r_queue.length > 0 or self._r_eof then schedule_readable(self) end
+    read_more(self)
+  elseif name == "resume" and self._r_resumed_at == now() then
+    schedule_resume(self)
   end
 end
 
-local function unlistened(self, name)
-  if name ~= "readable" or self.destroyed or heard(self, "readable") then return end
+local function listener_removed(self, name)
+  if name ~= "readable" or self.destroyed or has_listener(self, "readable") then return end
   self._r_mode = UNSET
-  if heard(self, "data") then self:resume() end
+  if has_listener(self, "data") then self:resume() end
 end
 
 --- Does anybody want what the source has? Not who has paused, unless for 'readable', which takes it out of the buffer.
 function Readable:_wants_data()
-  return self._r_mode ~= PAUSED or heard(self, "readable")
+  return self._r_mode ~= PAUSED or has_listener(self, "readable")
 end
 
 function getters.readable(self)
@@ -410,6 +413,6 @@ function getters.readableLength(self)
 end
 
 return {
-  methods = Readable, getters = getters, own = own, seldom = seldom,
-  drop = drop, fail = fail, listening = listening, unlistened = unlistened,
+  methods = Readable, getters = getters, instance_fields = instance_fields, class_defaults = class_defaults,
+  drop = drop, source_failed = source_failed, listener_added = listener_added, listener_removed = listener_removed,
 }

@@ -10,35 +10,35 @@ local encoding = require "tls.stream.encoding"
 local errors = require "tls.support.errors"
 local tick = require "tls.support.next_tick"
 
-local defer, soon = tick.defer, tick.soon
-local emit, heard = Emitter.emit, Emitter._heard
+local immediate, next_tick = tick.immediate, tick.next_tick
+local emit, has_listener = Emitter.emit, Emitter._has_listener
 
 local Writable, getters = {}, {}
 
-local PIECE = 64 * 1024 -- buffered chunks leave joined to about this size
+local JOINED_SIZE = 64 * 1024 -- buffered chunks leave joined to about this size
 
 -- A peer as fast as the writer never fills the transport: without this limit one writer would hold the loop.
-local TURN = 1024 * 1024
+local TURN_LIMIT = 1024 * 1024
 
--- First values, see tls.object:
-local seldom = {
+-- Defaults that stay in the class, see tls.support.class:
+local class_defaults = {
   _w_length = 0, -- bytes in the buffer
-  _w_given = false, -- callbacks of chunks that the transport has
-  _w_plain = true, -- writes go as they are: neither corked nor decoded
+  _w_write_callbacks = false, -- callbacks of chunks that the transport has
+  _w_raw = true, -- writes go as they are: neither corked nor decoded
   _w_corked = 0,
-  _w_full = false, _w_asked = false, _w_need_drain = false,
-  _w_on_finish = false, -- callbacks of end()
+  _w_transport_full = false, _w_notify_requested = false, _w_need_drain = false,
+  _w_end_callbacks = false, -- callbacks of end()
   _w_encoding = false,
 }
 
--- Own values, see there:
-local own = {
+-- Fields that each instance is made with, see there:
+local instance_fields = {
   writableEnded = false, writableFinished = false,
-  _blocked = false, -- see _block
+  _w_blocked = false, -- see _block
   _w_direct = true, -- chunks may go straight from write() to the transport
   _w_buffer = false, -- see new_buffer; made when needed
-  _w_turn = 0, -- bytes given since _written
-  _w_shutting = false, -- nothing is left but the half-close
+  _w_turn_bytes = 0, -- bytes given since _written
+  _w_shutdown_begun = false, -- nothing is left but the half-close
 }
 
 -- What waits for the transport: chunks, and a callback or false for each.
@@ -47,62 +47,62 @@ local function new_buffer()
 end
 
 local function is_open(self)
-  return not (self._blocked or self.writableEnded or self.destroyed or self._w_buffer or self._w_full)
+  return not (self._w_blocked or self.writableEnded or self.destroyed or self._w_buffer or self._w_transport_full)
     and self._w_corked == 0
 end
 
-local function refresh(self)
-  self._w_direct = self._w_plain and is_open(self)
+local function update_direct(self)
+  self._w_direct = self._w_raw and is_open(self)
 end
 
 -- After a change of either.
-local function set_plain(self)
-  self._w_plain = self._w_corked == 0 and not self._w_encoding
+local function update_raw(self)
+  self._w_raw = self._w_corked == 0 and not self._w_encoding
 end
 
-local function ask(self)
-  if self._w_asked or self._blocked or self.destroyed then return end
-  self._w_asked = true
+local function request_notify(self)
+  if self._w_notify_requested or self._w_blocked or self.destroyed then return end
+  self._w_notify_requested = true
   self._class._notify(self)
 end
 
 -- Accounts for a chunk the transport took. Returns whether the writer may go on.
 local function account(self, size, unsent, full)
-  local turn = self._w_turn + size
-  self._w_turn = turn
+  local turn = self._w_turn_bytes + size
+  self._w_turn_bytes = turn
   if full then
-    self._w_full, self._w_direct = true, false
-    ask(self)
+    self._w_transport_full, self._w_direct = true, false
+    request_notify(self)
   end
-  if unsent < self.writableHighWaterMark and turn < TURN then return true end
+  if unsent < self.writableHighWaterMark and turn < TURN_LIMIT then return true end
   self._w_need_drain = true
-  ask(self)
+  request_notify(self)
   return false
 end
 
-local function give(self, chunk)
+local function write_chunk(self, chunk)
   local unsent, full = self._class._write(self, chunk)
-  local turn = self._w_turn + #chunk
-  self._w_turn = turn
-  if full then self._w_full = true end
-  return not full and unsent < self.writableHighWaterMark and turn < TURN
+  local turn = self._w_turn_bytes + #chunk
+  self._w_turn_bytes = turn
+  if full then self._w_transport_full = true end
+  return not full and unsent < self.writableHighWaterMark and turn < TURN_LIMIT
 end
 
-local function add_given(self, callback)
-  self._w_given = self._w_given or {}
-  self._w_given[#self._w_given + 1] = callback
+local function add_write_callback(self, callback)
+  self._w_write_callbacks = self._w_write_callbacks or {}
+  self._w_write_callbacks[#self._w_write_callbacks + 1] = callback
 end
 
--- Takes chunks up to PIECE out of the buffer, their callbacks to the list of those given.
-local function take(self)
+-- Takes chunks of about JOINED_SIZE bytes together out of the buffer; their callbacks wait for _written().
+local function take_joined(self)
   local buffer = self._w_buffer
   local chunks, callbacks, first, last = buffer.chunks, buffer.callbacks, buffer.first, buffer.last
   local i, size = first, 0
   repeat
     size = size + #chunks[i]
-    if callbacks[i] then add_given(self, callbacks[i]) end
+    if callbacks[i] then add_write_callback(self, callbacks[i]) end
     i = i + 1
-  until i > last or size + #chunks[i] > PIECE
+  until i > last or size + #chunks[i] > JOINED_SIZE
   local piece = i - first == 1 and chunks[first] or table.concat(chunks, "", first, i - 1)
   for k = first, i - 1 do chunks[k], callbacks[k] = nil, nil end
   buffer.first, self._w_length = i, self._w_length - size
@@ -110,43 +110,43 @@ local function take(self)
   return piece
 end
 
-local function feed(self)
-  local more = not (self._blocked or self._w_full or self.destroyed) and self._w_corked == 0
+local function flush(self)
+  local more = not (self._w_blocked or self._w_transport_full or self.destroyed) and self._w_corked == 0
   while more and self._w_buffer do
-    local piece = take(self)
-    if piece ~= "" then more = give(self, piece) end
+    local piece = take_joined(self)
+    if piece ~= "" then more = write_chunk(self, piece) end
     if self.destroyed then return end
   end
-  refresh(self)
+  update_direct(self)
 end
 
 -- The half-close, once everything has left.
-local function maybe_shut(self)
-  if self._blocked or self._w_buffer or self._w_given or self._class._unsent(self) > 0 then return end
-  self._w_shutting = true
+local function maybe_shutdown(self)
+  if self._w_blocked or self._w_buffer or self._w_write_callbacks or self._class._unsent(self) > 0 then return end
+  self._w_shutdown_begun = true
   self._class._shutdown(self)
 end
 
 -- Asks for _written() if anything waits for it.
-local function settle(self)
-  if self.destroyed or self._w_shutting then return end
-  if self.writableEnded then maybe_shut(self) end
-  if self._w_shutting or self.destroyed then return end
+local function wait_if_needed(self)
+  if self.destroyed or self._w_shutdown_begun then return end
+  if self.writableEnded then maybe_shutdown(self) end
+  if self._w_shutdown_begun or self.destroyed then return end
   local movable = self._w_corked == 0 and (self._w_need_drain or self.writableEnded or self._w_buffer)
-  if self._w_full or self._w_given or movable then ask(self) end
+  if self._w_transport_full or self._w_write_callbacks or movable then request_notify(self) end
 end
 
-local function complain(code, message, callback)
+local function report(code, message, callback)
   local err = errors.new(code, message)
-  if callback then defer(callback, err) end
+  if callback then immediate(callback, err) end
   return err
 end
 
 local function refuse(self, callback)
   if self.destroyed then
-    complain("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed", callback)
+    report("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed", callback)
   else
-    self:destroy(complain("ERR_STREAM_WRITE_AFTER_END", "write after end", callback))
+    self:destroy(report("ERR_STREAM_WRITE_AFTER_END", "write after end", callback))
   end
   return false
 end
@@ -160,14 +160,14 @@ local function buffer(self, data, callback)
   self._w_direct = false
   local going_on = self._w_length + self._class._unsent(self) < self.writableHighWaterMark
   if not going_on then self._w_need_drain = true end
-  settle(self)
+  wait_if_needed(self)
   return going_on
 end
 
 local function write_through(self, data, callback)
   if callback then
-    add_given(self, callback)
-    ask(self)
+    add_write_callback(self, callback)
+    request_notify(self)
   end
   if data == "" then return not self._w_need_drain end
   local unsent, full = self._class._write(self, data)
@@ -195,17 +195,17 @@ function Writable:write(data, enc, callback)
     return write_slow(self, data, enc, callback)
   end
   local unsent, full = self._class._write(self, data)
-  local turn = self._w_turn + #data
-  self._w_turn = turn
-  if not full and unsent < self.writableHighWaterMark and turn < TURN then return true end
+  local turn = self._w_turn_bytes + #data
+  self._w_turn_bytes = turn
+  if not full and unsent < self.writableHighWaterMark and turn < TURN_LIMIT then return true end
   return account(self, 0, unsent, full)
 end
 
-local function run_given(self)
-  local given = self._w_given
+local function run_write_callbacks(self)
+  local given = self._w_write_callbacks
   if not given then return end
-  self._w_given = false
-  for i = 1, #given do defer(given[i], nil) end
+  self._w_write_callbacks = false
+  for i = 1, #given do immediate(given[i], nil) end
 end
 
 local function is_drained(self)
@@ -216,40 +216,40 @@ end
 
 --- Transport: everything given has left.
 function Writable:_written()
-  self._w_asked, self._w_full, self._w_turn = false, false, 0
+  self._w_notify_requested, self._w_transport_full, self._w_turn_bytes = false, false, 0
   if self.destroyed then return end
-  run_given(self)
-  feed(self)
+  run_write_callbacks(self)
+  flush(self)
   if self.destroyed then return end
   local drained = is_drained(self)
-  settle(self)
+  wait_if_needed(self)
   if drained and not self.destroyed then emit(self, "drain") end
 end
 
 --- Transport: it can take writes from now on.
 function Writable:_ready()
-  if not self._blocked then return end
-  self._blocked = false
+  if not self._w_blocked then return end
+  self._w_blocked = false
   if self.destroyed then return end
   if not self._w_buffer and not self.writableEnded then -- as nearly always
-    self._w_direct = self._w_plain
+    self._w_direct = self._w_raw
     return
   end
-  feed(self)
-  settle(self)
+  flush(self)
+  wait_if_needed(self)
 end
 
 --- Transport: it can take no writes until `_ready()`.
 function Writable:_block()
-  self._blocked, self._w_direct = true, false
+  self._w_blocked, self._w_direct = true, false
 end
 
 -- Deferred one by one: a callback that throws takes no other's turn.
-local function run_on_finish(self, err)
-  local list = self._w_on_finish
+local function run_end_callbacks(self, err)
+  local list = self._w_end_callbacks
   if not list then return end
-  self._w_on_finish = false
-  for i = 1, #list do defer(list[i], err) end
+  self._w_end_callbacks = false
+  for i = 1, #list do immediate(list[i], err) end
 end
 
 --- Transport: the half-close is done, or has failed.
@@ -261,21 +261,21 @@ function Writable:_shut(err)
     return
   end
   self.writableFinished = true
-  run_on_finish(self)
-  if not heard(self, "finish") then return self._class._after_finish(self) end
+  run_end_callbacks(self)
+  if not has_listener(self, "finish") then return self._class._after_finish(self) end
   -- Asked for before the event, since a listener may throw.
-  soon(self._class._after_finish, self)
+  next_tick(self._class._after_finish, self)
   emit(self, "finish")
 end
 
-local function on_finish(self, callback)
+local function add_end_callback(self, callback)
   if self.destroyed then
-    complain("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed", callback)
+    report("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed", callback)
   elseif self.writableFinished then
-    complain("ERR_STREAM_ALREADY_FINISHED", "Cannot call end after a stream was finished", callback)
+    report("ERR_STREAM_ALREADY_FINISHED", "Cannot call end after a stream was finished", callback)
   else
-    self._w_on_finish = self._w_on_finish or {}
-    table.insert(self._w_on_finish, callback)
+    self._w_end_callbacks = self._w_end_callbacks or {}
+    table.insert(self._w_end_callbacks, callback)
   end
 end
 
@@ -284,8 +284,8 @@ function Writable:_write_end()
   if self.writableEnded or self.destroyed then return end
   if not self._w_direct then self._w_corked = 0 end
   self.writableEnded, self._w_direct = true, false
-  if self._w_buffer then feed(self) end
-  settle(self)
+  if self._w_buffer then flush(self) end
+  wait_if_needed(self)
 end
 
 --- Writes the last bytes and half-closes when all have left: `socket["end"](socket, ...)`, or `socket:finish(...)`,
@@ -298,7 +298,7 @@ Writable["end"] = function(self, data, enc, callback)
   if type(data) == "function" then data, enc, callback = nil, nil, data end
   if type(enc) == "function" then enc, callback = nil, enc end
   if data ~= nil then self:write(data, enc) end
-  if callback then on_finish(self, callback) end
+  if callback then add_end_callback(self, callback) end
   self:_write_end()
   return self
 end
@@ -312,7 +312,7 @@ end
 function Writable:cork()
   self._w_corked = self._w_corked + 1
   self._w_direct = false
-  set_plain(self)
+  update_raw(self)
 end
 
 --- Undoes one `cork()`.
@@ -320,9 +320,9 @@ function Writable:uncork()
   if self._w_corked == 0 then return end
   self._w_corked = self._w_corked - 1
   if self._w_corked > 0 or self.destroyed then return end
-  set_plain(self)
-  feed(self)
-  settle(self)
+  update_raw(self)
+  flush(self)
+  wait_if_needed(self)
 end
 
 --- The encoding that `write` takes when none is given.
@@ -332,8 +332,8 @@ end
 function Writable:setDefaultEncoding(enc)
   local name = encoding.normalize(enc)
   self._w_encoding = name ~= "utf8" and name or false
-  set_plain(self)
-  refresh(self)
+  update_raw(self)
+  update_direct(self)
   return self
 end
 
@@ -344,15 +344,15 @@ end
 
 -- After destroy(): whoever waits for a write or the end is told, once.
 local function abandon(self, err)
-  local given, list = self._w_given, self._w_buffer
-  self._w_given, self._w_buffer, self._w_length = false, false, 0
+  local given, list = self._w_write_callbacks, self._w_buffer
+  self._w_write_callbacks, self._w_buffer, self._w_length = false, false, 0
   self._w_direct = false
-  for i = 1, given and #given or 0 do defer(given[i], self:_write_lost(err)) end
+  for i = 1, given and #given or 0 do immediate(given[i], self:_write_lost(err)) end
   for i = list and list.first or 1, list and list.last or 0 do
-    if list.callbacks[i] then defer(list.callbacks[i], self:_write_lost(err)) end
+    if list.callbacks[i] then immediate(list.callbacks[i], self:_write_lost(err)) end
   end
-  if self._w_on_finish then
-    run_on_finish(self, err or errors.new("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed"))
+  if self._w_end_callbacks then
+    run_end_callbacks(self, err or errors.new("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed"))
   end
 end
 
@@ -378,4 +378,7 @@ function getters.writableCorked(self)
   return self._w_corked
 end
 
-return { methods = Writable, getters = getters, own = own, seldom = seldom, abandon = abandon }
+return {
+  methods = Writable, getters = getters, instance_fields = instance_fields, class_defaults = class_defaults,
+  abandon = abandon,
+}

@@ -7,12 +7,12 @@ local handles = require "tls.support.luv_handles"
 
 local close = handles.close
 
-local Deadline = {}
-Deadline.__index = Deadline
+local DeadlineQueue = {}
+DeadlineQueue.__index = DeadlineQueue
 
 local hrtime = uv.hrtime
 
----@class tls.Deadline
+---@class tls.DeadlineQueue
 ---@field duration number ms; 0 is no limit
 ---@field expired fun(item: table)
 ---@field items table slot -> item, or false for one that has made it; borrowed
@@ -36,7 +36,7 @@ local function compact(self)
     local item = self.items[i]
     if item then
       n = n + 1
-      items[n], times[n], item._deadline = item, self.times[i], n
+      items[n], times[n], item._deadline_slot = item, self.times[i], n
     end
   end
   self.items, self.times, self.first, self.last, self.room = items, times, 1, n, KEEP + 3 * n
@@ -45,11 +45,11 @@ end
 --- @param duration number ms; 0 is no limit
 --- @param expired fun(item: table) called for each item whose time is over
 --- @param keeps_loop? boolean the loop goes on while there are items; else they have handles that see to it
-function Deadline.new(duration, expired, keeps_loop)
+function DeadlineQueue.new(duration, expired, keeps_loop)
   return setmetatable({
     duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
     lasting = false, keeps_loop = keeps_loop or false, closing = 0, closed = false,
-  }, Deadline)
+  }, DeadlineQueue)
 end
 
 local function usable(timer)
@@ -99,7 +99,7 @@ end
 -- A ms late rather than early, when it would have to wait once more.
 arm = function(self, ns)
   if not usable(self.timer) then
-    self.timer = handles.made(uv.new_timer())
+    self.timer = handles.register(uv.new_timer())
     if not self.keeps_loop then self.timer:unref() end
   end
   uv.update_time() -- from which the timer counts
@@ -107,21 +107,21 @@ arm = function(self, ns)
 end
 
 --- From now on 'item' has 'duration' ms.
-function Deadline:add(item)
+function DeadlineQueue:add(item)
   if self.duration <= 0 then return end
   if self.last >= self.room then compact(self) end
   local i = self.last + 1
   self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
-  self.last, item._deadline = i, i
+  self.last, item._deadline_slot = i, i
   self.live = self.live + 1
   if self.live == 1 and not usable(self.timer) then arm(self, self.duration * 1e6) end
 end
 
 --- 'item' has made it, or is gone. Idempotent.
-function Deadline:remove(item)
-  local i = item._deadline
+function DeadlineQueue:remove(item)
+  local i = item._deadline_slot
   if not i then return end
-  item._deadline, self.items[i] = false, false
+  item._deadline_slot, self.items[i] = false, false
   self.live = self.live - 1
   if self.live > 0 then return end
   if not self.lasting then disarm(self) end
@@ -131,16 +131,16 @@ end
 --- Whether the timer runs on when no item is left, until it is over: a server that listens need not make one for each
 -- connection. Else, and by default, nothing stays on the loop.
 --- @param lasting boolean
-function Deadline:last_longer(lasting)
+function DeadlineQueue:last_longer(lasting)
   self.lasting = lasting
   if not lasting and self.live == 0 then disarm(self) end
 end
 
 --- Calls `fn` when no timer is there any more, nor closing. Of a deadline without items that is not to last longer.
 --- @param fn fun()
-function Deadline:when_closed(fn)
+function DeadlineQueue:when_closed(fn)
   if self.closing == 0 then return fn() end
   self.closed = fn
 end
 
-return Deadline
+return DeadlineQueue

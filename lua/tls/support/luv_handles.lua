@@ -37,7 +37,7 @@ end
 
 --- @param handle userdata one of luv's that is ours from now on
 --- @return userdata handle
-function handles.made(handle)
+function handles.register(handle)
   made()
   return handle
 end

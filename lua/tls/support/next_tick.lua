@@ -1,11 +1,12 @@
---- What Node calls `process.nextTick`: functions to be called from luv's loop, soon, but never from inside the caller.
+--- Internal. Functions to be called from luv's loop, never from inside the caller: `immediate` in the loop's next turn,
+-- as Node's setImmediate, and `next_tick` still in this one, as Node's process.nextTick.
 -- @module tls.support.next_tick
 
 local uv = require "luv"
 local core = require "tls.core"
 local luv_handles = require "tls.support.luv_handles"
 
-local close, made = luv_handles.close, luv_handles.made
+local close, register = luv_handles.close, luv_handles.register
 
 local tick = {}
 
@@ -18,7 +19,7 @@ local running, at, last = {}, 1, 0
 local round, draining = 0, false
 local waiting, filled = {}, 0
 local idle, active = nil, false
-local handles = 0 -- sockets and servers alive
+local open_handles = 0 -- sockets' and servers'
 
 local function close_idle()
   local handle = idle
@@ -42,7 +43,7 @@ local function run_entries()
     fn(a, b)
     if at ~= i + SLOTS or round ~= mine then return run_entries() end -- the entry ran the loop, and this, from inside
   end
-  if at <= last then return run_entries() end -- what came by soon()
+  if at <= last then return run_entries() end -- what came by next_tick()
 end
 
 local function drain()
@@ -51,7 +52,7 @@ local function drain()
   run_entries()
   draining = false
   if filled > 0 or at <= last then return end
-  if handles <= 0 then return close_idle() end
+  if open_handles <= 0 then return close_idle() end
   if idle and not idle:is_closing() then idle:stop() end
   active = false
 end
@@ -61,43 +62,43 @@ end
 local function wake()
   if core.closing() then return end
   if active and not idle:is_closing() then return end
-  if not idle or idle:is_closing() then idle = made(uv.new_idle()) end
+  if not idle or idle:is_closing() then idle = register(uv.new_idle()) end
   active = true
   idle:start(drain)
 end
 
---- Runs `fn(a, b)` in the loop's next turn, after everything deferred before it.
+--- Runs `fn(a, b)` in the loop's next turn, after all that was given to it before.
 ---@param fn function
 ---@param a any
 ---@param b any
-function tick.defer(fn, a, b)
+function tick.immediate(fn, a, b)
   local i = filled
   waiting[i + 1], waiting[i + 2], waiting[i + 3] = fn, a, b
   filled = i + SLOTS
   wake()
 end
 
---- The same, but in this turn when it is asked for from one: for the steps of something that comes to an end. What goes
--- on by itself has to use defer, or the loop would never get back to its sockets.
+--- The same, but from inside such a function still in this turn: for the steps of something that comes to an end. What
+-- goes on by itself has to use immediate(), or the loop would never get back to its sockets.
 ---@param fn function
 ---@param a any
 ---@param b any
-function tick.soon(fn, a, b)
-  if not draining then return tick.defer(fn, a, b) end
+function tick.next_tick(fn, a, b)
+  if not draining then return tick.immediate(fn, a, b) end
   running[last + 1], running[last + 2], running[last + 3] = fn, a, b
   last = last + SLOTS
 end
 
---- Counts a live handle (socket, server): while there is one, the idle handle is kept for reuse.
-function tick.retain()
-  handles = handles + 1
+--- Counts an open handle of a socket or server: while there is one, the idle handle that runs the turns is kept.
+function tick.handle_opened()
+  open_handles = open_handles + 1
 end
 
---- Uncounts a handle whose close callback has run. With none left the idle handle is closed too, in the next turn: a
--- program that stops the loop in between leaves an open handle behind, which luv cleans up, not a half-closed one.
-function tick.release()
-  handles = handles - 1
-  if handles <= 0 and idle then wake() end
+--- Its close callback has run. With none left the idle handle is closed too, in the next turn: a program that stops the
+-- loop in between leaves an open handle behind, which luv cleans up, not a half-closed one.
+function tick.handle_closed()
+  open_handles = open_handles - 1
+  if open_handles <= 0 and idle then wake() end
 end
 
 return tick
