@@ -61,7 +61,7 @@ local function check_dh_size(options)
   return errors.throw(errors.out_of_range("options.minDHSize", "a positive number", size))
 end
 
-local Connecting = TLSSocket:_variant()
+local Connecting = TLSSocket:_with_overrides()
 
 function Connecting._settings(options)
   local own = {}

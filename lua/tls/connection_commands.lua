@@ -2,7 +2,7 @@
 -- tls.connection_info.
 -- @module tls.connection_commands
 
-local context = require "tls.secure_context"
+local secure_context = require "tls.secure_context"
 local errors = require "tls.support.errors"
 local renegotiation = require "tls.handshake.renegotiation"
 local server_name = require "tls.handshake.server_name"
@@ -57,7 +57,7 @@ end
 --- @param credentials table a SecureContext, or createSecureContext's options
 function methods:setKeyCert(credentials)
   if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
-  if not context.is(credentials) then credentials = context.create(credentials) end
+  if not secure_context.is(credentials) then credentials = secure_context.create(credentials) end
   if self._conn then self._conn:setKeyCert(credentials.context) end
 end
 

@@ -5,10 +5,10 @@
 local core = require "tls.core"
 local drive = require "tls.connection_drive"
 local Emitter = require "tls.stream.event_emitter"
-local hello = require "tls.handshake.client_hello_callbacks"
+local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
 local psk = require "tls.handshake.psk"
 local renegotiation = require "tls.handshake.renegotiation"
-local resumption = require "tls.handshake.session_resumption"
+local session_resumption = require "tls.handshake.session_resumption"
 local Socket = require "tls.net.socket"
 local tick = require "tls.support.next_tick"
 local verify = require "tls.handshake.verify"
@@ -32,12 +32,12 @@ local function open_gate(self, generation)
   Socket._ready(self)
   if self._events then emit(self, "secure") end
   if not self.destroyed then self._class._on_secure(self) end
-  if not self.destroyed and not self._options.isServer then resumption.tell(self) end
+  if not self.destroyed and not self._options.isServer then session_resumption.tell(self) end
 end
 
 local function on_judged(self, generation, refused)
   if refused then return self:destroy(refused) end
-  resumption.when_stored(self, open_gate, generation)
+  session_resumption.when_stored(self, open_gate, generation)
 end
 
 local function on_secure(self, generation, alpn, npn, servername)
@@ -126,9 +126,9 @@ end
 
 core.handlers {
   identity = verify.in_handshake,
-  hello = hello.answer,
+  hello = client_hello_callbacks.answer,
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
-  session = resumption.made,
+  session = session_resumption.made,
   keylog = on_keylog,
   early = on_early,
   renegotiating = renegotiation.began,

@@ -5,7 +5,7 @@ local uv = require "luv"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
 
-local trust = {}
+local default_ca = {}
 
 -- A list that is short because the process had no descriptor or memory left would stay so: it is an error instead. A
 -- file that is missing or unreadable has no certificates.
@@ -105,7 +105,7 @@ local MAKE = {
   system = system,
   bundled = system, -- there is no bundle of our own: the system's is what we start with
   extra = extra,
-  default = function() return chosen or joined(trust.list "system", trust.list "extra") end,
+  default = function() return chosen or joined(default_ca.list "system", default_ca.list "extra") end,
 }
 
 --- tls.getCACertificates: the certificates of a kind, as PEM. The same list each time.
@@ -113,7 +113,7 @@ local MAKE = {
 ---   which is the system's here; default 'default'
 ---@return string[] list cannot be changed
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
-function trust.list(kind)
+function default_ca.list(kind)
   if kind == nil then kind = "default" end
   if type(kind) ~= "string" then errors.throw(errors.arg_type("type", "string", kind)) end
   if not MAKE[kind] then errors.throw(errors.arg_value("type", kind)) end
@@ -125,7 +125,7 @@ end
 -- Contexts that exist keep what they trust. All of the list or, when it throws, nothing.
 ---@param certs string[] PEM
 -- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
-function trust.set_default(certs)
+function default_ca.set_default(certs)
   if type(certs) ~= "table" then errors.throw(errors.arg_type("certs", "an array of strings", certs)) end
   local list = {}
   for i, pem in ipairs(certs) do
@@ -136,4 +136,4 @@ function trust.set_default(certs)
   chosen, lists.default = list, nil
 end
 
-return trust
+return default_ca

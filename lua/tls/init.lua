@@ -10,30 +10,30 @@ local core = require "tls.core"
 if core.modules.tls then return core.modules.tls end
 
 local connect = require "tls.connect"
-local context = require "tls.secure_context"
+local secure_context = require "tls.secure_context"
 local defaults = require "tls.options.defaults"
-local identity = require "tls.handshake.server_identity"
-local securepair = require "tls.secure_pair"
+local server_identity = require "tls.handshake.server_identity"
+local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
-local trust = require "tls.default_ca"
+local default_ca = require "tls.default_ca"
 
 local WRITABLE = "^[%u_]+$"
 
 local tls = {
   Server = Server,
   TLSSocket = TLSSocket,
-  SecurePair = securepair.SecurePair,
-  CryptoStream = securepair.CryptoStream,
-  createSecurePair = securepair.create,
+  SecurePair = secure_pair.SecurePair,
+  CryptoStream = secure_pair.CryptoStream,
+  createSecurePair = secure_pair.create,
   connect = connect,
   createServer = Server.new,
-  createSecureContext = context.create,
-  checkServerIdentity = identity.check,
-  getCiphers = context.ciphers,
-  getCurves = context.curves,
-  getCACertificates = trust.list,
-  setDefaultCACertificates = trust.set_default,
+  createSecureContext = secure_context.create,
+  checkServerIdentity = server_identity.check,
+  getCiphers = secure_context.ciphers,
+  getCurves = secure_context.curves,
+  getCACertificates = default_ca.list,
+  setDefaultCACertificates = default_ca.set_default,
 }
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
@@ -41,7 +41,7 @@ local tls = {
 -- written; every later call reads them.
 setmetatable(tls, {
   __index = function(_, name)
-    if name == "rootCertificates" then return trust.list "bundled" end
+    if name == "rootCertificates" then return default_ca.list "bundled" end
     if type(name) == "string" and name:find(WRITABLE) then return defaults[name] end
     return nil
   end,

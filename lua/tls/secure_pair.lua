@@ -3,12 +3,12 @@
 -- @module tls.secure_pair
 
 local class = require "tls.support.class"
-local context = require "tls.secure_context"
+local secure_context = require "tls.secure_context"
 local duplex_pair = require "tls.stream.duplex_pair"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local TLSSocket = require "tls.socket"
-local wrap = require "tls.over.existing_stream"
+local existing_stream = require "tls.over.existing_stream"
 
 --- The side of the records: write to it what came from the peer, and send the peer what is read from it.
 local CryptoStream, crypto_getters = class("tls.CryptoStream", duplex_pair.End)
@@ -30,35 +30,35 @@ end
 ---@field encrypted tls.CryptoStream
 local SecurePair = class("tls.SecurePair", Emitter)
 
-local function settings(secure_context, is_server, request_cert, reject, options)
+local function settings(given_context, is_server, request_cert, reject, options)
   local own = {}
   for name, value in pairs(options) do own[name] = value end
-  own.secureContext, own.isServer = secure_context, is_server and true or false
+  own.secureContext, own.isServer = given_context, is_server and true or false
   if own.isServer then -- the positional ones are a server's alone
     own.requestCert, own.rejectUnauthorized = request_cert and true or false, reject and true or false
   end
   return own
 end
 
-local function check(secure_context, options)
-  if secure_context ~= nil and not context.is(secure_context) then
-    errors.throw(errors.arg_type("context", "SecureContext", secure_context))
+local function check(given_context, options)
+  if given_context ~= nil and not secure_context.is(given_context) then
+    errors.throw(errors.arg_type("context", "SecureContext", given_context))
   end
   if options ~= nil and type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
 end
 
---- @see securepair.create
-function SecurePair.init(self, secure_context, is_server, request_cert, reject, options)
-  check(secure_context, options)
+--- @see secure_pair.create
+function SecurePair.init(self, given_context, is_server, request_cert, reject, options)
+  check(given_context, options)
   local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
   duplex_pair.join(inner, outer)
-  local own = settings(secure_context or context.create(), is_server, request_cert, reject, options or {})
+  local own = settings(given_context or secure_context.create(), is_server, request_cert, reject, options or {})
   local clear = setmetatable(TLSSocket.new(nil, own), CleartextStream.__meta)
   clear._class, clear._encrypted_end = CleartextStream, outer
   self.cleartext, self.encrypted = clear, outer
   clear:on("secure", function() self:emit("secure") end)
   clear:once("close", function() outer:destroySoon() end)
-  wrap.over(clear, inner)
+  existing_stream.over(clear, inner)
 end
 
 SecurePair._watched_events = { error = true }
@@ -76,19 +76,19 @@ function SecurePair:destroy()
   self.encrypted:destroy()
 end
 
-local securepair = { SecurePair = SecurePair, CryptoStream = CryptoStream }
+local secure_pair = { SecurePair = SecurePair, CryptoStream = CryptoStream }
 
 --- A pair of streams: what is written to `cleartext` can be read, as records, from `encrypted`, and the other way
 -- round. Emits 'secure' after the handshake, whether or not the peer verified: look at `pair.cleartext.authorized`.
 -- Source: Node's tls.createSecurePair.
---- @param secure_context? table from createSecureContext
+--- @param given_context? table from createSecureContext
 --- @param is_server? boolean default false
 --- @param request_cert? boolean a server's: ask the client for a certificate
 --- @param reject? boolean a server's: refuse a client that does not verify
 --- @param options? table as in tls.TLSSocket; rejectUnauthorized in here is a client's as well
 --- @return tls.SecurePair
-function securepair.create(secure_context, is_server, request_cert, reject, options)
-  return SecurePair.new(secure_context, is_server, request_cert, reject, options)
+function secure_pair.create(given_context, is_server, request_cert, reject, options)
+  return SecurePair.new(given_context, is_server, request_cert, reject, options)
 end
 
-return securepair
+return secure_pair

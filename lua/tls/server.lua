@@ -2,7 +2,8 @@
 -- @module tls.server
 
 local class = require "tls.support.class"
-local context = require "tls.secure_context"
+local secure_context = require "tls.secure_context"
+local connection_events = require "tls.connection_events"
 local core = require "tls.core"
 local defaults = require "tls.options.defaults"
 local Emitter = require "tls.stream.event_emitter"
@@ -13,9 +14,9 @@ local settings = require "tls.handshake.settings"
 local ticket_keys = require "tls.handshake.ticket_keys"
 local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
-local wrap = require "tls.over.existing_stream"
+local existing_stream = require "tls.over.existing_stream"
 
-local emit, ANNOUNCED = Emitter.emit, TLSSocket.ANNOUNCED
+local emit, ANNOUNCED = Emitter.emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
@@ -29,10 +30,10 @@ end
 local function ignore() end
 
 --- The server's sockets. They have their options in common, until one is given its own.
-local Accepted = TLSSocket:_variant()
+local Accepted = TLSSocket:_with_overrides()
 
 -- Most never have more: two that the handshake may bring and one of the user's are among them.
-Accepted:_room(32)
+Accepted:_expect_fields(32)
 
 function Accepted:_make_core_options()
   local options, core_options = self._options, TLSSocket._make_core_options(self)
@@ -101,7 +102,7 @@ function Server.new(options, listener)
   net.Server.init(self, options)
   self._on_connection = function(duplex) on_connection(self, duplex) end
   self:on("connection", self._on_connection)
-  self._context = context.of(options, { honorCipherOrder = true })
+  self._context = secure_context.of(options, { honorCipherOrder = true })
   self._handshake_options = settings.server(options, {})
   self._request_cert = options.requestCert and true or false
   self._reject = self._request_cert and options.rejectUnauthorized and true or
@@ -190,7 +191,9 @@ function Server:addContext(hostname, credentials)
       '"servername" is required parameter for Server.addContext'))
   end
   if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
-  if not context.is(credentials) then credentials = context.of(credentials, { honorCipherOrder = true }) end
+  if not secure_context.is(credentials) then
+    credentials = secure_context.of(credentials, { honorCipherOrder = true })
+  end
   self._contexts_by_name = self._contexts_by_name or Names.new()
   self._contexts_by_name:add(hostname, credentials)
   self._handshake_options.SNICallback = self._handshake_options.SNICallback or from_table(self)
@@ -202,7 +205,7 @@ end
 --- @param options table those of createSecureContext, or secureContext
 function Server:setSecureContext(options)
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
-  local fresh = context.of(options, { honorCipherOrder = true })
+  local fresh = secure_context.of(options, { honorCipherOrder = true })
   if not options.ticketKeys and not options.secureContext then
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
@@ -225,9 +228,9 @@ end
 
 --- For 'connection': whoever emits it hands a connection over.
 on_connection = function(self, duplex)
-  wrap.check(duplex, "socket")
+  existing_stream.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
-  wrap.over(secure(self), duplex)
+  existing_stream.over(secure(self), duplex)
 end
 
 --- A connection has been accepted. Overrides net.Server's. The plain socket is

@@ -1,7 +1,7 @@
 --- TLSSocket: a net.Socket whose bytes go through a connection of the core.
 -- @module tls.socket
 
-local context = require "tls.secure_context"
+local secure_context = require "tls.secure_context"
 local connecting = require "tls.net.connecting"
 local core = require "tls.core"
 local class = require "tls.support.class"
@@ -9,14 +9,14 @@ local commands = require "tls.connection_commands"
 local drive = require "tls.connection_drive"
 local errors = require "tls.support.errors"
 local events = require "tls.connection_events"
-local hello = require "tls.handshake.client_hello_callbacks"
-local identity = require "tls.handshake.server_identity"
+local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
+local server_identity = require "tls.handshake.server_identity"
 local psk = require "tls.handshake.psk"
 local info = require "tls.connection_info"
 local server_name = require "tls.handshake.server_name"
 local settings = require "tls.handshake.settings"
 local tick = require "tls.support.next_tick"
-local wrap = require "tls.over.existing_stream"
+local existing_stream = require "tls.over.existing_stream"
 local Socket = require "tls.net.socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
@@ -27,19 +27,18 @@ TLSSocket.encrypted = true
 
 local HANDSHAKING, SECURE, ANNOUNCED = events.HANDSHAKING, events.SECURE, events.ANNOUNCED
 local NEVER_SECURE = events.NEVER_SECURE
-TLSSocket.ANNOUNCED = ANNOUNCED
 
--- These outlast a connection, which `_first_values` do not; see connect:
+-- Not class defaults: they stay as they are when the socket connects once more, see connect.
 TLSSocket._given_options = false -- the options, as they were given last
 TLSSocket._options_for_next = false -- those that a method has set for the connection to come
 
-TLSSocket:_own_values {
+TLSSocket:_instance_fields {
   _handshake_state = HANDSHAKING,
   _w_blocked = true, _w_direct = false, -- until the gate opens
   _conn = false, _deadline_slot = false,
 }
 
-TLSSocket:_first_values {
+TLSSocket:_class_defaults {
   truncated = false,
   _verify_answer = false, -- see tls.handshake.verify
   _was_authorized = false, -- when it was destroyed
@@ -107,7 +106,7 @@ function TLSSocket.maker(class_of, options)
   local first = class_of.instance()
   Socket._start(first, options)
   first.server = options.server
-  return class_of:_maker_of(first)
+  return class_of:_constructor_like(first)
 end
 
 --- What a socket works with: the options, checked, with what they leave open. tls.connect's sockets have stricter ones.
@@ -116,9 +115,9 @@ function TLSSocket._settings(options)
   for name, value in pairs(options) do own[name] = value end
   own.isServer = options.isServer and true or false
   settings[own.isServer and "server" or "client"](options, own)
-  own.secureContext = context.of(options)
+  own.secureContext = secure_context.of(options)
   own.rejectUnauthorized = options.rejectUnauthorized == true -- Node's: who makes it by hand looks at `authorized`
-  own.checkServerIdentity = options.checkServerIdentity or identity.check
+  own.checkServerIdentity = options.checkServerIdentity or server_identity.check
   own.handle = nil
   return own
 end
@@ -136,7 +135,7 @@ end
 ---   SNICallback, ALPNCallback, pskCallback, verify, enableTrace, server
 --- @return tls.TLSSocket
 function TLSSocket.new(socket, options)
-  if socket ~= nil then wrap.check(socket, "socket") end
+  if socket ~= nil then existing_stream.check(socket, "socket") end
   if options ~= nil and type(options) ~= "table" then
     errors.throw(errors.arg_type("options", "object", options))
   end
@@ -145,7 +144,7 @@ function TLSSocket.new(socket, options)
   if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(own)
   self._given_options, self._verify_name = options, own.servername or "localhost"
-  if socket ~= nil then wrap.over(self, socket) end
+  if socket ~= nil then existing_stream.over(self, socket) end
   return self
 end
 
@@ -181,7 +180,7 @@ function TLSSocket:_make_core_options()
     rejectUnauthorized = options.rejectUnauthorized,
     servername = options.servername,
     alpn = options.alpn, npn = options.npn,
-    askHello = options.isServer and hello.wanted(self),
+    askHello = options.isServer and client_hello_callbacks.wanted(self),
     askVerify = options.verify ~= nil,
     requestOCSP = options.requestOCSP,
     session = options.session,
@@ -245,7 +244,7 @@ local function options_for(self, call)
   for name, value in pairs(self._given_options) do
     if not (self.closed and FOR_ONE_CONNECTION[name]) then options[name] = value end
   end
-  options.secureContext = not context.given(call) and self._options.secureContext or nil
+  options.secureContext = not secure_context.given(call) and self._options.secureContext or nil
   for _, given in ipairs { self._options_for_next or {}, call } do
     for name, value in pairs(given) do options[name] = value end
   end

@@ -5,13 +5,13 @@
 -- @module tls.handshake.client_hello_callbacks
 
 local alpn = require "tls.handshake.alpn"
-local ask = require "tls.handshake.user_callback"
+local user_callback = require "tls.handshake.user_callback"
 local client_hello = require "tls.handshake.client_hello"
-local context = require "tls.secure_context"
+local secure_context = require "tls.secure_context"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
 
-local hello = {}
+local client_hello_callbacks = {}
 
 local function heard(server, name)
   return server ~= nil and server.listenerCount ~= nil and server:listenerCount(name) > 0
@@ -39,9 +39,9 @@ end
 --- 'clientHello': a context, a refusal with an alert, or nothing.
 function steps.look(socket, info, answer, done)
   if not heard(socket.server, "clientHello") then return done() end
-  ask(socket, function(choice)
+  user_callback(socket, function(choice)
     if not choice then return done() end
-    if context.is(choice) then
+    if secure_context.is(choice) then
       answer.chosen = choice
       return done()
     end
@@ -55,9 +55,9 @@ end
 function steps.name(socket, info, answer, done)
   local callback = socket._options.SNICallback
   if answer.chosen or answer.alert or not callback or not info.servername then return done() end
-  ask(socket, function(choice)
+  user_callback(socket, function(choice)
     if not choice then return done() end
-    if not context.is(choice) then
+    if not secure_context.is(choice) then
       return socket:destroy(errors.new("ERR_TLS_INVALID_CONTEXT", "Invalid SNI context"))
     end
     answer.chosen = choice
@@ -97,7 +97,7 @@ end
 --- 'resumeSession': the session that was stored under this id.
 function steps.session(socket, info, answer, done)
   if answer.alert or not info.sessionId or not heard(socket.server, "resumeSession") then return done() end
-  ask(socket, function(data)
+  user_callback(socket, function(data)
     if data ~= nil and data ~= false and type(data) ~= "string" then
       return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
     end
@@ -112,7 +112,7 @@ function steps.ocsp(socket, info, answer, done)
   local chosen = answer.chosen or socket._options.secureContext
   local cert, issuer = core.contextCertificate(chosen.context)
   if not cert then return done() end
-  ask(socket, function(response)
+  user_callback(socket, function(response)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
@@ -138,7 +138,7 @@ end
 
 --- Must this socket stop at the ClientHello?
 --- @param socket tls.TLSSocket
-function hello.wanted(socket)
+function client_hello_callbacks.wanted(socket)
   local options, server = socket._options, socket.server
   return options.SNICallback ~= nil or options.ALPNCallback ~= nil or heard(server, "clientHello") or
     heard(server, "resumeSession") or heard(server, "OCSPRequest")
@@ -146,7 +146,7 @@ end
 
 --- The core has suspended at the ClientHello.
 --- @param socket tls.TLSSocket
-function hello.answer(socket)
+function client_hello_callbacks.answer(socket)
   local info, answer, at = client_hello.read(socket._conn), {}, 0
   if not info then return end
   socket.servername = info.servername or false -- also for a handshake that fails
@@ -159,4 +159,4 @@ function hello.answer(socket)
   next_step()
 end
 
-return hello
+return client_hello_callbacks

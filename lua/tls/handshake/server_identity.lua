@@ -5,7 +5,7 @@
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 
-local identity = {}
+local server_identity = {}
 
 --- What the core writes for a list of names that it cannot read.
 local UNREADABLE = "<invalid>"
@@ -200,7 +200,7 @@ end
 ---@param cert table? what `getPeerCertificate` gives; the fields `subject.CN` and `subjectaltname` count
 ---@return table? err nil if it does; else an error with code ERR_TLS_CERT_ALTNAME_INVALID (or
 -- ERR_TLS_CERT_ALTNAME_FORMAT) and the fields `reason`, `host`, `cert`
-function identity.check(hostname, cert)
+function server_identity.check(hostname, cert)
   cert = cert or {}
   local host = without_dot(tostring(hostname))
   local names = split_names(cert.subjectaltname or "")
@@ -222,6 +222,6 @@ end
 --- The one spelling of an IP address that may be compared; nil for anything else.
 ---@param text any
 ---@return string?
-identity.canonical_ip = ip.canonical
+server_identity.canonical_ip = ip.canonical
 
-return identity
+return server_identity

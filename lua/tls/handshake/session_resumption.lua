@@ -1,19 +1,19 @@
 --- Sessions: what a client gets for the next time, what a server gives to its store.
 -- @module tls.handshake.session_resumption
 
-local ask = require "tls.handshake.user_callback"
+local user_callback = require "tls.handshake.user_callback"
 local heard = require("tls.stream.event_emitter")._has_listener
 
-local resumption = {}
+local session_resumption = {}
 
 --- Nothing is sent for now, as often as this is called.
-function resumption.hold(socket)
+function session_resumption.hold(socket)
   socket._output_holds = socket._output_holds + 1
   if socket._output_holds == 1 then socket._conn:hold(true) end
 end
 
 --- Undoes one hold().
-function resumption.release(socket)
+function session_resumption.release(socket)
   socket._output_holds = socket._output_holds - 1
   if socket._output_holds == 0 then socket:_drive_if(socket._conn:hold(false)) end
 end
@@ -21,10 +21,10 @@ end
 --- Nothing is sent to the client before its session is in the store, or it could come back too early.
 local function keep(socket, id, data)
   socket._sessions_being_stored = socket._sessions_being_stored + 1
-  resumption.hold(socket)
-  ask(socket, function()
+  session_resumption.hold(socket)
+  user_callback(socket, function()
     socket._sessions_being_stored = socket._sessions_being_stored - 1
-    resumption.release(socket)
+    session_resumption.release(socket)
     if socket._sessions_being_stored > 0 then return end
     local stored = socket._on_stored
     socket._on_stored = false
@@ -37,7 +37,7 @@ end
 --- A session has come into being.
 --- @param id string
 --- @param data string? DER; holds the session's keys
-function resumption.made(socket, id, data)
+function session_resumption.made(socket, id, data)
   if not data then return end
   if socket._options.isServer then return keep(socket, id, data) end
   if not socket._early_sessions_told then
@@ -49,13 +49,13 @@ function resumption.made(socket, id, data)
 end
 
 --- Calls `fn(socket, generation)` when all sessions are in the store.
-function resumption.when_stored(socket, fn, generation)
+function session_resumption.when_stored(socket, fn, generation)
   if socket._sessions_being_stored == 0 then return fn(socket, generation) end
   socket._on_stored = function() fn(socket, generation) end
 end
 
 --- The client's sessions that came before 'secureConnect'.
-function resumption.tell(socket)
+function session_resumption.tell(socket)
   local sessions = socket._early_sessions
   socket._early_sessions, socket._early_sessions_told = false, true
   for _, data in ipairs(sessions or {}) do
@@ -65,4 +65,4 @@ function resumption.tell(socket)
   if socket._conn and not heard(socket, "session") then socket._conn:wantSessions(false) end -- spare their encoding
 end
 
-return resumption
+return session_resumption

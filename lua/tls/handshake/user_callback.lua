@@ -13,7 +13,7 @@ local unpack = table.unpack or unpack
 --- @param done fun(a: any, b: any)
 --- @param fn function
 --- @param ... any its arguments
-local function ask(socket, done, fn, ...)
+local function user_callback(socket, done, fn, ...)
   local conn, running, answered, first, second = socket._conn, true, false, nil, nil
   local args, n = { ... }, select("#", ...)
   local function gone() return socket.destroyed or socket._conn ~= conn end
@@ -33,4 +33,4 @@ local function ask(socket, done, fn, ...)
   if answered then done(first, second) end
 end
 
-return ask
+return user_callback

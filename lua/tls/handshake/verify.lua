@@ -10,10 +10,10 @@
 -- user is told, in `socket._verify_answer`.
 -- @module tls.handshake.verify
 
-local ask = require "tls.handshake.user_callback"
+local user_callback = require "tls.handshake.user_callback"
 local errors = require "tls.support.errors"
-local identity = require "tls.handshake.server_identity"
-local resumption = require "tls.handshake.session_resumption"
+local server_identity = require "tls.handshake.server_identity"
+local session_resumption = require "tls.handshake.session_resumption"
 
 local verify = {}
 
@@ -56,7 +56,7 @@ end
 --- @return table? err nil also when the user's function has destroyed the socket
 local function check_name(socket)
   local conn, check = socket._conn, socket._options.checkServerIdentity
-  local names = check == identity.check and conn:getPeerNames() -- the rest is expensive, and not looked at
+  local names = check == server_identity.check and conn:getPeerNames() -- the rest is expensive, and not looked at
   local ok, err = pcall(check, socket._verify_name, names or conn:getPeerCertificate(true))
   if ok and err == nil or socket._conn ~= conn then return nil end
   local cert = conn:getPeerCertificate(true)
@@ -100,7 +100,7 @@ end
 --- @param done fun(refusal: table?, overruled: boolean)
 local function ask_user(socket, preverify, done)
   local callback_of_user, answered = socket._options.verify, false
-  ask(socket, function(err, accept)
+  user_callback(socket, function(err, accept)
     local refusal = as_error(err)
     if not refusal and not accept then refusal = preverify end
     done(refusal, refusal == nil and preverify ~= nil)
@@ -169,9 +169,9 @@ function verify.at_gate(socket, generation, done)
     return conclude_at_gate(socket, generation, err, false, done)
   end
   -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.
-  resumption.hold(socket)
+  session_resumption.hold(socket)
   ask_user(socket, err, function(refusal, overruled)
-    resumption.release(socket)
+    session_resumption.release(socket)
     conclude_at_gate(socket, generation, refusal, overruled, done)
   end)
 end

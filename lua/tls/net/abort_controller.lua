@@ -8,7 +8,7 @@ local tick = require "tls.support.next_tick"
 
 local Signal = class("tls.AbortSignal", Emitter)
 
-Signal:_own_values { aborted = false }
+Signal:_instance_fields { aborted = false }
 
 --- `controller.signal` is given to what may be aborted; it emits 'abort' once.
 local Controller = class("tls.AbortController")

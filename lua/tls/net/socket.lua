@@ -22,16 +22,16 @@ end
 
 local usable, apply_options = handles.usable, socket_options.apply
 
--- These outlast a connection, which `_first_values` do not:
+-- Not a class default: it stays as it is when the socket connects once more.
 Socket._own_options = false -- what setNoDelay, setKeepAlive and unref have changed; else the options hold
 
-Socket:_own_values {
+Socket:_instance_fields {
   bytesRead = 0, _bytes_written = 0,
   _handle = false,
   _has_idle_timer = false, -- there is a timer to be told of traffic: ours, or that of the socket taken over
 }
 
-Socket:_first_values {
+Socket:_class_defaults {
   connecting = false,
   _reading = false,
   _unsent_bytes = 0, _notify_wanted = false, -- bytes that libuv holds
@@ -45,7 +45,7 @@ Socket:_first_values {
   _counted_by_server = false, -- its server counts it
 }
 
-Socket:_room(64)
+Socket:_expect_fields(64)
 
 --- From now on the handle is this socket's, which closes it.
 function Socket:_adopt_handle(handle)

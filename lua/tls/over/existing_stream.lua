@@ -9,7 +9,7 @@ local errors = require "tls.support.errors"
 local Socket = require "tls.net.socket"
 local StreamHandle = require "tls.over.stream_as_handle"
 
-local wrap = {}
+local existing_stream = {}
 
 local function is_handle(object)
   return type(object) == "userdata" and tostring(object):find "^uv_[tp][ci]p" ~= nil
@@ -22,7 +22,7 @@ end
 --- Throws when nothing can be wrapped around `object`.
 ---@param object any
 ---@param name string the argument or option it came in
-function wrap.check(object, name)
+function existing_stream.check(object, name)
   if is_handle(object) or StreamHandle.fits(object) then return object end
   errors.throw(errors.arg_type(name, "stream, or luv's uv_tcp or uv_pipe", object))
 end
@@ -63,10 +63,10 @@ end
 --- Begins the handshake of `socket` over `object`, now or when it is connected.
 ---@param socket tls.TLSSocket
 ---@param object table|userdata
-function wrap.over(socket, object)
+function existing_stream.over(socket, object)
   if is_handle(object) then return socket:_start_on_handle(object) end
   if is_plain(object) then return over_plain(socket, object) end
   socket:_start_on_handle(StreamHandle.new(object))
 end
 
-return wrap
+return existing_stream

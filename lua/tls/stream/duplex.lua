@@ -37,13 +37,13 @@ local Stream, getters = class("tls.Stream", Emitter)
 -- Bytes a stream buffers in each direction before it says stop. That of the writable side is asked for at each write.
 local HIGH_WATER_MARK = 64 * 1024
 
-Stream:_own_values { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
-Stream:_first_values { closed = false, allowHalfOpen = false, readableHighWaterMark = HIGH_WATER_MARK }
+Stream:_instance_fields { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
+Stream:_class_defaults { closed = false, allowHalfOpen = false, readableHighWaterMark = HIGH_WATER_MARK }
 
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
-  Stream:_own_values(half.instance_fields)
-  Stream:_first_values(half.class_defaults)
+  Stream:_instance_fields(half.instance_fields)
+  Stream:_class_defaults(half.class_defaults)
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
@@ -77,7 +77,7 @@ end
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
 function Stream.renew(self, options)
   local events = self._events
-  self:_forget()
+  self:_reset_fields()
   self._events, self.errored = events, nil
   Stream.init(self, options)
   if has_listener(self, "data") then readable.listener_added(self, "data") end

@@ -15,11 +15,11 @@ local USUAL = 4 -- events that have listeners: the table need not grow
 --- How many listeners an event may have before a warning is printed once; 0 for no limit.
 Emitter.defaultMaxListeners = 10
 
--- Listeners outlast what `_forget` undoes (so a stream that is renewed keeps its `_events`):
+-- Not class defaults: listeners stay when `_reset_fields` makes a stream anew.
 Emitter._lists = false -- name -> array of functions, for events that have several
 Emitter._once = false -- wrapper -> the listener given to once()
 
-Emitter:_own_values { _events = false } -- name -> function
+Emitter:_instance_fields { _events = false } -- name -> function
 
 -- Hooks for subclasses: called after a listener for `name` was added or removed, if the class heeds that name.
 function Emitter._listener_added() end

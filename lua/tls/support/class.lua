@@ -1,11 +1,38 @@
---- Classes: flat method tables with computed properties.
+--- Internal. Classes: flat method tables with computed properties, made for objects that exist in tens of thousands.
 --
--- Methods and getters of the parent are copied when the class is made, so that a look-up never climbs a chain.
--- Instances share one metatable whose `__index` is one function: a method, else a computed property, else nil. That
--- costs a call, so what is called for each message or connection goes round it: an overridden method is found by
--- `self._class`, and an instance is made with the fields it will be asked for (`_own_values`). What it seldom changes
--- has its first value in the class (`_first_values`): reading it costs that call, but no instance pays for its place
--- before it is set.
+-- A class is a table of functions; the methods of its parent are copied into it when it is made, so that a look-up
+-- never climbs a chain.
+--
+--     local Shape, getters = class("example.Shape")
+--     function Shape.init(self, side) self.side = side end         -- what Shape(side) and Shape.new(side) run
+--     function Shape:_grown(by) return Shape(self.side + by) end
+--     function getters.area(self) return self.side * self.side end -- shape.area: computed when it is read
+--
+-- All instances share one metatable. Its `__index` is one C function: it looks for a method or default, then for a
+-- getter, and answers nil else. Reading a field that the instance itself has costs nothing extra; all else costs the
+-- call of that function. So what runs for each message or connection goes round it, in three ways:
+--
+-- 1. *An overridden method* is called through the class: `self._class._grown(self, 1)` in the place of
+--    `self:_grown(1)`. `_class` is a field of each instance. What is not overridden is called as a local function.
+-- 2. *Instance fields* are in each instance from the start, with values that all instances begin with. For what is read
+--    or written for each message or connection:
+--
+--        Shape:_instance_fields { side = 0, visible = true }
+--
+-- 3. *Class defaults* stay in the class until an instance is given another value. For what an instance seldom changes:
+--    reading it costs the call, but it takes no place in the instance.
+--
+--        Shape:_class_defaults { label = false, rotation = 0 }
+--
+-- An instance is made by one C function, which creates its table with its instance fields and with room for as many as
+-- `_expect_fields(n)` says it will have: the table does not grow step by step.
+--
+-- For sockets of one server, which differ in nothing when they are made, `_constructor_like(socket)` gives a function
+-- that makes more of the same, without running `init` each time. And `_with_overrides()` makes a copy of a class that
+-- is the same class to its users (the same metatable, and `socket:method()` finds the same methods), while calls
+-- through `_class` find methods of its own: tls.connect's sockets and a server's are TLSSockets with other hooks.
+--
+-- `_reset_fields()` gives an instance its first values back: when a closed socket connects once more.
 -- @module tls.support.class
 
 local core = require "tls.core"
@@ -15,74 +42,77 @@ local function copy(from, to)
   return to
 end
 
--- What an instance begins with has changed.
-local function remake(self)
-  self.instance = self:_maker_of(self.__own)
+-- What every class begins with. `__meta` is the instances' metatable, `__getters` the computed properties,
+-- `__instance_fields` and `__class_defaults` the values that are explained above, `__expected_fields` a count.
+local Class = { __instance_fields = {}, __class_defaults = {}, __getters = {}, __expected_fields = 1 }
+
+-- To be called when what instances are made of has changed.
+local function update_constructor(self)
+  self.instance = self:_constructor_like(self.__instance_fields)
 end
 
---- `like` is another class, which this one is a copy of.
-local function begin(self, like)
-  self.__own = copy(like.__own, {})
-  self.__own._class = self
-  remake(self)
+local function own_instance_fields(self, from)
+  self.__instance_fields = copy(from.__instance_fields, {})
+  self.__instance_fields._class = self
+  update_constructor(self)
 end
 
--- What every class has.
-local Class = { __own = {}, __seldom = {}, __getters = {}, __fields = 1 }
-
---- Values its instances are made with, which all of them share. Classes and variants that are there already do not get
---- them, nor the first values below.
-function Class:_own_values(values)
-  copy(values, self.__own)
-  remake(self)
+--- Gives instances fields from the start. Classes that were made from this one before do not get them.
+---@param values table<string, any> name -> the value that all instances begin with, which they share
+function Class:_instance_fields(values)
+  copy(values, self.__instance_fields)
+  update_constructor(self)
 end
 
---- Values that stay in the class until an instance is given another.
-function Class:_first_values(values)
+--- Gives the class values for fields that an instance does not have itself. As above for classes made before.
+---@param values table<string, any> name -> value
+function Class:_class_defaults(values)
   copy(values, self)
-  copy(values, self.__seldom)
+  copy(values, self.__class_defaults)
 end
 
---- A function that makes instances like this one, as it is: they share what it has.
-function Class:_maker_of(instance)
-  return core.instantiator(self.__meta, self.__fields, instance)
+--- Says how many fields an instance will have in the end.
+---@param count integer
+function Class:_expect_fields(count)
+  self.__expected_fields = count
+  update_constructor(self)
 end
 
---- How many fields an instance gets sooner or later: its table need not grow.
-function Class:_room(fields)
-  self.__fields = fields
-  remake(self)
+--- A function that makes instances with the fields that this one has now; values that are tables are shared.
+---@param instance table
+---@return fun(): table
+function Class:_constructor_like(instance)
+  return core.instantiator(self.__meta, self.__expected_fields, instance)
 end
 
---- The same class to its users, with methods of its own where it is called by `_class`: `self:method()` finds the
--- class's.
-function Class:_variant()
-  local own = copy(self, {})
-  begin(own, self)
-  return own
+--- The same class to its users, with methods of its own for calls through `_class`.
+---@return table class
+function Class:_with_overrides()
+  local variant = copy(self, {})
+  own_instance_fields(variant, self)
+  return variant
 end
 
---- An instance's own and first values are what they were.
-function Class:_forget()
+--- Gives this instance its first values back; a class default is one that it has no field for.
+function Class:_reset_fields()
   local methods = self._class
-  for name in pairs(methods.__seldom) do self[name] = nil end
-  copy(methods.__own, self)
+  for name in pairs(methods.__class_defaults) do self[name] = nil end
+  copy(methods.__instance_fields, self)
 end
 
---- Makes a class.
---
--- Calling the class (`Socket(...)`) is calling `Socket.new(...)`; the `new` given here makes an instance, as `instance`
--- does, and runs `init` on it, if the class has one.
+--- Makes a class. Calling it is calling its `new`, which makes an instance and runs `init` on it, if there is one;
+-- `instance` makes one without.
 ---@param name string what `tostring` of an instance and `__name` show
 ---@param parent table? a class made here, with all that it has: it is copied
 ---@return table methods the class itself
----@return table getters name -> function(self), for properties that are computed when read
+---@return table<string, fun(self: table): any> getters for properties that are computed when read
 local function class(name, parent)
-  local like = parent or Class
-  local methods, getters = copy(like, {}), copy(like.__getters, {})
-  methods.__getters, methods.__parent, methods.__seldom = getters, parent, copy(like.__seldom, {})
+  local from = parent or Class
+  local methods, getters = copy(from, {}), copy(from.__getters, {})
+  methods.__getters, methods.__parent = getters, parent
+  methods.__class_defaults = copy(from.__class_defaults, {})
   methods.__meta = { __name = name, __index = core.indexer(methods, getters) }
-  begin(methods, like)
+  own_instance_fields(methods, from)
 
   function methods.new(...)
     local self = methods.instance()
