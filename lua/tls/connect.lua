@@ -1,4 +1,4 @@
---- tls.connect: a client's TLSSocket.
+--- Internal. tls.connect: a client's TLSSocket.
 -- @module tls.connect
 
 local context = require "tls.secure_context"
@@ -69,7 +69,7 @@ function Connecting._settings(options)
   own.isServer, own.server = false, nil
   settings.client(options, own)
   own.secureContext = context.of(options)
-  own.servername = server_name.sent(options)
+  own.servername = server_name.to_send(options)
   own.rejectUnauthorized = options.rejectUnauthorized ~= false
   own.checkServerIdentity = settings.check(options, "checkServerIdentity", "function", identity.check)
   own.minDHSize = check_dh_size(options)
@@ -95,7 +95,7 @@ local function connect(...)
   local own = Connecting._settings(options)
   if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
   local socket = TLSSocket.create(own, Connecting)
-  socket._given_options, socket._verify_name = options, server_name.verified(options)
+  socket._given_options, socket._name_to_verify = options, server_name.to_verify(options)
   if callback then socket:once("secureConnect", callback) end
   if given then
     wrap.over(socket, given)

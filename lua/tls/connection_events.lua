@@ -32,10 +32,10 @@ local function open_gate(self, generation)
   Socket._ready(self)
   if self._events then emit(self, "secure") end
   if not self.destroyed then self._class._on_secure(self) end
-  if not self.destroyed and not self._options.isServer then session_resumption.tell(self) end
+  if not self.destroyed and not self._options.isServer then session_resumption.emit_early_sessions(self) end
 end
 
-local function on_judged(self, generation, refused)
+local function let_in_first(self, generation, refused)
   if refused then return self:destroy(refused) end
   session_resumption.when_stored(self, open_gate, generation)
 end
@@ -44,19 +44,19 @@ local function on_secure(self, generation, alpn, npn, servername)
   if alpn then self.alpnProtocol = alpn end
   if npn then self.npnProtocol = npn end
   if servername or rawget(self, "servername") then self.servername = servername end
-  verify.at_gate(self, generation, on_judged)
+  verify.at_gate(self, generation, let_in_first)
 end
 
-local function on_judged_again(self, generation, refused)
+local function let_in_again(self, generation, refused)
   if refused then return self:destroy(refused) end
   if self._conn:approve(generation) then next_tick(drive, self) end
-  renegotiation.done(self)
+  renegotiation.on_done(self)
 end
 
 --- Another handshake is done: the gate is shut until it is judged.
 local function on_renegotiated(self, generation)
   verify.forget_other(self, generation)
-  verify.at_gate(self, generation, on_judged_again)
+  verify.at_gate(self, generation, let_in_again)
 end
 
 local function on_keylog(self, lines)
@@ -113,7 +113,7 @@ local function on_error(self, err)
     err = self._psk_error
   elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
     err = refusal
-  elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_about(self, err)) then
+  elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
   end
   local at = self._connect_options
@@ -128,10 +128,10 @@ core.handlers {
   identity = verify.in_handshake,
   hello = client_hello_callbacks.answer,
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
-  session = session_resumption.made,
+  session = session_resumption.on_session,
   keylog = on_keylog,
   early = on_early,
-  renegotiating = renegotiation.began,
+  renegotiating = renegotiation.on_begin,
   renegotiated = on_renegotiated,
   psk = psk.answer,
   secure = on_secure,

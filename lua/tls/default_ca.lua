@@ -1,4 +1,5 @@
---- The certificates that are trusted when no `ca` is given.
+--- Internal. The certificates that are trusted when no `ca` is given: tls.getCACertificates and
+-- tls.setDefaultCACertificates.
 -- @module tls.default_ca
 
 local uv = require "luv"

@@ -1,5 +1,7 @@
---- Node's net module: plain sockets and servers on luv, with the stream
--- semantics that TLS sockets share.
+--- Node's net module: plain sockets and servers on luv, with the streams that TLS sockets share.
+--
+--     local net = require "tls.net"
+--
 -- @module tls.net
 
 local core = require "tls.core"

@@ -1,5 +1,5 @@
---- tls.createSecurePair: TLS between two streams, for whoever moves the records himself. Deprecated in Node since its
--- 0.11 and gone in its 24: `tls.TLSSocket(stream)` does the same with less.
+--- Internal. tls.createSecurePair: TLS between two streams, for those who move the records themselves. Deprecated in
+-- Node since 0.11 and gone in its 24: `tls.TLSSocket(stream)` does the same with less.
 -- @module tls.secure_pair
 
 local class = require "tls.support.class"

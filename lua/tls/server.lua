@@ -1,4 +1,4 @@
---- tls.Server: a net.Server whose connections are TLSSockets.
+--- Internal. tls.Server: a net.Server whose connections are TLSSockets.
 -- @module tls.server
 
 local class = require "tls.support.class"
@@ -37,7 +37,7 @@ Accepted:_expect_fields(32)
 
 function Accepted:_make_core_options()
   local options, core_options = self._options, TLSSocket._make_core_options(self)
-  if options == self.server._shared_options then options._core_options = core_options end -- see forget_sockets
+  if options == self.server._shared_options then options._core_options = core_options end -- see forget_prepared
   return core_options
 end
 
@@ -132,23 +132,23 @@ end
 
 --- Sockets from now on are made with other options. One that waits for its connection keeps its own, but the core is
 -- asked anew what it has to tell: it is spared what nobody listens for.
-local function forget_sockets(self)
+local function forget_prepared(self)
   if self._shared_options then self._shared_options._core_options = nil end
   self._shared_options, self._new_socket = false, false
   local listeners = self:listeners "connection"
   self._only_own_listener = #listeners == 1 and listeners[1] == self._on_connection
 end
 
-Server._listener_added, Server._listener_removed, Server._watched_events = forget_sockets, forget_sockets, false
+Server._listener_added, Server._listener_removed, Server._watched_events = forget_prepared, forget_prepared, false
 
-local function get_ready(self)
+local function prepare_sockets(self)
   self._shared_options = options_of(self)
   self._new_socket = TLSSocket.maker(Accepted, self._shared_options)
 end
 
 --- A socket on luv's handle, or on none yet.
-local function secure(self, handle)
-  if not self._new_socket then get_ready(self) end
+local function new_socket(self, handle)
+  if not self._new_socket then prepare_sockets(self) end
   local socket = self._new_socket()
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
@@ -163,7 +163,7 @@ end
 --- Without Nagle's algorithm, unless `noDelay` is false. In TLS 1.3 the tickets leave before the client has said
 -- anything; the first answer would wait for their acknowledgement, which takes 40 ms. What is accepted has it from the
 -- listening socket: no call for each connection.
-function Server:_listens(handle)
+function Server:_on_listening(handle)
   self._handshake_queue:last_longer(true)
   if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
 end
@@ -197,7 +197,7 @@ function Server:addContext(hostname, credentials)
   self._contexts_by_name = self._contexts_by_name or Names.new()
   self._contexts_by_name:add(hostname, credentials)
   self._handshake_options.SNICallback = self._handshake_options.SNICallback or from_table(self)
-  forget_sockets(self)
+  forget_prepared(self)
 end
 
 --- Another certificate, other rules: for connections from now on, those that are there go on with the old ones. The
@@ -210,7 +210,7 @@ function Server:setSecureContext(options)
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh
-  forget_sockets(self)
+  forget_prepared(self)
 end
 
 --- The key that session tickets are sealed with: 48 bytes. Give it to other servers whose tickets are to be good here.
@@ -230,14 +230,14 @@ end
 on_connection = function(self, duplex)
   existing_stream.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
-  existing_stream.over(secure(self), duplex)
+  existing_stream.over(new_socket(self), duplex)
 end
 
 --- A connection has been accepted. Overrides net.Server's. The plain socket is
 -- made only when somebody else listens for 'connection'.
 function Server:_accept(handle)
   if self._only_own_listener then
-    secure(self, handle)
+    new_socket(self, handle)
     return
   end
   local plain = net.Socket.new { handle = handle }

@@ -1,4 +1,4 @@
---- TLSSocket: a net.Socket whose bytes go through a connection of the core.
+--- Internal. TLSSocket: a net.Socket whose bytes go through a connection of the core.
 -- @module tls.socket
 
 local secure_context = require "tls.secure_context"
@@ -43,7 +43,7 @@ TLSSocket:_class_defaults {
   _verify_answer = false, -- see tls.handshake.verify
   _was_authorized = false, -- when it was destroyed
   _output_holds = 0, _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
-  _early_sessions = false, _early_sessions_told = false,
+  _early_sessions = false, _early_sessions_emitted = false,
   _psk_error = false,
 }
 
@@ -143,7 +143,7 @@ function TLSSocket.new(socket, options)
   local own = TLSSocket._settings(options)
   if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(own)
-  self._given_options, self._verify_name = options, own.servername or "localhost"
+  self._given_options, self._name_to_verify = options, own.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
   return self
 end
@@ -263,9 +263,9 @@ function TLSSocket:connect(first, second, third)
   if not self.connecting and not self._handle and self._given_options then
     local options = options_for(self, call)
     local own = self._class._settings(options)
-    own.servername = server_name.sent(options)
+    own.servername = server_name.to_send(options)
     self._given_options, self._options, self._options_for_next = options, own, false
-    self._verify_name = server_name.verified(options)
+    self._name_to_verify = server_name.to_verify(options)
   end
   return self:_connect_to(call, second, third)
 end

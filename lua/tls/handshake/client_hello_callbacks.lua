@@ -1,7 +1,7 @@
---- A server's answer to a ClientHello: which context, which protocol, which session, which OCSP response. Each may
--- be asked of the user, who may answer later; meanwhile the connection waits in OpenSSL's state and costs nothing.
+--- Internal. A server's answer to a ClientHello: which context, which protocol, which session, which OCSP response.
+-- Each may be asked of the user, who may answer later; meanwhile the handshake is suspended in OpenSSL.
 --
--- The steps run one after the other on one table, `answer`, which goes to the core in the end.
+-- The steps run one after the other on one table, `answer`, which is given to the core in the end.
 -- @module tls.handshake.client_hello_callbacks
 
 local alpn = require "tls.handshake.alpn"
@@ -13,7 +13,7 @@ local errors = require "tls.support.errors"
 
 local client_hello_callbacks = {}
 
-local function heard(server, name)
+local function has_listener(server, name)
   return server ~= nil and server.listenerCount ~= nil and server:listenerCount(name) > 0
 end
 
@@ -37,8 +37,8 @@ local function alert_of(choice)
 end
 
 --- 'clientHello': a context, a refusal with an alert, or nothing.
-function steps.look(socket, info, answer, done)
-  if not heard(socket.server, "clientHello") then return done() end
+function steps.client_hello(socket, info, answer, done)
+  if not has_listener(socket.server, "clientHello") then return done() end
   user_callback(socket, function(choice)
     if not choice then return done() end
     if secure_context.is(choice) then
@@ -52,7 +52,7 @@ function steps.look(socket, info, answer, done)
 end
 
 --- SNICallback, whose default looks through what addContext was given.
-function steps.name(socket, info, answer, done)
+function steps.sni(socket, info, answer, done)
   local callback = socket._options.SNICallback
   if answer.chosen or answer.alert or not callback or not info.servername then return done() end
   user_callback(socket, function(choice)
@@ -79,7 +79,7 @@ local function not_offered(choice, offered)
 end
 
 --- ALPNCallback: the one that answers at once, by what it returns.
-function steps.protocol(socket, info, answer, done)
+function steps.alpn(socket, info, answer, done)
   local callback = socket._options.ALPNCallback
   local offered = info.ALPNProtocols
   if answer.alert or not callback or #offered == 0 then return done() end
@@ -95,8 +95,8 @@ function steps.protocol(socket, info, answer, done)
 end
 
 --- 'resumeSession': the session that was stored under this id.
-function steps.session(socket, info, answer, done)
-  if answer.alert or not info.sessionId or not heard(socket.server, "resumeSession") then return done() end
+function steps.resume_session(socket, info, answer, done)
+  if answer.alert or not info.sessionId or not has_listener(socket.server, "resumeSession") then return done() end
   user_callback(socket, function(data)
     if data ~= nil and data ~= false and type(data) ~= "string" then
       return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
@@ -108,7 +108,7 @@ end
 
 --- 'OCSPRequest': a response to staple.
 function steps.ocsp(socket, info, answer, done)
-  if answer.alert or not info.wantsOCSP or not heard(socket.server, "OCSPRequest") then return done() end
+  if answer.alert or not info.wantsOCSP or not has_listener(socket.server, "OCSPRequest") then return done() end
   local chosen = answer.chosen or socket._options.secureContext
   local cert, issuer = core.contextCertificate(chosen.context)
   if not cert then return done() end
@@ -121,7 +121,7 @@ function steps.ocsp(socket, info, answer, done)
   end, emit(socket.server, "OCSPRequest"), cert, issuer)
 end
 
-local ORDER = { "look", "name", "protocol", "session", "ocsp" }
+local ORDER = { "client_hello", "sni", "alpn", "resume_session", "ocsp" }
 
 local function finish(socket, answer)
   local conn = socket._conn
@@ -140,8 +140,8 @@ end
 --- @param socket tls.TLSSocket
 function client_hello_callbacks.wanted(socket)
   local options, server = socket._options, socket.server
-  return options.SNICallback ~= nil or options.ALPNCallback ~= nil or heard(server, "clientHello") or
-    heard(server, "resumeSession") or heard(server, "OCSPRequest")
+  return options.SNICallback ~= nil or options.ALPNCallback ~= nil or has_listener(server, "clientHello") or
+    has_listener(server, "resumeSession") or has_listener(server, "OCSPRequest")
 end
 
 --- The core has suspended at the ClientHello.

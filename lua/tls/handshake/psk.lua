@@ -1,5 +1,5 @@
---- Pre-shared keys: the one callback that must answer at once, since OpenSSL cannot wait for it. What it throws, and
--- what it answers wrongly, ends the connection with that error.
+--- Internal. Pre-shared keys: the one callback that must answer at once, since OpenSSL cannot wait for it. What it
+-- throws, and a wrong answer, end the connection with that error.
 -- @module tls.handshake.psk
 
 local errors = require "tls.support.errors"

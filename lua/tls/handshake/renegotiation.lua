@@ -1,4 +1,5 @@
---- Handshakes after the first: renegotiation up to TLS 1.2, a client's certificate asked for later in TLS 1.3.
+--- Internal. Handshakes after the first: renegotiation up to TLS 1.2, a client's certificate asked for later in TLS
+-- 1.3.
 -- @module tls.handshake.renegotiation
 
 local uv = require "luv"
@@ -21,7 +22,7 @@ local function attacked(socket)
 end
 
 --- Another handshake has begun.
-function renegotiation.began(socket)
+function renegotiation.on_begin(socket)
   if socket._renegotiation_disabled then
     return socket:destroy(errors.new("ERR_TLS_RENEGOTIATION_DISABLED",
       "TLS session renegotiation disabled for this socket"))
@@ -33,7 +34,7 @@ function renegotiation.began(socket)
 end
 
 --- It is done, and the peer has been judged.
-function renegotiation.done(socket, err)
+function renegotiation.on_done(socket, err)
   local callback = socket._renegotiation_callback
   socket._renegotiation_callback = nil
   timeout.stop(socket)

@@ -1,5 +1,5 @@
---- Does a certificate speak for a host? RFC 6125 as Node applies it. Pure: no
--- I/O, no state.
+--- Internal. tls.checkServerIdentity: whether a certificate is valid for a host name or address (RFC 6125, as Node
+-- applies it). Pure functions: no I/O, no state.
 -- @module tls.handshake.server_identity
 
 local errors = require "tls.support.errors"

@@ -1,4 +1,4 @@
---- The server's name: which one a client asks for (SNI), and which one the certificate has to speak for.
+--- Internal. The server's name: which one a client sends (SNI), and which one the certificate has to be valid for.
 -- @module tls.handshake.server_name
 
 local errors = require "tls.support.errors"
@@ -37,7 +37,7 @@ end
 --- @param options table of tls.connect
 --- @return string? name nil for none
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
-function server_name.sent(options)
+function server_name.to_send(options)
   local name = options.servername
   if name ~= nil then
     server_name.check(name)
@@ -54,7 +54,7 @@ end
 -- is verified all the same.
 --- @param options table of tls.connect
 --- @return string
-function server_name.verified(options)
+function server_name.to_verify(options)
   local name = options.servername
   if name == "" then name = nil end
   return name or host_of(options) or "localhost"

@@ -1,8 +1,9 @@
---- Sessions: what a client gets for the next time, what a server gives to its store.
+--- Internal. Sessions: what a client is given for its next connection ('session'), and what a server gives to its
+-- store ('newSession').
 -- @module tls.handshake.session_resumption
 
 local user_callback = require "tls.handshake.user_callback"
-local heard = require("tls.stream.event_emitter")._has_listener
+local has_listener = require("tls.stream.event_emitter")._has_listener
 
 local session_resumption = {}
 
@@ -37,10 +38,10 @@ end
 --- A session has come into being.
 --- @param id string
 --- @param data string? DER; holds the session's keys
-function session_resumption.made(socket, id, data)
+function session_resumption.on_session(socket, id, data)
   if not data then return end
   if socket._options.isServer then return keep(socket, id, data) end
-  if not socket._early_sessions_told then
+  if not socket._early_sessions_emitted then
     socket._early_sessions = socket._early_sessions or {}
     table.insert(socket._early_sessions, data)
     return
@@ -55,14 +56,15 @@ function session_resumption.when_stored(socket, fn, generation)
 end
 
 --- The client's sessions that came before 'secureConnect'.
-function session_resumption.tell(socket)
+function session_resumption.emit_early_sessions(socket)
   local sessions = socket._early_sessions
-  socket._early_sessions, socket._early_sessions_told = false, true
+  socket._early_sessions, socket._early_sessions_emitted = false, true
   for _, data in ipairs(sessions or {}) do
     if socket.destroyed then return end
     socket:emit("session", data)
   end
-  if socket._conn and not heard(socket, "session") then socket._conn:wantSessions(false) end -- spare their encoding
+  local spared = socket._conn and not has_listener(socket, "session") -- the core need not encode them
+  if spared then socket._conn:wantSessions(false) end
 end
 
 return session_resumption

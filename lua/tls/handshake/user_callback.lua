@@ -1,6 +1,6 @@
---- Asks the user something, who may answer later: from a timer, from DNS, from a database. What the user's function
--- throws and a second answer are the connection's errors; an answer that comes when that connection is gone does
--- nothing, also if the socket has another one by then.
+--- Internal. Calls a function of the user's that answers by a callback, now or later: from a timer, from DNS, from a
+-- database. What the function throws, and a second answer, are the connection's errors. An answer that comes when that
+-- connection is gone does nothing, also if the socket has another one by then.
 -- @module tls.handshake.user_callback
 
 local errors = require "tls.support.errors"

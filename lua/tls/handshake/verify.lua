@@ -1,5 +1,5 @@
---- Peer verification: combines OpenSSL's chain result, the host name check and the user's `verify` callback into one
--- verdict on each handshake.
+--- Internal. Peer verification: combines OpenSSL's chain result, the host name check and the user's `verify` callback
+-- into one verdict on each handshake.
 --
 -- A client verifies inside the handshake, which waits (`in_handshake`), so that a refusal sends its alert. What comes
 -- without a certificate (a resumed session), and all that a server asks its user, is judged when the handshake has
@@ -34,7 +34,7 @@ function verify.forget_other(socket, generation)
 end
 
 --- Is this the core's error about the peer's chain?
-function verify.is_about(socket, err)
+function verify.is_chain_error(socket, err)
   return err.code == socket._conn:getVerifyError()
 end
 
@@ -42,7 +42,7 @@ end
 function verify.explain(socket, err)
   local conn = socket._conn
   local code, _, depth, subject = conn:getVerifyError()
-  err.host = err.host or socket._verify_name
+  err.host = err.host or socket._name_to_verify
   err.depth, err.subject = depth, subject
   if code == err.code and subject then
     err.message = ("%s (%sdepth %d, subject %s)"):format(err.message,
@@ -57,13 +57,13 @@ end
 local function check_name(socket)
   local conn, check = socket._conn, socket._options.checkServerIdentity
   local names = check == server_identity.check and conn:getPeerNames() -- the rest is expensive, and not looked at
-  local ok, err = pcall(check, socket._verify_name, names or conn:getPeerCertificate(true))
+  local ok, err = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
   if ok and err == nil or socket._conn ~= conn then return nil end
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
   if type(err) == "table" then return err end
   return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. tostring(err),
-    { host = socket._verify_name, cert = cert })
+    { host = socket._name_to_verify, cert = cert })
 end
 
 local function check_chain(socket)

@@ -1,4 +1,5 @@
---- Node's AbortController: one switch that ends what was begun with its signal (`connect{signal=}`, `listen{signal=}`).
+--- Internal. Node's AbortController: one switch that ends what was begun with its signal (`connect{signal=}`,
+-- `listen{signal=}`).
 -- @module tls.net.abort_controller
 
 local class = require "tls.support.class"

@@ -1,4 +1,4 @@
---- The ways in which a server may be told to listen.
+--- Internal. net.Server's listen: its arguments, and the ways to a handle that is bound.
 -- @module tls.net.listen
 
 local uv = require "luv"

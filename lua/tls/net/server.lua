@@ -1,4 +1,4 @@
---- net.Server: listens on one of luv's streams.
+--- Internal. net.Server: listens on one of luv's streams, and makes a socket of each connection.
 -- @module tls.net.server
 
 local abort = require "tls.net.abort_controller"
@@ -86,7 +86,7 @@ local function emit_listening(self)
 end
 
 --- It listens on this handle from now on. For subclasses.
-function Server._listens() end
+function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
   local ok, _, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
@@ -95,7 +95,7 @@ local function start(self, handle, backlog, place)
   self.listening = true
   tick.handle_opened()
   if self._unref then handle:unref() end
-  self._class._listens(self, handle)
+  self._class._on_listening(self, handle)
   tick.immediate(emit_listening, self)
 end
 

@@ -1,4 +1,4 @@
---- net.Socket: a duplex over one of luv's streams.
+--- Internal. net.Socket: a duplex stream over one of luv's handles.
 -- @module tls.net.socket
 
 local abort = require "tls.net.abort_controller"

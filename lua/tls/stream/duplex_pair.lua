@@ -1,4 +1,5 @@
---- Two streams in memory: what is written to one is read from the other, with backpressure, in the loop's next turn.
+--- Internal. Two streams in memory: what is written to one is read from the other, with backpressure, in the loop's
+-- next turn.
 -- @module tls.stream.duplex_pair
 
 local class = require "tls.support.class"

@@ -1,4 +1,4 @@
---- Encodings of streams: what `write(data, encoding)` takes and what `setEncoding(encoding)` gives.
+--- Internal. Encodings of streams: what `write(data, encoding)` takes and what `setEncoding(encoding)` gives.
 --
 -- A Lua string is bytes already, so 'utf8', 'latin1' and 'binary' change none. Decoded as 'utf8', a character is never
 -- split between two chunks; bytes that are no UTF-8 pass as they are. 'ascii' clears the eighth bit when reading.

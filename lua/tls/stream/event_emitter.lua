@@ -1,4 +1,4 @@
---- Node's EventEmitter.
+--- Internal. Node's EventEmitter.
 --
 -- What `emit` calls is one function in any case: the only listener itself, or one that calls all of a list. Lists are
 -- replaced, never changed, so that listeners may come and go while one is walked. Tables are made when needed.

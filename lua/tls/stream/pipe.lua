@@ -1,4 +1,4 @@
---- Pipes: from one of our streams to anything that has `write`, `end` and `on`.
+--- Internal. pipe() and unpipe(): from one of our streams to anything that has `write`, `end` and `on`.
 -- @module tls.stream.pipe
 
 local tick = require "tls.support.next_tick"

@@ -1,4 +1,4 @@
---- The writable half of a stream: write, cork, backpressure, end.
+--- Internal. The writable half of a stream: write, cork, backpressure, end.
 --
 -- State is in fields that begin with `_w`. Chunks go to the transport by `_write(chunk)`; the transport calls
 -- `_written()` when all it was given has left, `_ready()` when it can take writes for the first time, and `_shut(err)`

@@ -1,5 +1,5 @@
---- One timer for many things that have the same time, such as the handshakes of a server. They expire in the order they
--- began: a queue, and a timer for its head.
+--- Internal. One timer for many items that have the same time, such as the handshakes of a server. They expire in the
+-- order in which they began: a queue, and a timer for its first item.
 -- @module tls.support.deadline_queue
 
 local uv = require "luv"

@@ -1,4 +1,4 @@
---- IP addresses as text: which kind, and one spelling for each address.
+--- Internal. IP addresses as text: which kind, and one spelling for each address.
 -- @module tls.support.ip
 
 local read = require("tls.core").address

@@ -1,4 +1,4 @@
---- luv's handles that are ours: each is told to the core when it is made, and closed by this.
+--- Internal. luv's handles that are ours: each is registered with the core when it is made, and closed by close().
 -- @module tls.support.luv_handles
 
 local core = require "tls.core"
