@@ -9,10 +9,11 @@ local server_name = require "tls.handshake.server_name"
 
 local methods = {}
 
---- The most plaintext in one record: 512 to 16384 bytes (the default). Smaller
--- ones reach a slow peer's application sooner, and cost more.
+--- Sets the most plaintext in one record: 512 to 16384 bytes (the default). Smaller ones reach a slow peer's
+-- application sooner, and cost more. Source: Node's tlsSocket.setMaxSendFragment.
 --- @param size integer bytes
---- @return boolean done false when the size is out of range or the socket closed
+--- @return boolean done false when the size is out of range or the socket destroyed
+-- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for a size that is no integer
 function methods:setMaxSendFragment(size)
   if type(size) ~= "number" then errors.throw(errors.arg_type("size", "number", size)) end
   if size % 1 ~= 0 then errors.throw(errors.out_of_range("size", "an integer", size)) end
@@ -22,7 +23,7 @@ function methods:setMaxSendFragment(size)
   return not self.destroyed
 end
 
--- Of a connection that has not begun; see connect.
+-- An option of a connection that has not begun; see TLSSocket:connect.
 local function set_for_next(self, name, value)
   self._class._set_option(self, name, value)
   if self._conn then return end
@@ -30,8 +31,8 @@ local function set_for_next(self, name, value)
   self._options_for_next[name] = value
 end
 
---- The name a client asks for, before its handshake has begun.
---- @param name string
+--- Sets the name that a client asks for (SNI), before its handshake has begun. Source: Node's tlsSocket.setServername.
+--- @param name string no IP address
 -- @raise ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for an address; ERR_TLS_SNI_FROM_SERVER
 function methods:setServername(name)
   if type(name) ~= "string" then errors.throw(errors.arg_type("name", "string", name)) end
@@ -43,8 +44,10 @@ function methods:setServername(name)
   if self._conn then self._conn:setServername(name) end
 end
 
---- The session that a client tries to resume, before its handshake has begun. A server's sockets have none to offer.
---- @param session string from 'session' or getSession(); what is none is ignored
+--- Sets the session that a client tries to resume, before its handshake has begun; does nothing on a server. Source:
+-- Node's tlsSocket.setSession.
+--- @param session string from 'session' or getSession(); a string that is no session is ignored
+-- @raise ERR_INVALID_ARG_TYPE
 function methods:setSession(session)
   if type(session) ~= "string" then errors.throw(errors.arg_type("session", "string", session)) end
   if self._options.isServer then return end
@@ -52,36 +55,40 @@ function methods:setSession(session)
   if self._conn then self._conn:setSession(session) end
 end
 
---- The certificate and key that a server shows on this connection, in the place of its context's; all else stays.
--- For ALPNCallback, say (RFC 8737's acme-tls/1). Source: Node's tlsSocket.setKeyCert.
+--- Sets the certificate and key that a server shows on this connection, in the place of its context's; all else stays.
+-- To be called in ALPNCallback, for example (RFC 8737's acme-tls/1). Source: Node's tlsSocket.setKeyCert.
 --- @param credentials table a SecureContext, or createSecureContext's options
+-- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function methods:setKeyCert(credentials)
   if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
   if not secure_context.is(credentials) then credentials = secure_context.create(credentials) end
   if self._conn then self._conn:setKeyCert(credentials.context) end
 end
 
---- Print each message of this connection's on stderr: SSL_trace(3). For debugging; it shows secrets.
+--- Prints each TLS message of this connection on stderr (SSL_trace(3)): for debugging; it shows secrets. Source: Node's
+-- tlsSocket.enableTrace.
 function methods:enableTrace()
   self._class._set_option(self, "enableTrace", true)
   if self._conn then self._conn:trace() end
 end
 
---- Another handshake. Up to TLS 1.2, on both sides; a server of TLS 1.3 can ask for the client's certificate, with
--- requestCert. Source: Node's tlsSocket.renegotiate.
+--- Begins another handshake: up to TLS 1.2 on both sides; in TLS 1.3 a server can ask for the client's certificate,
+-- with requestCert. Source: Node's tlsSocket.renegotiate.
 --- @param options table requestCert, rejectUnauthorized: what holds from now on
---- @param callback? fun(err: table?) when it is done
---- @return boolean|nil begun nil once the socket is destroyed
+--- @param callback? fun(err: table?) when it is done, or has failed
+--- @return boolean|nil begun nil once the socket is destroyed; false with the callback's error
+-- @raise ERR_INVALID_ARG_TYPE
 function methods:renegotiate(options, callback)
   return renegotiation.request(self, options, callback)
 end
 
---- From now on a renegotiation ends the connection with ERR_TLS_RENEGOTIATION_DISABLED.
+--- From now on a renegotiation that the peer begins ends the connection with ERR_TLS_RENEGOTIATION_DISABLED. Source:
+-- Node's tlsSocket.disableRenegotiation.
 function methods:disableRenegotiation()
   self._renegotiation_disabled = true
 end
 
---- New keys in both directions, in TLS 1.3 (RFC 8446, 4.6.3).
+--- Changes the keys in both directions, in TLS 1.3 (RFC 8446, 4.6.3). Not in Node.
 --- @return boolean|nil done nil once the socket is destroyed
 -- @raise ERR_TLS_INVALID_STATE before the handshake is done; ERR_SSL_WRONG_SSL_VERSION up to TLS 1.2
 function methods:updateKeys()

@@ -23,7 +23,8 @@ local NEVER_SECURE = "never secure" -- the socket was destroyed before
 
 local events = { HANDSHAKING = HANDSHAKING, SECURE = SECURE, ANNOUNCED = ANNOUNCED, NEVER_SECURE = NEVER_SECURE }
 
---- The gate of the first handshake is opened here and nowhere else.
+-- The first handshake is done and its peer let in: plaintext may go both ways from now on. The gate of the first
+-- handshake is opened here and nowhere else.
 local function open_gate(self, generation)
   local conn = self._conn
   self._handshake_state = SECURE
@@ -40,6 +41,7 @@ local function let_in_first(self, generation, refused)
   session_resumption.when_stored(self, open_gate, generation)
 end
 
+-- The first handshake has finished; its peer is yet to be judged.
 local function on_secure(self, generation, alpn, npn, servername)
   if alpn then self.alpnProtocol = alpn end
   if npn then self.npnProtocol = npn end
@@ -53,7 +55,7 @@ local function let_in_again(self, generation, refused)
   renegotiation.on_done(self)
 end
 
---- Another handshake is done: the gate is shut until it is judged.
+-- A later handshake has finished: the gate is shut until its peer is judged.
 local function on_renegotiated(self, generation)
   verify.forget_other(self, generation)
   verify.at_gate(self, generation, let_in_again)
@@ -75,7 +77,7 @@ end
 
 local push = Socket._push
 
---- What counts in millions. `push` would do the same for a stream that flows.
+-- Called for each batch of plaintext. `_push` alone would do the same for a flowing stream, with one call more.
 local function on_data(self, data)
   self.bytesRead = self.bytesRead + #data
   if self._has_idle_timer then self:_restart_idle_timer() end
@@ -85,33 +87,39 @@ local function on_data(self, data)
   if listener then listener(data) end
 end
 
+-- Records to be sent, over a stream that stands in a handle's place.
 local function on_records(self, records)
   self._handle:send(records)
 end
 
+-- Whether the core wants more records from it.
 local function on_reading(self, wanted)
   self._handle:read(wanted)
 end
 
+-- The peer will send no more; `truncated`: without having said close_notify.
 local function on_eof(self, truncated)
   if truncated then self.truncated = true end
   Socket._push_eof(self)
 end
 
+-- All that was given to the core has been sent; behind _shutdown() that is our close_notify.
 local function on_written(self)
   if self._has_idle_timer then self:_restart_idle_timer() end
-  if not self._w_shutdown_begun then return Socket._written(self) end -- else it was our close_notify
-  -- both have said close_notify: closing is all that is left of a handle; what else carries us has an end of its own
+  if not self._w_shutdown_begun then return Socket._written(self) end
+  -- Both sides have said close_notify: a handle need only be closed. A stream in its place is ended, too.
   if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
   Socket._shutdown(self)
 end
 
+-- The connection has failed. Of several errors the one that says most is told: what the callback for a pre-shared key
+-- threw, the reason why the peer was refused, OpenSSL's.
 local function on_error(self, err)
   local handshaking = self._handshake_state == HANDSHAKING
   local refusal = self._verify_answer and self._verify_answer.error
   if self._psk_error then
     err = self._psk_error
-  elseif refusal and self._options.rejectUnauthorized then -- the alert that it was ended with says less
+  elseif refusal and self._options.rejectUnauthorized then
     err = refusal
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
@@ -140,7 +148,7 @@ core.handlers {
   reading = on_reading,
   eof = on_eof,
   written = on_written,
-  driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on and on
+  driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on without end
   error = on_error,
 }
 

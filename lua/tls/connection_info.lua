@@ -6,6 +6,7 @@ local errors = require "tls.support.errors"
 
 local methods = {}
 
+-- A method of the socket that is a method of the core's connection.
 local function ask(name)
   methods[name] = function(self, ...)
     local conn = self._conn
@@ -14,20 +15,19 @@ local function ask(name)
   end
 end
 
---- 'TLSv1.3', 'TLSv1.2', ...; nil before the handshake has finished.
+--- 'TLSv1.3', 'TLSv1.2', ...; nil before the handshake has finished. Source: Node's, as all here but getGroup.
 ask "getProtocol"
---- {name, standardName, version}
+--- {name, standardName, version}: OpenSSL's name, the RFC's name, and the first protocol that has the suite.
 ask "getCipher"
---- {type, name, size}; {} when the key exchange was not ephemeral; nil on a
--- server.
+--- {type, name, size (bits)}; {} when the key exchange was not ephemeral; nil on a server.
 ask "getEphemeralKeyInfo"
---- The group of the key exchange, on both sides: 'x25519'.
+--- The group of the key exchange, on both sides: 'x25519'. Not in Node.
 ask "getGroup"
---- Node's certificate object; with true, each with its issuer. {} when the
--- peer sent none.
+--- The peer's certificate (tls.Certificate); with `true` as argument, each with its issuer. {} when it sent none.
 ask "getPeerCertificate"
 --- Our own certificate, {} without one.
 ask "getCertificate"
+--- Whether the handshake resumed an earlier session.
 ask "isSessionReused"
 --- The session, in DER: for the option `session` of another connection. It holds keys: keep it secret. nil before
 -- there is one. In TLS 1.3 what one gets before 'session' cannot be resumed.

@@ -6,7 +6,7 @@
 
 local core = require "tls.core"
 
--- As in tls: there is one in a Lua state.
+-- Required again after package.loaded was cleared: a Lua state has one tls.net.
 if core.modules["tls.net"] then return core.modules["tls.net"] end
 
 local uv = require "luv"
@@ -22,14 +22,18 @@ net.ADDRCONFIG = uv.constants.AI_ADDRCONFIG
 net.V4MAPPED = uv.constants.AI_V4MAPPED
 net.ALL = uv.constants.AI_ALL
 
+--- A server of plain connections; listen() starts it. Source: Node's net.createServer.
 --- @param options? table see net.Server
---- @param listener? fun(socket) for 'connection'
+--- @param listener? fun(socket: net.Socket) for 'connection'
+--- @return net.Server
 function net.createServer(options, listener)
   return Server.new(options, listener)
 end
 
---- A new socket, connecting: arguments as Socket:connect, with the options of
--- Socket.new among them.
+--- A new socket that connects. Source: Node's net.connect.
+--- @param first table|integer|string options (those of Socket.new and of Socket:connect), port or path
+--- @param ... any as of Socket:connect
+--- @return net.Socket
 function net.connect(first, ...)
   local options = type(first) == "table" and first or nil
   return Socket.new(options):connect(first, ...)
@@ -37,11 +41,13 @@ end
 
 net.createConnection = net.connect
 
---- 4, 6, or 0 when 'text' is no IP address.
+--- 4, 6, or 0 when `text` is no IP address. Source: Node's net.isIP.
 net.isIP = ip.version
 
+--- @return boolean
 function net.isIPv4(text) return ip.version(text) == 4 end
 
+--- @return boolean
 function net.isIPv6(text) return ip.version(text) == 6 end
 
 core.modules["tls.net"] = net

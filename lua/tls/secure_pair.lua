@@ -63,14 +63,14 @@ end
 
 SecurePair._watched_events = { error = true }
 
---- 'error' may be heard on the pair in the place of its cleartext.
+--- An 'error' of the cleartext is emitted on the pair, if it has a listener there.
 function SecurePair:_listener_added(name)
   if self._forwards_errors or name ~= "error" then return end
   self._forwards_errors = true
   self.cleartext:on("error", function(err) self:emit("error", err) end)
 end
 
---- Both streams, at once.
+--- Destroys both streams at once.
 function SecurePair:destroy()
   self.cleartext:destroy()
   self.encrypted:destroy()

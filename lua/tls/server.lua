@@ -20,7 +20,7 @@ local emit, ANNOUNCED = Emitter.emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
---- A handshake that failed: told once, and the socket is gone already.
+-- A handshake has failed; its socket is destroyed already.
 local function client_error(socket, err)
   local server = socket.server
   server:emit("tlsClientError", err, socket)
@@ -29,10 +29,10 @@ end
 
 local function ignore() end
 
---- The server's sockets. They have their options in common, until one is given its own.
+-- The class of a server's sockets. They share one table of options, until one of them sets an option of its own.
 local Accepted = TLSSocket:_with_overrides()
 
--- Most never have more: two that the handshake may bring and one of the user's are among them.
+-- Most sockets never have more, with two fields that the handshake may bring and one of the user's.
 Accepted:_expect_fields(32)
 
 function Accepted:_make_core_options()
@@ -55,11 +55,11 @@ function Accepted:_on_secure()
   emit(server, "secureConnection", self)
 end
 
---- The socket is destroyed, for whatever reason.
+-- The socket is destroyed: if before 'secureConnection', its handshake has failed.
 function Accepted:_on_destroyed(err)
   if self._handshake_state == ANNOUNCED then return end
   self.server._handshake_queue:remove(self)
-  self:on("error", ignore) -- the server's events tell it
+  self:on("error", ignore) -- the server's events tell of it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
 
@@ -89,13 +89,16 @@ end
 
 local on_connection
 
---- Make a TLS server. Source: Node's tls.createServer.
+--- Makes a TLS server; listen() starts it. Emits 'secureConnection'(socket), 'tlsClientError'(err, socket), and while
+-- the handshake is under way 'clientHello', 'newSession', 'resumeSession', 'OCSPRequest', 'keylog', 'earlyData'; and
+-- net.Server's events. Source: Node's tls.createServer.
 --- @param options? table those of createSecureContext, and requestCert (false),
 ---   rejectUnauthorized (false; has an effect with requestCert), ALPNProtocols,
 ---   handshakeTimeout (ms, 120000), SNICallback, ALPNCallback, NPNProtocols, pskCallback, pskIdentityHint, verify,
 ---   enableTrace, allowHalfOpen, pauseOnConnect, noDelay (true), keepAlive (false)
 --- @param listener? fun(socket: tls.TLSSocket) for 'secureConnection'
 --- @return tls.Server
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE; what createSecureContext throws
 function Server.new(options, listener)
   options, listener = arguments(options, listener)
   local self = Server.instance()
@@ -130,8 +133,8 @@ local function options_of(self)
   return shared
 end
 
---- Sockets from now on are made with other options. One that waits for its connection keeps its own, but the core is
--- asked anew what it has to tell: it is spared what nobody listens for.
+-- The options that the sockets share are to be made anew, for those to come: what they depend on has changed. What the
+-- core is told also depends on who listens: it does no work that nobody wants.
 local function forget_prepared(self)
   if self._shared_options then self._shared_options._core_options = nil end
   self._shared_options, self._new_socket = false, false
@@ -146,7 +149,7 @@ local function prepare_sockets(self)
   self._new_socket = TLSSocket.maker(Accepted, self._shared_options)
 end
 
---- A socket on luv's handle, or on none yet.
+-- A socket on luv's handle, or on none yet.
 local function new_socket(self, handle)
   if not self._new_socket then prepare_sockets(self) end
   local socket = self._new_socket()
@@ -160,9 +163,9 @@ local function new_socket(self, handle)
   return socket
 end
 
---- Without Nagle's algorithm, unless `noDelay` is false. In TLS 1.3 the tickets leave before the client has said
--- anything; the first answer would wait for their acknowledgement, which takes 40 ms. What is accepted has it from the
--- listening socket: no call for each connection.
+--- Turns Nagle's algorithm off, unless `noDelay` is false. In TLS 1.3 the tickets leave before the client has sent
+-- anything; the first answer would wait for their acknowledgement, which takes 40 ms. Accepted sockets inherit it from
+-- the listening one: no call for each connection.
 function Server:_on_listening(handle)
   self._handshake_queue:last_longer(true)
   if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
@@ -170,21 +173,24 @@ end
 
 function Server:_when_rest_closed(fn) self._handshake_queue:when_closed(fn) end
 
---- As net.Server's.
+--- Stops listening, as net.Server's close. Source: Node's server.close.
+--- @param callback? fun(err: tls.Error?)
+--- @return table self
 function Server:close(callback)
   self._handshake_queue:last_longer(false)
   return net.Server.close(self, callback)
 end
 
+-- The SNICallback of addContext.
 local function from_table(self)
   return function(name, callback) callback(nil, self._contexts_by_name:find(name)) end
 end
 
---- Another context for clients that ask for this name. Of those that match, the one added last is used. It brings its
+--- Adds a context for clients that ask for this name. Of those that match, the one added last is used. It brings its
 -- certificate, its CAs and its options; requestCert stays the server's. Source: Node's server.addContext.
 --- @param hostname string `*` stands for a part of one label: '*.example.org'
 --- @param credentials table a SecureContext, or createSecureContext's options
--- @raise ERR_TLS_REQUIRED_SERVER_NAME
+-- @raise ERR_TLS_REQUIRED_SERVER_NAME, ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function Server:addContext(hostname, credentials)
   if type(hostname) ~= "string" or hostname == "" then
     errors.throw(errors.new("ERR_TLS_REQUIRED_SERVER_NAME",
@@ -200,9 +206,10 @@ function Server:addContext(hostname, credentials)
   forget_prepared(self)
 end
 
---- Another certificate, other rules: for connections from now on, those that are there go on with the old ones. The
--- keys of session tickets stay, unless `ticketKeys` are given. Source: Node's server.setSecureContext.
+--- Sets the certificate and the rules for connections from now on; those that exist go on with the old ones. The keys
+-- of session tickets stay, unless `ticketKeys` are given. Source: Node's server.setSecureContext.
 --- @param options table those of createSecureContext, or secureContext
+-- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function Server:setSecureContext(options)
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
   local fresh = secure_context.of(options, { honorCipherOrder = true })
@@ -213,28 +220,30 @@ function Server:setSecureContext(options)
   forget_prepared(self)
 end
 
---- The key that session tickets are sealed with: 48 bytes. Give it to other servers whose tickets are to be good here.
+--- The key that session tickets are encrypted with: 48 bytes. Keep it secret. Other servers that are given it accept
+-- this one's tickets. Source: Node's server.getTicketKeys.
 --- @return string key the newest of several
 function Server:getTicketKeys()
   return core.ticketKeys(self._context.context):sub(1, ticket_keys.SIZE)
 end
 
---- Handshakes from now on use these keys; connections that are there keep what they have.
---- @param keys string|string[] 48 bytes; of several the newest first, which seals, while all open
+--- Sets the keys of session tickets, for handshakes from now on. Source: Node's server.setTicketKeys.
+--- @param keys string|string[] 48 bytes each; of several the first encrypts, and all decrypt
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function Server:setTicketKeys(keys)
   core.ticketKeys(self._context.context, ticket_keys.join(keys, "keys", "Session ticket keys must be a 48-byte buffer"))
 end
 
---- For 'connection': whoever emits it hands a connection over.
+-- The server's own listener for 'connection'. A user who emits 'connection' with a stream gives the server a
+-- connection.
 on_connection = function(self, duplex)
   existing_stream.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
   existing_stream.over(new_socket(self), duplex)
 end
 
---- A connection has been accepted. Overrides net.Server's. The plain socket is
--- made only when somebody else listens for 'connection'.
+--- Makes a socket of an accepted handle. A plain socket for 'connection' is made only when somebody else listens for
+-- it.
 function Server:_accept(handle)
   if self._only_own_listener then
     new_socket(self, handle)

@@ -34,14 +34,14 @@ TLSSocket._options_for_next = false -- those that a method has set for the conne
 
 TLSSocket:_instance_fields {
   _handshake_state = HANDSHAKING,
-  _w_blocked = true, _w_direct = false, -- until the gate opens
+  _w_blocked = true, _w_direct = false, -- writes wait until the handshake is done
   _conn = false, _deadline_slot = false,
 }
 
 TLSSocket:_class_defaults {
   truncated = false,
   _verify_answer = false, -- see tls.handshake.verify
-  _was_authorized = false, -- when it was destroyed
+  _was_authorized = false, -- what `authorized` was when the socket was destroyed
   _output_holds = 0, _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
   _early_sessions = false, _early_sessions_emitted = false,
   _psk_error = false,
@@ -70,20 +70,21 @@ TLSSocket._drive_if = drive_if
 --- @field server? table whose events and contexts answer a ClientHello
 --- @field initialData? string records that somebody else has read already
 
---- The handshake, or what comes before it, is under way.
+--- Whether the first handshake, or the connecting before it, is under way. Source: Node's tlsSocket.secureConnecting.
 function getters.secureConnecting(self)
   return self._handshake_state == HANDSHAKING
 end
 
---- Has the peer of the latest handshake shown who it is, and was that accepted? Not before its verdict; a destroyed
--- socket keeps the last answer.
+--- Whether the peer of the latest handshake has proved its identity, and that was accepted; false before the verdict. A
+-- destroyed socket keeps the last answer. Source: Node's tlsSocket.authorized.
 function getters.authorized(self)
   local conn = self._conn
   if not conn then return self._was_authorized end
   return conn:isAuthorized()
 end
 
---- The code of the error for which it is not; nil when nothing was asked.
+--- The code of the error for which it is not; nil when there is none, or nothing was asked. Source: Node's
+-- tlsSocket.authorizationError.
 function getters.authorizationError(self)
   local refusal = self._verify_answer and self._verify_answer.error
   if not refusal then return nil end
@@ -100,8 +101,10 @@ function TLSSocket.create(options, class_of)
   return self
 end
 
---- A function that makes sockets of a class for connections that are accepted.
---- @param options tls.TLSSocketOptions checked; they share them
+--- A function that makes a server's sockets.
+--- @param class_of table TLSSocket, or a class made of it
+--- @param options tls.TLSSocketOptions checked; all these sockets borrow them
+--- @return fun(): tls.TLSSocket
 function TLSSocket.maker(class_of, options)
   local first = class_of.instance()
   Socket._start(first, options)
@@ -109,7 +112,9 @@ function TLSSocket.maker(class_of, options)
   return class_of:_constructor_like(first)
 end
 
---- What a socket works with: the options, checked, with what they leave open. tls.connect's sockets have stricter ones.
+--- The user's options, checked, with defaults for what they leave open. tls.connect has a stricter one of its own.
+--- @param options table borrowed
+--- @return table own options of the socket
 function TLSSocket._settings(options)
   local own = {}
   for name, value in pairs(options) do own[name] = value end
@@ -148,30 +153,32 @@ function TLSSocket.new(socket, options)
   return self
 end
 
---- What connect's and createServer's sockets put in their place tells of the handshake, and of the end.
+-- Called when the handshake is done, and when the socket has been destroyed. tls.connect's and a server's sockets emit
+-- their events here.
 function TLSSocket._on_secure() end
 function TLSSocket._on_destroyed() end
 
---- Sets an option of this socket alone.
+--- Sets an option of this socket alone. Overridden where sockets share their options.
 function TLSSocket:_set_option(name, value)
   self._options[name] = value
 end
 
+-- On the socket, or on the server that has accepted it.
 local function anyone_listens(self, name)
   local server = self._options.isServer and self.server
   return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
 end
 
--- Each is set when the handshake brings one.
-local function none_yet(self)
+-- Node: false for what the handshake did not bring, undefined before it is done. What it did is a field of the socket.
+local function none_negotiated(self)
   local state = self._handshake_state
   if state == SECURE or state == ANNOUNCED then return false end
   return nil
 end
 
-getters.alpnProtocol, getters.npnProtocol, getters.servername = none_yet, none_yet, none_yet
+getters.alpnProtocol, getters.npnProtocol, getters.servername = none_negotiated, none_negotiated, none_negotiated
 
---- What the core is to know.
+--- The options in the form that the core takes.
 function TLSSocket:_make_core_options()
   local options = self._options
   return core.connectionOptions {
@@ -192,8 +199,8 @@ function TLSSocket:_make_core_options()
   }
 end
 
---- The conn is made after the handle, never before: finalizers run in reverse
--- order of creation, and the conn's must find the handle alive.
+-- The core's connection. It is made after the handle, never before: finalizers run in reverse order of creation, and
+-- its own must find the handle alive. nil when the socket was destroyed with the reason.
 local function make_conn(self, options)
   local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
@@ -212,7 +219,7 @@ function TLSSocket:_connected()
   if not conn then return end
   self._conn = conn
   if not Socket._wants_data(self) then drive_if(self, conn:read(false)) end
-  local carried = handle.in_lua -- no handle of luv's, but a tls.over.stream_as_handle
+  local carried = handle.in_lua -- it is a tls.over.stream_as_handle
   if conn:start(self, not carried and handle or nil) then next_tick(drive, self) end
   if carried then handle:attach(self) end
   if options.initialData then self:_feed_records(options.initialData) end
@@ -229,7 +236,7 @@ function TLSSocket:_renew()
   self._renegotiation_window_start, self._renegotiation_count = nil, nil
 end
 
--- What belongs to one connection, and is not used for the next one.
+-- Options that belong to one connection, and are not used for the next one.
 local FOR_ONE_CONNECTION = {}
 for _, name in ipairs {
   "host", "port", "path", "socket", "servername", "session", "earlyData", "initialData", "lookup", "family", "hints",
@@ -273,7 +280,7 @@ end
 TLSSocket._watched_events = { keylog = true, session = true }
 for name in pairs(Socket._watched_events) do TLSSocket._watched_events[name] = true end
 
---- Listeners that want something of the core, which is spared the work otherwise.
+--- The core makes key log lines and session strings only when there is a listener for them.
 function TLSSocket:_listener_added(name)
   Socket._listener_added(self, name)
   if name == "keylog" and self._conn then self._conn:wantKeylog() end
@@ -328,18 +335,18 @@ function TLSSocket:_unsent()
   return self._conn and self._conn:unsent() or 0
 end
 
---- close_notify first; the FIN follows once it has left.
+--- Sends close_notify; the FIN follows when it has been sent, see connection_events.
 function TLSSocket:_shutdown()
   if self._conn:shutdown() then next_tick(drive, self) end
 end
 
---- A write that waited for a connection that never came was not tried.
+--- The error for the callback of a write that was lost: one that waited for a connection was not even tried.
 function TLSSocket:_write_lost(err)
   if self._handshake_state ~= HANDSHAKING then return Socket._write_lost(self, err) end
   return errors.from_uv("ECANCELED", "write", { cause = err })
 end
 
---- Traffic here is traffic of the socket that was wrapped.
+--- Traffic here is traffic of the plain socket that was taken over, too.
 function TLSSocket:_restart_idle_timer()
   Socket._restart_idle_timer(self)
   if self._plain_socket then self._plain_socket:_restart_idle_timer() end
@@ -348,13 +355,13 @@ end
 function TLSSocket:_destroy(err)
   local conn, handshaking = self._conn, self._handshake_state == HANDSHAKING
   if conn and handshaking and self._options.isServer then
-    self.servername = self.servername or conn:getServername() -- for who is told of the failure
+    self.servername = self.servername or conn:getServername() -- for listeners for 'tlsClientError'
   end
   if conn and conn:isAuthorized() then self._was_authorized = true end
   self._conn = false
   if handshaking then self._handshake_state = NEVER_SECURE end
   local rest = conn and conn:close()
-  if rest and self._handle then self._handle:send(rest) end -- an alert of what is carried, say
+  if rest and self._handle then self._handle:send(rest) end -- over a stream: an alert, for example
   Socket._destroy(self, err)
   self._class._on_destroyed(self, err) -- last: a listener may throw
 end

@@ -14,6 +14,7 @@ Signal:_instance_fields { aborted = false }
 --- `controller.signal` is given to what may be aborted; it emits 'abort' once.
 local Controller = class("tls.AbortController")
 
+--- Source: the web's AbortController, as in Node.
 function Controller.init(self)
   self.signal = Signal.new()
 end
@@ -29,14 +30,18 @@ end
 
 local abort = { Controller = Controller }
 
---- Throws when `signal` is none.
+--- Throws when `signal` is no AbortSignal.
+---@param signal any nil is allowed
+-- @raise ERR_INVALID_ARG_TYPE
 function abort.check(signal)
   if signal == nil then return end
   if type(signal) == "table" and signal.aborted ~= nil and type(signal.once) == "function" then return end
   errors.throw(errors.arg_type("options.signal", "AbortSignal", signal))
 end
 
---- The error of what was aborted.
+--- The error that an aborted operation ends with.
+---@param signal table
+---@return tls.Error
 function abort.error(signal)
   return errors.new("ABORT_ERR", "The operation was aborted", { name = "AbortError", cause = signal.reason })
 end

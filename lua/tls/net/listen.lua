@@ -31,7 +31,8 @@ local function positional(options, list, last)
   end
 end
 
---- (port[, host][, backlog]), (path[, backlog]), (handle[, backlog]) or (options), each with a callback behind.
+--- Reads listen's arguments: (port[, host][, backlog]), (path[, backlog]), (handle[, backlog]) or (options), each with
+-- a callback behind it or none.
 ---@return table options a copy
 ---@return function? callback
 function listen.arguments(...)
@@ -79,7 +80,9 @@ local function check_port(options)
   options.port = port
 end
 
---- Throws what the caller has got wrong.
+--- Throws for options that are wrong.
+---@param options table as from `arguments`; `port` and `fd` become integers
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_PORT
 function listen.check(options)
   abort.check(options.signal)
   check_type(options, "path", "string")
@@ -103,7 +106,7 @@ local function on_path(options, done)
   done(err, nil, place)
 end
 
---- SO_REUSEPORT is set between socket and bind, so the socket is made here.
+-- SO_REUSEPORT has to be set before bind().
 local function share_port(tcp)
   return core.reusePort(tcp:fileno())
 end
@@ -128,7 +131,7 @@ end
 
 local NO_IPV6 = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true, EINVAL = true }
 
---- '::' takes IPv4 as well; '0.0.0.0' where there is no IPv6.
+-- No host is given: '::' takes IPv4 as well; '0.0.0.0' where there is no IPv6.
 local function anywhere(options, done)
   local tcp, err = bind_tcp(options, "::")
   if not tcp and NO_IPV6[err] then return on_address(options, done, "0.0.0.0") end
@@ -146,7 +149,7 @@ local function on_host(options, done)
   if not ok then tick.immediate(answer, err) end
 end
 
---- A descriptor that somebody else has bound: systemd, a parent process.
+-- A descriptor that another process has bound: systemd, a parent process.
 local function on_fd(options, done)
   local kind = uv.guess_handle(options.fd)
   local make = kind == "tcp" and uv.new_tcp or kind == "pipe" and new_pipe

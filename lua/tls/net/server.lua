@@ -15,9 +15,11 @@ local usable = handles.usable
 
 local Server, getters = class("net.Server", Emitter)
 
---- @param options? table allowHalfOpen, pauseOnConnect, noDelay, keepAlive,
----   keepAliveInitialDelay, highWaterMark
---- @param listener? fun(socket) for 'connection'
+--- A server; listen() starts it. Emits 'listening', 'connection'(socket), 'drop'(addresses), 'close', 'error'. Source:
+-- Node's net.createServer.
+--- @param options? table allowHalfOpen (false), pauseOnConnect (false), noDelay (false), keepAlive (false),
+---   keepAliveInitialDelay (0 ms), highWaterMark (65536 bytes)
+--- @param listener? fun(socket: net.Socket) for 'connection'
 function Server.init(self, options, listener)
   if type(options) == "function" then options, listener = nil, options end
   self._options = options or {}
@@ -26,13 +28,13 @@ function Server.init(self, options, listener)
   if listener then self:on("connection", listener) end
 end
 
---- A socket belongs to this server until it calls _remove_socket.
+--- Counts a socket of this server: 'close' waits for it, until it calls _remove_socket.
 function Server:_add_socket(socket)
   socket.server, socket._counted_by_server = self, true
   self._connection_count = self._connection_count + 1
 end
 
---- Calls `fn` when what a server has beside its handle and its sockets has been closed. Subclasses override it.
+--- Calls `fn` when what a server owns beside its handle and its sockets has been closed. Subclasses override it.
 function Server:_when_rest_closed(fn) fn() end
 
 local function maybe_closed(self)
@@ -46,7 +48,7 @@ function Server:_remove_socket()
   if self._closing then maybe_closed(self) end
 end
 
---- Make a socket of an accepted handle. Subclasses override it.
+--- Makes a socket of an accepted handle. Subclasses override it.
 function Server:_accept(handle)
   local options = { handle = handle }
   for name, value in pairs(self._options) do options[name] = value end
@@ -56,6 +58,7 @@ function Server:_accept(handle)
   self:emit("connection", socket)
 end
 
+-- There are maxConnections already.
 local function drop(self, handle)
   local there = handle.getpeername and handle:getpeername()
   handles.close(handle)
@@ -85,7 +88,7 @@ local function emit_listening(self)
   if self._handle then self:emit("listening") end
 end
 
---- It listens on this handle from now on. For subclasses.
+-- For subclasses: the server listens on this handle from now on.
 function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
@@ -99,8 +102,8 @@ local function start(self, handle, backlog, place)
   tick.immediate(emit_listening, self)
 end
 
---- Listen: (port[, host][, backlog][, callback]), (path[, callback]),
--- (handle[, callback]) or (options[, callback]). Emits 'listening', or 'error'.
+--- Listens: (port[, host][, backlog][, callback]), (path[, callback]), (handle[, callback]) or (options[, callback]).
+-- Emits 'listening', or 'error'. Source: Node's server.listen.
 --- @param ... any options: port, host, path; fd or handle, bound by somebody
 ---   else; backlog (511), ipv6Only, reusePort (several processes share the
 ---   port), readableAll and writableAll (of a path), signal (aborting closes),
@@ -126,7 +129,9 @@ function Server:listen(...)
   return self
 end
 
---- {address, port, family}, or the path; nil when it does not listen.
+--- Where the server listens. Source: Node's server.address.
+--- @return {address: string, port: integer, family: 'IPv4'|'IPv6'}|string|nil address a string for a path; nil when it
+---   does not listen
 function Server:address()
   local handle = self._handle
   if not usable(handle) then return nil end
@@ -138,8 +143,8 @@ function Server:address()
   }
 end
 
---- Stop listening; 'close' comes when the last connection has ended.
---- @param callback? fun(err?)
+--- Stops listening; 'close' comes when the last connection has ended. Source: Node's server.close.
+--- @param callback? fun(err: tls.Error?) once; ERR_SERVER_NOT_RUNNING when it does not listen
 --- @return table self
 function Server:close(callback)
   local handle, binding = self._handle, self._binding
@@ -167,22 +172,29 @@ function Server:close(callback)
   return self
 end
 
---- @param callback fun(err, count: integer)
+--- How many connections are open. Source: Node's server.getConnections.
+--- @param callback fun(err: nil, count: integer) called in a later turn
+--- @return table self
 function Server:getConnections(callback)
   tick.immediate(callback, nil, self._connection_count)
   return self
 end
 
+--- The same, at once.
 function getters.connections(self)
   return self._connection_count
 end
 
+--- The loop goes on while the server listens: undoes unref(). Source: Node's server.ref.
+--- @return table self
 function Server:ref()
   self._unref = false
   if self._handle then self._handle:ref() end
   return self
 end
 
+--- The loop may end although the server listens. Source: Node's server.unref.
+--- @return table self
 function Server:unref()
   self._unref = true
   if self._handle then self._handle:unref() end

@@ -47,7 +47,8 @@ Socket:_class_defaults {
 
 Socket:_expect_fields(64)
 
---- From now on the handle is this socket's, which closes it.
+--- Takes a handle over: the socket owns it, and closes it.
+--- @param handle userdata|table luv's, or what stands in its place
 function Socket:_adopt_handle(handle)
   self._handle = handle
   handles.register(handle)
@@ -55,7 +56,7 @@ function Socket:_adopt_handle(handle)
   apply_options(self, handle)
 end
 
---- A pipe, a TCP connection or a terminal of luv's.
+-- A pipe, a TCP connection or a terminal of luv's.
 local function check_handle(handle)
   if handle == nil or type(handle) == "userdata" and tostring(handle):find "^uv_%a+" then return handle end
   errors.throw(errors.arg_type("options.handle", "luv's uv_tcp, uv_pipe or uv_tty", handle))
@@ -72,8 +73,9 @@ local function check_onread(onread)
   end
 end
 
---- The state of one connection: made by Socket.init, and by connect() once more after 'close'. The options are checked,
--- and borrowed: several sockets may share them.
+--- Begins the state of one connection: called by Socket.init, and by connect() once more after 'close'.
+--- @param options table checked; borrowed: several sockets may share them
+--- @param again boolean? whether it is not the first connection
 function Socket._start(self, options, again)
   if again then Stream.renew(self, options) else Stream.init(self, options) end
   self._options = options
@@ -99,10 +101,9 @@ end
 
 --- === connecting: see tls.net.connecting ===
 
---- Connect: (options[, callback]), (port[, host][, callback]) or
--- (path[, callback]). Emits 'lookup', 'connect', 'ready', or 'error'.
--- After 'close' it may be called again: the same listeners hear of the new
--- connection.
+--- Connects: (options[, callback]), (port[, host][, callback]) or (path[, callback]). Emits 'lookup', 'connect',
+-- 'ready', or 'error'. After 'close' it may be called again: the same listeners are told of the new connection. Source:
+-- Node's socket.connect.
 --- @param first table|integer|string host ('localhost'), port, path; family (0, 4, 6), hints, lookup, localAddress,
 ---   localPort, autoSelectFamily (true), autoSelectFamilyAttemptTimeout (250 ms), timeout (ms), noDelay, keepAlive,
 ---   keepAliveInitialDelay
@@ -133,7 +134,7 @@ function Socket:_connect_to(options, second, third)
   return self
 end
 
---- Another connection for a socket that is closed.
+--- A closed socket becomes one that is yet to be connected.
 function Socket:_renew()
   Socket._start(self, self._options, true)
   self:_block()
@@ -150,7 +151,7 @@ end
 
 --- === the transport that tls.stream.duplex asks for: the handle ===
 
---- A reset right behind data is an end to libuv.
+-- libuv reports an end of data although the socket has an error, when a reset comes right behind data.
 local function hidden_error(self)
   local handle = self._handle
   local fd = handle.getpeername and tostring(handle):find "^uv_tcp" and handle:fileno()
@@ -217,8 +218,7 @@ end
 
 local function nothing_unsent(self)
   if self.destroyed or not self._notify_wanted then return end
-  -- Asked for just before a write that the kernel took in part: on_written tells
-  if self._unsent_bytes > 0 then return end
+  if self._unsent_bytes > 0 then return end -- of a later write, whose on_written will tell
   self._notify_wanted = false
   self:_written()
 end
@@ -232,8 +232,8 @@ function Socket:_unsent()
   return self._unsent_bytes
 end
 
---- Not worth an error: the peer has reset already (reading will tell), the
--- handle is being closed, or it is a terminal, which has no half-close.
+-- No errors for the user: the peer has reset the connection already (reading will tell), the handle is being closed, or
+-- it is a terminal, which has no half-close.
 local NO_SHUTDOWN = { ENOTCONN = true, ECANCELED = true, ENOTSOCK = true }
 
 local function shut(self, err)
@@ -251,8 +251,8 @@ function Socket:_shutdown()
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
 
---- 'close' waits for the last of its handles. It is told in the turn to come if it comes with an error, or others are
--- being closed; a server's is, and so comes after those of its sockets.
+-- Its handles have been closed: emits 'close', at once or, if there is an error or another handle is still closing, in
+-- a turn of its own. A server's 'close' always has one, so it comes after those of its sockets.
 local function released(self, err)
   if self._closing_parts > 0 then
     self._release_waits, self._release_error = true, err
@@ -309,15 +309,16 @@ function Socket:_destroy(err)
   handles.close(handle, handle_closed, self, err, self._close_with_reset)
 end
 
---- Close with a reset instead of a FIN.
+--- Closes the connection with a reset (RST) in the place of a FIN. Source: Node's socket.resetAndDestroy.
+--- @return table self
 function Socket:resetAndDestroy()
   self._close_with_reset = true
   return self:destroy()
 end
 
---- Give the handle, what was read and not yet consumed, and whether the end was
--- seen, to `owner`, a TLSSocket. This socket is a name for it from now
--- on: it can be destroyed, asked for addresses, and reports 'close'.
+--- Gives the handle, what was read and not yet consumed, and whether the end was seen, to a TLSSocket. From then on
+-- this socket is a name for that one: it can be destroyed, asked for addresses, and emits 'close'.
+--- @param owner tls.TLSSocket
 --- @return userdata handle
 --- @return string[] unread
 --- @return boolean ended

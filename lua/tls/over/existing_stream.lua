@@ -15,6 +15,7 @@ local function is_handle(object)
   return type(object) == "userdata" and tostring(object):find "^uv_[tp][ci]p" ~= nil
 end
 
+-- A net.Socket, not of a subclass, that still has its handle.
 local function is_plain(object)
   return getmetatable(object) == Socket.__meta and not object._new_owner
 end
@@ -22,6 +23,8 @@ end
 --- Throws when nothing can be wrapped around `object`.
 ---@param object any
 ---@param name string the argument or option it came in
+---@return any object
+-- @raise ERR_INVALID_ARG_TYPE
 function existing_stream.check(object, name)
   if is_handle(object) or StreamHandle.fits(object) then return object end
   errors.throw(errors.arg_type(name, "stream, or luv's uv_tcp or uv_pipe", object))
@@ -47,7 +50,7 @@ local function when_sent(socket, plain)
   end)
 end
 
--- Its errors and its end are those of the connection, also before that has begun.
+-- The plain socket's errors and its end are those of the TLS connection, also before the handshake.
 local function over_plain(socket, plain)
   plain:on("error", function(err) socket:destroy(err) end)
   plain:once("close", function()

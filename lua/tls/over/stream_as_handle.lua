@@ -10,7 +10,7 @@ local tick = require "tls.support.next_tick"
 local StreamHandle = {}
 StreamHandle.__index = StreamHandle
 
-StreamHandle.in_lua = true -- which a handle of luv's has not
+StreamHandle.in_lua = true -- a handle of luv's has no such field
 
 local function callable(object, name)
   local kind = type(object)
@@ -50,7 +50,7 @@ local function on_end(self)
   self.socket:_feed_records(nil)
 end
 
--- Behind what has been fed: the connection is yet to be driven for that. The first reason is the one that is told.
+-- Later, because the connection has yet to read the records that came before. Only the first error is told.
 local function fail_later(self, err)
   if self.failed then return end
   self.failed = true
@@ -59,7 +59,7 @@ local function fail_later(self, err)
   end)
 end
 
--- Once the duplex is gone, a close_notify is lost, and data an error.
+-- Records can no longer be sent: an error, unless they are our close_notify or belong to a handshake that fails anyway.
 local function lost(self)
   if self.socket.writableEnded or self.socket.secureConnecting then return self:sent() end
   fail_later(self, errors.from_uv("EPIPE", "write"))
@@ -72,17 +72,18 @@ local function on_close(self)
   if self.waiting and not self.closing then lost(self) end
 end
 
--- What came before is still to be read, as over a handle. An error after our close is nobody's any more.
+-- As with a handle, what came before is still read. After our own close an error is of no interest.
 local function on_error(self, err)
   if self.closing then return end
   if self.socket.secureConnecting then self.socket:destroy(err) else fail_later(self, err) end
 end
 
---- The handshake's bytes and all later ones go through `socket`, which has a conn by now.
+--- From now on what the duplex reads is given to this socket, whose connection in the core exists.
+--- @param socket tls.TLSSocket
 function StreamHandle:attach(socket)
   local duplex = self.duplex
   self.socket = socket
-  if duplex._push then duplex.allowHalfOpen = true end -- ours: its end is left to us, after our close_notify
+  if duplex._push then duplex.allowHalfOpen = true end -- a stream of ours does not end before our close_notify
   duplex:on("data", function(chunk) on_data(self, chunk) end)
   duplex:on("end", function() on_end(self) end)
   duplex:on("close", function() on_close(self) end)
@@ -91,13 +92,15 @@ function StreamHandle:attach(socket)
   if duplex.destroyed or duplex.readableEnded then on_end(self) end
 end
 
---- The conn wants more records, or none for now.
+--- The core wants more records, or none for now.
+--- @param wanted boolean
 function StreamHandle:read(wanted)
   call(self, wanted and "resume" or "pause")
 end
 
 --- === the way out ===
 
+--- The duplex can take more.
 function StreamHandle:sent()
   if self.waiting and not self.closing then
     self.waiting = false
@@ -105,6 +108,7 @@ function StreamHandle:sent()
   end
 end
 
+--- @param records string to be written
 function StreamHandle:send(records)
   self.waiting = true
   if self.closed or self.duplex.destroyed or self.duplex.writableEnded then return lost(self) end
@@ -140,7 +144,7 @@ function StreamHandle:shutdown(callback)
   return true
 end
 
---- Streams of ours are waited for: the inner 'close' comes before the outer one.
+-- A stream of ours is closed before the callback: its 'close' comes before that of the TLSSocket over it.
 local function close(self, method, callback)
   self.closing = true
   local duplex = self.duplex
@@ -164,6 +168,7 @@ end
 
 function StreamHandle:nodelay(on) call(self, "setNoDelay", on) end
 
+--- @param on boolean
 --- @param delay integer s
 function StreamHandle:keepalive(on, delay) call(self, "setKeepAlive", on, (delay or 0) * 1000) end
 
