@@ -6,19 +6,19 @@
 --
 -- The transport is what a subclass implements:
 --
---   _read_start(), _read_stop()   start and stop the source; idempotent, ignored before there is one
+--   _read_start(), _read_stop()   start and stop the source; may be called twice, and before there is one
 --   _write(chunk) -> unsent, full send a string (never ''). Answers the bytes it now holds, and whether it takes no
 --                                 more before _written()
 --   _unsent() -> integer          bytes held by the transport
---   _notify()                     ask for one later call of _written(), as soon as nothing is unsent; never from inside
---   _shutdown()                   half-close; _shut(err) is called when done
---   _destroy(err)                 release the transport; _released(err, now) is called once, when that has happened
+--   _notify()                     call _written() once, as soon as nothing is unsent, but not from inside _notify()
+--   _shutdown()                   half-close; call _shut(err) when that is done
+--   _destroy(err)                 release the transport; call _released(err, now) once, when that has happened
 --
--- and calls `_push`, `_push_eof`, `_written`, `_ready`, `_shut` and `_released`.
+-- It calls `_push` and `_push_eof` with what it has read, `_ready` when it can take writes, `_fail` when it has failed.
 --
 -- Events: 'data', 'readable', 'end', 'drain', 'finish', 'pipe', 'unpipe', 'pause', 'resume', 'error',
 -- 'close'(had_error). A normal end gives 'end', 'finish', 'close'(false); a failure 'error', 'close'(true).
--- There is one 'close', and nothing after it.
+-- 'close' comes once, and nothing after it.
 -- @module tls.stream.duplex
 
 local class = require "tls.support.class"
@@ -34,7 +34,8 @@ local emit, has_listener = Emitter.emit, Emitter._has_listener
 
 local Stream, getters = class("tls.Stream", Emitter)
 
--- Bytes a stream buffers in each direction before it says stop. That of the writable side is asked for at each write.
+-- Bytes that a stream buffers in each direction before it says stop. The writable side's mark is read at each write,
+-- hence a field of each instance.
 local HIGH_WATER_MARK = 64 * 1024
 
 Stream:_instance_fields { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
@@ -63,7 +64,7 @@ end
 ---@field writableHighWaterMark integer? bytes, default highWaterMark
 ---@field allowHalfOpen boolean? default false: the writable side ends when the readable side has
 
---- A stream begins with these options.
+--- Sets the options of a new stream.
 ---@param self table
 ---@param options tls.StreamOptions?
 -- @raise ERR_INVALID_ARG_VALUE
@@ -91,7 +92,7 @@ function Stream:_listener_removed(name)
   if name == "readable" then readable.listener_removed(self, name) end
 end
 
--- Both sides are done: nothing keeps the transport.
+-- Once both sides have ended, the transport is not needed any more.
 local function maybe_close(self)
   if self.readableEnded and self.writableFinished then Stream.destroy(self) end
 end
@@ -110,9 +111,10 @@ local function emit_close(self, had_error)
   emit(self, "close", had_error)
 end
 
---- Transport: it is released, which is the last of it.
----@param err table? what _destroy() was given, or a reason of the transport's own
----@param now boolean? nothing of the user's is being run, and none of our handles is closing
+--- Called by the transport: it is released.
+---@param err table? what _destroy() was given, or an error of the transport's own
+---@param now boolean? 'close' may be emitted at once: no function of the user's is on the stack, and no handle of ours
+---   is still closing
 function Stream:_released(err, now)
   if now and not err then return emit_close(self, false) end
   if err then
@@ -122,22 +124,22 @@ function Stream:_released(err, now)
   next_tick(emit_close, self, err ~= nil)
 end
 
---- Gives the stream up at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is
--- one) and 'close' follow when the transport is released. Calls after the first do nothing.
+--- Ends the stream at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is one)
+-- and 'close' follow when the transport is released. Calls after the first do nothing. Source: Node's stream.destroy.
 ---@param err table|string?
 ---@return table self
 function Stream:destroy(err)
   if self.destroyed then return self end
   self.destroyed = true
   if err then self.errored = err end
-  if not self.writableFinished then writable.abandon(self, err) end -- somebody may wait
+  if not self.writableFinished then writable.abandon(self, err) end -- callbacks may wait
   readable.drop(self)
   self._class._destroy(self, err)
   return self
 end
 
---- Transport: it has failed. As `destroy(err)`, once the data that came before has been read, or nobody has taken of it
--- for a second; writes fail at once.
+--- Called by the transport: it has failed. Writes fail at once; `destroy(err)` follows when the data that came before
+-- has been read, or when nobody has taken any of it for a second.
 ---@param err table
 function Stream:_fail(err)
   if self.destroyed then return end

@@ -77,7 +77,7 @@ function End:_notify()
   if self._held_size == 0 then tick.immediate(tell_written, self) end
 end
 
---- All that was written is with the other end by now.
+--- Called when the other end has been given all that was written.
 function End:_shutdown()
   tick.immediate(function()
     self:_shut()
@@ -85,12 +85,12 @@ function End:_shutdown()
   end)
 end
 
---- The other end reads what was on its way and then the end, and finds nothing to write to.
+-- This end is destroyed: the other one reads what was on its way and then the end; what it writes from now on fails.
 local function hang_up(self, rest)
   local other = self._other
   if other.destroyed then return end
   other._bytes_given = other._bytes_given + #rest
-  schedule(other) -- what it has written and we did not read has left all the same
+  schedule(other) -- its callbacks for what this end has not read are called all the same
   if rest ~= "" then other:_push(rest) end
   other:_push_eof()
 end
@@ -103,6 +103,7 @@ end
 
 local duplex_pair = { End = End }
 
+--- Makes two ends a pair.
 --- @param a tls.DuplexEnd
 --- @param b tls.DuplexEnd
 function duplex_pair.join(a, b)

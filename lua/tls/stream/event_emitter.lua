@@ -1,7 +1,8 @@
 --- Internal. Node's EventEmitter.
 --
--- What `emit` calls is one function in any case: the only listener itself, or one that calls all of a list. Lists are
--- replaced, never changed, so that listeners may come and go while one is walked. Tables are made when needed.
+-- For each event `emit` calls one function: the only listener itself, or one that calls all listeners of a list. Lists
+-- are replaced, never changed, so that listeners may be added and removed while one is walked. Tables are made when
+-- they are needed.
 -- @module tls.stream.event_emitter
 
 local class = require "tls.support.class"
@@ -21,10 +22,10 @@ Emitter._once = false -- wrapper -> the listener given to once()
 
 Emitter:_instance_fields { _events = false } -- name -> function
 
--- Hooks for subclasses: called after a listener for `name` was added or removed, if the class heeds that name.
+-- Hooks for subclasses: called after a listener for `name` was added or removed, if `name` is a watched event.
 function Emitter._listener_added() end
 function Emitter._listener_removed() end
-Emitter._watched_events = {} -- name -> true; false in the place of the table: each and every one
+Emitter._watched_events = {} -- name -> true; false in the place of the table: every event
 
 local function refuse(listener)
   errors.throw(errors.arg_type("listener", "function", listener))
@@ -40,7 +41,7 @@ local function list_of(self, name)
   return self._lists and self._lists[name] or { fn }
 end
 
---- Whether anybody listens: what the hot paths ask in the place of a count.
+--- Whether an event has a listener. Cheaper than listenerCount().
 function Emitter._has_listener(self, name)
   local events = self._events
   return events and events[name] ~= nil
@@ -167,7 +168,7 @@ end
 --- Calls the listeners of an event in order.
 ---@param name string
 ---@param ... any their arguments
----@return boolean heard whether there was a listener
+---@return boolean had_listeners
 -- @raise the error itself for an 'error' event without a listener
 function Emitter:emit(name, ...)
   local events = self._events
@@ -180,7 +181,7 @@ function Emitter:emit(name, ...)
   return true
 end
 
--- The latest of equal listeners goes first, as in Node.
+-- Of equal listeners the one added last is removed first, as in Node.
 local function position(self, list, listener)
   for i = #list, 1, -1 do
     if list[i] == listener or original(self, list[i]) == listener then return i end
@@ -188,7 +189,7 @@ local function position(self, list, listener)
   return nil
 end
 
-local function told(self, name, fn)
+local function after_removal(self, name, fn)
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
   local heeded = self._class._watched_events
@@ -199,13 +200,13 @@ end
 local function remove_at(self, name, list, index)
   local fn = list[index]
   set_list(self, name, without(list, index))
-  told(self, name, fn)
+  after_removal(self, name, fn)
 end
 
 local function remove_only(self, name, fn, listener)
   if fn ~= listener and original(self, fn) ~= listener then return end
   self._events[name] = nil
-  told(self, name, fn)
+  after_removal(self, name, fn)
 end
 
 --- Removes a listener once (the one added last, when it was added several times).
@@ -256,6 +257,7 @@ function Emitter:removeAllListeners(name)
   return self
 end
 
+--- How many listeners an event has. Source: Node's emitter.listenerCount.
 ---@param name string
 ---@param listener function? counts only this one
 ---@return integer
@@ -304,12 +306,14 @@ function Emitter:setMaxListeners(n)
   return self
 end
 
+--- How many listeners an event may have before a warning is printed. Source: Node's emitter.getMaxListeners.
 ---@return integer
 function Emitter:getMaxListeners()
   return self._maxListeners or Emitter.defaultMaxListeners
 end
 
---- Emits 'error' from the loop. Unheard it is raised, as emit does, but as text: luv 1.44 prints a table as "(null)".
+--- Emits 'error' from the loop. Without a listener it is raised, as by emit, but as text: luv 1.44 prints a table as
+-- "(null)".
 ---@param err any
 function Emitter:_emit_error(err)
   if self:listenerCount("error") > 0 then return self:emit("error", err) end

@@ -20,7 +20,7 @@ local function attach(pipe, target, name, listener)
   pipe.listeners[#pipe.listeners + 1] = { target, name, listener }
 end
 
-local function is_held(src)
+local function is_waiting(src)
   for _, pipe in ipairs(src._r_pipes) do
     if pipe.waiting then return true end
   end
@@ -41,34 +41,34 @@ local function detach(src, pipe)
   if src.destroyed then return end
   if #src._r_pipes == 0 then
     src:pause()
-  elseif pipe.waiting and not is_held(src) then
+  elseif pipe.waiting and not is_waiting(src) then
     src:resume()
   end
 end
 
--- Several destinations go at the pace of the slowest.
-local function hold(src, pipe)
+-- The destination is full: the source pauses until 'drain'. Of several destinations the slowest sets the pace.
+local function wait_for_drain(src, pipe)
   if pipe.gone then return end
   pipe.waiting = true
   src:pause()
 end
 
-local function let_go(src, pipe)
+local function release(src, pipe)
   if not pipe.waiting then return end
   pipe.waiting = false
-  if not is_held(src) then src:resume() end
+  if not is_waiting(src) then src:resume() end
 end
 
 local function connect(src, dst, pipe)
   attach(pipe, src, "data", function(chunk)
     if pipe.gone then return end
-    if dst:write(chunk) == false then hold(src, pipe) end
+    if dst:write(chunk) == false then wait_for_drain(src, pipe) end
   end)
-  attach(pipe, dst, "drain", function() let_go(src, pipe) end)
+  attach(pipe, dst, "drain", function() release(src, pipe) end)
   local function leave() detach(src, pipe) end
   attach(pipe, dst, "close", leave)
   attach(pipe, dst, "finish", leave)
-  -- Heard to leave the pipe, not to swallow: an error nobody else listens to stays an uncaught one.
+  -- Listened to in order to undo the pipe: an error that nobody else listens to is still raised.
   attach(pipe, dst, "error", function(err)
     leave()
     if not dst.listenerCount or dst:listenerCount("error") > 0 then return end
@@ -92,8 +92,8 @@ local function on_end(src, dst, pipe, close)
   end
 end
 
---- Is the source held by a pipe that can no longer let go? A destination that is destroyed tells no 'drain'; nor does
--- the source itself, of which this is asked when its transport has failed.
+--- Whether the source waits for a 'drain' that will not come: that of a destination that is destroyed, or of the source
+-- itself, of which this is asked when its transport has failed.
 ---@param src table stream
 ---@return boolean
 function pipes.is_stuck(src)
@@ -103,6 +103,7 @@ function pipes.is_stuck(src)
   return false
 end
 
+--- See Readable:pipe.
 ---@param src table stream
 ---@param dst table
 ---@param options {end: boolean}?
@@ -115,13 +116,14 @@ function pipes.pipe(src, dst, options)
   connect(src, dst, pipe)
   if dst.emit then dst:emit("pipe", src) end
   if dst.writableNeedDrain == true then
-    hold(src, pipe)
+    wait_for_drain(src, pipe)
   else
     src:resume()
   end
   return dst
 end
 
+--- See Readable:unpipe.
 ---@param src table stream
 ---@param dst table?
 ---@return table src

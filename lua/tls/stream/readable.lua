@@ -16,11 +16,11 @@ local immediate, next_tick, now = tick.immediate, tick.next_tick, require("luv")
 local emit = Emitter.emit
 local has_listener = Emitter._has_listener
 
--- `_r_mode`: nobody has asked for data yet, it flows, or it was stopped by pause() or a 'readable' listener.
+-- `_r_mode`: nobody has asked for data yet; 'data' is emitted; or pause() or a 'readable' listener has stopped that.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
--- A reader whose source has failed may take its time over what came before, as long as it takes something in this many
--- ms: a reader that never comes back would keep the error, and the socket, for ever.
+-- ms. When the source has failed, the reader may go on with the data that came before, as long as it takes some of it
+-- in this time. Else a reader that never comes back would keep the error, and the socket, for ever.
 local GRACE = 1000
 
 local EMPTY = ChunkQueue.EMPTY
@@ -57,7 +57,7 @@ local function update_direct(self)
     and self._r_raw
 end
 
--- Streams whose source has failed while they held data: { stream, length when it was last looked at }.
+-- Streams whose source has failed while they held data: entries { stream, length = bytes it held when it was added }.
 local failed_streams
 
 local function watch_reader(self)
@@ -110,7 +110,7 @@ local function take(self, n)
   return queue:take(n, self._r_decoder and self._r_decoder.encoding == "utf8")
 end
 
--- Of one that holds something.
+-- Asked of a stream that holds something.
 local function is_full(self)
   return self._r_queue.length >= self.readableHighWaterMark
 end
@@ -148,7 +148,7 @@ local function emit_readable(self)
   if self._r_queue.length > 0 or self._r_eof then emit(self, "readable") end
 end
 
--- Whether 'readable' is to come.
+-- Emits 'readable' in the next turn. Answers whether there is a listener for it.
 local function schedule_readable(self)
   if not has_listener(self, "readable") then return false end
   if not self._r_readable_scheduled then
@@ -158,7 +158,7 @@ local function schedule_readable(self)
   return true
 end
 
--- A sink (onread) says false to pause.
+-- Gives the reader one chunk: 'data', or the function of `onread`, which may answer false to pause.
 local function deliver_chunk(self)
   local sink = self._r_onread
   if not sink then return emit(self, "data", self._r_queue:shift()) end
@@ -168,7 +168,7 @@ end
 
 local function flow(self)
   if self._r_mode ~= FLOWING or self.destroyed then return end
-  -- Should a listener throw, the chunks behind it are not left lying.
+  -- If a listener throws, the chunks behind this one are delivered in the next turn.
   if self._r_queue:has_several() then immediate(flow, self) end
   while self._r_mode == FLOWING and self._r_queue.length > 0 and not self.destroyed do
     deliver_chunk(self)
@@ -213,7 +213,7 @@ local function receive(self, chunk)
 end
 
 --- Gives what is read to `fn(nread, data)` in the place of 'data', at most `size` bytes at a time; `fn` pauses the
--- stream by answering false.
+-- stream by answering false. Source: the option onread of Node's net.Socket.
 ---@param size integer
 ---@param fn fun(nread: integer, data: string): boolean?
 function Readable:_read_to_callback(size, fn)
@@ -221,7 +221,7 @@ function Readable:_read_to_callback(size, fn)
   self._r_mode, self._r_direct = FLOWING, false
 end
 
---- Source: bytes have arrived.
+--- Called by the source: bytes have arrived.
 ---@param data string
 function Readable:_push(data)
   if self._r_direct then
@@ -233,12 +233,12 @@ function Readable:_push(data)
   if data ~= "" then receive(self, data) end
 end
 
---- Source: no more bytes will come. 'end' follows when the buffer has been consumed: at once, if it is empty. So this
--- is the last that a source does, and never from inside the user's call.
+--- Called by the source: no more bytes will come. 'end' follows when the buffer has been consumed: at once, if it is
+-- empty. So a source calls this last, and never while a function of the user's is on the stack.
 function Readable:_push_eof()
   if self.destroyed or self._r_eof then return end
   self._r_eof, self._r_direct = true, false
-  -- 'readable' and 'resume', when they are still to be told, come first
+  -- 'readable' and 'resume', if they are still to come, come before 'end'
   local quiet = self._r_queue.length == 0 and not self._r_resume_scheduled and not has_listener(self, "readable")
   if quiet and self._r_raw then return emit_end(self) end
   schedule_readable(self)
@@ -271,7 +271,7 @@ local function read_size(self, n)
   return self._r_eof and length or 0
 end
 
---- Takes bytes out of the buffer.
+--- Takes bytes out of the buffer. Source: Node's readable.read.
 ---@param n integer? bytes wanted; nil for all there are. In utf8 a character is not split: a few more or less may come
 ---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
 -- @raise ERR_INVALID_ARG_TYPE
@@ -285,7 +285,8 @@ function Readable:read(n)
   return data
 end
 
---- Takes what is buffered out again, as the bytes that came: for who goes on reading in this stream's place.
+--- Takes out all that is buffered, as the bytes that came from the source: for a socket that takes this one's handle
+-- over.
 ---@return string[]
 function Readable:_take_raw()
   local list = {}
@@ -296,7 +297,7 @@ function Readable:_take_raw()
   return list
 end
 
---- Puts bytes back in front of the buffer.
+--- Puts bytes back in front of the buffer. Source: Node's readable.unshift.
 ---@param chunk string
 ---@param enc string? encoding of the chunk
 -- @raise ERR_INVALID_ARG_TYPE
@@ -313,7 +314,8 @@ function Readable:unshift(chunk, enc)
   schedule_readable(self)
 end
 
---- Stops 'data'; what arrives is buffered, and at the high-water mark the source is stopped.
+--- Stops 'data'; what arrives is buffered, and at the high-water mark the source is stopped. Source: Node's
+-- readable.pause.
 ---@return table self
 function Readable:pause()
   local was = self._r_mode
@@ -322,7 +324,8 @@ function Readable:pause()
   return self
 end
 
---- Lets 'data' flow, from the next turn of the loop. With a 'readable' listener the data waits for `read()`.
+--- Emits 'data' from the next turn of the loop on. With a 'readable' listener the data waits for `read()`. Source:
+-- Node's readable.resume.
 ---@return table self
 function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
@@ -338,12 +341,13 @@ function Readable:resume()
   return self
 end
 
+--- Whether pause() was called, or there is a 'readable' listener. Source: Node's readable.isPaused.
 ---@return boolean
 function Readable:isPaused()
   return self._r_mode == PAUSED
 end
 
---- Gives 'data' and `read()` as text in an encoding.
+--- From now on 'data' and `read()` give text in an encoding. Source: Node's readable.setEncoding.
 ---@param enc string? default 'utf8'; see tls.stream.encoding
 ---@return table self
 -- @raise ERR_UNKNOWN_ENCODING
@@ -359,7 +363,7 @@ function Readable:setEncoding(enc)
   return self
 end
 
---- Writes everything that is read to `dst`, no faster than it takes it.
+--- Writes everything that is read to `dst`, no faster than it takes it. Source: Node's readable.pipe.
 ---@param dst table anything with `write`, `end` and `on`
 ---@param options {end: boolean}? `["end"] = false` leaves `dst` open when this stream ends
 ---@return table dst
@@ -367,14 +371,15 @@ function Readable:pipe(dst, options)
   return pipes.pipe(self, dst, options)
 end
 
---- Undoes `pipe`.
+--- Undoes `pipe`. Source: Node's readable.unpipe.
 ---@param dst table? all destinations when nil
 ---@return table self
 function Readable:unpipe(dst)
   return pipes.unpipe(self, dst)
 end
 
--- A listener decides the mode, as in Node: 'readable' takes the data from 'data', 'data' starts the flow unless paused.
+-- As in Node, a listener decides the mode: with one for 'readable' there is no 'data', and one for 'data' starts the
+-- flow unless it was paused.
 local function listener_added(self, name)
   if self.destroyed then return end
   if name == "data" then
@@ -394,7 +399,8 @@ local function listener_removed(self, name)
   if has_listener(self, "data") then self:resume() end
 end
 
---- Does anybody want what the source has? Not who has paused, unless for 'readable', which takes it out of the buffer.
+--- Whether the source is to be read from: not while the stream is paused, unless a 'readable' listener has done that.
+---@return boolean
 function Readable:_wants_data()
   return self._r_mode ~= PAUSED or has_listener(self, "readable")
 end

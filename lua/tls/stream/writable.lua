@@ -15,9 +15,10 @@ local emit, has_listener = Emitter.emit, Emitter._has_listener
 
 local Writable, getters = {}, {}
 
-local JOINED_SIZE = 64 * 1024 -- buffered chunks leave joined to about this size
+local JOINED_SIZE = 64 * 1024 -- bytes: buffered chunks are joined to strings of about this size
 
--- A peer as fast as the writer never fills the transport: without this limit one writer would hold the loop.
+-- Bytes that write() gives to the transport before it answers false, although the transport is not full. Without this
+-- limit a writer whose peer is as fast as itself would never return to the loop.
 local TURN_LIMIT = 1024 * 1024
 
 -- Defaults that stay in the class, see tls.support.class:
@@ -37,11 +38,11 @@ local instance_fields = {
   _w_blocked = false, -- see _block
   _w_direct = true, -- chunks may go straight from write() to the transport
   _w_buffer = false, -- see new_buffer; made when needed
-  _w_turn_bytes = 0, -- bytes given since _written
+  _w_turn_bytes = 0, -- bytes given to the transport since _written(), see TURN_LIMIT
   _w_shutdown_begun = false, -- nothing is left but the half-close
 }
 
--- What waits for the transport: chunks, and a callback or false for each.
+-- What waits until the transport can take it: chunks, and a callback or false for each.
 local function new_buffer()
   return { chunks = {}, callbacks = {}, first = 1, last = 0 }
 end
@@ -55,7 +56,7 @@ local function update_direct(self)
   self._w_direct = self._w_raw and is_open(self)
 end
 
--- After a change of either.
+-- To be called when the stream was corked or uncorked, or has another default encoding.
 local function update_raw(self)
   self._w_raw = self._w_corked == 0 and not self._w_encoding
 end
@@ -66,7 +67,7 @@ local function request_notify(self)
   self._class._notify(self)
 end
 
--- Accounts for a chunk the transport took. Returns whether the writer may go on.
+-- Accounts for a chunk that the transport took. Answers whether the writer may go on.
 local function account(self, size, unsent, full)
   local turn = self._w_turn_bytes + size
   self._w_turn_bytes = turn
@@ -127,7 +128,7 @@ local function maybe_shutdown(self)
   self._class._shutdown(self)
 end
 
--- Asks for _written() if anything waits for it.
+-- Asks the transport for _written(), if anything waits for that.
 local function wait_if_needed(self)
   if self.destroyed or self._w_shutdown_begun then return end
   if self.writableEnded then maybe_shutdown(self) end
@@ -184,7 +185,7 @@ local function write_slow(self, data, enc, callback)
   return buffer(self, data, callback)
 end
 
---- Writes bytes.
+--- Writes bytes. Source: Node's writable.write.
 ---@param data string
 ---@param enc string? the encoding that `data` is a text in; default the bytes as they are
 ---@param callback fun(err: table?)? called exactly once, later: when the system has the bytes, or with the error
@@ -214,7 +215,7 @@ local function is_drained(self)
   return not self.writableEnded
 end
 
---- Transport: everything given has left.
+--- Called by the transport: everything it was given has been sent.
 function Writable:_written()
   self._w_notify_requested, self._w_transport_full, self._w_turn_bytes = false, false, 0
   if self.destroyed then return end
@@ -226,12 +227,12 @@ function Writable:_written()
   if drained and not self.destroyed then emit(self, "drain") end
 end
 
---- Transport: it can take writes from now on.
+--- Called by the transport: it can take writes from now on.
 function Writable:_ready()
   if not self._w_blocked then return end
   self._w_blocked = false
   if self.destroyed then return end
-  if not self._w_buffer and not self.writableEnded then -- as nearly always
+  if not self._w_buffer and not self.writableEnded then -- the usual case
     self._w_direct = self._w_raw
     return
   end
@@ -239,12 +240,12 @@ function Writable:_ready()
   wait_if_needed(self)
 end
 
---- Transport: it can take no writes until `_ready()`.
+--- Called by the transport: it can take no writes until `_ready()`.
 function Writable:_block()
   self._w_blocked, self._w_direct = true, false
 end
 
--- Deferred one by one: a callback that throws takes no other's turn.
+-- Each in an entry of its own: one that throws does not keep the others from being called.
 local function run_end_callbacks(self, err)
   local list = self._w_end_callbacks
   if not list then return end
@@ -252,7 +253,7 @@ local function run_end_callbacks(self, err)
   for i = 1, #list do immediate(list[i], err) end
 end
 
---- Transport: the half-close is done, or has failed.
+--- Called by the transport: the half-close is done, or has failed.
 ---@param err table?
 function Writable:_shut(err)
   if self.destroyed or self.writableFinished then return end
@@ -279,7 +280,7 @@ local function add_end_callback(self, callback)
   end
 end
 
---- No more will be written: the half-close follows when all has left. Idempotent.
+--- No more will be written: the half-close follows when all has been sent. Calls after the first do nothing.
 function Writable:_write_end()
   if self.writableEnded or self.destroyed then return end
   if not self._w_direct then self._w_corked = 0 end
@@ -288,8 +289,8 @@ function Writable:_write_end()
   wait_if_needed(self)
 end
 
---- Writes the last bytes and half-closes when all have left: `socket["end"](socket, ...)`, or `socket:finish(...)`,
--- because `end` is a word of Lua's own.
+--- Writes the last bytes and half-closes when all have been sent: `socket["end"](socket, ...)`, or
+-- `socket:finish(...)`, because `end` is a keyword of Lua. Source: Node's writable.end.
 ---@param data string?
 ---@param enc string?
 ---@param callback fun(err: table?)? called after 'finish', or with the error when it is never reached
@@ -308,14 +309,14 @@ function Writable:finish(data, enc, callback)
   return self["end"](self, data, enc, callback)
 end
 
---- Holds writes back, to send them joined, until `uncork()` was called as often.
+--- Holds writes back, to send them joined, until `uncork()` was called as often. Source: Node's writable.cork.
 function Writable:cork()
   self._w_corked = self._w_corked + 1
   self._w_direct = false
   update_raw(self)
 end
 
---- Undoes one `cork()`.
+--- Undoes one `cork()`. Source: Node's writable.uncork.
 function Writable:uncork()
   if self._w_corked == 0 then return end
   self._w_corked = self._w_corked - 1
@@ -325,7 +326,7 @@ function Writable:uncork()
   wait_if_needed(self)
 end
 
---- The encoding that `write` takes when none is given.
+--- Sets the encoding that `write` takes when none is given. Source: Node's writable.setDefaultEncoding.
 ---@param enc string
 ---@return table self
 -- @raise ERR_UNKNOWN_ENCODING
@@ -337,12 +338,12 @@ function Writable:setDefaultEncoding(enc)
   return self
 end
 
---- What the callback of a write that is lost gets. Subclasses may know better.
+--- The error for the callback of a write that was lost. Subclasses may have another.
 function Writable._write_lost(_, err)
   return err or errors.new("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed")
 end
 
--- After destroy(): whoever waits for a write or the end is told, once.
+-- The stream is destroyed: the callbacks of writes and of end() that have not been called get the error.
 local function abandon(self, err)
   local given, list = self._w_write_callbacks, self._w_buffer
   self._w_write_callbacks, self._w_buffer, self._w_length = false, false, 0
