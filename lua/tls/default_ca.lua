@@ -8,8 +8,8 @@ local errors = require "tls.support.errors"
 
 local default_ca = {}
 
--- A list that is short because the process had no descriptor or memory left would stay so: it is an error instead. A
--- file that is missing or unreadable has no certificates.
+-- Errors that are raised: a list that is short because the process had no descriptor or memory left would stay so. A
+-- file that is missing or unreadable counts as one without certificates.
 local TRANSIENT = { EMFILE = true, ENFILE = true, ENOMEM = true, EINTR = true, EAGAIN = true }
 
 local function check(name, syscall, path)
@@ -32,7 +32,7 @@ local function read(path)
   return text
 end
 
---- Adds the certificates in a file to `list`, each once.
+-- Adds the certificates in a file to `list`, each once.
 local function add_file(list, seen, path)
   local text = read(path)
   local ok, found = pcall(core.readCertificates, text or "")
@@ -45,7 +45,7 @@ local function add_file(list, seen, path)
   end
 end
 
---- OpenSSL looks a name up in the folder by its hash: only such files count.
+-- OpenSSL looks a certificate up in the folder by the hash of its name: only files that are called so count.
 local function add_folder(list, seen, path)
   local scan, _, name_of_error = uv.fs_scandir(path)
   check(name_of_error, "scandir", path)
@@ -84,7 +84,7 @@ local function joined(one, two)
   return list
 end
 
---- A list that cannot be written to. LuaJIT asks no metatable for a length: there it is a plain list.
+-- A list that cannot be written to. Lua 5.1 and LuaJIT ask no metatable for a length: there it is a plain list.
 local function frozen(list)
   if not rawequal(_VERSION, "Lua 5.1") then
     return setmetatable({}, {
@@ -109,7 +109,7 @@ local MAKE = {
   default = function() return chosen or joined(default_ca.list "system", default_ca.list "extra") end,
 }
 
---- tls.getCACertificates: the certificates of a kind, as PEM. The same list each time.
+--- The certificates of a kind, as PEM; the same list each time. Source: Node's tls.getCACertificates.
 ---@param kind string? 'default' (what is trusted without `ca`), 'system', 'extra' (of LUA_EXTRA_CA_CERTS) or 'bundled',
 ---   which is the system's here; default 'default'
 ---@return string[] list cannot be changed
@@ -122,8 +122,8 @@ function default_ca.list(kind)
   return lists[kind]
 end
 
---- tls.setDefaultCACertificates: what is trusted from now on where no `ca` is given, in this Lua state; `{}` is nobody.
--- Contexts that exist keep what they trust. All of the list or, when it throws, nothing.
+--- Sets what is trusted from now on where no `ca` is given, in this Lua state; `{}` trusts nobody. Contexts that exist
+-- keep what they trust. When it throws, nothing has changed. Source: Node's tls.setDefaultCACertificates.
 ---@param certs string[] PEM
 -- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
 function default_ca.set_default(certs)

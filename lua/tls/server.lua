@@ -167,7 +167,7 @@ end
 -- anything; the first answer would wait for their acknowledgement, which takes 40 ms. Accepted sockets inherit it from
 -- the listening one: no call for each connection.
 function Server:_on_listening(handle)
-  self._handshake_queue:last_longer(true)
+  self._handshake_queue:keep_timer(true)
   if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
 end
 
@@ -177,7 +177,7 @@ function Server:_when_rest_closed(fn) self._handshake_queue:when_closed(fn) end
 --- @param callback? fun(err: tls.Error?)
 --- @return table self
 function Server:close(callback)
-  self._handshake_queue:last_longer(false)
+  self._handshake_queue:keep_timer(false)
   return net.Server.close(self, callback)
 end
 

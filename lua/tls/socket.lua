@@ -233,7 +233,7 @@ function TLSSocket:_renew()
   self.alpnProtocol, self.npnProtocol, self.servername = nil, nil, nil
   self.earlyDataAccepted = nil
   self._renegotiation_callback, self._renegotiation_disabled = nil, nil
-  self._renegotiation_window_start, self._renegotiation_count = nil, nil
+  self._last_renegotiation, self._renegotiation_count = nil, nil
 end
 
 -- Options that belong to one connection, and are not used for the next one.

@@ -17,7 +17,7 @@ local function has_listener(server, name)
   return server ~= nil and server.listenerCount ~= nil and server:listenerCount(name) > 0
 end
 
---- Every listener may answer; the first one does.
+-- As a function for user_callback. Every listener gets the callback; a second answer is an error.
 local function emit(server, name)
   return function(...) server:emit(name, ...) end
 end
@@ -36,7 +36,7 @@ local function alert_of(choice)
   return type(alert) == "number" and alert % 1 == 0 and alert >= 1 and alert <= 255 and alert or nil
 end
 
---- 'clientHello': a context, a refusal with an alert, or nothing.
+-- 'clientHello': the user answers with a context, a refusal with an alert, or nothing.
 function steps.client_hello(socket, info, answer, done)
   if not has_listener(socket.server, "clientHello") then return done() end
   user_callback(socket, function(choice)
@@ -51,7 +51,7 @@ function steps.client_hello(socket, info, answer, done)
   end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
 end
 
---- SNICallback, whose default looks through what addContext was given.
+-- SNICallback, whose default looks through what addContext was given.
 function steps.sni(socket, info, answer, done)
   local callback = socket._options.SNICallback
   if answer.chosen or answer.alert or not callback or not info.servername then return done() end
@@ -78,7 +78,7 @@ local function not_offered(choice, offered)
       tostring(choice), table.concat(offered, ", ")))
 end
 
---- ALPNCallback: the one that answers at once, by what it returns.
+-- ALPNCallback answers at once, by what it returns.
 function steps.alpn(socket, info, answer, done)
   local callback = socket._options.ALPNCallback
   local offered = info.ALPNProtocols
@@ -94,7 +94,7 @@ function steps.alpn(socket, info, answer, done)
   done()
 end
 
---- 'resumeSession': the session that was stored under this id.
+-- 'resumeSession': the session that was stored under this id.
 function steps.resume_session(socket, info, answer, done)
   if answer.alert or not info.sessionId or not has_listener(socket.server, "resumeSession") then return done() end
   user_callback(socket, function(data)
@@ -106,7 +106,7 @@ function steps.resume_session(socket, info, answer, done)
   end, emit(socket.server, "resumeSession"), info.sessionId)
 end
 
---- 'OCSPRequest': a response to staple.
+-- 'OCSPRequest': a response to staple.
 function steps.ocsp(socket, info, answer, done)
   if answer.alert or not info.wantsOCSP or not has_listener(socket.server, "OCSPRequest") then return done() end
   local chosen = answer.chosen or socket._options.secureContext
@@ -127,7 +127,7 @@ local function finish(socket, answer)
   local conn = socket._conn
   if not conn then return end
   local chosen = answer.chosen
-  if chosen then socket._chosen_context = chosen end -- whose anchors verify the client, should it be asked later
+  if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
   local ok, result = pcall(conn.answerHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
@@ -136,15 +136,16 @@ local function finish(socket, answer)
   socket:_drive_if(result)
 end
 
---- Must this socket stop at the ClientHello?
+--- Whether the handshake is to be suspended at the ClientHello: there is somebody to be asked.
 --- @param socket tls.TLSSocket
+--- @return boolean
 function client_hello_callbacks.wanted(socket)
   local options, server = socket._options, socket.server
   return options.SNICallback ~= nil or options.ALPNCallback ~= nil or has_listener(server, "clientHello") or
     has_listener(server, "resumeSession") or has_listener(server, "OCSPRequest")
 end
 
---- The core has suspended at the ClientHello.
+--- The core has suspended the handshake at the ClientHello: asks, and gives the core the answer.
 --- @param socket tls.TLSSocket
 function client_hello_callbacks.answer(socket)
   local info, answer, at = client_hello.read(socket._conn), {}, 0

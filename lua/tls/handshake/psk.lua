@@ -17,7 +17,7 @@ local function check(name, value, max)
   return value
 end
 
---- OpenSSL takes an identity as a C string.
+-- OpenSSL takes an identity as a C string.
 local function check_identity(value)
   check("identity", value, MAX_IDENTITY)
   if value == "" or value:find("\0", 1, true) then
@@ -40,10 +40,12 @@ local function ask_client(callback, _, hint)
   return check("psk", answer.psk, MAX_KEY), check_identity(answer.identity)
 end
 
---- Called from OpenSSL's stack: what the user's function does to its own socket takes effect when OpenSSL has returned.
+--- Asks the option pskCallback. Called while OpenSSL is on the stack: what the user's function does to its own socket
+-- takes effect when OpenSSL has returned.
+--- @param socket tls.TLSSocket
 --- @param text string? the client's identity, or the server's hint
---- @return string? key
---- @return string? identity
+--- @return string? key nil when there is none
+--- @return string? identity a client's
 function psk.answer(socket, text)
   local options = socket._options
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
@@ -53,7 +55,8 @@ function psk.answer(socket, text)
   return nil
 end
 
---- @param hint string the option pskIdentityHint
+--- Checks the option pskIdentityHint.
+--- @param hint string
 --- @return table? err why a server cannot send this hint
 function psk.check_hint(hint)
   if #hint <= MAX_IDENTITY then return nil end

@@ -10,30 +10,34 @@ local timeout = require "tls.handshake.timeout"
 
 local renegotiation = {}
 
---- A client that renegotiations over and over makes the server do expensive work for nothing: no more than
--- CLIENT_RENEG_LIMIT times in CLIENT_RENEG_WINDOW seconds. Both are read at each attempt.
+-- A client that renegotiates over and over makes the server do expensive work for nothing: it may do so
+-- CLIENT_RENEG_LIMIT times, and as often again when it has not for CLIENT_RENEG_WINDOW seconds. Both are read at each
+-- attempt. `_last_renegotiation` is in ms.
 local function attacked(socket)
   local now = uv.hrtime() / 1e6
-  local since = now - (socket._renegotiation_window_start or now)
+  local since = now - (socket._last_renegotiation or now)
   local count = (socket._renegotiation_count or 0) + 1
   if since >= defaults.CLIENT_RENEG_WINDOW * 1000 then count = 1 end
-  socket._renegotiation_window_start, socket._renegotiation_count = now, count
+  socket._last_renegotiation, socket._renegotiation_count = now, count
   return count > defaults.CLIENT_RENEG_LIMIT
 end
 
---- Another handshake has begun.
+--- A later handshake has begun.
+--- @param socket tls.TLSSocket
 function renegotiation.on_begin(socket)
   if socket._renegotiation_disabled then
     return socket:destroy(errors.new("ERR_TLS_RENEGOTIATION_DISABLED",
       "TLS session renegotiation disabled for this socket"))
   end
-  if not socket._options.isServer or socket._renegotiation_callback then return end -- we asked for it
+  if not socket._options.isServer or socket._renegotiation_callback then return end -- we have asked for it
   if attacked(socket) then
     socket:destroy(errors.new("ERR_TLS_SESSION_ATTACK", "TLS session renegotiation attack detected"))
   end
 end
 
---- It is done, and the peer has been judged.
+--- It is done, and its peer is let in.
+--- @param socket tls.TLSSocket
+--- @param err? tls.Error
 function renegotiation.on_done(socket, err)
   local callback = socket._renegotiation_callback
   socket._renegotiation_callback = nil
@@ -53,8 +57,7 @@ local function flag(value, default)
   return value and true or false
 end
 
---- Another handshake begins, or it throws why it cannot.
---- @return boolean wanted
+-- Begins another handshake, or throws why it cannot. Answers whether the connection is to be driven.
 local function begin(socket, request_cert, reject)
   if socket._renegotiation_callback or not socket._conn then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))

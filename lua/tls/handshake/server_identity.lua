@@ -7,7 +7,7 @@ local ip = require "tls.support.ip"
 
 local server_identity = {}
 
---- What the core writes for a list of names that it cannot read.
+-- What the core writes for a list of names that it cannot read.
 local UNREADABLE = "<invalid>"
 
 local ESCAPES = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
@@ -169,7 +169,7 @@ local function common_names(cert)
   return type(cn) == "table" and cn or { cn }
 end
 
---- Why the certificate does not speak for the host; nil when it does.
+-- Why the certificate is not valid for the host; nil when it is.
 local function refusal(hostname, cert, names)
   local dns, ips = collect(names)
   if ip.version(hostname) ~= 0 then
@@ -191,14 +191,14 @@ local function refusal(hostname, cert, names)
     or nil
 end
 
---- Check that a certificate speaks for a host: `tls.checkServerIdentity`.
+--- Checks that a certificate is valid for a host. Source: Node's tls.checkServerIdentity.
 --
 -- An IP address matches only an "IP Address:" alternative name. A host name is
 -- matched against the "DNS:" alternative names, and only if there are none against the
 -- subject's common name. One `*` may stand in the left-most label.
 ---@param hostname any name or address; anything else is taken by its text
 ---@param cert table? what `getPeerCertificate` gives; the fields `subject.CN` and `subjectaltname` count
----@return table? err nil if it does; else an error with code ERR_TLS_CERT_ALTNAME_INVALID (or
+---@return table? err nil if it is; else an error with code ERR_TLS_CERT_ALTNAME_INVALID (or
 -- ERR_TLS_CERT_ALTNAME_FORMAT) and the fields `reason`, `host`, `cert`
 function server_identity.check(hostname, cert)
   cert = cert or {}

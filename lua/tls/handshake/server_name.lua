@@ -6,18 +6,19 @@ local ip = require "tls.support.ip"
 
 local server_name = {}
 
---- A socket that is given knows where it was connected to.
+-- The option `host`, else the host that the socket in the option `socket` was connected to.
 local function host_of(options)
   local given = options.socket
   local at = type(given) == "table" and given._connect_options
   return options.host or at and at.host or nil
 end
 
---- A name may be absolute ("example.org."); SNI and certificates are not.
+-- A name may be absolute ("example.org."); those in SNI and in certificates have no dot at the end.
 local function without_dot(name)
   return (name:gsub("%.$", ""))
 end
 
+--- Throws when a name cannot be sent.
 --- @param name any
 --- @return string name
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
@@ -50,8 +51,8 @@ function server_name.to_send(options)
   return without_dot(name)
 end
 
---- The name that is verified: `servername`, else `host`, else 'localhost'. An empty servername is for no SNI; the host
--- is verified all the same.
+--- The name that the certificate has to be valid for: `servername`, else `host`, else 'localhost'. An empty servername
+-- means that none is sent; the host is verified all the same.
 --- @param options table of tls.connect
 --- @return string
 function server_name.to_verify(options)

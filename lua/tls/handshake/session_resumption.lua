@@ -7,19 +7,22 @@ local has_listener = require("tls.stream.event_emitter")._has_listener
 
 local session_resumption = {}
 
---- Nothing is sent for now, as often as this is called.
+--- Holds back what the connection has to send, until release() was called as often.
+--- @param socket tls.TLSSocket
 function session_resumption.hold(socket)
   socket._output_holds = socket._output_holds + 1
   if socket._output_holds == 1 then socket._conn:hold(true) end
 end
 
 --- Undoes one hold().
+--- @param socket tls.TLSSocket
 function session_resumption.release(socket)
   socket._output_holds = socket._output_holds - 1
   if socket._output_holds == 0 then socket:_drive_if(socket._conn:hold(false)) end
 end
 
---- Nothing is sent to the client before its session is in the store, or it could come back too early.
+-- A server's session goes to the store ('newSession'). Nothing is sent to the client before it is there: it could come
+-- back with it too early.
 local function keep(socket, id, data)
   socket._sessions_being_stored = socket._sessions_being_stored + 1
   session_resumption.hold(socket)
@@ -35,7 +38,8 @@ local function keep(socket, id, data)
   end, id, data)
 end
 
---- A session has come into being.
+--- The core has made a session.
+--- @param socket tls.TLSSocket
 --- @param id string
 --- @param data string? DER; holds the session's keys
 function session_resumption.on_session(socket, id, data)
@@ -49,13 +53,17 @@ function session_resumption.on_session(socket, id, data)
   socket:emit("session", data)
 end
 
---- Calls `fn(socket, generation)` when all sessions are in the store.
+--- Calls `fn(socket, generation)` when no session is on its way to the store: at once, or later.
+--- @param socket tls.TLSSocket
+--- @param fn fun(socket: tls.TLSSocket, generation: integer)
+--- @param generation integer
 function session_resumption.when_stored(socket, fn, generation)
   if socket._sessions_being_stored == 0 then return fn(socket, generation) end
   socket._on_stored = function() fn(socket, generation) end
 end
 
---- The client's sessions that came before 'secureConnect'.
+--- Emits a client's sessions that came before 'secureConnect'; later ones are emitted as they come.
+--- @param socket tls.TLSSocket
 function session_resumption.emit_early_sessions(socket)
   local sessions = socket._early_sessions
   socket._early_sessions, socket._early_sessions_emitted = false, true

@@ -1,9 +1,9 @@
 --- Internal. Peer verification: combines OpenSSL's chain result, the host name check and the user's `verify` callback
 -- into one verdict on each handshake.
 --
--- A client verifies inside the handshake, which waits (`in_handshake`), so that a refusal sends its alert. What comes
--- without a certificate (a resumed session), and all that a server asks its user, is judged when the handshake has
--- finished, at the gate (`at_gate`).
+-- A client verifies inside the handshake (`in_handshake`), which is suspended meanwhile, so that a refusal sends its
+-- alert. What comes without a certificate (a resumed session), and all that a server asks its user, is judged when the
+-- handshake has finished, before any data is let through (`at_gate`).
 --
 -- What is known of the peer of one handshake is in the core (`struct tls_peer`). Each answer carries the handshake's
 -- generation to the core, which drops what is meant for another. Lua keeps beside it what C cannot: the error that the
@@ -33,12 +33,18 @@ function verify.forget_other(socket, generation)
   if answer and answer.generation ~= generation then socket._verify_answer = false end
 end
 
---- Is this the core's error about the peer's chain?
+--- Whether this is the core's error about the peer's chain.
+--- @param socket tls.TLSSocket
+--- @param err tls.Error
+--- @return boolean
 function verify.is_chain_error(socket, err)
   return err.code == socket._conn:getVerifyError()
 end
 
---- The error of a rejected peer says who was rejected, and where in its chain.
+--- Adds to the error of a rejected peer which peer it is, and where in its chain the fault is.
+--- @param socket tls.TLSSocket
+--- @param err tls.Error
+--- @return tls.Error err
 function verify.explain(socket, err)
   local conn = socket._conn
   local code, _, depth, subject = conn:getVerifyError()
@@ -53,10 +59,10 @@ function verify.explain(socket, err)
   return err
 end
 
---- @return table? err nil also when the user's function has destroyed the socket
+-- The error when the certificate is not valid for the name; nil also when checkServerIdentity has destroyed the socket.
 local function check_name(socket)
   local conn, check = socket._conn, socket._options.checkServerIdentity
-  local names = check == server_identity.check and conn:getPeerNames() -- the rest is expensive, and not looked at
+  local names = check == server_identity.check and conn:getPeerNames() -- the names are all it looks at, and cheaper
   local ok, err = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
   if ok and err == nil or socket._conn ~= conn then return nil end
   local cert = conn:getPeerCertificate(true)
@@ -71,7 +77,7 @@ local function check_chain(socket)
   return code and verify.explain(socket, errors.new(code, message)) or nil
 end
 
---- A server may choose its DHE parameters too small (Logjam).
+-- The option minDHSize: a server may choose DHE parameters that are too small (Logjam).
 local function check_dh(socket)
   local least = socket._options.minDHSize
   local bits = least and socket._conn:getDhSize()
@@ -79,7 +85,7 @@ local function check_dh(socket)
   return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
 end
 
---- The peer's certificates, leaf first.
+-- The peer's certificates, leaf first.
 local function chain_of(socket)
   local cert, list = socket._conn:getPeerCertificate(true), {}
   while cert and cert.raw and list[#list] ~= cert do
@@ -89,15 +95,14 @@ local function chain_of(socket)
   return list
 end
 
--- Also of false: who answers with a boolean of his own does not mean an acceptance.
+-- An error of what the user answered as one. `false` is one, too: it does not mean an acceptance.
 local function as_error(value)
   if value == nil then return nil end
   return type(value) == "table" and value or errors.new("CERT_REJECTED", tostring(value))
 end
 
---- The option `verify`. An error it throws refuses the peer, as one it answers with does.
---- @param preverify table? what is told without it
---- @param done fun(refusal: table?, overruled: boolean)
+-- Asks the option `verify`. An error that it throws refuses the peer, as one that it answers with does. `preverify` is
+-- the verdict without it; `done(refusal, overruled)` gets the one with it.
 local function ask_user(socket, preverify, done)
   local callback_of_user, answered = socket._options.verify, false
   user_callback(socket, function(err, accept)
@@ -115,7 +120,7 @@ local function ask_user(socket, preverify, done)
   end, chain_of(socket), preverify)
 end
 
---- A client's handshake is suspended at the server's chain.
+--- A client's handshake is suspended at the server's chain: judges it, and gives the core the answer.
 --- @param socket tls.TLSSocket
 --- @param generation integer
 function verify.in_handshake(socket, generation)
@@ -131,7 +136,7 @@ function verify.in_handshake(socket, generation)
   ask_user(socket, err, answer)
 end
 
---- Gives the core the verdict.
+-- Gives the core the verdict.
 local function conclude(socket, generation, refusal, overruled, done)
   socket._conn:setVerdict(generation, refusal == nil, overruled)
   done(socket, generation, socket._options.rejectUnauthorized and refusal or nil)
@@ -148,11 +153,11 @@ local function check_peer(socket)
   return check_name(socket)
 end
 
---- The handshake is finished; the gate is shut until `done` opens it.
+--- The handshake has finished: judges the peer, if that was not done inside it. No data is let through until then.
 --- @param socket tls.TLSSocket
 --- @param generation integer
---- @param done fun(socket: tls.TLSSocket, generation: integer, refused: table?) called now or later; not at all once
----   the socket is destroyed
+--- @param done fun(socket: tls.TLSSocket, generation: integer, refused: table?) called now or later, with the error if
+---   the connection is to be closed for it; not at all once the socket is destroyed
 function verify.at_gate(socket, generation, done)
   local options, conn = socket._options, socket._conn
   if options.isServer and not options.requestCert then return done(socket, generation) end

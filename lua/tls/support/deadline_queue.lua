@@ -15,21 +15,21 @@ local hrtime = uv.hrtime
 ---@class tls.DeadlineQueue
 ---@field duration number ms; 0 is no limit
 ---@field expired fun(item: table)
----@field items table slot -> item, or false for one that has made it; borrowed
+---@field items table slot -> item, or false for one that was removed; items are borrowed
 ---@field times table slot -> when it expires, ns
 ---@field first integer no slot before it is in use
 ---@field last integer
----@field live integer items that have not made it
----@field room integer when `last` has come so far, there are too many that have: see compact
----@field lasting boolean see last_longer
+---@field live integer items that wait
+---@field room integer when `last` gets here, the slots are compacted
+---@field lasting boolean see keep_timer
 ---@field keeps_loop boolean
 ---@field closing integer timers that have not finished closing
----@field closed (fun())|false who waits for them
----@field timer userdata? owned; there while there are items, and until it is over if `lasting`
+---@field closed (fun())|false called when they have
+---@field timer userdata? owned; there while items wait, and if `lasting` until its time is over
 
-local KEEP = 1024 -- slots that nobody need be waiting in
+local KEEP = 1024 -- unused slots that are never compacted
 
--- Some lasting handshakes do not keep the slots of all that came after them.
+-- Moves the items that wait to the first slots: else the slots of all that came after a slow one would stay.
 local function compact(self)
   local items, times, n = {}, {}, 0
   for i = self.first, self.last do
@@ -42,9 +42,9 @@ local function compact(self)
   self.items, self.times, self.first, self.last, self.room = items, times, 1, n, KEEP + 3 * n
 end
 
---- @param duration number ms; 0 is no limit
+--- @param duration number ms; 0 is no limit: items are not even added
 --- @param expired fun(item: table) called for each item whose time is over
---- @param keeps_loop? boolean the loop goes on while there are items; else they have handles that see to it
+--- @param keeps_loop? boolean whether the loop goes on while items wait; default false, for items that have handles
 function DeadlineQueue.new(duration, expired, keeps_loop)
   return setmetatable({
     duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
@@ -53,7 +53,7 @@ function DeadlineQueue.new(duration, expired, keeps_loop)
 end
 
 local function usable(timer)
-  return timer and not timer:is_closing() -- uv.walk(uv.close) may have been
+  return timer and not timer:is_closing() -- uv.walk(uv.close) may have closed it
 end
 
 local function timer_closed(self)
@@ -64,7 +64,7 @@ local function timer_closed(self)
   closed()
 end
 
--- Where there is a timer, it runs.
+-- A timer that is not needed is closed, not stopped: a timer that exists always runs.
 local function disarm(self)
   if close(self.timer, timer_closed, self) then self.closing = self.closing + 1 end
   self.timer = nil
@@ -90,23 +90,24 @@ local function expire(self)
     if self.times[i] > now then return arm(self, self.times[i] - now) end
     local item = self.items[i]
     self:remove(item)
-    if self.live > 0 then arm(self, 0) else disarm(self) end -- before a listener may throw
+    if self.live > 0 then arm(self, 0) else disarm(self) end -- before `expired`, which may throw
     self.expired(item)
   end
   if self.live == 0 then disarm(self) end
 end
 
--- A ms late rather than early, when it would have to wait once more.
+-- A ms late rather than early: else it would have to wait once more.
 arm = function(self, ns)
   if not usable(self.timer) then
     self.timer = handles.register(uv.new_timer())
     if not self.keeps_loop then self.timer:unref() end
   end
-  uv.update_time() -- from which the timer counts
+  uv.update_time() -- the loop's clock, from which the timer counts, may be older than this callback
   self.timer:start(math.floor(ns / 1e6) + 1, 0, function() expire(self) end)
 end
 
---- From now on 'item' has 'duration' ms.
+--- The item has `duration` ms from now on. Its field `_deadline_slot` belongs to the queue.
+--- @param item table
 function DeadlineQueue:add(item)
   if self.duration <= 0 then return end
   if self.last >= self.room then compact(self) end
@@ -117,7 +118,8 @@ function DeadlineQueue:add(item)
   if self.live == 1 and not usable(self.timer) then arm(self, self.duration * 1e6) end
 end
 
---- 'item' has made it, or is gone. Idempotent.
+--- The item need not be waited for any more. Nothing happens for one that is not in the queue.
+--- @param item table
 function DeadlineQueue:remove(item)
   local i = item._deadline_slot
   if not i then return end
@@ -128,15 +130,15 @@ function DeadlineQueue:remove(item)
   if self.last > KEEP then compact(self) end
 end
 
---- Whether the timer runs on when no item is left, until it is over: a server that listens need not make one for each
--- connection. Else, and by default, nothing stays on the loop.
+--- Sets whether the timer runs on until its time is over when no item is left: a server that listens need not make one
+-- for each connection. By default it does not, and nothing stays on the loop.
 --- @param lasting boolean
-function DeadlineQueue:last_longer(lasting)
+function DeadlineQueue:keep_timer(lasting)
   self.lasting = lasting
   if not lasting and self.live == 0 then disarm(self) end
 end
 
---- Calls `fn` when no timer is there any more, nor closing. Of a deadline without items that is not to last longer.
+--- Calls `fn` when the timers have finished closing. For a queue without items whose timer is not to be kept.
 --- @param fn fun()
 function DeadlineQueue:when_closed(fn)
   if self.closing == 0 then return fn() end

@@ -21,7 +21,7 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
---- What a function of the user's has thrown is the connection's error as it is; but there has to be one.
+--- The error for what a function of the user's has thrown: the value itself, or an error for nil and false.
 --- @param value any
 --- @return any err
 function errors.thrown(value)
@@ -29,12 +29,15 @@ function errors.thrown(value)
   return errors.new("ERR_UNHANDLED_ERROR", "Unhandled error. (" .. tostring(value) .. ")")
 end
 
---- Whether 'value' is one of these errors.
+--- Whether a value is an error that was made here or by the core.
+--- @param value any
+--- @return boolean
 function errors.is(value)
   return type(value) == "table" and getmetatable(value) == mt
 end
 
---- Raise it as it is, without a position in front.
+--- Raises an error as it is, without a position in front of its message.
+--- @param err any
 function errors.throw(err)
   error(err, 0)
 end
@@ -53,14 +56,22 @@ local function kind_of(name)
   return name:find("%.") and "property" or "argument"
 end
 
---- The caller gave a value of the wrong type.
+--- ERR_INVALID_ARG_TYPE: the caller gave a value of the wrong type.
+--- @param name string of the argument, or 'options.name'
+--- @param expected string
+--- @param actual any
+--- @return table err
 function errors.arg_type(name, expected, actual)
   return errors.new("ERR_INVALID_ARG_TYPE",
     string.format('The "%s" %s must be of type %s. Received %s', name,
       kind_of(name), expected, describe(actual)))
 end
 
---- The type is right, the value is not.
+--- ERR_INVALID_ARG_VALUE: the type is right, the value is not.
+--- @param name string
+--- @param value any
+--- @param reason? string default 'is invalid'
+--- @return table err
 function errors.arg_value(name, value, reason)
   local shown = type(value) == "string" and string.format("%q", value) or
     tostring(value)
@@ -69,8 +80,10 @@ function errors.arg_value(name, value, reason)
       reason or "is invalid", shown))
 end
 
---- Throw when 'options' has one of 'names': options of Node's that are not
--- here yet are better refused than accepted and ignored.
+--- Throws when `options` has one of `names`: options of Node's that are not here are refused, not ignored.
+--- @param options table
+--- @param names string[]
+-- @raise ERR_INVALID_ARG_VALUE
 function errors.refuse(options, names)
   for _, name in ipairs(names) do
     if options[name] ~= nil then
@@ -80,19 +93,25 @@ function errors.refuse(options, names)
   end
 end
 
---- The write() of a socket whose handle a TLSSocket has taken.
+--- In the place of write() on a socket whose handle a TLSSocket has taken over.
+-- @raise ERR_TLS_TAKEN_OVER
 function errors.taken_over()
   errors.throw(errors.new("ERR_TLS_TAKEN_OVER",
     "The socket belongs to a TLSSocket now: write to that one"))
 end
 
+--- ERR_OUT_OF_RANGE.
+--- @param name string
+--- @param range string '>= 0 && <= 65535'
+--- @param received any
+--- @return table err
 function errors.out_of_range(name, range, received)
   return errors.new("ERR_OUT_OF_RANGE",
     string.format('The value of "%s" is out of range. It must be %s. ' ..
       "Received %s", name, range, tostring(received)))
 end
 
---- getaddrinfo's names for "there is no such host".
+-- getaddrinfo's names for "there is no such host".
 local NOT_FOUND = { EAI_NONAME = true, EAI_NODATA = true }
 
 local function place(fields)
@@ -104,10 +123,11 @@ local function place(fields)
   return where and " " .. where or ""
 end
 
---- An error of libuv's.
+--- An error of libuv's: `code` is its name, `errno` its number.
 --- @param err string luv's "ECONNREFUSED" or "ECONNREFUSED: connection refused"
 --- @param syscall string
 --- @param fields? table address, port, host, path
+--- @return table err
 function errors.from_uv(err, syscall, fields)
   local code = tostring(err):match("^[%u%d_]+") or "UNKNOWN"
   if NOT_FOUND[code] then code = "ENOTFOUND" end

@@ -7,15 +7,15 @@ local made, state_is_closing = core.handleMade, core.closing
 
 local handles = {}
 
-local closing = 0 -- handles that have not finished
+local closing = 0 -- handles that have not finished closing
 
 --- Closes a handle, unless somebody has done so (`uv.walk(uv.close)`, say), and calls `fn(a, b)` when it has finished.
 ---@param handle userdata|table|false|nil one of luv's, or what stands in its place
 ---@param fn function?
 ---@param a any
 ---@param b any
----@param reset boolean? of a TCP connection: with a reset in the place of a FIN, where libuv can do that
----@return boolean begun
+---@param reset boolean? of a TCP connection: with a reset (RST) in the place of a FIN, where libuv can do that
+---@return boolean begun false when there was nothing to close; `fn` is not called then
 function handles.close(handle, fn, a, b, reset)
   if not handle or state_is_closing() or handle:is_closing() then return false end
   closing = closing + 1
@@ -35,15 +35,17 @@ function handles.usable(handle)
   return handle and not state_is_closing() and not handle:is_closing()
 end
 
---- @param handle userdata one of luv's that is ours from now on
+--- Tells the core of a handle that is ours from now on: it sees to it that the loop runs on until ours are closed, when
+-- the Lua state is closed.
+--- @param handle userdata one of luv's
 --- @return userdata handle
 function handles.register(handle)
   made()
   return handle
 end
 
---- In the callback for one that is closed: is it the last? Those that are closed together get their callbacks one after
--- the other. Until the last has returned, who closes the Lua state (os.exit with `true`) waits for the rest for ever.
+--- Whether no handle of ours is still closing. Those that are closed together get their callbacks one after the other,
+-- and a program that closes the Lua state in one of them (os.exit with `true`) would wait for the rest for ever.
 ---@return boolean
 function handles.all_closed() return closing == 0 end
 
