@@ -9,8 +9,8 @@ local settings = require "tls.handshake.settings"
 local TLSSocket = require "tls.socket"
 local wrap = require "tls.over.existing_stream"
 
---- (options), (port[, host][, options]), (path[, options]), each with an
--- optional callback at the end. Options override what comes positionally.
+-- (options), (port[, host][, options]) or (path[, options]), each with an optional callback at the end. Options
+-- override what comes positionally.
 local function arguments(...)
   local options, given, callback = {}, nil, nil
   local list = { ... }
@@ -80,13 +80,14 @@ function Connecting:_on_secure()
   self:emit("secureConnect")
 end
 
---- Connect to a TLS server. The peer's chain and name are verified against the
--- system's certificates, or 'ca', unless rejectUnauthorized is false.
--- Source: Node's tls.connect.
+--- Connects to a TLS server. The peer's chain is verified against the system's certificates, or `ca`, and its name
+-- against `servername` or `host`; a peer that does not verify is refused, unless rejectUnauthorized is false. Source:
+-- Node's tls.connect.
 --- @param ... any (options[, callback]), (port[, host][, options][, callback])
 ---   or (path[, options][, callback])
---- @return tls.TLSSocket socket emits 'secureConnect', 'data', 'end',
----   'error', 'close'
+--- @return tls.TLSSocket socket emits 'secureConnect', 'data', 'end', 'error', 'close'
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_PORT; what createSecureContext
+-- throws
 local function connect(...)
   local options, callback = arguments(...)
   check_place(options)

@@ -16,9 +16,9 @@ local unpack = table.unpack or unpack
 local function user_callback(socket, done, fn, ...)
   local conn, running, answered, first, second = socket._conn, true, false, nil, nil
   local args, n = { ... }, select("#", ...)
-  local function gone() return socket.destroyed or socket._conn ~= conn end
+  local function is_over() return socket.destroyed or socket._conn ~= conn end
   args[n + 1] = function(err, a, b)
-    if gone() then return end
+    if is_over() then return end
     if answered then
       return socket:destroy(errors.new("ERR_MULTIPLE_CALLBACK", "Callback called multiple times"))
     end
@@ -28,7 +28,7 @@ local function user_callback(socket, done, fn, ...)
   end
   local ok, err = pcall(fn, unpack(args, 1, n + 1))
   running = false
-  if gone() then return end
+  if is_over() then return end
   if not ok then return socket:destroy(errors.thrown(err)) end
   if answered then done(first, second) end
 end

@@ -164,11 +164,11 @@ function Server:close(callback)
     maybe_closed(self)
     return self
   end
-  local function gone()
+  local function closed()
     tick.handle_closed()
     maybe_closed(self)
   end
-  if not handles.close(handle, gone) then tick.immediate(gone) end
+  if not handles.close(handle, closed) then tick.immediate(closed) end
   return self
 end
 

@@ -28,8 +28,8 @@ local function is_waiting(src)
 end
 
 local function detach(src, pipe)
-  if pipe.gone then return end
-  pipe.gone = true
+  if pipe.detached then return end
+  pipe.detached = true
   for _, entry in ipairs(pipe.listeners) do remove(entry[1], entry[2], entry[3]) end
   for i, other in ipairs(src._r_pipes) do
     if other == pipe then
@@ -48,7 +48,7 @@ end
 
 -- The destination is full: the source pauses until 'drain'. Of several destinations the slowest sets the pace.
 local function wait_for_drain(src, pipe)
-  if pipe.gone then return end
+  if pipe.detached then return end
   pipe.waiting = true
   src:pause()
 end
@@ -61,7 +61,7 @@ end
 
 local function connect(src, dst, pipe)
   attach(pipe, src, "data", function(chunk)
-    if pipe.gone then return end
+    if pipe.detached then return end
     if dst:write(chunk) == false then wait_for_drain(src, pipe) end
   end)
   attach(pipe, dst, "drain", function() release(src, pipe) end)
@@ -78,7 +78,7 @@ end
 
 local function on_end(src, dst, pipe, close)
   local function ended()
-    if pipe.gone then return end
+    if pipe.detached then return end
     if close then
       finish(dst)
     else
@@ -109,7 +109,7 @@ end
 ---@param options {end: boolean}?
 ---@return table dst
 function pipes.pipe(src, dst, options)
-  local pipe = { dst = dst, listeners = {}, waiting = false, gone = false }
+  local pipe = { dst = dst, listeners = {}, waiting = false, detached = false }
   src._r_pipes = rawget(src, "_r_pipes") or {}
   table.insert(src._r_pipes, pipe)
   on_end(src, dst, pipe, not options or options["end"] ~= false)
