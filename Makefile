@@ -56,6 +56,14 @@ demo: deps
 	@$(MAKE) -s all
 	@$(PATHS) $(LUA) examples/demo.lua
 
+# Writes what is made of lua/tls/options: the tables of docs/api.md, the types.
+options: all
+	@$(PATHS) $(LUA) scripts/options.lua
+
+# Writes the lists of the rockspec, which cannot look into folders itself.
+rockspec:
+	@$(LUA) scripts/rockspec.lua
+
 # === tests ===
 
 test: deps
@@ -201,4 +209,4 @@ clean:
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all env deps demo test jit check asan valgrind gcstress fuzz bench bench-quick bench-count install clean
+.PHONY: all env deps demo options rockspec test jit check asan valgrind gcstress fuzz bench bench-quick bench-count install clean

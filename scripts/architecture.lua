@@ -24,8 +24,9 @@ local LUA = {
   "tls/handshake", "tls/over",
   "tls/secure_context", "tls/default_ca",
   "tls/net/", -- plain sockets and servers
-  "tls/options", -- every option of every function
   "tls/stream",
+  "tls/types", -- for an editor, never loaded
+  "tls/options", -- every option of every function
   "tls/support",
   "tls/types", -- annotations for an editor, which nothing loads
 }

@@ -1,78 +1,57 @@
 --- Internal. tls.connect: a client's TLSSocket.
 -- @module tls.connect
 
-local context = require "tls.secure_context"
+local declared = require "tls.options.connect"
 local errors = require "tls.support.errors"
-local identity = require "tls.handshake.server_identity"
+local existing_stream = require "tls.over.existing_stream"
+local secure_context = require "tls.secure_context"
+local server_identity = require "tls.handshake.server_identity"
 local server_name = require "tls.handshake.server_name"
-local settings = require "tls.handshake.settings"
 local TLSSocket = require "tls.socket"
-local wrap = require "tls.over.existing_stream"
+
+--- The place, by position: (port[, host]) or (path).
+local function place_of(list, last)
+  local first, second = list[1], last > 1 and list[2] or nil
+  if last == 0 then return {} end
+  if type(first) == "string" and not tonumber(first) then
+    if second ~= nil then errors.throw(errors.arg_type("options", "object", second)) end
+    return { path = first }
+  end
+  if type(first) == "table" then errors.throw(errors.arg_type("callback", "function", second)) end
+  if last > 2 then errors.throw(errors.arg_type("options", "object", list[3])) end
+  return { port = first, host = second }
+end
 
 -- (options), (port[, host][, options]) or (path[, options]), each with an optional callback at the end. Options
 -- override what comes positionally.
 local function arguments(...)
-  local options, given, callback = {}, nil, nil
-  local list = { ... }
-  local last = select("#", ...)
+  local given, callback = nil, nil
+  local list, last = { ... }, select("#", ...)
   while last > 0 and list[last] == nil do last = last - 1 end
   if type(list[last]) == "function" then
     callback, last = list[last], last - 1
   end
   if type(list[last]) == "table" then given, last = list[last], last - 1 end
-  if last >= 1 then
-    local first = list[1]
-    if type(first) == "string" and not tonumber(first) then
-      options.path = first
-    else
-      options.port, options.host = first, last >= 2 and list[2] or nil
-    end
-  end
+  local options = place_of(list, last)
   for name, value in pairs(given or {}) do options[name] = value end
   return options, callback
 end
 
-local function check_place(options)
-  if options.socket ~= nil then
-    wrap.check(options.socket, "options.socket")
-    return
-  end
-  if options.path ~= nil then
-    if type(options.path) == "string" then return end
-    errors.throw(errors.arg_type("options.path", "string", options.path))
-  end
-  local port = tonumber(options.port)
-  if options.port == nil or port == nil and type(options.port) ~= "string" then
-    errors.throw(errors.arg_type("options.port", "number or string",
-      options.port))
-  end
-  if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      "Port should be >= 0 and < 65536. Received " .. tostring(options.port)))
-  end
-  options.port = port
-end
-
-local function check_dh_size(options)
-  local size = options.minDHSize
-  if size == nil then return 1024 end
-  if type(size) ~= "number" then errors.throw(errors.arg_type("options.minDHSize", "number", size)) end
-  if size > 0 then return size end -- nor is NaN
-  return errors.throw(errors.out_of_range("options.minDHSize", "a positive number", size))
+--- There has to be somewhere to connect to.
+local function check_place(own, given)
+  if own.socket or own.path or own.port then return end
+  errors.throw(errors.arg_type("options.port", "number or string", given.port))
 end
 
 local Connecting = TLSSocket:_with_overrides()
 
 function Connecting._settings(options)
-  local own = {}
-  for name, value in pairs(options) do own[name] = value end
-  own.isServer, own.server = false, nil
-  settings.client(options, own)
-  own.secureContext = context.of(options)
-  own.servername = server_name.to_send(options)
-  own.rejectUnauthorized = options.rejectUnauthorized ~= false
-  own.checkServerIdentity = settings.check(options, "checkServerIdentity", "function", identity.check)
-  own.minDHSize = check_dh_size(options)
+  local own = declared:read(options)
+  own.isServer = false
+  if not own.host and not own.path and not own.socket then own.host = "localhost" end
+  own.secureContext = secure_context.of(own)
+  own.name_to_verify, own.servername = server_name.to_verify(own), server_name.to_send(own)
+  own.checkServerIdentity = own.checkServerIdentity or server_identity.check
   return own
 end
 
@@ -90,19 +69,18 @@ end
 -- throws
 local function connect(...)
   local options, callback = arguments(...)
-  check_place(options)
-  local given = options.socket
-  if not options.host and not options.path and not given then options.host = "localhost" end
   local own = Connecting._settings(options)
+  check_place(own, options)
+  local given = own.socket
   if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
   local socket = TLSSocket.create(own, Connecting)
-  socket._given_options, socket._name_to_verify = options, server_name.to_verify(options)
+  socket._given_options, socket._name_to_verify = options, own.name_to_verify
   if callback then socket:once("secureConnect", callback) end
   if given then
-    wrap.over(socket, given)
+    existing_stream.over(socket, given)
     return socket
   end
-  socket._connect_options = options
+  socket._connect_options = own
   return socket:_connect_to(own)
 end
 

@@ -2,10 +2,11 @@
 -- tls.connection_info.
 -- @module tls.connection_commands
 
-local secure_context = require "tls.secure_context"
+local declared = require "tls.options.credentials"
 local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
 local renegotiation = require "tls.handshake.renegotiation"
-local server_name = require "tls.handshake.server_name"
+local secure_context = require "tls.secure_context"
 
 local methods = {}
 
@@ -35,8 +36,7 @@ end
 --- @param name string no IP address
 -- @raise ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for an address; ERR_TLS_SNI_FROM_SERVER
 function methods:setServername(name)
-  if type(name) ~= "string" then errors.throw(errors.arg_type("name", "string", name)) end
-  server_name.check(name)
+  kinds.server_name.check(name, "name")
   if self._options.isServer then
     errors.throw(errors.new("ERR_TLS_SNI_FROM_SERVER", "Cannot issue SNI from a TLS server-side socket"))
   end
@@ -57,12 +57,11 @@ end
 
 --- Sets the certificate and key that a server shows on this connection, in the place of its context's; all else stays.
 -- To be called in ALPNCallback, for example (RFC 8737's acme-tls/1). Source: Node's tlsSocket.setKeyCert.
---- @param credentials table a SecureContext, or createSecureContext's options
+--- @param given tls.SecureContext|tls.SecureContextOptions
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
-function methods:setKeyCert(credentials)
-  if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
-  if not secure_context.is(credentials) then credentials = secure_context.create(credentials) end
-  if self._conn then self._conn:setKeyCert(credentials.context) end
+function methods:setKeyCert(given)
+  local context = secure_context.given(given, declared.create, "context")
+  if self._conn then self._conn:setKeyCert(context.context) end
 end
 
 --- Prints each TLS message of this connection on stderr (SSL_trace(3)): for debugging; it shows secrets. Source: Node's

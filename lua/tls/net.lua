@@ -11,6 +11,8 @@ if core.modules["tls.net"] then return core.modules["tls.net"] end
 
 local uv = require "luv"
 local abort = require "tls.net.abort_controller"
+local connecting = require "tls.net.connecting"
+local declared = require "tls.options.socket"
 local ip = require "tls.support.ip"
 local Server = require "tls.net.server"
 local Socket = require "tls.net.socket"
@@ -22,21 +24,24 @@ net.ADDRCONFIG = uv.constants.AI_ADDRCONFIG
 net.V4MAPPED = uv.constants.AI_V4MAPPED
 net.ALL = uv.constants.AI_ALL
 
---- A server of plain connections; listen() starts it. Source: Node's net.createServer.
---- @param options? table see net.Server
+--- Makes a server of plain connections. Source: Node's net.createServer.
+--- @param options? net.ServerOptions
 --- @param listener? fun(socket: net.Socket) for 'connection'
 --- @return net.Server
 function net.createServer(options, listener)
   return Server.new(options, listener)
 end
 
---- A new socket that connects. Source: Node's net.connect.
---- @param first table|integer|string options (those of Socket.new and of Socket:connect), port or path
---- @param ... any as of Socket:connect
+--- A new socket, connecting: arguments as Socket:connect, with the options of net.Socket among them. Source: Node's
+-- net.connect.
+--- @param first net.ConnectOptions|integer|string
 --- @return net.Socket
 function net.connect(first, ...)
-  local options = type(first) == "table" and first or nil
-  return Socket.new(options):connect(first, ...)
+  local options, callback = connecting.call_of(first, ...)
+  local own = declared.net_connect:read(options)
+  local socket = Socket.instance()
+  Socket._set_up(socket, own)
+  return socket:_connect_to(own, callback)
 end
 
 net.createConnection = net.connect

@@ -3,18 +3,14 @@
 -- @module tls.secure_context
 
 local core = require "tls.core"
-local errors = require "tls.support.errors"
+local credentials = require "tls.options.credentials"
 local defaults = require "tls.options.defaults"
-local ticket_keys = require "tls.handshake.ticket_keys"
+local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
 
-local context = {}
+local secure_context = {}
 
-local VERSIONS = {
-  ["TLSv1"] = 0x0301,
-  ["TLSv1.1"] = 0x0302,
-  ["TLSv1.2"] = 0x0303,
-  ["TLSv1.3"] = 0x0304,
-}
+local VERSIONS = credentials.VERSIONS
 
 --- {min, max} of each secureProtocol; a missing bound is none (Node's table).
 local METHODS = {
@@ -25,82 +21,12 @@ local METHODS = {
   TLSv1_2 = { "TLSv1.2", "TLSv1.2" },
 }
 
-local function bad_type(name, expected, value)
-  return errors.throw(errors.arg_type("options." .. name, expected, value))
-end
-
---- false, nil, '' and 0 mean "not given", as in Node.
-local function absent(value)
-  return not value or value == "" or value == 0
-end
-
-local function check_string(options, name)
-  local value = options[name]
-  if value == nil or value == false then return nil end
-  if type(value) ~= "string" then bad_type(name, "string", value) end
-  return value
-end
-
-local function check_integer(options, name, max)
-  local value = options[name]
-  if value == nil then return nil end
-  if type(value) ~= "number" then bad_type(name, "number", value) end
-  if value % 1 ~= 0 or value < 0 or value > max then
-    errors.throw(errors.out_of_range("options." .. name,
-      ">= 0 && <= " .. string.format("%d", max), value))
-  end
-  return math.floor(value)
-end
-
---- A string, or a sequence of strings, as a sequence; nil when absent.
-local function check_texts(options, name)
-  local value = options[name]
-  if absent(value) then return nil end
-  if type(value) == "string" then return { value } end
-  if type(value) ~= "table" or #value == 0 and next(value) ~= nil then
-    bad_type(name, "string or an array of strings", value)
-  end
-  local list = {}
-  for _, entry in ipairs(value) do
-    if type(entry) ~= "string" then bad_type(name, "string", entry) end
-    list[#list + 1] = entry
+--- The passphrase of each that has none of its own.
+local function with_passphrase(list, passphrase)
+  for _, secret in ipairs(list or {}) do
+    if secret.passphrase == nil then secret.passphrase = passphrase end
   end
   return list
-end
-
---- key and pfx: a string, or a sequence of strings and {field, passphrase}.
-local function check_secrets(options, name, field)
-  local value = options[name]
-  if absent(value) then return nil end
-  local shared = check_string(options, "passphrase")
-  if type(value) == "string" then value = { value } end
-  if type(value) ~= "table" or #value == 0 then
-    bad_type(name, "string or an array", value)
-  end
-  local list = {}
-  for _, entry in ipairs(value) do
-    local text, passphrase = entry, shared
-    if type(entry) == "table" then
-      text = entry[field]
-      if entry.passphrase ~= nil then passphrase = entry.passphrase end
-    end
-    if type(text) ~= "string" then bad_type(name, "string", text) end
-    if passphrase ~= nil and type(passphrase) ~= "string" then
-      bad_type("passphrase", "string", passphrase)
-    end
-    list[#list + 1] = { [field] = text, passphrase = passphrase }
-  end
-  return list
-end
-
-local function check_version(options, name, default)
-  local value = options[name]
-  if value == nil then value = default end
-  local number = VERSIONS[value]
-  if number then return number end
-  errors.throw(errors.new("ERR_TLS_INVALID_PROTOCOL_VERSION",
-    string.format("%s is not a valid %s TLS protocol version",
-      tostring(value), name == "minVersion" and "minimum" or "maximum")))
 end
 
 local function bad_method(text)
@@ -123,17 +49,20 @@ local function method_versions(options, name)
   return VERSIONS[range[1] or defaults.DEFAULT_MIN_VERSION], VERSIONS[range[2]]
 end
 
+local function version(options, name, default)
+  return VERSIONS[credentials.create.named[name][2].check(options[name] or default)]
+end
+
 local function versions(options)
-  local name = check_string(options, "secureProtocol")
+  local name = options.secureProtocol
   if name then return method_versions(options, name) end
-  return check_version(options, "minVersion", defaults.DEFAULT_MIN_VERSION),
-    check_version(options, "maxVersion", defaults.DEFAULT_MAX_VERSION)
+  return version(options, "minVersion", defaults.DEFAULT_MIN_VERSION),
+    version(options, "maxVersion", defaults.DEFAULT_MAX_VERSION)
 end
 
 --- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own.
 local function ciphers(options)
-  local list = check_string(options, "ciphers")
-  if absent(list) then list = defaults.DEFAULT_CIPHERS end
+  local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
   for name in list:gmatch("[^:]+") do
     if name:find("^TLS_") then new[#new + 1] = name else old[#old + 1] = name end
@@ -151,23 +80,13 @@ local function groups(options, list)
   if value == false then -- no ECDHE up to TLS 1.2; TLS 1.3 cannot do without
     return nil, (list or "DEFAULT") .. ":!ECDH"
   end
-  if type(value) ~= "string" then bad_type("ecdhCurve", "string", value) end
   if value == "auto" then value = nil end
   return value, list
 end
 
-local function sigalgs(options)
-  local value = check_string(options, "sigalgs")
-  if value == "" then
-    errors.throw(errors.arg_value("options.sigalgs", value))
-  end
-  return value
-end
-
 --- nil for none at all, as Node: text without parameters means no DHE.
-local function dhparam(options)
-  local value = check_string(options, "dhparam")
-  if absent(value) or value == "auto" then return value and value ~= "" and value or nil end
+local function dhparam(value)
+  if not value or value == "auto" then return value end
   local bits = core.dhparamBits(value)
   if bits == 0 then return nil end
   if bits < 1024 then
@@ -177,47 +96,8 @@ local function dhparam(options)
   return value
 end
 
---- Engines are gone from OpenSSL; a key of a token's has a URI.
-local function check_engines(options)
-  for _, name in ipairs { "privateKeyEngine", "privateKeyIdentifier", "clientCertEngine" } do
-    if check_string(options, name) then
-      errors.throw(errors.new("ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED",
-        "Custom engines not supported by this OpenSSL: give options.key the URI of the key instead (options." ..
-        name .. ")"))
-    end
-  end
-end
-
-local function session_id_context(options)
-  local value = check_string(options, "sessionIdContext")
-  if not value then return defaults.session_id_context end
-  if #value > 32 then
-    errors.throw(errors.out_of_range("options.sessionIdContext",
-      "at most 32 bytes", #value))
-  end
-  return value
-end
-
-local OPTIONS = {}
-for _, name in ipairs {
-  "key", "pfx", "passphrase", "cert", "ca", "crl", "ciphers", "ecdhCurve", "dhparam", "sigalgs", "minVersion",
-  "maxVersion", "secureProtocol", "secureOptions", "honorCipherOrder", "sessionIdContext", "sessionTimeout",
-  "ticketKeys", "maxEarlyData", "allowPartialTrustChain", "privateKeyEngine", "privateKeyIdentifier",
-  "clientCertEngine",
-} do
-  OPTIONS[name] = true
-end
-
---- Options of Node's that this version does not have.
-local UNSUPPORTED = { "certificateCompression" }
-
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
-
---- Whether 'value' was made by createSecureContext.
-function context.is(value)
-  return getmetatable(value) == SecureContext
-end
 
 --- One more anchor, for this context alone. With `ca` it is added to those,
 -- without to the default ones.
@@ -230,78 +110,59 @@ function SecureContext:addCACert(pem)
   core.addCACert(self.context, pem)
 end
 
---- tls.createSecureContext: credentials and rules that any number of
--- connections share. Throws an error table whose code and message name what is
--- wrong with the options. Source: Node's tls.createSecureContext.
---- @param options? table key, cert, pfx, passphrase, ca, crl, ciphers,
----   ecdhCurve, dhparam, sigalgs, minVersion, maxVersion, secureProtocol,
----   secureOptions, honorCipherOrder, sessionIdContext, sessionTimeout (s), ticketKeys (48 bytes, or a list of such),
----   maxEarlyData (bytes, 0; see docs/api.md before), allowPartialTrustChain
---- @return table SecureContext opaque
-function context.create(options)
-  options = options or {}
-  if type(options) ~= "table" then
-    errors.throw(errors.arg_type("options", "object", options))
-  end
-  errors.refuse(options, UNSUPPORTED)
-  check_engines(options)
-  local min, max = versions(options)
-  local old, new = ciphers(options)
+--- A context of options that have been read by a declaration with those of createSecureContext in it.
+--- @param own table
+--- @return tls.SecureContext
+function secure_context.make(own)
+  local min, max = versions(own)
+  local old, new = ciphers(own)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end
   local curve
-  curve, old = groups(options, old)
-  local early = check_integer(options, "maxEarlyData", 2 ^ 32 - 1)
+  curve, old = groups(own, old)
   local native = core.context {
-    key = check_secrets(options, "key", "pem"),
-    pfx = check_secrets(options, "pfx", "buf"),
-    cert = check_texts(options, "cert"),
-    ca = check_texts(options, "ca"),
-    crl = check_texts(options, "crl"),
-    ciphers = old,
-    ciphersuites = new,
-    ecdhCurve = curve,
-    sigalgs = sigalgs(options),
-    minVersion = min,
-    maxVersion = max,
-    honorCipherOrder = options.honorCipherOrder and true or nil,
-    secureOptions = check_integer(options, "secureOptions", 2 ^ 40),
-    sessionTimeout = check_integer(options, "sessionTimeout", 2 ^ 31 - 1) or
-      defaults.session_timeout,
-    sessionIdContext = session_id_context(options),
-    ticketKeys = not absent(options.ticketKeys) and ticket_keys.join(options.ticketKeys, "options.ticketKeys") or nil,
-    maxEarlyData = early,
-    dhparam = dhparam(options),
-    allowPartialTrustChain = options.allowPartialTrustChain and true or nil,
+    key = with_passphrase(own.key, own.passphrase),
+    pfx = with_passphrase(own.pfx, own.passphrase),
+    cert = own.cert, ca = own.ca, crl = own.crl,
+    ciphers = old, ciphersuites = new, ecdhCurve = curve, sigalgs = own.sigalgs,
+    minVersion = min, maxVersion = max,
+    honorCipherOrder = own.honorCipherOrder, secureOptions = own.secureOptions,
+    sessionTimeout = own.sessionTimeout or defaults.session_timeout,
+    sessionIdContext = own.sessionIdContext or defaults.session_id_context,
+    ticketKeys = own.ticketKeys, maxEarlyData = own.maxEarlyData,
+    dhparam = dhparam(own.dhparam),
+    allowPartialTrustChain = own.allowPartialTrustChain,
   }
-  return setmetatable({ context = native, groups = curve, maxEarlyData = early }, SecureContext)
+  return setmetatable({ context = native, groups = curve, maxEarlyData = own.maxEarlyData }, SecureContext)
 end
 
---- Are there options of createSecureContext among these?
-function context.given(options)
-  for name in pairs(options) do
-    if OPTIONS[name] then return true end
-  end
-  return false
+--- tls.createSecureContext: credentials and rules that any number of connections share. Source: Node's
+-- tls.createSecureContext.
+--- @param options? tls.SecureContextOptions
+--- @return tls.SecureContext opaque
+-- @raise an error table whose code and message name what is wrong with the options
+function secure_context.create(options)
+  return secure_context.make(credentials.create:read(options))
 end
 
 --- The context that options name, or one made of them.
---- @param options table secureContext, or what context.create takes
---- @param defaulted? table options that are used where none is given
-function context.of(options, defaulted)
-  local given = options.secureContext
-  if given == nil then
-    local settings = {}
-    for name, value in pairs(defaulted or {}) do settings[name] = value end
-    for name, value in pairs(options) do settings[name] = value end
-    return context.create(settings)
-  end
-  if context.is(given) then return given end
-  errors.throw(errors.arg_type("options.secureContext", "SecureContext", given))
+--- @param own table options that have been read
+function secure_context.of(own)
+  return own.secureContext or secure_context.make(own)
+end
+
+--- A context, or the options of one, which a server is given for its clients.
+--- @param given tls.SecureContext|tls.SecureContextOptions
+--- @param declared tls.Declaration
+--- @param name string of the argument
+function secure_context.given(given, declared, name)
+  if type(given) ~= "table" then errors.throw(errors.arg_type(name, "object", given)) end
+  if kinds.is_secure_context(given) then return given end
+  return secure_context.of(declared:read(given))
 end
 
 --- tls.getCiphers: the names of the suites OpenSSL offers, in lower case.
 --- @return string[]
-function context.ciphers()
+function secure_context.ciphers()
   local native = core.context { ciphers = "ALL:@SECLEVEL=0" }
   local names = core.ciphers(native)
   for i, name in ipairs(names) do names[i] = name:lower() end
@@ -311,11 +172,11 @@ end
 
 --- The curves for 'ecdhCurve' that OpenSSL knows, sorted.
 --- @return string[]
-function context.curves()
+function secure_context.curves()
   local names = core.curves()
   for _, name in ipairs { "X25519", "X448" } do names[#names + 1] = name end
   table.sort(names)
   return names
 end
 
-return context
+return secure_context

@@ -3,10 +3,11 @@
 -- @module tls.secure_pair
 
 local class = require "tls.support.class"
-local secure_context = require "tls.secure_context"
 local duplex_pair = require "tls.stream.duplex_pair"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
+local secure_context = require "tls.secure_context"
 local TLSSocket = require "tls.socket"
 local existing_stream = require "tls.over.existing_stream"
 
@@ -25,9 +26,6 @@ function clear_getters.bytesWritten(self)
   return self._encrypted_end._bytes_given
 end
 
----@class tls.SecurePair
----@field cleartext tls.TLSSocket
----@field encrypted tls.CryptoStream
 local SecurePair = class("tls.SecurePair", Emitter)
 
 local function settings(given_context, is_server, request_cert, reject, options)
@@ -40,16 +38,15 @@ local function settings(given_context, is_server, request_cert, reject, options)
   return own
 end
 
-local function check(given_context, options)
-  if given_context ~= nil and not secure_context.is(given_context) then
-    errors.throw(errors.arg_type("context", "SecureContext", given_context))
-  end
+local function check(given_context, options, flags)
+  if given_context ~= nil then kinds.secure_context.check(given_context, "context") end
   if options ~= nil and type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
+  for name, value in pairs(flags) do kinds.boolean.check(value, name) end
 end
 
 --- @see secure_pair.create
 function SecurePair.init(self, given_context, is_server, request_cert, reject, options)
-  check(given_context, options)
+  check(given_context, options, { isServer = is_server, requestCert = request_cert, rejectUnauthorized = reject })
   local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
   duplex_pair.join(inner, outer)
   local own = settings(given_context or secure_context.create(), is_server, request_cert, reject, options or {})

@@ -2,15 +2,17 @@
 -- @module tls.server
 
 local class = require "tls.support.class"
-local secure_context = require "tls.secure_context"
 local connection_events = require "tls.connection_events"
 local core = require "tls.core"
+local credentials = require "tls.options.credentials"
+local declared = require "tls.options.server"
 local defaults = require "tls.options.defaults"
+local handshake_options = require "tls.options.handshake"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local net = require "tls.net"
 local Names = require "tls.handshake.sni"
-local settings = require "tls.handshake.settings"
+local secure_context = require "tls.secure_context"
 local ticket_keys = require "tls.handshake.ticket_keys"
 local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
@@ -63,24 +65,8 @@ function Accepted:_on_destroyed(err)
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
 
-local LONGEST = 2 ^ 31 - 1 -- ms, 24 days
-
-local function check_timeout(options)
-  local ms = options.handshakeTimeout
-  if ms == nil then return defaults.handshake_timeout end
-  if type(ms) ~= "number" then
-    errors.throw(errors.arg_type("options.handshakeTimeout", "number", ms))
-  end
-  if ms >= 0 and ms <= LONGEST then return ms end -- NaN is neither
-  return errors.throw(errors.out_of_range("options.handshakeTimeout", ">= 0 && <= 2147483647", ms))
-end
-
 local function arguments(options, listener)
   if type(options) == "function" then options, listener = nil, options end
-  options = options or {}
-  if type(options) ~= "table" then
-    errors.throw(errors.arg_type("options", "object", options))
-  end
   if listener ~= nil and type(listener) ~= "function" then
     errors.throw(errors.arg_type("listener", "function", listener))
   end
@@ -92,44 +78,38 @@ local on_connection
 --- Makes a TLS server; listen() starts it. Emits 'secureConnection'(socket), 'tlsClientError'(err, socket), and while
 -- the handshake is under way 'clientHello', 'newSession', 'resumeSession', 'OCSPRequest', 'keylog', 'earlyData'; and
 -- net.Server's events. Source: Node's tls.createServer.
---- @param options? table those of createSecureContext, and requestCert (false),
----   rejectUnauthorized (false; has an effect with requestCert), ALPNProtocols,
----   handshakeTimeout (ms, 120000), SNICallback, ALPNCallback, NPNProtocols, pskCallback, pskIdentityHint, verify,
----   enableTrace, allowHalfOpen, pauseOnConnect, noDelay (true), keepAlive (false)
+--- @param options? tls.ServerOptions
 --- @param listener? fun(socket: tls.TLSSocket) for 'secureConnection'
 --- @return tls.Server
--- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE; what createSecureContext throws
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE and what the options say; what createSecureContext throws
 function Server.new(options, listener)
   options, listener = arguments(options, listener)
+  local own = declared.tls:read(options)
+  handshake_options.check_server(own)
   local self = Server.instance()
-  net.Server.init(self, options)
+  net.Server._start(self, own)
   self._on_connection = function(duplex) on_connection(self, duplex) end
   self:on("connection", self._on_connection)
-  self._context = secure_context.of(options, { honorCipherOrder = true })
-  self._handshake_options = settings.server(options, {})
-  self._request_cert = options.requestCert and true or false
-  self._reject = self._request_cert and options.rejectUnauthorized and true or
-    false
-  self._handshake_queue = timeout.queue(check_timeout(options))
+  self._context = secure_context.of(own)
+  self._SNICallback, self._no_delay = own.SNICallback, options and options.noDelay or false
+  self._handshake_queue = timeout.queue(own.handshakeTimeout or defaults.handshake_timeout)
   if listener then self:on("secureConnection", listener) end
   return self
 end
 
+-- What a server's options say of its sockets.
+local OF_SOCKETS = {
+  "allowHalfOpen", "highWaterMark", "keepAlive", "keepAliveInitialDelay",
+  "ALPNProtocols", "ALPNCallback", "NPNProtocols", "pskCallback", "pskIdentityHint", "verify", "enableTrace",
+  "requestCert",
+}
+
 local function options_of(self)
-  local options = self._options
-  local shared = {
-    server = self,
-    isServer = true,
-    secureContext = self._context,
-    requestCert = self._request_cert,
-    rejectUnauthorized = self._reject,
-    allowHalfOpen = options.allowHalfOpen,
-    highWaterMark = options.highWaterMark,
-    noDelay = options.noDelay,
-    keepAlive = options.keepAlive,
-    keepAliveInitialDelay = options.keepAliveInitialDelay,
-  }
-  for name, value in pairs(self._handshake_options) do shared[name] = value end
+  local own = self._options
+  local shared = { server = self, isServer = true, secureContext = self._context, SNICallback = self._SNICallback }
+  for _, name in ipairs(OF_SOCKETS) do shared[name] = own[name] end
+  shared.rejectUnauthorized = own.requestCert and own.rejectUnauthorized
+  shared.noDelay = self._no_delay -- by default the listening socket hands it on
   return shared
 end
 
@@ -168,7 +148,7 @@ end
 -- the listening one: no call for each connection.
 function Server:_on_listening(handle)
   self._handshake_queue:keep_timer(true)
-  if self._options.noDelay ~= false and handle.nodelay then handle:nodelay(true) end
+  if self._options.noDelay and handle.nodelay then handle:nodelay(true) end
 end
 
 function Server:_when_rest_closed(fn) self._handshake_queue:when_closed(fn) end
@@ -189,31 +169,29 @@ end
 --- Adds a context for clients that ask for this name. Of those that match, the one added last is used. It brings its
 -- certificate, its CAs and its options; requestCert stays the server's. Source: Node's server.addContext.
 --- @param hostname string `*` stands for a part of one label: '*.example.org'
---- @param credentials table a SecureContext, or createSecureContext's options
+--- @param given tls.SecureContext|tls.AddContextOptions
 -- @raise ERR_TLS_REQUIRED_SERVER_NAME, ERR_INVALID_ARG_TYPE; what createSecureContext throws
-function Server:addContext(hostname, credentials)
+function Server:addContext(hostname, given)
   if type(hostname) ~= "string" or hostname == "" then
     errors.throw(errors.new("ERR_TLS_REQUIRED_SERVER_NAME",
       '"servername" is required parameter for Server.addContext'))
   end
-  if type(credentials) ~= "table" then errors.throw(errors.arg_type("context", "object", credentials)) end
-  if not secure_context.is(credentials) then
-    credentials = secure_context.of(credentials, { honorCipherOrder = true })
-  end
+  local context = secure_context.given(given, credentials.add, "context")
   self._contexts_by_name = self._contexts_by_name or Names.new()
-  self._contexts_by_name:add(hostname, credentials)
-  self._handshake_options.SNICallback = self._handshake_options.SNICallback or from_table(self)
+  self._contexts_by_name:add(hostname, context)
+  self._SNICallback = self._SNICallback or from_table(self)
   forget_prepared(self)
 end
 
 --- Sets the certificate and the rules for connections from now on; those that exist go on with the old ones. The keys
 -- of session tickets stay, unless `ticketKeys` are given. Source: Node's server.setSecureContext.
---- @param options table those of createSecureContext, or secureContext
+--- @param options tls.SetSecureContextOptions
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function Server:setSecureContext(options)
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
-  local fresh = secure_context.of(options, { honorCipherOrder = true })
-  if not options.ticketKeys and not options.secureContext then
+  local own = credentials.replace:read(options)
+  local fresh = secure_context.of(own)
+  if not own.ticketKeys and not own.secureContext then
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh

@@ -1,20 +1,22 @@
 --- Internal. TLSSocket: a net.Socket whose bytes go through a connection of the core.
 -- @module tls.socket
 
-local secure_context = require "tls.secure_context"
 local connecting = require "tls.net.connecting"
 local core = require "tls.core"
+local credentials = require "tls.options.credentials"
+local declared = require "tls.options.tls_socket"
 local class = require "tls.support.class"
 local commands = require "tls.connection_commands"
 local drive = require "tls.connection_drive"
 local errors = require "tls.support.errors"
+local handshake_options = require "tls.options.handshake"
 local events = require "tls.connection_events"
 local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
 local server_identity = require "tls.handshake.server_identity"
 local psk = require "tls.handshake.psk"
 local info = require "tls.connection_info"
 local server_name = require "tls.handshake.server_name"
-local settings = require "tls.handshake.settings"
+local secure_context = require "tls.secure_context"
 local tick = require "tls.support.next_tick"
 local existing_stream = require "tls.over.existing_stream"
 local Socket = require "tls.net.socket"
@@ -59,17 +61,6 @@ end
 --- @param wanted boolean
 TLSSocket._drive_if = drive_if
 
---- @class tls.TLSSocketOptions
---- @field isServer? boolean default false
---- @field secureContext? table from createSecureContext; else made from options
---- @field requestCert? boolean server: ask the client for a certificate
---- @field rejectUnauthorized? boolean refuse a peer that does not verify
---- @field servername? string client: SNI
---- @field alpn? string wire form
---- @field npn? string wire form
---- @field server? table whose events and contexts answer a ClientHello
---- @field initialData? string records that somebody else has read already
-
 --- Whether the first handshake, or the connecting before it, is under way. Source: Node's tlsSocket.secureConnecting.
 function getters.secureConnecting(self)
   return self._handshake_state == HANDSHAKING
@@ -92,18 +83,18 @@ function getters.authorizationError(self)
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
---- @param options tls.TLSSocketOptions
+--- @param options table that have been read
 --- @param class_of? table default TLSSocket
 function TLSSocket.create(options, class_of)
   local self = (class_of or TLSSocket).instance()
-  Socket.init(self, options)
+  Socket._set_up(self, options)
   self.server = options.server
   return self
 end
 
 --- A function that makes a server's sockets.
 --- @param class_of table TLSSocket, or a class made of it
---- @param options tls.TLSSocketOptions checked; all these sockets borrow them
+--- @param options table that have been read; all these sockets borrow them
 --- @return fun(): tls.TLSSocket
 function TLSSocket.maker(class_of, options)
   local first = class_of.instance()
@@ -112,43 +103,33 @@ function TLSSocket.maker(class_of, options)
   return class_of:_constructor_like(first)
 end
 
---- The user's options, checked, with defaults for what they leave open. tls.connect has a stricter one of its own.
---- @param options table borrowed
---- @return table own options of the socket
-function TLSSocket._settings(options)
-  local own = {}
-  for name, value in pairs(options) do own[name] = value end
-  own.isServer = options.isServer and true or false
-  settings[own.isServer and "server" or "client"](options, own)
-  own.secureContext = secure_context.of(options)
-  own.rejectUnauthorized = options.rejectUnauthorized == true -- Node's: who makes it by hand looks at `authorized`
-  own.checkServerIdentity = options.checkServerIdentity or server_identity.check
-  own.handle = nil
+-- What a socket works with: the options, read, and what they leave open. `declaration` says which there are.
+local function settings(declaration, options)
+  local own = declaration:read(options)
+  if own.isServer then handshake_options.check_server(own) end
+  own.secureContext = secure_context.of(own)
+  own.checkServerIdentity = own.checkServerIdentity or server_identity.check
   return own
 end
 
---- TLS on a connection that is there: the client's side, unless isServer is
--- true. Emits 'secure' after the handshake whether or not the peer verified:
--- look at `authorized`, or say rejectUnauthorized. The name that is verified is
+--- The options of connect() on one that was made by hand. tls.connect's sockets have stricter ones.
+function TLSSocket._settings(options)
+  return settings(declared.connect, options)
+end
+
+--- TLS on a connection that is there: the client's side, unless isServer is true. Emits 'secure' after the handshake
+-- whether or not the peer verified: look at `authorized`, or say rejectUnauthorized. The name that is verified is
 -- `servername`, else 'localhost'. Source: Node's tls.TLSSocket.
---- @param socket? table|userdata a net.Socket, connected or yet to be; luv's
----   uv_tcp or uv_pipe; any object with a stream's methods. Without one, call
----   connect()
---- @param options? table isServer (false), secureContext or what
----   createSecureContext takes, requestCert (false), rejectUnauthorized (false),
----   ALPNProtocols, NPNProtocols, servername, initialData (records already read from socket), session, requestOCSP,
----   SNICallback, ALPNCallback, pskCallback, verify, enableTrace, server
+--- @param socket? table|userdata a net.Socket, connected or yet to be; luv's uv_tcp or uv_pipe; any object with a
+---   stream's methods. Without one, call connect()
+--- @param options? tls.TLSSocketOptions
 --- @return tls.TLSSocket
 function TLSSocket.new(socket, options)
   if socket ~= nil then existing_stream.check(socket, "socket") end
-  if options ~= nil and type(options) ~= "table" then
-    errors.throw(errors.arg_type("options", "object", options))
-  end
-  options = options or {}
-  local own = TLSSocket._settings(options)
+  local own = settings(declared.new, options)
   if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(own)
-  self._given_options, self._name_to_verify = options, own.servername or "localhost"
+  self._given_options, self._name_to_verify = options or {}, own.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
   return self
 end
@@ -186,7 +167,7 @@ function TLSSocket:_make_core_options()
     requestCert = options.requestCert,
     rejectUnauthorized = options.rejectUnauthorized,
     servername = options.servername,
-    alpn = options.alpn, npn = options.npn,
+    alpn = options.ALPNProtocols, npn = options.NPNProtocols,
     askHello = options.isServer and client_hello_callbacks.wanted(self),
     askVerify = options.verify ~= nil,
     requestOCSP = options.requestOCSP,
@@ -251,7 +232,7 @@ local function options_for(self, call)
   for name, value in pairs(self._given_options) do
     if not (self.closed and FOR_ONE_CONNECTION[name]) then options[name] = value end
   end
-  options.secureContext = not secure_context.given(call) and self._options.secureContext or nil
+  options.secureContext = not credentials.given(call) and self._options.secureContext or nil
   for _, given in ipairs { self._options_for_next or {}, call } do
     for name, value in pairs(given) do options[name] = value end
   end
@@ -261,20 +242,20 @@ end
 --- Connects, for the first time or again after 'close': arguments as of net.Socket's connect. The place, the name that
 -- is asked for and verified (`servername`, else `host`), `session` and `earlyData` are this call's alone; other options
 -- that it does not give stay as they were.
+--- @param first tls.TLSSocketConnectOptions|integer|string
 --- @return table self
 function TLSSocket:connect(first, second, third)
+  local call, callback = connecting.call_of(first, second, third)
   if self.destroyed and not self.closed then
-    return self:once("close", function() self:connect(first, second, third) end)
+    return self:once("close", function() self:connect(call, callback) end)
   end
-  local call = connecting.place_of(first, second)
+  local options = self._given_options and options_for(self, call) or call
+  local own = self._class._settings(options)
   if not self.connecting and not self._handle and self._given_options then
-    local options = options_for(self, call)
-    local own = self._class._settings(options)
-    own.servername = server_name.to_send(options)
+    self._name_to_verify, own.servername = server_name.to_verify(own), server_name.to_send(own)
     self._given_options, self._options, self._options_for_next = options, own, false
-    self._name_to_verify = server_name.to_verify(options)
   end
-  return self:_connect_to(call, second, third)
+  return self:_connect_to(own, callback)
 end
 
 TLSSocket._watched_events = { keylog = true, session = true }

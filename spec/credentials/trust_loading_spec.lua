@@ -210,7 +210,8 @@ describe("Lua states on several threads", function()
           local tls, core = require "tls", require "tls.core"
           for k = 1, 20 do
             local options = k % 2 == 0 and { crl = crl } or {}
-            core.conn(tls.createSecureContext(options).context, core.connectionOptions { servername = "localhost" }):close()
+            local client = core.connectionOptions { servername = "localhost" }
+            core.conn(tls.createSecureContext(options).context, client):close()
           end
         end, package.path, package.cpath, read "ca.crl")
       end

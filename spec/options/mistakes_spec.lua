@@ -71,12 +71,17 @@ describe("createSecureContext", function()
   refuses("a negative maxEarlyData", { maxEarlyData = -1 }, "ERR_OUT_OF_RANGE", "options.maxEarlyData")
 
   it("accepts what stands for nothing", function()
-    for _, value in ipairs { false, "", 0 } do
-      create { key = value, cert = value, ca = value }
-    end
+    create { key = false, cert = false, ca = false, pfx = false, crl = false }
     create()
     create {}
   end)
+
+  for _, name in ipairs { "key", "cert", "ca", "pfx", "crl", "ticketKeys" } do
+    refuses("an empty text as " .. name, { [name] = "" }, "ERR_INVALID_ARG_VALUE", "options." .. name)
+    refuses("an empty text in the list " .. name, { [name] = { "" } }, "ERR_INVALID_ARG_VALUE", "options." .. name)
+    refuses("a number as " .. name, { [name] = 0 }, "ERR_INVALID_ARG_TYPE", "options." .. name)
+  end
+  refuses("an empty list of certificates", { cert = {} }, "ERR_INVALID_ARG_VALUE", "options.cert")
 
   it("accepts lists, passphrases and their combinations", function()
     create { key = { certs.ecdsa.key, certs.rsa.key }, cert = { certs.rsa.cert, certs.ecdsa.cert } }
@@ -104,6 +109,8 @@ describe("createServer", function()
     throws("ERR_INVALID_ARG_TYPE", "options.enableTrace", tls.createServer, { enableTrace = 1 })
     throws("ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS", "mutually exclusive", tls.createServer,
       { ALPNProtocols = { "a" }, ALPNCallback = print })
+    throws("ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS", "mutually exclusive", tls.TLSSocket, nil,
+      { isServer = true, ALPNProtocols = { "a" }, ALPNCallback = print })
     throws("ERR_INVALID_ARG_TYPE", "options.NPNProtocols", tls.createServer, { NPNProtocols = 1 })
     throws("ERR_OUT_OF_RANGE", "index 1", tls.createServer, { ALPNProtocols = { "a", ("b"):rep(256) } })
     throws("ERR_INVALID_ARG_VALUE", "ALPNProtocols", tls.createServer, { ALPNProtocols = "\5abc" })

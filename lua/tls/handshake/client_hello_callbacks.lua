@@ -7,7 +7,7 @@
 local alpn = require "tls.handshake.alpn"
 local user_callback = require "tls.handshake.user_callback"
 local client_hello = require "tls.handshake.client_hello"
-local secure_context = require "tls.secure_context"
+local kinds = require "tls.options.kinds"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
 
@@ -41,7 +41,7 @@ function steps.client_hello(socket, info, answer, done)
   if not has_listener(socket.server, "clientHello") then return done() end
   user_callback(socket, function(choice)
     if not choice then return done() end
-    if secure_context.is(choice) then
+    if kinds.is_secure_context(choice) then
       answer.chosen = choice
       return done()
     end
@@ -57,7 +57,7 @@ function steps.sni(socket, info, answer, done)
   if answer.chosen or answer.alert or not callback or not info.servername then return done() end
   user_callback(socket, function(choice)
     if not choice then return done() end
-    if not secure_context.is(choice) then
+    if not kinds.is_secure_context(choice) then
       return socket:destroy(errors.new("ERR_TLS_INVALID_CONTEXT", "Invalid SNI context"))
     end
     answer.chosen = choice

@@ -3,8 +3,10 @@
 -- @module tls.handshake.renegotiation
 
 local uv = require "luv"
+local declared = require "tls.options.tls_socket"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
 local tick = require "tls.support.next_tick"
 local timeout = require "tls.handshake.timeout"
 
@@ -45,16 +47,10 @@ function renegotiation.on_done(socket, err)
   if callback then callback(err) end
 end
 
-local function check(options, callback)
-  if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
-  if callback ~= nil and type(callback) ~= "function" then
-    errors.throw(errors.arg_type("callback", "function", callback))
-  end
-end
-
-local function flag(value, default)
-  if value == nil then value = default end
-  return value and true or false
+-- What holds from now on: what is given, else what held before.
+local function chosen(socket, own, name)
+  if own[name] == nil then return socket._options[name] and true or false end
+  return own[name]
 end
 
 -- Begins another handshake, or throws why it cannot. Answers whether the connection is to be driven.
@@ -68,10 +64,11 @@ end
 
 --- See TLSSocket:renegotiate.
 function renegotiation.request(socket, options, callback)
-  check(options, callback)
+  if options == nil then errors.throw(errors.arg_type("options", "object", options)) end
+  local own = declared.renegotiate:read(options)
+  if callback ~= nil then kinds.callback().check(callback, "callback") end
   if socket.destroyed then return nil end
-  local request_cert = flag(options.requestCert, socket._options.requestCert)
-  local reject = flag(options.rejectUnauthorized, socket._options.rejectUnauthorized)
+  local request_cert, reject = chosen(socket, own, "requestCert"), chosen(socket, own, "rejectUnauthorized")
   local ok, result = pcall(begin, socket, request_cert, reject)
   if not ok then
     if callback then tick.immediate(callback, result) end

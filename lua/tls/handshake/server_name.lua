@@ -1,7 +1,6 @@
 --- Internal. The server's name: which one a client sends (SNI), and which one the certificate has to be valid for.
 -- @module tls.handshake.server_name
 
-local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 
 local server_name = {}
@@ -18,33 +17,13 @@ local function without_dot(name)
   return (name:gsub("%.$", ""))
 end
 
---- Throws when a name cannot be sent.
---- @param name any
---- @return string name
--- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
-function server_name.check(name)
-  if type(name) ~= "string" then
-    errors.throw(errors.arg_type("options.servername", "string", name))
-  end
-  if ip.version(name) ~= 0 then
-    errors.throw(errors.arg_value("options.servername", name,
-      "is an IP address: setting the TLS ServerName to an IP address is not " ..
-      "permitted by RFC 6066"))
-  end
-  return name
-end
-
 --- The name that is sent: `servername`, else `host` when it is a name.
 --- @param options table of tls.connect
 --- @return string? name nil for none
--- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function server_name.to_send(options)
   local name = options.servername
-  if name ~= nil then
-    server_name.check(name)
-  elseif not options.path then
+  if name == nil and not options.path then
     name = host_of(options)
-    if name ~= nil and type(name) ~= "string" then errors.throw(errors.arg_type("options.host", "string", name)) end
     if name and ip.version(name) ~= 0 then name = nil end
   end
   if not name or name == "" then return nil end

@@ -30,15 +30,6 @@ end
 
 local abort = { Controller = Controller }
 
---- Throws when `signal` is no AbortSignal.
----@param signal any nil is allowed
--- @raise ERR_INVALID_ARG_TYPE
-function abort.check(signal)
-  if signal == nil then return end
-  if type(signal) == "table" and signal.aborted ~= nil and type(signal.once) == "function" then return end
-  errors.throw(errors.arg_type("options.signal", "AbortSignal", signal))
-end
-
 --- The error that an aborted operation ends with.
 ---@param signal table
 ---@return tls.Error

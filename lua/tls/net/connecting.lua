@@ -7,73 +7,43 @@ local core = require "tls.core"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local happy_eyeballs = require "tls.net.happy_eyeballs"
-local ip = require "tls.support.ip"
 local lookup = require "tls.net.lookup"
 local tick = require "tls.support.next_tick"
 
 local connecting = {}
 
-local function check_port(options, name)
-  local port = tonumber(options[name])
-  if name == "localPort" and options[name] == nil then return end
-  if not port or port < 0 or port > 65535 or port % 1 ~= 0 then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      (name == "port" and "Port" or "options." .. name) .. " should be >= 0 and < 65536. Received " ..
-      tostring(options[name])))
-  end
-  options[name] = port
+local function check_callback(value)
+  if value == nil or type(value) == "function" then return value end
+  return errors.throw(errors.arg_type("callback", "function", value))
 end
 
-local function check_number(options, name)
-  local value = options[name]
-  if value == nil then return end
-  if type(value) ~= "number" then errors.throw(errors.arg_type("options." .. name, "number", value)) end
-  if value % 1 ~= 0 or value < 0 then errors.throw(errors.arg_value("options." .. name, value)) end
+local function copy_of(options)
+  local copy = {}
+  for name, value in pairs(options) do copy[name] = value end
+  return copy
 end
 
-local FAMILIES = { [0] = 0, [4] = 4, [6] = 6, IPv4 = 4, IPv6 = 6 }
-
-local function check_family(options)
-  local family = options.family
-  if family == nil then return end
-  if not FAMILIES[family] then
-    errors.throw(errors.arg_value("options.family", family, "must be one of: 0, 4, 6, 'IPv4', 'IPv6'"))
+--- What connect() is called with: (options), (port[, host]) or (path), and a callback behind.
+--- @return table options not yet checked; the caller's own
+--- @return function? callback
+function connecting.call_of(first, second, third)
+  if third == nil and type(second) == "function" then second, third = nil, second end
+  local callback = check_callback(third)
+  if type(first) ~= "table" and (type(first) ~= "string" or tonumber(first)) then
+    return { port = first, host = second }, callback
   end
-  options.family = FAMILIES[family]
+  check_callback(second) -- nothing else may stand here
+  return type(first) == "table" and copy_of(first) or { path = first }, callback
 end
 
-function connecting.check_place(options)
-  if options.path then return options end
-  check_port(options, "port")
-  options.host = options.host or "localhost"
-  if type(options.host) ~= "string" then
-    errors.throw(errors.arg_type("options.host", "string", options.host))
+--- There has to be somewhere to connect to.
+--- @param own table options that have been read; gets the default host
+function connecting.check_place(own)
+  if own.path then return end
+  if not own.port then
+    errors.throw(errors.new("ERR_SOCKET_BAD_PORT", "Port should be >= 0 and < 65536. Received " .. tostring(own.port)))
   end
-  local from = options.localAddress
-  if from ~= nil and ip.version(from) == 0 then
-    errors.throw(errors.new("ERR_INVALID_IP_ADDRESS",
-      "Invalid IP address: " .. tostring(from)))
-  end
-  if options.lookup ~= nil and type(options.lookup) ~= "function" then
-    errors.throw(errors.arg_type("options.lookup", "function", options.lookup))
-  end
-  check_family(options)
-  check_number(options, "hints")
-  check_number(options, "autoSelectFamilyAttemptTimeout")
-  check_port(options, "localPort")
-  return options
-end
-
---- The place that connect() is given, checked.
---- @return table options owned by the caller
-function connecting.place_of(first, second)
-  if type(first) == "table" then
-    local copy = {}
-    for name, value in pairs(first) do copy[name] = value end
-    return connecting.check_place(copy)
-  end
-  if type(first) == "string" and not tonumber(first) then return { path = first } end
-  return connecting.check_place { port = first, host = type(second) == "string" and second or nil }
+  own.host = own.host or "localhost"
 end
 
 -- The attempt is over: the socket has its handle, or its error.

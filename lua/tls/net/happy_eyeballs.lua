@@ -14,7 +14,7 @@ local LEAST_DELAY = 10 -- ms, the same
 
 ---@class tls.HappyEyeballs
 ---@field options table port, localAddress, localPort; borrowed
----@field addresses tls.Address[] in the order in which they are tried; owned
+---@field addresses tls.FoundAddress[] in the order in which they are tried; owned
 ---@field next integer index of the address that is tried next
 ---@field delay number ms between two attempts
 ---@field timer userdata? owned: starts the next attempt
@@ -119,7 +119,7 @@ local function take_turns(list)
 end
 
 --- Begins to connect.
----@param list tls.Address[] at least one; borrowed
+---@param list tls.FoundAddress[] at least one; borrowed
 ---@param options table port, localAddress, localPort; autoSelectFamily (true): false tries the first address alone;
 ---   autoSelectFamilyAttemptTimeout (ms, 250)
 ---@param done fun(err: tls.Error?, handle: userdata?) called once, later or at once, unless it is cancelled

@@ -3,7 +3,7 @@
 
 local uv = require "luv"
 local core = require "tls.core"
-local abort = require "tls.net.abort_controller"
+local declared = require "tls.options.listen"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local ip = require "tls.support.ip"
@@ -13,86 +13,54 @@ local listen = {}
 
 local function new_pipe() return handles.register(uv.new_pipe(false)) end
 
-local function bare_handle(object)
-  if type(object) == "userdata" then return object end
-  return type(object) == "table" and (rawget(object, "_handle") or object.handle) or nil
+-- Whatever comes behind the first argument: a host, then a backlog.
+local function rest(options, list, from, last)
+  for i = from, last do
+    local value = list[i]
+    if type(value) == "string" and not options.host and not options.path then
+      options.host = value
+    elseif type(value) == "number" and not options.backlog then
+      options.backlog = value
+    elseif value ~= nil then
+      errors.throw(errors.arg_type("argument " .. i, "host or backlog", value))
+    end
+  end
+  return options
 end
 
-local function positional(options, list, last)
+local function positional(list, last)
   local first = list[1]
-  if type(first) == "string" and not tonumber(first) then
-    options.path = first
-  else
-    options.port = first
-  end
-  for i = 2, last do
-    if type(list[i]) == "string" then options.host = list[i] end
-    if type(list[i]) == "number" then options.backlog = list[i] end
-  end
+  if type(first) == "string" and not tonumber(first) then return rest({ path = first }, list, 2, last) end
+  return rest({ port = first }, list, 2, last)
+end
+
+-- A handle of luv's, or a server that has one.
+local function is_handle(object)
+  return type(object) == "userdata" or type(object) == "table" and rawget(object, "_handle") ~= nil
+end
+
+local function options_of(list, last)
+  local first = list[1]
+  if last == 0 or first == nil then return rest({}, list, 2, last) end
+  if is_handle(first) then return rest({ handle = first }, list, 2, last) end
+  if type(first) ~= "table" then return positional(list, last) end
+  if last > 1 then errors.throw(errors.arg_type("callback", "function", list[2])) end
+  return first
 end
 
 --- Reads listen's arguments: (port[, host][, backlog]), (path[, backlog]), (handle[, backlog]) or (options), each with
 -- a callback behind it or none.
----@return table options a copy
+---@return table own the options, checked
 ---@return function? callback
 function listen.arguments(...)
-  local list, last = { ... }, select("#", ...)
-  local options, callback = {}, nil
+  local list, last, callback = { ... }, select("#", ...), nil
+  while last > 0 and list[last] == nil do last = last - 1 end
   if type(list[last]) == "function" then
     callback, last = list[last], last - 1
   end
-  local first = list[1]
-  if last == 0 or first == nil then return { port = 0 }, callback end
-  local handle = bare_handle(first)
-  if handle then
-    options.handle = handle
-    if type(list[2]) == "number" then options.backlog = list[2] end
-  elseif type(first) == "table" then
-    for name, value in pairs(first) do options[name] = value end
-  else
-    positional(options, list, last)
-  end
-  return options, callback
-end
-
-local function check_type(options, name, kind)
-  local value = options[name]
-  if value == nil or type(value) == kind then return end
-  errors.throw(errors.arg_type("options." .. name, kind, value))
-end
-
-local function check_fd(options)
-  local fd = options.fd
-  if fd == nil then return end
-  if type(fd) ~= "number" then errors.throw(errors.arg_type("options.fd", "number", fd)) end
-  if fd % 1 ~= 0 or fd < 0 or fd > 2 ^ 31 - 1 then
-    errors.throw(errors.out_of_range("options.fd", ">= 0 && <= 2147483647", fd))
-  end
-  options.fd = math.floor(fd)
-end
-
-local function check_port(options)
-  local port = options.port == nil and 0 or tonumber(options.port)
-  if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      "options.port should be >= 0 and < 65536. Received " .. tostring(options.port)))
-  end
-  options.port = port
-end
-
---- Throws for options that are wrong.
----@param options table as from `arguments`; `port` and `fd` become integers
--- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_PORT
-function listen.check(options)
-  abort.check(options.signal)
-  check_type(options, "path", "string")
-  check_type(options, "host", "string")
-  check_type(options, "backlog", "number")
-  for _, name in ipairs { "ipv6Only", "reusePort", "exclusive", "readableAll", "writableAll" } do
-    check_type(options, name, "boolean")
-  end
-  check_fd(options)
-  if not options.path and not options.fd and not options.handle then check_port(options) end
+  local own = declared:read(options_of(list, last))
+  if not own.path and not own.fd and not own.handle then own.port = own.port or 0 end
+  return own, callback
 end
 
 local function on_path(options, done)

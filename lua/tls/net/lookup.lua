@@ -8,7 +8,7 @@ local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 local tick = require "tls.support.next_tick"
 
----@class tls.Address
+---@class tls.FoundAddress
 ---@field addr string
 ---@field family 'inet'|'inet6'
 
@@ -93,7 +93,7 @@ end
 
 --- Finds the addresses of `options.host`.
 ---@param options table host, family (0, 4 or 6), hints, lookup: see net.Socket's connect
----@param done fun(err: any, list: tls.Address[]?, is_literal: boolean?) called once: later, or at once by the user's
+---@param done fun(err: any, list: tls.FoundAddress[]?, is_literal: boolean?) called once: later, or at once by the
 ---   `lookup`. A list has at least one entry, and each address once. `is_literal`: the host was an address itself
 local function lookup(options, done)
   local literal = to_entry(options.host)

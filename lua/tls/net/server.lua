@@ -4,6 +4,7 @@
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local class = require "tls.support.class"
+local declared = require "tls.options.server"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
@@ -15,16 +16,18 @@ local usable = handles.usable
 
 local Server, getters = class("net.Server", Emitter)
 
---- A server; listen() starts it. Emits 'listening', 'connection'(socket), 'drop'(addresses), 'close', 'error'. Source:
--- Node's net.createServer.
---- @param options? table allowHalfOpen (false), pauseOnConnect (false), noDelay (false), keepAlive (false),
----   keepAliveInitialDelay (0 ms), highWaterMark (65536 bytes)
+--- @param own table options that have been read; kept
+function Server._start(self, own)
+  self._options = own
+  self._connection_count, self._closing = 0, false
+  self.listening = false
+end
+
+--- @param options? net.ServerOptions
 --- @param listener? fun(socket: net.Socket) for 'connection'
 function Server.init(self, options, listener)
   if type(options) == "function" then options, listener = nil, options end
-  self._options = options or {}
-  self._connection_count, self._closing = 0, false
-  self.listening = false
+  Server._start(self, declared.net:read(options))
   if listener then self:on("connection", listener) end
 end
 
@@ -50,11 +53,9 @@ end
 
 --- Makes a socket of an accepted handle. Subclasses override it.
 function Server:_accept(handle)
-  local options = { handle = handle }
-  for name, value in pairs(self._options) do options[name] = value end
-  local socket = Socket.new(options)
+  local socket = Socket._on_handle(handle, self._options)
   self:_add_socket(socket)
-  if options.pauseOnConnect then socket:pause() else socket:_read_start() end
+  if self._options.pauseOnConnect then socket:pause() else socket:_read_start() end
   self:emit("connection", socket)
 end
 
@@ -116,14 +117,13 @@ function Server:listen(...)
     errors.throw(errors.new("ERR_SERVER_ALREADY_LISTEN",
       "Listen method has been called more than once without closing."))
   end
-  listen.check(options)
   if callback then self:once("listening", callback) end
   self._binding = options -- close() cancels it
   listen.bind(options, function(err, handle, place, make)
     self._binding = nil
     if err then return failed(self, nil, err, place) end
     self._new_handle = make
-    start(self, handle, options.backlog or 511, place)
+    start(self, handle, options.backlog, place)
   end)
   abort.follow(options.signal, self, function() self:close() end)
   return self

@@ -3,6 +3,7 @@
 
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
+local declared = require "tls.options.socket"
 local class = require "tls.support.class"
 local connecting = require "tls.net.connecting"
 local errors = require "tls.support.errors"
@@ -56,25 +57,8 @@ function Socket:_adopt_handle(handle)
   apply_options(self, handle)
 end
 
--- A pipe, a TCP connection or a terminal of luv's.
-local function check_handle(handle)
-  if handle == nil or type(handle) == "userdata" and tostring(handle):find "^uv_%a+" then return handle end
-  errors.throw(errors.arg_type("options.handle", "luv's uv_tcp, uv_pipe or uv_tty", handle))
-end
-
-local function check_onread(onread)
-  if type(onread) ~= "table" then errors.throw(errors.arg_type("options.onread", "object", onread)) end
-  local size = onread.buffer
-  if type(size) ~= "number" or size % 1 ~= 0 or size < 1 then
-    errors.throw(errors.arg_type("options.onread.buffer", "integer: the most bytes at once", size))
-  end
-  if type(onread.callback) ~= "function" then
-    errors.throw(errors.arg_type("options.onread.callback", "function", onread.callback))
-  end
-end
-
---- Begins the state of one connection: called by Socket.init, and by connect() once more after 'close'.
---- @param options table checked; borrowed: several sockets may share them
+--- Begins the state of one connection: called by Socket._set_up, and by connect() once more after 'close'.
+--- @param options table that have been read; borrowed: several sockets may share them
 --- @param again boolean? whether it is not the first connection
 function Socket._start(self, options, again)
   if again then Stream.renew(self, options) else Stream.init(self, options) end
@@ -82,21 +66,31 @@ function Socket._start(self, options, again)
   if options.onread then self:_read_to_callback(options.onread.buffer, options.onread.callback) end
 end
 
---- @param options? table handle (luv's uv_tcp, uv_pipe or uv_tty), allowHalfOpen (false), highWaterMark (65536 bytes),
----   noDelay (false), keepAlive (false), keepAliveInitialDelay (0 ms), signal (an AbortSignal that destroys it),
----   onread ({buffer = most bytes at once, callback = fun(nread, data)} in the place of 'data'; false pauses)
-function Socket.init(self, options)
+--- A socket with options that have been read, on its handle if they have one. For those who make sockets.
+--- @param own table kept
+function Socket._set_up(self, own)
   core.checkAlive()
-  options = options or {}
-  errors.refuse(options, { "fd" })
-  check_handle(options.handle)
-  abort.check(options.signal)
-  if options.onread ~= nil then check_onread(options.onread) end
-  Socket._start(self, options)
-  if not options.handle then self:_block() end
-  abort.follow(options.signal, self, function(err) self:destroy(err) end)
-  if options.handle then self:_adopt_handle(options.handle) end
-  if options.handle and options.onread then self:_read_start() end
+  Socket._start(self, own)
+  if not own.handle then self:_block() end
+  abort.follow(own.signal, self, function(err) self:destroy(err) end)
+  if not own.handle then return end
+  self:_adopt_handle(own.handle)
+  if own.onread then self:_read_start() end
+end
+
+--- @param options? net.SocketOptions
+function Socket.init(self, options)
+  Socket._set_up(self, declared.new:read(options))
+end
+
+--- A connection that a server has accepted.
+--- @param handle userdata luv's; owned by the socket from now on
+--- @param own table options that have been read; shared by the server's sockets
+function Socket._on_handle(handle, own)
+  local self = Socket.instance()
+  Socket._start(self, own)
+  self:_adopt_handle(handle)
+  return self
 end
 
 --- === connecting: see tls.net.connecting ===
@@ -104,33 +98,31 @@ end
 --- Connects: (options[, callback]), (port[, host][, callback]) or (path[, callback]). Emits 'lookup', 'connect',
 -- 'ready', or 'error'. After 'close' it may be called again: the same listeners are told of the new connection. Source:
 -- Node's socket.connect.
---- @param first table|integer|string host ('localhost'), port, path; family (0, 4, 6), hints, lookup, localAddress,
----   localPort, autoSelectFamily (true), autoSelectFamilyAttemptTimeout (250 ms), timeout (ms), noDelay, keepAlive,
----   keepAliveInitialDelay
+--- @param first net.SocketConnectOptions|integer|string
 --- @return table self
 function Socket:connect(first, second, third)
-  return self:_connect_to(connecting.place_of(first, second), second, third)
+  local options, callback = connecting.call_of(first, second, third)
+  return self:_connect_to(declared.connect:read(options), callback)
 end
 
---- @param options table owned by this socket from now on
-function Socket:_connect_to(options, second, third)
+--- @param own table options that have been read; owned by this socket from now on
+--- @param callback? function for 'connect'
+function Socket:_connect_to(own, callback)
   core.checkAlive()
-  connecting.check_place(options)
+  connecting.check_place(own)
   if self.destroyed and not self.closed then
-    return self:once("close", function() self:_connect_to(options, second, third) end)
+    return self:once("close", function() self:_connect_to(own, callback) end)
   end
   if self.closed then self:_renew() end
   if self.connecting or self._handle then
     return self:destroy(errors.from_uv(self.connecting and "EALREADY" or "EISCONN", "connect"))
   end
-  for _, callback in ipairs { second or false, third or false } do
-    if type(callback) == "function" then self:once("connect", callback) end
-  end
+  if callback then self:once("connect", callback) end
   self.connecting = true
-  self._connect_options = self._connect_options or options
-  if options.timeout then self:setTimeout(options.timeout) end
-  socket_options.add(self, options)
-  connecting.begin(self, options)
+  self._connect_options = self._connect_options or own
+  if own.timeout then self:setTimeout(own.timeout) end
+  socket_options.add(self, own)
+  connecting.begin(self, own)
   return self
 end
 

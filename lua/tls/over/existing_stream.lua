@@ -6,14 +6,11 @@
 -- @module tls.over.existing_stream
 
 local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
 local Socket = require "tls.net.socket"
 local StreamHandle = require "tls.over.stream_as_handle"
 
 local existing_stream = {}
-
-local function is_handle(object)
-  return type(object) == "userdata" and tostring(object):find "^uv_[tp][ci]p" ~= nil
-end
 
 -- A net.Socket, not of a subclass, that still has its handle.
 local function is_plain(object)
@@ -22,12 +19,11 @@ end
 
 --- Throws when nothing can be wrapped around `object`.
 ---@param object any
----@param name string the argument or option it came in
+---@param name string the argument it came in
 ---@return any object
 -- @raise ERR_INVALID_ARG_TYPE
 function existing_stream.check(object, name)
-  if is_handle(object) or StreamHandle.fits(object) then return object end
-  errors.throw(errors.arg_type(name, "stream, or luv's uv_tcp or uv_pipe", object))
+  return kinds.connection.check(object, name)
 end
 
 local function cut_off(socket)
@@ -67,7 +63,7 @@ end
 ---@param socket tls.TLSSocket
 ---@param object table|userdata
 function existing_stream.over(socket, object)
-  if is_handle(object) then return socket:_start_on_handle(object) end
+  if kinds.is_connection_handle(object) then return socket:_start_on_handle(object) end
   if is_plain(object) then return over_plain(socket, object) end
   socket:_start_on_handle(StreamHandle.new(object))
 end

@@ -17,12 +17,6 @@ local function callable(object, name)
   return (kind == "table" or kind == "userdata") and type(object[name]) == "function"
 end
 
---- Whether an object has what is needed.
-function StreamHandle.fits(object)
-  return callable(object, "on") and callable(object, "write") and
-    (callable(object, "end") or callable(object, "finish"))
-end
-
 function StreamHandle.new(duplex)
   return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, StreamHandle)
 end

@@ -23,7 +23,6 @@
 
 local class = require "tls.support.class"
 local Emitter = require "tls.stream.event_emitter"
-local errors = require "tls.support.errors"
 local pipes = require "tls.stream.pipe"
 local readable = require "tls.stream.readable"
 local tick = require "tls.support.next_tick"
@@ -49,13 +48,8 @@ for _, half in ipairs { readable, writable } do
 end
 
 local function set_mark(self, name, options)
-  local option = options[name] ~= nil and name or "highWaterMark"
-  local value = options[option]
-  if value == nil then return end
-  if type(value) ~= "number" or value ~= value or value < 0 then
-    errors.throw(errors.arg_value("options." .. option, value))
-  end
-  self[name] = value
+  local value = options[name] or options.highWaterMark
+  if value then self[name] = value end
 end
 
 ---@class tls.StreamOptions
@@ -66,8 +60,7 @@ end
 
 --- Sets the options of a new stream.
 ---@param self table
----@param options tls.StreamOptions?
--- @raise ERR_INVALID_ARG_VALUE
+---@param options tls.StreamOptions? checked
 function Stream.init(self, options)
   if not options then return end
   if options.allowHalfOpen == true then self.allowHalfOpen = true end

@@ -1,6 +1,7 @@
 --- Internal. pipe() and unpipe(): from one of our streams to anything that has `write`, `end` and `on`.
 -- @module tls.stream.pipe
 
+local declared = require "tls.options.stream"
 local tick = require "tls.support.next_tick"
 
 local pipes = {}
@@ -109,10 +110,11 @@ end
 ---@param options {end: boolean}?
 ---@return table dst
 function pipes.pipe(src, dst, options)
+  local own = declared.pipe:read(options)
   local pipe = { dst = dst, listeners = {}, waiting = false, detached = false }
   src._r_pipes = rawget(src, "_r_pipes") or {}
   table.insert(src._r_pipes, pipe)
-  on_end(src, dst, pipe, not options or options["end"] ~= false)
+  on_end(src, dst, pipe, own["end"])
   connect(src, dst, pipe)
   if dst.emit then dst:emit("pipe", src) end
   if dst.writableNeedDrain == true then

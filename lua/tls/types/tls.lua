@@ -62,7 +62,7 @@ function tls.createSecureContext(options) end
 ---@param isServer? boolean default false
 ---@param requestCert? boolean a server's: ask the client for a certificate; default false
 ---@param rejectUnauthorized? boolean a server's: refuse a client that does not verify; default false
----@param options? tls.SecurePairOptions
+---@param options? tls.TLSSocketOptions
 ---@return tls.SecurePair
 function tls.createSecurePair(context, isServer, requestCert, rejectUnauthorized, options) end
 

@@ -67,6 +67,25 @@
 ---@alias tls.Verify
 ---| fun(chain: tls.Certificate[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
 
+--- The option `pskCallback`, which answers at once. A client's gets the server's hint and answers with a table; a
+--- server's gets the client's identity. nil is no key.
+---@alias tls.PskCallback
+---| fun(hint: string?): {psk: string, identity: string}?
+---| fun(socket: tls.TLSSocket, identity: string): string|{psk: string}|nil
+
+--- The option `lookup`: calls back with an address, or with a sequence of them.
+---@alias tls.Lookup
+---| fun(host: string, options: tls.LookupOptions, callback: tls.LookupAnswer)
+
+--- What `lookup` is asked with.
+---@class tls.LookupOptions
+---@field family 0|4|6
+---@field hints integer
+---@field all true several addresses are welcome
+
+---@alias tls.LookupAnswer
+---| fun(err: any, address: string|{address: string, family: integer}[]|nil, family: integer?)
+
 --- Made by tls.createSecureContext.
 ---@class tls.SecureContext
 local SecureContext = {}

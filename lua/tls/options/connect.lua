@@ -1,0 +1,28 @@
+--- Options of tls.connect. Internal.
+-- @module tls.options.connect
+
+local credentials = require "tls.options.credentials"
+local declare = require "tls.options.declaration"
+local handshake = require "tls.options.handshake"
+local kinds = require "tls.options.kinds"
+local socket = require "tls.options.socket"
+
+local own = {
+  { "rejectUnauthorized", kinds.boolean, default = true, text = "refuse a server that does not verify" },
+  { "socket", kinds.connection, or_false = true,
+    text = "use this one, see [TLSSocket](#tlssocket); `host` only names the peer" },
+  { "initialData", kinds.bytes, text = "records that somebody else has read from `socket` already" },
+}
+
+return declare {
+  name = "tls.connect", class = "tls.ConnectOptions",
+  groups = {
+    own, socket.place, handshake.client, handshake.both, socket.tcp, socket.made_with, socket.refused,
+    credentials.group,
+  },
+  changes = {
+    minDHSize = { default = 1024 },
+    allowHalfOpen = { text = "do not end when the peer has ended; with `socket`, that one's" },
+  },
+  beside = { credentials.create },
+}

@@ -1,0 +1,114 @@
+--- Options of tls.createSecureContext, which every function that makes a context takes as well. Internal.
+-- @module tls.options.credentials
+
+local declare = require "tls.options.declaration"
+local kinds = require "tls.options.kinds"
+local errors = require "tls.support.errors"
+
+local VERSIONS = { ["TLSv1"] = 0x0301, ["TLSv1.1"] = 0x0302, ["TLSv1.2"] = 0x0303, ["TLSv1.3"] = 0x0304 }
+
+--- @param bound string 'minimum' or 'maximum'
+local function version(bound)
+  return {
+    type = "string", luacats = '"TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3"',
+    check = function(value)
+      if VERSIONS[value] then return value end
+      return errors.throw(errors.new("ERR_TLS_INVALID_PROTOCOL_VERSION",
+        ("%s is not a valid %s TLS protocol version"):format(tostring(value), bound)))
+    end,
+  }
+end
+
+-- `false` is a choice here: no ECDHE up to TLS 1.2.
+local curve = {
+  type = "string or `false`", luacats = "string|false",
+  check = function(value, name)
+    if value == false then return false end
+    return kinds.text.check(value, name)
+  end,
+}
+
+local ENGINES = "is not supported, since OpenSSL has no engines any more: give options.key the URI of the key instead"
+local NO_ENGINE = "ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED"
+
+local group = {
+  { "key", kinds.secrets "pem", or_false = true,
+    text = "PEM, or in its place the URI of an OpenSSL store: `file:/etc/key.pem`, `pkcs11:object=web` (with that " ..
+      "provider installed)" },
+  { "cert", kinds.texts(), or_false = true,
+    text = "PEM: the leaf, then its intermediates; the order of several need not be that of `key`. Intermediates " ..
+      "that are missing are looked for in `ca`, once" },
+  { "pfx", kinds.secrets "buf", or_false = true,
+    text = "PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other " ..
+      "certificates are sent, and trusted" },
+  { "passphrase", kinds.bytes, text = "for keys and pfx without one of their own" },
+  { "ca", kinds.texts(true), or_false = true, shown = "see [Trust](#trust)",
+    text = "PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 " ..
+      "CERTIFICATE and TRUSTED CERTIFICATE" },
+  { "crl", kinds.texts(), or_false = true, text = "PEM; with it the whole chain is looked up" },
+  { "ciphers", kinds.text_or_none, shown = "`tls.DEFAULT_CIPHERS`",
+    text = "OpenSSL's list; names that begin with `TLS_` are suites of TLS 1.3. With such names alone the minimum " ..
+      "is TLS 1.3" },
+  { "ecdhCurve", curve, shown = '`"auto"`',
+    text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
+  { "dhparam", kinds.text_or_none, shown = "none: no DHE", or_false = true,
+    text = 'PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text ' ..
+      "without parameters is ignored" },
+  { "sigalgs", kinds.full_text, shown = "OpenSSL's", text = "OpenSSL's list, with colons" },
+  { "minVersion", version "minimum", shown = '`"TLSv1.2"`',
+    text = 'also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`' },
+  { "maxVersion", version "maximum", shown = '`"TLSv1.3"`', text = "the same" },
+  { "secureProtocol", kinds.full_text, text = '`"TLSv1_2_method"` and the like, instead of the two' },
+  { "secureOptions", kinds.integer(0, 2 ^ 40), shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
+  { "honorCipherOrder", kinds.boolean, default = false, shown = "`true` in `createServer`",
+    text = "the server's order wins" },
+  { "sessionIdContext", kinds.short_bytes(32), shown = '`"luv-tls"`', text = "32 bytes at most" },
+  { "sessionTimeout", kinds.integer(0, 2 ^ 31 - 1, "s"), shown = "300", text = "how long a session may be resumed" },
+  { "ticketKeys", kinds.ticket_keys, shown = "random",
+    text = "48 bytes, or several keys with the newest first, see [sessions](handshake.md#sessions)" },
+  { "maxEarlyData", kinds.integer(0, 2 ^ 32 - 1, "bytes"), shown = "0: none",
+    text = "a server's; **read [0-RTT](handshake.md#0-rtt) first**" },
+  { "allowPartialTrustChain", kinds.boolean, default = false,
+    text = "a certificate in `ca` is an anchor though it is not self-signed" },
+  { "certificateCompression", refused = "is not supported by this version of tls" },
+  { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
+  { "privateKeyIdentifier", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
+  { "clientCertEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
+}
+
+local credentials = { group = group, VERSIONS = VERSIONS }
+
+credentials.create = declare {
+  name = "tls.createSecureContext", class = "tls.SecureContextOptions", groups = { group },
+}
+
+-- A server's context prefers its own order of ciphers.
+local SERVER = { honorCipherOrder = { default = true } }
+
+credentials.add = declare {
+  name = "server:addContext", class = "tls.AddContextOptions", groups = { group },
+  changes = SERVER, beside = { credentials.create },
+}
+
+--- server:setSecureContext takes a finished context as well.
+credentials.replace = declare {
+  name = "server:setSecureContext", class = "tls.SetSecureContextOptions",
+  groups = {
+    group,
+    { { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
+      text = "from `tls.createSecureContext`" } },
+  },
+  changes = SERVER, beside = { credentials.create },
+}
+
+--- Is there an option of createSecureContext among these?
+---@param options table
+---@return boolean
+function credentials.given(options)
+  for name in pairs(options) do
+    if credentials.create.named[name] then return true end
+  end
+  return false
+end
+
+return credentials

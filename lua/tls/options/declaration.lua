@@ -1,0 +1,129 @@
+--- Every option of every function is declared once, in the modules beside this one: its name, what its value may be,
+-- its default and a sentence. From that come the checks and their errors, the refusal of names that do not exist, the
+-- types for an editor and the tables of the reference (scripts/options.lua writes both). Internal.
+--
+-- To add an option is one entry, and the code that uses it.
+-- @module tls.options.declaration
+
+local errors = require "tls.support.errors"
+local nearest = require "tls.options.nearest"
+
+---@class tls.Option
+---@field [1] string the name
+---@field [2] tls.OptionKind?
+---@field default any taken where the option is not given
+---@field shown string? what the reference says of the default, where it is no constant
+---@field or_false boolean? `false` stands for "not given", as in Node
+---@field text string? a sentence for the reference
+---@field refused string? Node has it and it makes no sense here: why
+---@field code string? of the error that refuses it
+
+---@class tls.Declaration
+---@field name string the function, as its user writes it
+---@field class string of the options, for an editor
+---@field list tls.Option[] in the order of the reference
+---@field named table<string, tls.Option>
+---@field beside tls.Declaration[] functions whose options this one takes too: the reference does not repeat them
+local Declaration = {}
+Declaration.__index = Declaration
+
+local all = {} -- Declaration[], in the order in which they were declared
+
+-- An option that differs a little in this function.
+local function changed(option, changes)
+  if not changes then return option end
+  local copy = {}
+  for key, value in pairs(option) do copy[key] = value end
+  for key, value in pairs(changes) do copy[key] = value end
+  return copy
+end
+
+--- @param spec {name: string, class: string, groups: tls.Option[][], changes: table<string, table>?, beside: table?}
+--- @return tls.Declaration
+local function declare(spec)
+  local self = setmetatable({
+    name = spec.name, class = spec.class, beside = spec.beside or {}, list = {}, named = {},
+  }, Declaration)
+  for _, group in ipairs(spec.groups) do
+    for _, common in ipairs(group) do
+      local option = changed(common, spec.changes and spec.changes[common[1]])
+      assert(not self.named[option[1]], option[1])
+      self.list[#self.list + 1], self.named[option[1]] = option, option
+    end
+  end
+  all[#all + 1] = self
+  return self
+end
+
+-- Where a reader would look first.
+local BEST_KNOWN = {
+  ["tls.createSecureContext"] = 1, ["tls.connect"] = 2, ["tls.createServer"] = 3, ["server:listen"] = 4,
+  ["net.connect"] = 5, ["net.createServer"] = 6,
+}
+
+local function rank(declaration) return BEST_KNOWN[declaration.name] or 100 end
+
+-- Which other function has an option of this name?
+local function owner_of(name)
+  local best
+  for _, declaration in ipairs(all) do
+    local option = declaration.named[name]
+    if option and not option.refused and (not best or rank(declaration) < rank(best)) then best = declaration end
+  end
+  return best and best.name
+end
+
+local function unknown(self, name)
+  local message = ("%s has no option '%s'"):format(self.name, tostring(name))
+  local owner, close = owner_of(name), type(name) == "string" and nearest(name, self.named)
+  if owner then
+    message = ("%s; %s has"):format(message, owner)
+  elseif close then
+    message = ("%s; did you mean '%s'?"):format(message, close)
+  end
+  return errors.throw(errors.new("ERR_INVALID_ARG_VALUE", message))
+end
+
+local function refuse(option)
+  return errors.throw(errors.new(option.code or "ERR_INVALID_ARG_VALUE",
+    ("The property 'options.%s' %s"):format(option[1], option.refused)))
+end
+
+--- Throws for names that this function does not know.
+function Declaration:check_names(options)
+  local named = self.named
+  for name in pairs(options) do
+    if not named[name] then unknown(self, name) end
+  end
+end
+
+local function read_value(option, value)
+  if value == nil or value == false and (option.or_false or option.refused) then return nil end
+  if option[2] then value = option[2].check(value, "options." .. option[1]) end
+  if option.refused then return refuse(option) end
+  return value
+end
+
+--- What the user has given, checked: a table of its own, with each value in the form that the code takes and the
+-- defaults of what was not given.
+---@param options table? the user's; it is neither changed nor kept
+---@return table own
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE and what the option says
+function Declaration:read(options)
+  if options == nil then options = {} end
+  if type(options) ~= "table" then return errors.throw(errors.arg_type("options", "object", options)) end
+  self:check_names(options)
+  local own = {}
+  for _, option in ipairs(self.list) do
+    local name = option[1]
+    local value = read_value(option, options[name])
+    if value == nil then value = option.default end
+    own[name] = value
+  end
+  return own
+end
+
+--- @return tls.Declaration[] what has been declared so far
+function Declaration.all() return all end
+
+return setmetatable({ all = Declaration.all }, { __call = function(_, spec) return declare(spec) end })

@@ -1,0 +1,63 @@
+--- Options that shape a handshake: of both sides, of clients, of servers. Internal.
+-- @module tls.options.handshake
+
+local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
+
+local handshake = {}
+
+local VERIFY = "tls.Verify"
+
+handshake.both = {
+  { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
+    text = "from `tls.createSecureContext`" },
+  { "ALPNProtocols", kinds.protocols, or_false = true, shown = "none",
+    text = "in order of preference; a server's order wins, and no overlap ends the handshake with an alert" },
+  { "NPNProtocols", kinds.protocols, or_false = true, shown = "none",
+    text = "ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN" },
+  { "pskCallback", kinds.callback("tls.PskCallback", "function(hint), or a server's: function(socket, identity)"),
+    text = "answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
+      "[PSK](handshake.md#pre-shared-keys)" },
+  { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)"),
+    text = "have the last word on the peer (on a server with `requestCert`), now or later, see " ..
+      "[verify](handshake.md#verify)" },
+  { "enableTrace", kinds.boolean, default = false, text = "see `socket:enableTrace`" },
+}
+
+handshake.client = {
+  { "servername", kinds.server_name, or_false = true, shown = "`host`, unless it is an address",
+    text = 'sent as SNI, and verified; `""`: none is sent. An address throws' },
+  { "checkServerIdentity", kinds.callback("fun(host: string, cert: tls.Certificate): tls.Error?",
+    "function(host, cert)"), shown = "`tls.checkServerIdentity`",
+    text = "see there; anything it returns or throws is a refusal, but `nil`" },
+  { "session", kinds.bytes, or_false = true,
+    text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
+  { "requestOCSP", kinds.boolean, default = false, text = "ask for a stapled response: `'OCSPResponse'`" },
+  { "earlyData", kinds.bytes,
+    text = "sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
+  { "minDHSize", kinds.size_in_bits, shown = "none",
+    text = "a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`" },
+}
+
+handshake.server = {
+  { "requestCert", kinds.boolean, default = false, text = "ask the client for a certificate" },
+  { "SNICallback", kinds.callback("fun(servername: string, callback: fun(err: any, context: tls.SecureContext?))",
+    "function(servername, callback)"), or_false = true, shown = "looks up `addContext`'s",
+    text = "`callback(nil, context)`, or `callback()` for the server's own" },
+  { "ALPNCallback", kinds.callback(
+    "fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?",
+    "function({servername, protocols}, socket)"), or_false = true,
+    text = "returns the protocol, or `nil` to refuse; not with `ALPNProtocols`" },
+  { "pskIdentityHint", kinds.text, shown = "none", text = "TLS 1.2; 256 bytes at most" },
+}
+
+--- A server's protocols are a list or a callback's choice, not both.
+--- @param own table options that have been read
+-- @raise ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS
+function handshake.check_server(own)
+  if not own.ALPNCallback or not own.ALPNProtocols then return end
+  errors.throw(errors.new("ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS",
+    "The ALPNCallback and ALPNProtocols TLS options are mutually exclusive"))
+end
+
+return handshake

@@ -1,0 +1,296 @@
+--- What the value of an option may be. Internal.
+--
+-- A kind has `type` (for the reference), `luacats` (for an editor) and `check(value, name)`, which answers the value in
+-- the one form that the rest of the code takes, or throws an error that names the option and what was expected.
+-- @module tls.options.kinds
+
+local ip = require "tls.support.ip"
+local errors = require "tls.support.errors"
+
+local floor = math.floor
+
+local kinds = {}
+
+---@class tls.OptionKind
+---@field type string for the reference
+---@field luacats string for an editor
+---@field check fun(value: any, name: string): any
+
+local function wrong_type(name, expected, value)
+  return errors.throw(errors.arg_type(name, expected, value))
+end
+
+local function wrong_value(name, value, reason)
+  return errors.throw(errors.arg_value(name, value, reason))
+end
+
+local function kind(doc_type, luacats, check)
+  return { type = doc_type, luacats = luacats, check = check }
+end
+
+--- The same kind with other words for the reference and the editor.
+function kinds.described(base, doc_type, luacats)
+  return kind(doc_type or base.type, luacats or base.luacats, base.check)
+end
+
+kinds.boolean = kind("boolean", "boolean", function(value, name)
+  if type(value) == "boolean" then return value end
+  return wrong_type(name, "boolean", value)
+end)
+
+-- === numbers ===
+
+local function check_range(value, name, min, max)
+  if value >= min and value <= max then return value end -- NaN is in none
+  return errors.throw(errors.out_of_range(name, (">= %d && <= %.0f"):format(min, max), value))
+end
+
+--- A number from `min` to `max`, with a fraction or without.
+function kinds.number(min, max, unit)
+  return kind("number" .. (unit and ", " .. unit or ""), "number", function(value, name)
+    if type(value) ~= "number" then return wrong_type(name, "number", value) end
+    return check_range(value, name, min, max)
+  end)
+end
+
+--- An integer from `min` to `max`; 3.0 is one.
+function kinds.integer(min, max, unit)
+  return kind("integer" .. (unit and ", " .. unit or ""), "integer", function(value, name)
+    if type(value) ~= "number" then return wrong_type(name, "integer", value) end
+    check_range(value, name, min, max)
+    if value % 1 ~= 0 then return errors.throw(errors.out_of_range(name, "an integer", value)) end
+    return floor(value)
+  end)
+end
+
+local LONGEST = 2 ^ 31 - 1 -- ms, 24 days: what libuv's and Node's timers take
+
+kinds.milliseconds = kinds.number(0, LONGEST, "ms")
+
+--- Bytes that a stream buffers in a direction. The error is Node's, whatever is wrong.
+kinds.high_water_mark = kind("integer, bytes", "integer", function(value, name)
+  if type(value) == "number" and value >= 0 and value <= 2 ^ 53 and value % 1 == 0 then return floor(value) end
+  return wrong_value(name, value, "must be a number of bytes")
+end)
+
+--- The least size in bits that is accepted.
+kinds.size_in_bits = kind("number, bits", "number", function(value, name)
+  if type(value) ~= "number" then return wrong_type(name, "number", value) end
+  if value > 0 then return value end -- nor is NaN
+  return errors.throw(errors.out_of_range(name, "a positive number", value))
+end)
+
+--- A port: an integer, or a string that holds one.
+kinds.port = kind("integer, or string of one", "integer|string", function(value, name)
+  local port = (type(value) == "number" or type(value) == "string") and tonumber(value)
+  if port and port >= 0 and port <= 65535 and port % 1 == 0 then return floor(port) end
+  local subject = name == "options.port" and "Port" or name
+  return errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
+    ("%s should be >= 0 and < 65536. Received %s"):format(subject, tostring(value))))
+end)
+
+-- === strings ===
+
+kinds.bytes = kind("string", "string", function(value, name)
+  if type(value) == "string" then return value end
+  return wrong_type(name, "string", value)
+end)
+
+--- What the system and OpenSSL take as C strings: a NUL would end it early.
+local function check_text(value, name)
+  if type(value) ~= "string" then return wrong_type(name, "string", value) end
+  if value:find("\0", 1, true) then return wrong_value(name, value, "must not contain a NUL byte") end
+  return value
+end
+
+kinds.text = kind("string", "string", check_text)
+
+--- '' stands for none.
+kinds.text_or_none = kind("string", "string", function(value, name)
+  if check_text(value, name) == "" then return nil end
+  return value
+end)
+
+kinds.full_text = kind("string", "string", function(value, name)
+  if check_text(value, name) == "" then return wrong_value(name, value, "must not be empty") end
+  return value
+end)
+
+--- At most `max` bytes.
+function kinds.short_bytes(max)
+  return kind("string", "string", function(value, name)
+    if type(value) ~= "string" then return wrong_type(name, "string", value) end
+    if #value <= max then return value end
+    return errors.throw(errors.out_of_range(name, ("at most %d bytes"):format(max), #value))
+  end)
+end
+
+kinds.ip_address = kind("string", "string", function(value, name)
+  if type(value) ~= "string" then return wrong_type(name, "string", value) end
+  if ip.version(value) ~= 0 then return value end
+  return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
+end)
+
+--- A host's name for SNI. RFC 6066, 3 has no addresses.
+kinds.server_name = kind("string", "string", function(value, name)
+  check_text(value, name)
+  if ip.version(value) == 0 then return value end
+  return wrong_value(name, value,
+    "is an IP address: setting the TLS ServerName to an IP address is not permitted by RFC 6066")
+end)
+
+--- One of the values of a table, which gives the form that the code takes.
+function kinds.one_of(values, doc_type, luacats, expected)
+  return kind(doc_type, luacats, function(value, name)
+    local known = values[value]
+    if known ~= nil then return known end
+    return wrong_value(name, value, expected)
+  end)
+end
+
+-- === credentials: an empty one is a mistake, not a wish to do without ===
+
+local function check_credential(value, name)
+  if type(value) ~= "string" then return wrong_type(name, "string", value) end
+  if value == "" then return wrong_value(name, value, "is empty: leave the option out, or give its text") end
+  return value
+end
+
+local function sequence(value, name, expected)
+  if type(value) == "string" then return { value } end
+  if type(value) ~= "table" or #value == 0 and next(value) ~= nil then return wrong_type(name, expected, value) end
+  return value
+end
+
+--- A text, or a sequence of texts; answers a sequence. `may_be_empty`: the empty sequence means something.
+function kinds.texts(may_be_empty)
+  return kind("string, or sequence of strings", "string|string[]", function(value, name)
+    local list = {}
+    for i, text in ipairs(sequence(value, name, "string or an array of strings")) do
+      list[i] = check_credential(text, name)
+    end
+    if #list == 0 and not may_be_empty then return wrong_value(name, "{}", "must not be empty") end
+    return list
+  end)
+end
+
+--- key and pfx: a text, or a sequence of texts and of tables with the text in `field` and a passphrase. Answers a
+-- sequence of such tables.
+function kinds.secrets(field)
+  local function entry_of(entry, name)
+    if type(entry) ~= "table" then return { [field] = check_credential(entry, name) } end
+    if entry.passphrase ~= nil then kinds.bytes.check(entry.passphrase, "options.passphrase") end
+    for key in pairs(entry) do
+      if key ~= field and key ~= "passphrase" then
+        return wrong_value(name, tostring(key), ("takes tables with %s and passphrase"):format(field))
+      end
+    end
+    return { [field] = check_credential(entry[field], name), passphrase = entry.passphrase }
+  end
+  local doc = ("string, or sequence of strings and `{%s=, passphrase=}`"):format(field)
+  return kind(doc, ("string|(string|{%s: string, passphrase: string?})[]"):format(field), function(value, name)
+    local list = {}
+    if type(value) == "table" and #value == 0 then return wrong_type(name, "string or an array", value) end
+    for i, entry in ipairs(sequence(value, name, "string or an array")) do list[i] = entry_of(entry, name) end
+    return list
+  end)
+end
+
+--- Names of protocols, or their wire form (RFC 7301, 3.1); answers the wire form.
+kinds.protocols = kind("sequence of strings, or wire form", "string|string[]", function(value, name)
+  return require "tls.handshake.alpn".encode(value, name:match "%.(.*)")
+end)
+
+--- Keys of session tickets, newest first; answers them joined.
+kinds.ticket_keys = kind("string, or sequence of strings", "string|string[]", function(value, name)
+  return require "tls.handshake.ticket_keys".join(value, name)
+end)
+
+-- === objects ===
+
+--- @param signature? string LuaCATS
+function kinds.callback(signature, doc_type)
+  return kind(doc_type or "function", signature or "function", function(value, name)
+    if type(value) == "function" then return value end
+    return wrong_type(name, "function", value)
+  end)
+end
+
+local function has_method(object, name)
+  local of = type(object)
+  return (of == "table" or of == "userdata") and type(object[name]) == "function"
+end
+
+local function is_luv_stream(object, names)
+  return type(object) == "userdata" and names[tostring(object):match "^uv_%a+" or ""] ~= nil
+end
+
+local CONNECTIONS = { uv_tcp = true, uv_pipe = true }
+local STREAMS = { uv_tcp = true, uv_pipe = true, uv_tty = true }
+
+--- Is this luv's handle of a connection?
+function kinds.is_connection_handle(object) return is_luv_stream(object, CONNECTIONS) end
+
+kinds.stream_handle = kind("luv's `uv_tcp`, `uv_pipe` or `uv_tty`", "userdata", function(value, name)
+  if is_luv_stream(value, STREAMS) then return value end
+  return wrong_type(name, "luv's uv_tcp, uv_pipe or uv_tty", value)
+end)
+
+--- Has it what TLS needs of a stream?
+function kinds.is_stream(object)
+  return has_method(object, "on") and has_method(object, "write") and
+    (has_method(object, "end") or has_method(object, "finish"))
+end
+
+kinds.connection = kind("stream, or luv's `uv_tcp`, `uv_pipe`", "table|userdata", function(value, name)
+  if kinds.is_connection_handle(value) or kinds.is_stream(value) then return value end
+  return wrong_type(name, "stream, or luv's uv_tcp or uv_pipe", value)
+end)
+
+kinds.listening_handle = kind("luv's `uv_tcp` or `uv_pipe`, or a net.Server", "table|userdata", function(value, name)
+  local handle = value
+  if type(value) == "table" then handle = rawget(value, "_handle") end
+  if kinds.is_connection_handle(handle) then return handle end
+  return wrong_type(name, "luv's uv_tcp or uv_pipe, or what has one", value)
+end)
+
+local function has_name(value, class_name)
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table" and meta.__name == class_name
+end
+
+--- Was this made by tls.createSecureContext?
+function kinds.is_secure_context(value) return has_name(value, "tls.SecureContext") end
+
+kinds.secure_context = kind("SecureContext", "tls.SecureContext", function(value, name)
+  if kinds.is_secure_context(value) then return value end
+  return wrong_type(name, "SecureContext", value)
+end)
+
+kinds.abort_signal = kind("AbortSignal", "tls.AbortSignal", function(value, name)
+  if type(value) == "table" and value.aborted ~= nil and has_method(value, "once") then return value end
+  return wrong_type(name, "AbortSignal", value)
+end)
+
+kinds.server = kind("tls.Server", "tls.Server", function(value, name)
+  if has_method(value, "emit") and has_method(value, "listenerCount") then return value end
+  return wrong_type(name, "tls.Server", value)
+end)
+
+kinds.read_into = kind("`{buffer=, callback=}`",
+  "{buffer: integer, callback: fun(nread: integer, data: string): boolean?}", function(value, name)
+    if type(value) ~= "table" then return wrong_type(name, "object", value) end
+    for key in pairs(value) do
+      if key ~= "buffer" and key ~= "callback" then
+        return wrong_value(name, tostring(key), "takes a table with buffer and callback")
+      end
+    end
+    local size = value.buffer
+    if type(size) ~= "number" or size % 1 ~= 0 or size < 1 then
+      return wrong_type(name .. ".buffer", "integer: the most bytes at once", size)
+    end
+    kinds.callback().check(value.callback, name .. ".callback")
+    return { buffer = floor(size), callback = value.callback }
+  end)
+
+return kinds

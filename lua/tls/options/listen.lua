@@ -1,0 +1,25 @@
+--- Options of server:listen. Internal.
+-- @module tls.options.listen
+
+local declare = require "tls.options.declaration"
+local kinds = require "tls.options.kinds"
+
+local group = {
+  { "port", kinds.port, shown = "0: any free one" },
+  { "host", kinds.text_or_none, or_false = true, shown = "all addresses", text = "name or address" },
+  { "path", kinds.text_or_none, or_false = true, text = "a unix socket" },
+  { "fd", kinds.integer(0, 2 ^ 31 - 1),
+    text = "a descriptor that somebody else has bound (systemd, a parent process); the server owns it" },
+  { "handle", kinds.listening_handle, text = "bound by somebody else; the server owns it" },
+  { "backlog", kinds.integer(0, 2 ^ 31 - 1), default = 511, text = "connections that wait to be accepted" },
+  { "ipv6Only", kinds.boolean, default = false, text = "leave IPv4 on the port to others" },
+  { "reusePort", kinds.boolean, default = false,
+    text = "SO_REUSEPORT: several processes listen on the port, and the kernel shares the connections out" },
+  { "readableAll", kinds.boolean, default = false, text = "everybody may read from the unix socket" },
+  { "writableAll", kinds.boolean, default = false, text = "everybody may write to the unix socket" },
+  { "exclusive", kinds.boolean,
+    text = "for Node's sake: without a cluster, a listening handle is always its process's own" },
+  { "signal", kinds.abort_signal, text = "aborting closes the server" },
+}
+
+return declare { name = "server:listen", class = "net.ListenOptions", groups = { group } }

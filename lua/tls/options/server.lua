@@ -1,0 +1,44 @@
+--- Options of tls.createServer and net.createServer. Internal.
+-- @module tls.options.server
+
+local credentials = require "tls.options.credentials"
+local declare = require "tls.options.declaration"
+local handshake = require "tls.options.handshake"
+local kinds = require "tls.options.kinds"
+local socket = require "tls.options.socket"
+
+local server = {}
+
+--- What the sockets of a server are made with.
+local sockets = {
+  { "allowHalfOpen", kinds.boolean, default = false, text = "of its sockets" },
+  { "highWaterMark", kinds.high_water_mark, shown = "65536", text = "of its sockets" },
+  { "pauseOnConnect", kinds.boolean, default = false, text = "its sockets are paused" },
+}
+
+server.net = declare {
+  name = "net.createServer", class = "net.ServerOptions", groups = { sockets, socket.tcp, socket.refused },
+}
+
+local own = {
+  { "rejectUnauthorized", kinds.boolean, default = false,
+    text = "refuse a client without a certificate, or with one that does not verify; only with `requestCert`" },
+  { "handshakeTimeout", kinds.milliseconds, shown = "120000", text = "for the whole handshake; 0: no limit" },
+}
+
+server.tls = declare {
+  name = "tls.createServer", class = "tls.ServerOptions",
+  groups = { handshake.server, own, handshake.both, sockets, socket.tcp, socket.refused, credentials.group },
+  changes = {
+    honorCipherOrder = { default = true },
+    noDelay = { default = true,
+      text = "no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's " ..
+        "default is `false`" },
+    verify = { text = "with `requestCert`: have the last word on the client, now or later, see " ..
+      "[verify](handshake.md#verify)" },
+    enableTrace = { text = "of its sockets" },
+  },
+  beside = { credentials.create },
+}
+
+return server

@@ -1,0 +1,100 @@
+--- Options of net.Socket and of what connects it. Internal.
+-- @module tls.options.socket
+
+local uv = require "luv"
+local declare = require "tls.options.declaration"
+local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
+
+local FAMILIES = { [0] = 0, [4] = 4, [6] = 6, IPv4 = 4, IPv6 = 6 }
+
+local family = kinds.one_of(FAMILIES, '0, 4, 6, `"IPv4"`, `"IPv6"`', '0|4|6|"IPv4"|"IPv6"',
+  "must be one of: 0, 4, 6, 'IPv4', 'IPv6'")
+
+local flags = uv.constants
+local KNOWN_HINTS = (flags.AI_ADDRCONFIG or 0) + (flags.AI_V4MAPPED or 0) + (flags.AI_ALL or 0)
+
+-- A sum of flags of getaddrinfo(3); any other bit is a mistake.
+local hints = {
+  type = "integer", luacats = "integer",
+  check = function(value, name)
+    local rest, unit = kinds.integer(0, 2 ^ 31 - 1).check(value, name), 1
+    while rest > 0 do
+      if rest % 2 == 1 and KNOWN_HINTS % (2 * unit) < unit then return errors.throw(errors.arg_value(name, value)) end
+      rest, unit = (rest - rest % 2) / 2, unit * 2
+    end
+    return value
+  end,
+}
+
+local BODY_ONLY = "is not supported: a socket is a stream of bytes"
+
+local socket = {}
+
+--- What a socket is made with.
+socket.made_with = {
+  { "allowHalfOpen", kinds.boolean, default = false, text = "do not end when the peer has ended" },
+  { "highWaterMark", kinds.high_water_mark, shown = "65536", text = "see [Streams](#streams)" },
+  { "readableHighWaterMark", kinds.high_water_mark, shown = "`highWaterMark`", text = "the same for what is read" },
+  { "writableHighWaterMark", kinds.high_water_mark, shown = "`highWaterMark`", text = "the same for what is written" },
+  { "onread", kinds.read_into,
+    text = "`callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; " ..
+      "`false` as its answer pauses the socket" },
+  { "signal", kinds.abort_signal, text = "aborting destroys the socket with `ABORT_ERR`" },
+  { "fd", refused = "is not supported by this version of tls: open a handle of luv's on it, and give that as handle" },
+  { "objectMode", refused = BODY_ONLY },
+  { "readableObjectMode", refused = BODY_ONLY },
+  { "writableObjectMode", refused = BODY_ONLY },
+}
+
+--- What may be set on a TCP connection.
+socket.tcp = {
+  { "noDelay", kinds.boolean, default = false, text = "no Nagle's algorithm" },
+  { "keepAlive", kinds.boolean, default = false, text = "probes on an idle connection" },
+  { "keepAliveInitialDelay", kinds.milliseconds, shown = "0", text = "before the first of these probes" },
+}
+
+--- Where to connect to, and how.
+socket.place = {
+  { "port", kinds.port },
+  { "host", kinds.text_or_none, or_false = true, shown = '`"localhost"`', text = "name or address" },
+  { "path", kinds.text_or_none, or_false = true, text = "a unix socket; `host` and `port` do not count" },
+  { "family", family, default = 0, text = "of the addresses looked up" },
+  { "hints", hints, or_false = true, default = 0,
+    text = "`net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them" },
+  { "autoSelectFamily", kinds.boolean, default = true,
+    text = "the families take turns; `false`: only the first address is tried" },
+  { "autoSelectFamilyAttemptTimeout", kinds.milliseconds, default = 250,
+    text = "before the next address is tried as well; 10 at least" },
+  { "lookup", kinds.callback("tls.Lookup", "function(host, options, callback)"), shown = "the system's, asynchronous",
+    text = "calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`" },
+  { "localAddress", kinds.ip_address, or_false = true, text = "of our end" },
+  { "localPort", kinds.port, or_false = true, text = "of our end" },
+  { "timeout", kinds.milliseconds, or_false = true, shown = "none", text = "as `setTimeout`, from the start" },
+}
+
+socket.handle = {
+  { "handle", kinds.stream_handle, text = "connected; the socket owns it" },
+}
+
+local NOT_HERE = "is not supported: look at the address in 'connection', or give a lookup of your own"
+
+socket.refused = {
+  { "blockList", refused = NOT_HERE },
+}
+
+socket.new = declare {
+  name = "net.Socket", class = "net.SocketOptions", groups = { socket.handle, socket.made_with, socket.tcp },
+}
+
+socket.net_connect = declare {
+  name = "net.connect", class = "net.ConnectOptions",
+  groups = { socket.place, socket.tcp, socket.made_with, socket.handle, socket.refused },
+  beside = { socket.new },
+}
+
+socket.connect = declare {
+  name = "socket:connect", class = "net.SocketConnectOptions", groups = { socket.place, socket.tcp, socket.refused },
+}
+
+return socket

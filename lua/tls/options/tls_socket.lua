@@ -1,0 +1,45 @@
+--- Options of TLSSocket and its methods, and of tls.createSecurePair. Internal.
+-- @module tls.options.tls_socket
+
+local credentials = require "tls.options.credentials"
+local declare = require "tls.options.declaration"
+local handshake = require "tls.options.handshake"
+local kinds = require "tls.options.kinds"
+local socket = require "tls.options.socket"
+
+local tls_socket = {}
+
+local own = {
+  { "isServer", kinds.boolean, default = false, text = "which side of the handshake it is" },
+  { "rejectUnauthorized", kinds.boolean, default = false,
+    text = "refuse a peer that does not verify; else look at `authorized`" },
+  { "server", kinds.server, text = "whose events of the handshake count for this socket" },
+  { "initialData", kinds.bytes, text = "records that somebody else has read from the socket already" },
+}
+
+local groups = {
+  own, handshake.both, handshake.client, handshake.server, socket.made_with, socket.tcp, credentials.group,
+}
+
+tls_socket.new = declare {
+  name = "tls.TLSSocket", class = "tls.TLSSocketOptions", groups = groups, beside = { credentials.create },
+}
+
+local with_place = { socket.place, socket.refused }
+for _, group in ipairs(groups) do with_place[#with_place + 1] = group end
+
+--- Of a TLSSocket that was made by hand and is yet to be connected, or connects again.
+tls_socket.connect = declare {
+  name = "tlsSocket:connect", class = "tls.TLSSocketConnectOptions", groups = with_place,
+  beside = { credentials.create, tls_socket.new },
+}
+
+tls_socket.renegotiate = declare {
+  name = "tlsSocket:renegotiate", class = "tls.RenegotiateOptions",
+  groups = { {
+    { "requestCert", kinds.boolean, shown = "as before", text = "a server's: ask the client for a certificate" },
+    { "rejectUnauthorized", kinds.boolean, shown = "as before", text = "refuse a peer that does not verify" },
+  } },
+}
+
+return tls_socket

@@ -1,0 +1,215 @@
+---@meta
+--- Types of the options, for the language server (LuaCATS). Never loaded at run time.
+--- Made by `make options` from lua/tls/options: do not edit.
+
+--- Options of tls.createSecureContext.
+---@class tls.SecureContextOptions
+---@field key (string|(string|{pem: string, passphrase: string?})[]|false)? PEM, or in its place the URI of an OpenSSL store: `file:/etc/key.pem`, `pkcs11:object=web` (with that provider installed)
+---@field cert (string|string[]|false)? PEM: the leaf, then its intermediates; the order of several need not be that of `key`. Intermediates that are missing are looked for in `ca`, once
+---@field pfx (string|(string|{buf: string, passphrase: string?})[]|false)? PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other certificates are sent, and trusted
+---@field passphrase string? for keys and pfx without one of their own
+---@field ca (string|string[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
+---@field crl (string|string[]|false)? PEM; with it the whole chain is looked up
+---@field ciphers string? OpenSSL's list; names that begin with `TLS_` are suites of TLS 1.3. With such names alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
+---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2; default `"auto"`
+---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored; default none: no DHE
+---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
+---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
+---@field maxVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? the same; default `"TLSv1.3"`
+---@field secureProtocol string? `"TLSv1_2_method"` and the like, instead of the two
+---@field secureOptions integer? OpenSSL's `SSL_OP_` bits; default 0
+---@field honorCipherOrder boolean? the server's order wins; default `true` in `createServer`
+---@field sessionIdContext string? 32 bytes at most; default `"luv-tls"`
+---@field sessionTimeout integer? how long a session may be resumed; s; default 300
+---@field ticketKeys (string|string[])? 48 bytes, or several keys with the newest first, see [sessions](handshake.md#sessions); default random
+---@field maxEarlyData integer? a server's; **read [0-RTT](handshake.md#0-rtt) first**; bytes; default 0: none
+---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
+
+--- Options of server:addContext.
+---@class tls.AddContextOptions : tls.SecureContextOptions
+
+--- Options of server:setSecureContext.
+---@class tls.SetSecureContextOptions : tls.SecureContextOptions
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+
+--- Options of net.Socket.
+---@class net.SocketOptions
+---@field handle userdata? connected; the socket owns it
+---@field allowHalfOpen boolean? do not end when the peer has ended; default `false`
+---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
+---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
+---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?})? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field noDelay boolean? no Nagle's algorithm; default `false`
+---@field keepAlive boolean? probes on an idle connection; default `false`
+---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+
+--- Options of net.connect.
+---@class net.ConnectOptions : net.SocketOptions
+---@field port (integer|string)?
+---@field host (string|false)? name or address; default `"localhost"`
+---@field path (string|false)? a unix socket; `host` and `port` do not count
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
+---@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
+---@field localAddress (string|false)? of our end
+---@field localPort (integer|string|false)? of our end
+---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
+
+--- Options of socket:connect.
+---@class net.SocketConnectOptions
+---@field port (integer|string)?
+---@field host (string|false)? name or address; default `"localhost"`
+---@field path (string|false)? a unix socket; `host` and `port` do not count
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
+---@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
+---@field localAddress (string|false)? of our end
+---@field localPort (integer|string|false)? of our end
+---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
+---@field noDelay boolean? no Nagle's algorithm; default `false`
+---@field keepAlive boolean? probes on an idle connection; default `false`
+---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+
+--- Options of tls.connect.
+---@class tls.ConnectOptions : tls.SecureContextOptions
+---@field rejectUnauthorized boolean? refuse a server that does not verify; default `true`
+---@field socket (table|userdata|false)? use this one, see [TLSSocket](#tlssocket); `host` only names the peer
+---@field initialData string? records that somebody else has read from `socket` already
+---@field port (integer|string)?
+---@field host (string|false)? name or address; default `"localhost"`
+---@field path (string|false)? a unix socket; `host` and `port` do not count
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
+---@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
+---@field localAddress (string|false)? of our end
+---@field localPort (integer|string|false)? of our end
+---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
+---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
+---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
+---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
+---@field earlyData string? sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)
+---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
+---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
+---@field pskCallback tls.PskCallback? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
+---@field enableTrace boolean? see `socket:enableTrace`; default `false`
+---@field noDelay boolean? no Nagle's algorithm; default `false`
+---@field keepAlive boolean? probes on an idle connection; default `false`
+---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field allowHalfOpen boolean? do not end when the peer has ended; with `socket`, that one's; default `false`
+---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
+---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
+---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?})? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+
+--- Options of net.createServer.
+---@class net.ServerOptions
+---@field allowHalfOpen boolean? of its sockets; default `false`
+---@field highWaterMark integer? of its sockets; bytes; default 65536
+---@field pauseOnConnect boolean? its sockets are paused; default `false`
+---@field noDelay boolean? no Nagle's algorithm; default `false`
+---@field keepAlive boolean? probes on an idle connection; default `false`
+---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+
+--- Options of tls.createServer.
+---@class tls.ServerOptions : tls.SecureContextOptions
+---@field requestCert boolean? ask the client for a certificate; default `false`
+---@field SNICallback ((fun(servername: string, callback: fun(err: any, context: tls.SecureContext?)))|false)? `callback(nil, context)`, or `callback()` for the server's own; default looks up `addContext`'s
+---@field ALPNCallback ((fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?)|false)? returns the protocol, or `nil` to refuse; not with `ALPNProtocols`
+---@field pskIdentityHint string? TLS 1.2; 256 bytes at most; default none
+---@field rejectUnauthorized boolean? refuse a client without a certificate, or with one that does not verify; only with `requestCert`; default `false`
+---@field handshakeTimeout number? for the whole handshake; 0: no limit; ms; default 120000
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
+---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
+---@field pskCallback tls.PskCallback? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field verify tls.Verify? with `requestCert`: have the last word on the client, now or later, see [verify](handshake.md#verify)
+---@field enableTrace boolean? of its sockets; default `false`
+---@field allowHalfOpen boolean? of its sockets; default `false`
+---@field highWaterMark integer? of its sockets; bytes; default 65536
+---@field pauseOnConnect boolean? its sockets are paused; default `false`
+---@field noDelay boolean? no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's default is `false`; default `true`
+---@field keepAlive boolean? probes on an idle connection; default `false`
+---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+
+--- Options of tls.TLSSocket.
+---@class tls.TLSSocketOptions : tls.SecureContextOptions
+---@field isServer boolean? which side of the handshake it is; default `false`
+---@field rejectUnauthorized boolean? refuse a peer that does not verify; else look at `authorized`; default `false`
+---@field server tls.Server? whose events of the handshake count for this socket
+---@field initialData string? records that somebody else has read from the socket already
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
+---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
+---@field pskCallback tls.PskCallback? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
+---@field enableTrace boolean? see `socket:enableTrace`; default `false`
+---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
+---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
+---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
+---@field earlyData string? sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)
+---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
+---@field requestCert boolean? ask the client for a certificate; default `false`
+---@field SNICallback ((fun(servername: string, callback: fun(err: any, context: tls.SecureContext?)))|false)? `callback(nil, context)`, or `callback()` for the server's own; default looks up `addContext`'s
+---@field ALPNCallback ((fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?)|false)? returns the protocol, or `nil` to refuse; not with `ALPNProtocols`
+---@field pskIdentityHint string? TLS 1.2; 256 bytes at most; default none
+---@field allowHalfOpen boolean? do not end when the peer has ended; default `false`
+---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
+---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
+---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?})? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field noDelay boolean? no Nagle's algorithm; default `false`
+---@field keepAlive boolean? probes on an idle connection; default `false`
+---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+
+--- Options of tlsSocket:connect.
+---@class tls.TLSSocketConnectOptions : tls.SecureContextOptions, tls.TLSSocketOptions
+---@field port (integer|string)?
+---@field host (string|false)? name or address; default `"localhost"`
+---@field path (string|false)? a unix socket; `host` and `port` do not count
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
+---@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
+---@field localAddress (string|false)? of our end
+---@field localPort (integer|string|false)? of our end
+---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
+
+--- Options of tlsSocket:renegotiate.
+---@class tls.RenegotiateOptions
+---@field requestCert boolean? a server's: ask the client for a certificate; default as before
+---@field rejectUnauthorized boolean? refuse a peer that does not verify; default as before
+
+--- Options of server:listen.
+---@class net.ListenOptions
+---@field port (integer|string)? default 0: any free one
+---@field host (string|false)? name or address; default all addresses
+---@field path (string|false)? a unix socket
+---@field fd integer? a descriptor that somebody else has bound (systemd, a parent process); the server owns it
+---@field handle (table|userdata)? bound by somebody else; the server owns it
+---@field backlog integer? connections that wait to be accepted; default `511`
+---@field ipv6Only boolean? leave IPv4 on the port to others; default `false`
+---@field reusePort boolean? SO_REUSEPORT: several processes listen on the port, and the kernel shares the connections out; default `false`
+---@field readableAll boolean? everybody may read from the unix socket; default `false`
+---@field writableAll boolean? everybody may write to the unix socket; default `false`
+---@field exclusive boolean? for Node's sake: without a cluster, a listening handle is always its process's own
+---@field signal tls.AbortSignal? aborting closes the server
+
+--- Options of stream:pipe.
+---@class tls.PipeOptions
+---@field end boolean? `false` leaves the destination open; default `true`
