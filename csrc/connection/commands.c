@@ -2,12 +2,14 @@
 ** conn_answer: what a connection is told in and after its handshake. Methods
 ** never enter Lua: they answer whether they want to be driven.
 */
+#include "commands.h"
+
 #include <string.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 
-#include "connection_state.h"
+#include "connection.h"
 #include "credentials/secure_context.h"
 #include "engine/client_hello.h"
 #include "lua/lua_error.h"
@@ -93,8 +95,8 @@ static int answer_hello (lua_State *L) {
 }
 
 /* conn:answerVerify(generation, accepted, overruled) -> poke: inside the
-*handshake
-** that is suspended. An answer to another one's question does nothing. */
+ *handshake
+ ** that is suspended. An answer to another one's question does nothing. */
 static int answer_verify (lua_State *L) {
   struct conn *c = tls_conn_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);

@@ -2,12 +2,14 @@
 ** conn_emit: a connection's events enter Lua here, and nowhere else. Arguments
 ** are pushed inside the protected call, because pushing may throw.
 */
+#include "events.h"
+
 #include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "lua/owned_pointer.h"
-#include "connection_state.h"
+#include "negotiated.h"
 #include "lua/lua_error.h"
 #include "credentials/session_der.h"
 

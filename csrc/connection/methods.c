@@ -2,90 +2,21 @@
 ** conn_lua: a connection as Lua sees it: its making, its methods, its end.
 ** Methods never enter Lua: they return true when they want to be driven.
 */
-#include "connection.h"
+#include "methods.h"
 
 #include <string.h>
 
-#include "connection_state.h"
+#include "connection.h"
+#include "commands.h"
+#include "drive.h"
+#include "events.h"
+#include "queries.h"
+#include "read.h"
+#include "write.h"
 #include "options.h"
 #include "credentials/secure_context.h"
 #include "lua/lua_error.h"
 #include "credentials/session_der.h"
-
-/* === lifetime ========================================================== */
-
-/* The collector only gets here when the conn is attached to no handle, or in
-** lua_close: then a write may be in flight. It ends without us, maybe later
-** than the Lua state, on a loop that is the host's. */
-static int conn_gc (lua_State *L) {
-  struct conn *c = luaL_checkudata(L, 1, CONN_T);
-  tls_conn_detach(c);
-  c->closed = true;
-  tls_conn_drop_held(c);
-  if (c->engine != NULL && tls_engine_busy(c->engine))
-    return 0; /* lua_close in the callback for a key: OpenSSL uses it yet */
-  tls_engine_free(c->engine);
-  c->engine = NULL;
-  return 0;
-}
-
-/* Every method has the metatable as its upvalue: to find it by its name costs
-** more than most of them do. */
-struct conn *tls_conn_check (lua_State *L) {
-  struct conn *c = lua_touserdata(L, 1);
-  if (c == NULL || !lua_getmetatable(L, 1) ||
-      !lua_rawequal(L, -1, lua_upvalueindex(1)))
-    return luaL_checkudata(L, 1, CONN_T); /* throws: it is none */
-  lua_pop(L, 1);
-  return c;
-}
-
-struct conn *tls_conn_check_open (lua_State *L) {
-  struct conn *c = tls_conn_check(L);
-  return c->closed || c->engine == NULL ? NULL : c;
-}
-
-/* === methods =========================================================== */
-
-int tls_conn_push_poke (lua_State *L, struct conn *c) {
-  bool poke = false;
-  if (c->driving)
-    c->again = true;
-  else if (!c->poked)
-    poke = c->poked = true;
-  lua_pushboolean(L, poke);
-  return 1;
-}
-
-/* The stream inside luv's userdata at index 3. Throws when it is none. */
-static struct tls_uv_handle *check_stream (lua_State *L, struct conn *c) {
-  struct tls_uv_handle **box = luaL_testudata(L, 3, "uv_tcp");
-  if (box == NULL)
-    box = luaL_testudata(L, 3, "uv_pipe");
-  luaL_argcheck(L, box != NULL && *box != NULL, 3,
-                "uv_tcp or uv_pipe expected");
-  luaL_argcheck(L, !c->env->uv.uv_is_closing(*box), 3, "handle is closing");
-  struct tls_luv_handle *part = tls_conn_luv_part(*box);
-  if (part == NULL || part->ctx != c->env->luv)
-    luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
-  luaL_argcheck(L, part->extra == NULL, 3, "handle is in use");
-  return *box;
-}
-
-/* Read from and write to luv's stream. While it is attached, the anchored conn
-** keeps the socket alive, which otherwise only its own listeners may know. */
-static void attach (lua_State *L, struct conn *c) {
-  struct tls_uv_handle *stream = check_stream(L, c);
-  tls_pins(L, 1);
-  lua_pushvalue(L, 2);
-  tls_pin(L, 1, TLS_PIN_SOCKET);
-  lua_pushvalue(L, 3);
-  tls_pin(L, 1, TLS_PIN_HANDLE);
-  lua_pushvalue(L, 1);
-  c->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
-  c->stream = stream;
-  tls_conn_luv_part(stream)->extra = c;
-}
 
 /* Fed from Lua: it only knows its socket. */
 static void remember_owner (lua_State *L, struct conn *c) {
@@ -105,7 +36,7 @@ static int conn_start (lua_State *L) {
   if (lua_isnil(L, 3))
     remember_owner(L, c);
   else
-    attach(L, c);
+    tls_conn_attach(L, c);
   c->started = true;
   if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
     tls_conn_update_reading(c); /* the first word is the client's */
@@ -297,16 +228,6 @@ static void read_session (lua_State *L, struct tls_engine_options *o) {
   o->session = tls_session_read(L, lua_gettop(L));
 }
 
-/* Push a conn that is born closed: it has no engine. [-0, +1] */
-static struct conn *new_conn (lua_State *L, struct tls_env *env) {
-  struct conn *c = lua_newuserdatauv(L, sizeof *c, 2);
-  memset(c, 0, sizeof *c);
-  c->env = env;
-  c->anchor = c->held_ref = LUA_NOREF;
-  luaL_setmetatable(L, CONN_T);
-  return c;
-}
-
 int tls_conn_new (lua_State *L) {
   struct tls_env *env = tls_env_get(L);
   tls_env_check_alive(L);
@@ -320,7 +241,8 @@ int tls_conn_new (lua_State *L) {
     tls_context_trust(L, 1);
   if (terms->session)
     read_session(L, &o);
-  struct conn *c = new_conn(L, env);
+  struct conn *c = tls_conn_push_new(L, env);
+  c->drive = tls_conn_drive;
   if (terms->psk)
     set_psk(c, &o);
   c->engine = tls_engine_new(&o);
@@ -353,7 +275,7 @@ static void add_methods (lua_State *L, const luaL_Reg *list) {
 
 void tls_conn_open (lua_State *L) {
   luaL_newmetatable(L, CONN_T);
-  lua_pushcfunction(L, conn_gc);
+  lua_pushcfunction(L, tls_conn_gc);
   lua_setfield(L, -2, "__gc");
   lua_newtable(L);
   add_methods(L, methods);

@@ -20,11 +20,11 @@ struct tls_terms {
 void tls_terms_open (lua_State *L);
 
 /* core.connectionOptions(options) -> terms. The table is borrowed, and not to
-*be changed
-** any more. Booleans: server, requestCert, rejectUnauthorized, askHello,
-** askVerify, requestOCSP, sessions, keylog, early, psk. Strings: servername,
-** alpn and npn (wire form), earlyData, session (DER), pskHint, sessionContext.
-*/
+ *be changed
+ ** any more. Booleans: server, requestCert, rejectUnauthorized, askHello,
+ ** askVerify, requestOCSP, sessions, keylog, early, psk. Strings: servername,
+ ** alpn and npn (wire form), earlyData, session (DER), pskHint, sessionContext.
+ */
 int tls_terms_new (lua_State *L);
 
 /* The terms at 'arg', or an error. */

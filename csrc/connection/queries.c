@@ -2,12 +2,15 @@
 ** conn_info: what one may ask a connection. Every method answers nil once the
 ** connection is closed, and before the handshake has settled the matter.
 */
+#include "queries.h"
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include "lua/owned_pointer.h"
-#include "connection_state.h"
+#include "connection.h"
+#include "negotiated.h"
 #include "lua/lua_error.h"
 #include "credentials/session_der.h"
 #include "credentials/certificate_table.h"
@@ -57,40 +60,13 @@ static int get_cipher (lua_State *L) {
   return 1;
 }
 
-static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
-  if (n == 0)
-    lua_pushboolean(L, 0);
-  else
-    lua_pushlstring(L, (const char *)s, n);
-}
-
-/* [-0, +1] */
-static void push_servername (lua_State *L, const SSL *ssl) {
-  const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name == NULL)
-    lua_pushboolean(L, 0);
-  else
-    lua_pushstring(L, name);
-}
-
 /* The name asked for (SNI), or false. */
 static int get_servername (lua_State *L) {
   SSL *ssl = check_ssl(L);
   if (ssl == NULL)
     return 0;
-  push_servername(L, ssl);
+  tls_conn_push_servername(L, ssl);
   return 1;
-}
-
-void tls_conn_push_negotiated (lua_State *L, struct conn *c) {
-  const SSL *ssl = tls_engine_ssl(c->engine);
-  const unsigned char *name;
-  unsigned n;
-  SSL_get0_alpn_selected(ssl, &name, &n);
-  push_or_false(L, name, n);
-  SSL_get0_next_proto_negotiated(ssl, &name, &n);
-  push_or_false(L, name, n);
-  push_servername(L, ssl);
 }
 
 static int is_session_reused (lua_State *L) {

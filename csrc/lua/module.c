@@ -13,7 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "ip_address.h"
-#include "connection/connection.h"
+#include "connection/methods.h"
 #include "connection/options.h"
 #include "credentials/secure_context.h"
 #include "credentials/pem.h"

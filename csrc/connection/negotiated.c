@@ -1,0 +1,31 @@
+/*
+** negotiated: what the handshake has agreed on, as Lua values.
+*/
+#include "negotiated.h"
+
+static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
+  if (n == 0)
+    lua_pushboolean(L, 0);
+  else
+    lua_pushlstring(L, (const char *)s, n);
+}
+
+/* [-0, +1] */
+void tls_conn_push_servername (lua_State *L, const SSL *ssl) {
+  const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (name == NULL)
+    lua_pushboolean(L, 0);
+  else
+    lua_pushstring(L, name);
+}
+
+void tls_conn_push_negotiated (lua_State *L, struct conn *c) {
+  const SSL *ssl = tls_engine_ssl(c->engine);
+  const unsigned char *name;
+  unsigned n;
+  SSL_get0_alpn_selected(ssl, &name, &n);
+  push_or_false(L, name, n);
+  SSL_get0_next_proto_negotiated(ssl, &name, &n);
+  push_or_false(L, name, n);
+  tls_conn_push_servername(L, ssl);
+}
