@@ -1,0 +1,48 @@
+/*
+** algorithms: what OpenSSL offers to choose from, as lists for Lua.
+*/
+#include "algorithms.h"
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/ssl.h>
+
+#include "pem.h"
+#include "secure_context.h"
+
+/* core.ciphers() -> names as OpenSSL lists them, TLS 1.3 first. */
+int tls_list_ciphers (lua_State *L) {
+  int i;
+  SSL_CTX *ctx = tls_context_check(L, 1);
+  STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx); /* borrowed */
+  lua_newtable(L);
+  for (i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+    lua_pushstring(L, SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i)));
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/* core.curves() -> names of the curves OpenSSL was built with. */
+int tls_list_curves (lua_State *L) {
+  size_t i, n = EC_get_builtin_curves(NULL, 0);
+  EC_builtin_curve *curves =
+      lua_newuserdatauv(L, (n > 0 ? n : 1) * sizeof *curves, 0);
+  EC_get_builtin_curves(curves, n);
+  lua_newtable(L);
+  for (i = 0; i < n; i++) {
+    lua_pushstring(L, OBJ_nid2sn(curves[i].nid));
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 1;
+}
+
+/* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
+int tls_push_dhparam_bits (lua_State *L) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, 1, &pem.size);
+  lua_pushinteger(L, tls_dhparam_bits(pem));
+  ERR_clear_error();
+  return 1;
+}

@@ -1,0 +1,260 @@
+/*
+** context_options: the options of a secure context, each applied to an SSL_CTX.
+*/
+#include "context_options.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "engine/session_tickets.h"
+#include "engine/sessions.h"
+#include "lua/lua_error.h"
+#include "pem.h"
+#include "pkcs12.h"
+
+/* The field 'name' of the table on top as text; false when it is nil. The
+** string stays reachable through the table. [-0, +0] */
+static bool text_field (lua_State *L, const char *name, struct tls_text *t) {
+  lua_getfield(L, -1, name);
+  bool present = !lua_isnil(L, -1);
+  t->data = "";
+  t->size = 0;
+  if (present)
+    t->data = luaL_checklstring(L, -1, &t->size);
+  lua_pop(L, 1);
+  return present;
+}
+
+void tls_context_require (lua_State *L, bool ok) {
+  if (!ok)
+    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                      "OpenSSL refused the option");
+}
+
+/* Our own words say it better than OpenSSL's queue. */
+static void throw_plain (lua_State *L, const char *code, const char *message) {
+  ERR_clear_error();
+  tls_throw_openssl(L, code, message);
+}
+
+/* Each option is applied with its value on top of the stack. [-0, +0] */
+
+static void set_ciphers (lua_State *L, SSL_CTX *ctx) {
+  tls_context_require(L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
+}
+
+static void set_ciphersuites (lua_State *L, SSL_CTX *ctx) {
+  tls_context_require(L,
+                      SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
+}
+
+static void set_minVersion (lua_State *L, SSL_CTX *ctx) {
+  int version = (int)luaL_checkinteger(L, -1);
+  tls_context_require(L, SSL_CTX_set_min_proto_version(ctx, version));
+}
+
+static void set_maxVersion (lua_State *L, SSL_CTX *ctx) {
+  int version = (int)luaL_checkinteger(L, -1);
+  tls_context_require(L, SSL_CTX_set_max_proto_version(ctx, version));
+}
+
+static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
+  if (SSL_CTX_set1_groups_list(ctx, luaL_checkstring(L, -1)))
+    return;
+  throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
+}
+
+static void set_sigalgs (lua_State *L, SSL_CTX *ctx) {
+  tls_context_require(L,
+                      SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
+}
+
+static void set_honorCipherOrder (lua_State *L, SSL_CTX *ctx) {
+  if (lua_toboolean(L, -1))
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+}
+
+static void set_secureOptions (lua_State *L, SSL_CTX *ctx) {
+  SSL_CTX_set_options(ctx, (uint64_t)luaL_checkinteger(L, -1));
+}
+
+static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
+  SSL_CTX_set_timeout(ctx, (long)luaL_checkinteger(L, -1));
+}
+
+/* It is part, too, of what sessions of verified clients are good for. */
+static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
+  size_t n;
+  const char *id = luaL_checklstring(L, -1, &n);
+  tls_context_require(L, tls_context_verifies_by(ctx, id, n));
+  tls_context_require(L, SSL_CTX_set_session_id_context(
+                             ctx, (const unsigned char *)id, (unsigned)n));
+}
+
+void tls_context_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
+  size_t n;
+  const char *keys = luaL_checklstring(L, -1, &n);
+  tls_context_require(L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
+                             tls_tickets_set(ctx, (const unsigned char *)keys,
+                                             n / TLS_TICKET_KEY));
+}
+
+static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
+  tls_context_set_ticket_keys(L, ctx);
+}
+
+/* Each early data may come once: what was promised is remembered in here, the
+** one use that is made of OpenSSL's own cache (SSL_CTX_set_max_early_data(3)).
+*/
+static void set_maxEarlyData (lua_State *L, SSL_CTX *ctx) {
+  uint32_t n = (uint32_t)luaL_checkinteger(L, -1);
+  if (n == 0)
+    return;
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH);
+  tls_context_require(L, SSL_CTX_set_max_early_data(ctx, n) &&
+                             SSL_CTX_set_recv_max_early_data(ctx, n));
+}
+
+static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0)
+    SSL_CTX_set_dh_auto(ctx, 1);
+  else
+    tls_context_require(L, tls_load_dhparam(ctx, pem));
+}
+
+/* Run 'load' for each entry of the sequence on top. */
+typedef bool (*load_entry)(lua_State *L, SSL_CTX *ctx);
+
+static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
+  int i, n;
+  luaL_checktype(L, -1, LUA_TTABLE);
+  n = (int)lua_rawlen(L, -1);
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, -1, i);
+    tls_context_require(L, load(L, ctx));
+    lua_pop(L, 1);
+  }
+}
+
+static bool load_cert (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  return tls_load_cert(ctx, pem);
+}
+
+static bool load_key (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem, passphrase;
+  text_field(L, "pem", &pem);
+  text_field(L, "passphrase", &passphrase);
+  return tls_load_key(ctx, pem, passphrase);
+}
+
+static bool load_ca (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
+         tls_context_verifies_by(ctx, pem.data, pem.size);
+}
+
+static bool load_crl (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text pem;
+  pem.data = luaL_checklstring(L, -1, &pem.size);
+  return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
+         tls_context_verifies_by(ctx, pem.data, pem.size);
+}
+
+static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
+  struct tls_text buf, passphrase;
+  text_field(L, "buf", &buf);
+  text_field(L, "passphrase", &passphrase);
+  switch (tls_load_pfx(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
+    case TLS_PFX_LOADED:
+      return tls_context_verifies_by(ctx, buf.data, buf.size);
+    case TLS_PFX_FAILED: return false;
+    case TLS_PFX_NO_KEY:
+      throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED",
+                  "Unable to load private key from PFX data");
+      return false;
+    case TLS_PFX_UNSUPPORTED:
+      throw_plain(L, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+                  "Unsupported PKCS12 PFX data");
+  }
+  return false;
+}
+
+static void set_cert (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_cert);
+}
+
+static void set_key (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_key);
+}
+
+static void set_ca (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_ca);
+}
+
+static void set_crl (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_crl);
+}
+
+static void set_pfx (lua_State *L, SSL_CTX *ctx) {
+  each_entry(L, ctx, load_pfx);
+}
+
+static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
+  X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
+  if (lua_toboolean(L, -1))
+    tls_context_require(
+        L, X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
+               tls_context_verifies_by(ctx, "partial", 7));
+}
+
+/* In the order they are applied: ciphers come first because their @SECLEVEL
+** judges keys and certificates, certificates before their keys. */
+/* clang-format off */
+#define CONTEXT_OPTIONS(X) \
+  X(ciphers)               \
+  X(ciphersuites)          \
+  X(minVersion)            \
+  X(maxVersion)            \
+  X(ecdhCurve)             \
+  X(sigalgs)               \
+  X(honorCipherOrder)      \
+  X(secureOptions)         \
+  X(sessionTimeout)        \
+  X(sessionIdContext)      \
+  X(ticketKeys)            \
+  X(maxEarlyData)          \
+  X(dhparam)               \
+  X(ca)                    \
+  X(crl)                   \
+  X(pfx)                   \
+  X(cert)                  \
+  X(key)                   \
+  X(allowPartialTrustChain)
+/* clang-format on */
+
+static const struct {
+  const char *name;
+  void (*apply)(lua_State *L, SSL_CTX *ctx);
+} options[] = {
+#define X(name) {#name, set_##name},
+    CONTEXT_OPTIONS(X)
+#undef X
+};
+
+/* Stack: the options at index 1. */
+void tls_context_apply_options (lua_State *L, SSL_CTX *ctx) {
+  size_t i;
+  for (i = 0; i < sizeof options / sizeof options[0]; i++) {
+    lua_getfield(L, 1, options[i].name);
+    if (!lua_isnil(L, -1))
+      options[i].apply(L, ctx);
+    lua_pop(L, 1);
+  }
+}
