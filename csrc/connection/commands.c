@@ -11,9 +11,9 @@
 
 #include "connection.h"
 #include "credentials/secure_context.h"
+#include "credentials/session_der.h"
 #include "engine/client_hello.h"
 #include "lua/lua_error.h"
-#include "credentials/session_der.h"
 
 /* Push a sequence of the extensions' types and one of their bodies. [-0, +2] */
 static void push_extensions (lua_State *L, const struct tls_hello *h) {
@@ -35,7 +35,7 @@ static void push_piece (lua_State *L, const struct tls_piece *piece) {
 /* conn:getClientHello() -> version, random, session id, ciphers, compressions
 ** (bytes as they came), types and bodies of the extensions; or nothing. */
 static int get_client_hello (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   const struct tls_hello *h = c == NULL ? NULL : tls_engine_hello(c->engine);
   if (h == NULL)
     return 0;
@@ -59,18 +59,18 @@ static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
 /* [-0, +1]: the field that keeps it */
 static SSL_CTX *context_field (lua_State *L) {
   lua_getfield(L, 2, "context");
-  return lua_isnil(L, -1) ? NULL : tls_context_check(L, lua_gettop(L));
+  return lua_isnil(L, -1) ? NULL : tls_secure_context_check(L, lua_gettop(L));
 }
 
 /* Most servers verify nobody, and need no anchors for it. */
-static bool verifies (const struct conn *c) {
+static bool verifies (const struct tls_connection *c) {
   return SSL_get_verify_mode(tls_engine_ssl(c->engine)) != SSL_VERIFY_NONE;
 }
 
 /* conn:answerHello{context=, groups=, alpn=, alpnRefused=, session=, ocsp=,
-** alert=} -> poke. Throws what OpenSSL refuses. */
+** alert=} -> needsDrive. Throws what OpenSSL refuses. */
 static int answer_hello (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   struct tls_hello_answer a = {0};
   luaL_checktype(L, 2, LUA_TTABLE);
   if (c == NULL || !tls_engine_hello_asked(c->engine))
@@ -78,7 +78,7 @@ static int answer_hello (lua_State *L) {
   lua_settop(L, 2);
   a.ctx = context_field(L);
   if (a.ctx != NULL && verifies(c))
-    tls_context_trust(L, lua_gettop(L));
+    tls_secure_context_need_anchors(L, lua_gettop(L));
   a.groups = (const char *)field(L, "groups", NULL);
   a.alpn = field(L, "alpn", &a.alpn_size);
   a.ocsp = field(L, "ocsp", &a.ocsp_size);
@@ -91,27 +91,27 @@ static int answer_hello (lua_State *L) {
   if (!tls_engine_answer_hello(c->engine, &a))
     return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
                              "Invalid SNI context");
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:answerVerify(generation, accepted, overruled) -> poke: inside the
+/* conn:answerVerify(generation, accepted, overruled) -> needsDrive: inside the
  *handshake
  ** that is suspended. An answer to another one's question does nothing. */
 static int answer_verify (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TBOOLEAN);
   if (c == NULL ||
       !tls_engine_identify(c->engine, generation, lua_toboolean(L, 3),
                            lua_toboolean(L, 4)))
     return 0;
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
 /* conn:setVerdict(generation, accepted, overruled) -> given: the verdict on a
 ** handshake that has finished. */
 static int set_verdict (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TBOOLEAN);
   lua_pushboolean(L, c != NULL && tls_engine_judge(c->engine, generation,
@@ -127,65 +127,66 @@ static void check_state (lua_State *L, bool ok, const char *message) {
     tls_throw_openssl(L, "ERR_TLS_INVALID_STATE", message);
 }
 
-/* conn:renegotiate(context, reject) -> poke: a server's question for a
+/* conn:renegotiate(context, reject) -> needsDrive: a server's question for a
 ** certificate, which this context's anchors are to verify; false asks none. */
 static int renegotiate (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
   if (lua_toboolean(L, 2))
-    tls_context_trust(L, 2);
+    tls_secure_context_need_anchors(L, 2);
   check_state(L, tls_engine_idle(c->engine),
               "no other handshake can begin now");
   bool ok = tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
                                    lua_toboolean(L, 3));
-  if (tls_conn_gone(c))
+  if (tls_connection_closed_meanwhile(c))
     return 0;
   if (!ok)
     return tls_throw_openssl(L, "ERR_SSL_WRONG_SSL_VERSION",
                              "wrong ssl version");
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:updateKeys() -> poke */
+/* conn:updateKeys() -> needsDrive */
 static int update_keys (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
   check_state(L, tls_engine_may_update_keys(c->engine),
               "the keys cannot be changed now");
   bool ok = tls_engine_update_keys(c->engine);
-  if (tls_conn_gone(c))
+  if (tls_connection_closed_meanwhile(c))
     return 0;
   if (!ok)
     return tls_throw_openssl(L, "ERR_SSL_WRONG_SSL_VERSION",
                              "wrong ssl version");
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:fail(code, message) -> poke: our own reason to end the handshake. */
+/* conn:fail(code, message) -> needsDrive: our own reason to end the handshake.
+ */
 static int fail (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   const char *code = luaL_checkstring(L, 2), *message = luaL_checkstring(L, 3);
   if (c == NULL)
     return 0;
   tls_engine_fail(c->engine, code, message);
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:hold(boolean) -> poke: what is to be sent waits, until false. */
+/* conn:hold(boolean) -> needsDrive: what is to be sent waits, until false. */
 static int hold (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   if (c == NULL)
     return 0;
-  c->hold = lua_toboolean(L, 2);
-  return tls_conn_push_poke(L, c);
+  c->corked = lua_toboolean(L, 2);
+  return tls_connection_push_needs_drive(L, c);
 }
 
 /* conn:wantSessions(boolean): those that come from now on. */
 static int want_sessions (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   if (c != NULL)
     tls_engine_want_sessions(c->engine, lua_toboolean(L, 2));
@@ -193,7 +194,7 @@ static int want_sessions (lua_State *L) {
 }
 
 static int want_keylog (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c != NULL)
     tls_engine_want_keylog(c->engine);
   return 0;
@@ -201,16 +202,16 @@ static int want_keylog (lua_State *L) {
 
 /* conn:trace(): SSL_trace(3) on stderr, where OpenSSL was built with it. */
 static int trace (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c != NULL)
-    tls_engine_trace(c->engine, c->env->err);
+    tls_engine_trace(c->engine, c->lua->stderr_bio);
   return 0;
 }
 
 /* conn:setKeyCert(context): show that context's certificate, keep the rest. */
 static int set_key_cert (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  const SSL_CTX *ctx = tls_context_check(L, 2);
+  struct tls_connection *c = tls_connection_check_open(L);
+  const SSL_CTX *ctx = tls_secure_context_check(L, 2);
   STACK_OF(X509) *chain = NULL;
   if (c == NULL)
     return 0;
@@ -230,7 +231,7 @@ static int set_key_cert (lua_State *L) {
 
 /* conn:setServername(name) -> done: not once the handshake has begun */
 static int set_servername (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   const char *name = luaL_checkstring(L, 2);
   SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
   bool ok = ssl != NULL && SSL_in_before(ssl) &&
@@ -241,7 +242,7 @@ static int set_servername (lua_State *L) {
 
 /* conn:setSession(der) -> whether it is one, and in time */
 static int set_session (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   SSL_SESSION *session = tls_session_read(L, 2);
   bool ok = c != NULL && session != NULL &&
             tls_engine_set_session(c->engine, session);
@@ -250,18 +251,19 @@ static int set_session (lua_State *L) {
   return 1;
 }
 
-const luaL_Reg tls_conn_answers[] = {{"getClientHello", get_client_hello},
-                                     {"answerHello", answer_hello},
-                                     {"answerVerify", answer_verify},
-                                     {"setVerdict", set_verdict},
-                                     {"renegotiate", renegotiate},
-                                     {"updateKeys", update_keys},
-                                     {"fail", fail},
-                                     {"wantKeylog", want_keylog},
-                                     {"wantSessions", want_sessions},
-                                     {"trace", trace},
-                                     {"hold", hold},
-                                     {"setKeyCert", set_key_cert},
-                                     {"setServername", set_servername},
-                                     {"setSession", set_session},
-                                     {NULL, NULL}};
+const luaL_Reg tls_connection_commands[] = {
+    {"getClientHello", get_client_hello},
+    {"answerHello", answer_hello},
+    {"answerVerify", answer_verify},
+    {"setVerdict", set_verdict},
+    {"renegotiate", renegotiate},
+    {"updateKeys", update_keys},
+    {"fail", fail},
+    {"wantKeylog", want_keylog},
+    {"wantSessions", want_sessions},
+    {"trace", trace},
+    {"hold", hold},
+    {"setKeyCert", set_key_cert},
+    {"setServername", set_servername},
+    {"setSession", set_session},
+    {NULL, NULL}};

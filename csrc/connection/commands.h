@@ -6,6 +6,6 @@
 
 #include "lua/compat.h"
 
-extern const luaL_Reg tls_conn_answers[];
+extern const luaL_Reg tls_connection_commands[];
 
 #endif

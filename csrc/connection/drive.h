@@ -8,6 +8,6 @@
 
 /* Run the connection until it has nothing more to do. Enters Lua, so anything
 ** may have happened to 'c' afterwards but its memory going away. */
-void tls_conn_drive (struct conn *c);
+void tls_connection_drive (struct tls_connection *c);
 
 #endif

@@ -8,51 +8,50 @@
 
 #include <openssl/crypto.h>
 
-#include "lua/owned_pointer.h"
-#include "negotiated.h"
-#include "lua/lua_error.h"
 #include "credentials/session_der.h"
+#include "lua/lua_error.h"
+#include "lua/owned_pointer.h"
+#include "lua/table_fields.h"
+#include "negotiated.h"
 
 struct emission {
-  struct conn *conn;
+  struct tls_connection *connection;
   enum tls_handler which;
-  const char *data; /* borrowed: a scratch buffer, or records */
+  const char *data; /* borrowed: a buffer buffer, or records */
   size_t size;
   int ref;     /* registry reference to a string in their place, or LUA_NOREF */
   bool pushed; /* the arguments have found memory; or nobody is left */
 };
 
 /* Push the Lua socket of 'c', or nil when it has been collected. [-0, +1] */
-static void push_owner (lua_State *L, struct conn *c) {
-  if (c->anchor != LUA_NOREF) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->anchor);
+static void push_socket (lua_State *L, struct tls_connection *c) {
+  if (c->self_ref != LUA_NOREF) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->self_ref);
     int self = lua_gettop(L);
-    tls_push_pin(L, self, TLS_PIN_SOCKET);
+    tls_push_user_value(L, self, TLS_VALUE_SOCKET);
   } else {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->sockets);
     lua_rawgetp(L, -1, c);
   }
   lua_replace(L, -2);
 }
 
-static void push_io_error (lua_State *L, struct conn *c) {
+static void push_io_error (lua_State *L, struct tls_connection *c) {
   struct tls_error e;
   const char *syscall = c->write_failed ? "write" : "read";
   char name[32], text[128];
-  c->env->uv.uv_err_name_r(c->io_error, name, sizeof name);
-  c->env->uv.uv_strerror_r(c->io_error, text, sizeof text);
+  c->lua->uv.uv_err_name_r(c->io_error, name, sizeof name);
+  c->lua->uv.uv_strerror_r(c->io_error, text, sizeof text);
   tls_error_set(&e, name, "");
   tls_push_error(L, &e);
   lua_pushfstring(L, "%s %s: %s", syscall, name, text);
   lua_setfield(L, -2, "message");
-  lua_pushstring(L, syscall);
-  lua_setfield(L, -2, "syscall");
-  lua_pushinteger(L, c->io_error);
-  lua_setfield(L, -2, "errno");
+  tls_set_string(L, "syscall", syscall);
+  tls_set_integer(L, "errno", c->io_error);
 }
 
 /* The stapled response, or nil. [-0, +1] */
-static void push_ocsp (lua_State *L, struct conn *c) {
+static void push_ocsp (lua_State *L, struct tls_connection *c) {
   size_t n;
   const unsigned char *der = tls_engine_ocsp(c->engine, &n);
   lua_pushlstring(L, (const char *)der, n);
@@ -71,13 +70,13 @@ static void push_bytes (lua_State *L, const struct emission *e) {
 }
 
 /* The handshake that is told of, for the answer. [-0, +1] */
-static void push_generation (lua_State *L, struct conn *c) {
+static void push_generation (lua_State *L, struct tls_connection *c) {
   lua_pushinteger(L, (lua_Integer)tls_engine_generation(c->engine));
 }
 
 /* [-0, +n]; returns n. */
 static int push_arguments (lua_State *L, const struct emission *e) {
-  struct conn *c = e->conn;
+  struct tls_connection *c = e->connection;
   switch (e->which) {
     case TLS_ON_data:
     case TLS_ON_early:
@@ -87,7 +86,7 @@ static int push_arguments (lua_State *L, const struct emission *e) {
     case TLS_ON_ocsp: push_ocsp(L, c); return 1;
     case TLS_ON_secure:
       push_generation(L, c);
-      tls_conn_push_negotiated(L, c);
+      tls_connection_push_negotiated(L, c);
       return 4;
     case TLS_ON_reading: lua_pushboolean(L, c->reading); return 1;
     case TLS_ON_eof:
@@ -112,43 +111,43 @@ static void push_session (lua_State *L, SSL_SESSION *session) {
 }
 
 static int emit_session (lua_State *L) {
-  struct conn *c = lua_touserdata(L, 1);
+  struct tls_connection *c = lua_touserdata(L, 1);
   luaL_checkstack(L, 8, "tls");
-  struct tls_box *box = tls_session_box(L);
-  box->p = tls_engine_take_session(c->engine);
-  if (box->p == NULL)
+  struct tls_owned *owned = tls_session_push_owned(L);
+  owned->p = tls_engine_take_session(c->engine);
+  if (owned->p == NULL)
     return 0;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->handlers[TLS_ON_session]);
-  push_owner(L, c);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->handlers[TLS_ON_session]);
+  push_socket(L, c);
   if (lua_isnil(L, -1))
     return 0;
-  push_session(L, box->p);
-  tls_box_empty(box);
+  push_session(L, owned->p);
+  tls_owned_free(owned);
   lua_call(L, 3, 0);
   return 0;
 }
 
-static void drop_lines (void *lines) {
+static void free_lines (void *lines) {
   OPENSSL_clear_free(lines, strlen(lines));
 }
 
 static int emit_keylog (lua_State *L) {
-  struct conn *c = lua_touserdata(L, 1);
+  struct tls_connection *c = lua_touserdata(L, 1);
   luaL_checkstack(L, 8, "tls");
-  struct tls_box *box = tls_box_push(L, drop_lines);
-  box->p = tls_engine_take_keylog(c->engine);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->handlers[TLS_ON_keylog]);
-  push_owner(L, c);
-  if (box->p == NULL || lua_isnil(L, -1))
+  struct tls_owned *owned = tls_owned_push(L, free_lines);
+  owned->p = tls_engine_take_keylog(c->engine);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->handlers[TLS_ON_keylog]);
+  push_socket(L, c);
+  if (owned->p == NULL || lua_isnil(L, -1))
     return 0;
-  lua_pushstring(L, box->p);
-  tls_box_empty(box);
+  lua_pushstring(L, owned->p);
+  tls_owned_free(owned);
   lua_call(L, 2, 0);
   return 0;
 }
 
 struct psk_question {
-  struct conn *conn;
+  struct tls_connection *connection;
   const char *text; /* borrowed from OpenSSL, or NULL */
   size_t text_size;
   struct tls_psk_answer *answer;
@@ -169,8 +168,8 @@ static int ask_psk (lua_State *L) {
   struct psk_question *q = lua_touserdata(L, 1);
   struct tls_psk_answer *a = q->answer;
   luaL_checkstack(L, 8, "tls");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, q->conn->env->handlers[TLS_ON_psk]);
-  push_owner(L, q->conn);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, q->connection->lua->handlers[TLS_ON_psk]);
+  push_socket(L, q->connection);
   if (lua_isnil(L, -1))
     return 0;
   if (q->text == NULL)
@@ -188,20 +187,21 @@ static int ask_psk (lua_State *L) {
   return 0;
 }
 
-unsigned tls_conn_emit_psk (struct conn *c, const char *text, size_t text_size,
-                            struct tls_psk_answer *answer) {
+unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
+                                  size_t text_size,
+                                  struct tls_psk_answer *answer) {
   struct psk_question q = {c, text, text_size, answer, 0};
   if (!tls_port_keep(tls_engine_port(c->engine))) /* the loop may be run */
     return 0;
-  tls_env_enter(c->env, ask_psk, &q);
+  tls_lua_state_call(c->lua, ask_psk, &q);
   return (unsigned)q.size;
 }
 
 static int emit_protected (lua_State *L) {
   struct emission *e = lua_touserdata(L, 1);
   luaL_checkstack(L, 8, "tls");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, e->conn->env->handlers[e->which]);
-  push_owner(L, e->conn);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, e->connection->lua->handlers[e->which]);
+  push_socket(L, e->connection);
   if (lua_isnil(L, -1)) { /* nobody is left to be told */
     e->pushed = true;
     return 0;
@@ -212,20 +212,21 @@ static int emit_protected (lua_State *L) {
   return 0;
 }
 
-void tls_conn_emit (struct conn *c, enum tls_handler which) {
+void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
   struct emission e = {c, which, NULL, 0, LUA_NOREF, false};
   switch (which) {
-    case TLS_ON_session: tls_env_enter(c->env, emit_session, c); return;
-    case TLS_ON_keylog: tls_env_enter(c->env, emit_keylog, c); return;
-    default: tls_env_enter(c->env, emit_protected, &e);
+    case TLS_ON_session: tls_lua_state_call(c->lua, emit_session, c); return;
+    case TLS_ON_keylog: tls_lua_state_call(c->lua, emit_keylog, c); return;
+    default: tls_lua_state_call(c->lua, emit_protected, &e);
   }
 }
 
-bool tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
-                          const char *data, size_t size) {
+bool tls_connection_emit_bytes (struct tls_connection *c,
+                                enum tls_handler which, const char *data,
+                                size_t size) {
   struct emission e = {c, which, data, size, LUA_NOREF, false};
-  tls_env_enter(c->env, emit_protected, &e);
-  return e.pushed || c->env->closing;
+  tls_lua_state_call(c->lua, emit_protected, &e);
+  return e.pushed || c->lua->closing;
 }
 
 /* Through the door only because a string may find no memory. */
@@ -236,15 +237,17 @@ static int keep_protected (lua_State *L) {
   return 0;
 }
 
-int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size) {
+int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
+                               size_t size) {
   struct emission e = {c, TLS_ON_data, data, size, LUA_NOREF, false};
-  tls_env_enter(c->env, keep_protected, &e);
+  tls_lua_state_call(c->lua, keep_protected, &e);
   return e.ref;
 }
 
-void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref) {
+void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
+                               int ref) {
   struct emission e = {c, which, NULL, 0, ref, false};
   if (!c->closed)
-    tls_env_enter(c->env, emit_protected, &e);
-  luaL_unref(c->env->main, LUA_REGISTRYINDEX, ref);
+    tls_lua_state_call(c->lua, emit_protected, &e);
+  luaL_unref(c->lua->main, LUA_REGISTRYINDEX, ref);
 }

@@ -7,18 +7,21 @@
 #include "connection_state.h"
 
 /* Each enters Lua through the door; afterwards look at c->closed. */
-void tls_conn_emit (struct conn *c, enum tls_handler which);
+void tls_connection_emit (struct tls_connection *c, enum tls_handler which);
 
 /* The same, with bytes. They become a string before anything of the user's is
 ** run. False when there was no memory for it: they are lost. */
-bool tls_conn_emit_bytes (struct conn *c, enum tls_handler which,
-                          const char *data, size_t size);
+bool tls_connection_emit_bytes (struct tls_connection *c,
+                                enum tls_handler which, const char *data,
+                                size_t size);
 
 /* In two steps, when something else is to be told before: keep the bytes as a
 ** string, by a registry reference, and tell or drop them. */
-int tls_conn_keep_bytes (struct conn *c, const char *data, size_t size); /* or
-                                                     LUA_NOREF: no memory */
-void tls_conn_emit_kept (struct conn *c, enum tls_handler which, int ref);
+int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
+                               size_t size); /* or
+         LUA_NOREF: no memory */
+void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
+                               int ref);
 
 /* For pre-shared keys alone: called on OpenSSL's stack, and answered at once.
 ** 'text' is the hint (may be NULL) or the identity; 'identity' may be NULL.
@@ -29,7 +32,8 @@ struct tls_psk_answer {
   unsigned char *key;
   size_t key_size;
 };
-unsigned tls_conn_emit_psk (struct conn *c, const char *text, size_t text_size,
-                            struct tls_psk_answer *answer);
+unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
+                                  size_t text_size,
+                                  struct tls_psk_answer *answer);
 
 #endif

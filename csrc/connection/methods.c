@@ -6,95 +6,99 @@
 
 #include <string.h>
 
-#include "connection.h"
 #include "commands.h"
+#include "connection.h"
+#include "credentials/secure_context.h"
+#include "credentials/session_der.h"
 #include "drive.h"
 #include "events.h"
+#include "lua/lua_error.h"
+#include "lua/table_fields.h"
+#include "options.h"
 #include "queries.h"
 #include "read.h"
 #include "write.h"
-#include "options.h"
-#include "credentials/secure_context.h"
-#include "lua/lua_error.h"
-#include "credentials/session_der.h"
 
 /* Fed from Lua: it only knows its socket. */
-static void remember_owner (lua_State *L, struct conn *c) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->env->owners);
+static void remember_socket (lua_State *L, struct tls_connection *c) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->sockets);
   lua_pushvalue(L, 2);
   lua_rawsetp(L, -2, c);
 }
 
-/* conn:start(socket, handle|nil) -> poke: the handshake begins with the next
-** drive, over luv's handle if there is one. */
+/* conn:start(socket, handle|nil) -> needsDrive: the handshake begins with the
+ *next
+ ** drive, over luv's handle if there is one. */
 static int conn_start (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 3);
   if (c == NULL || c->started)
     return luaL_error(L, "connection is closed or has been started");
   if (lua_isnil(L, 3))
-    remember_owner(L, c);
+    remember_socket(L, c);
   else
-    tls_conn_attach(L, c);
+    tls_connection_attach(L, c);
   c->started = true;
   if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
-    tls_conn_update_reading(c); /* the first word is the client's */
+    tls_connection_update_reading(c); /* the first word is the client's */
   if (c->reading)
     return 0;
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
 static int conn_drive (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c != NULL)
-    tls_conn_drive(c);
+    tls_connection_drive(c);
   return 0;
 }
 
-/* conn:write(data) -> unsent, full, poke. When full, no more may be written
-** until 'written'. 0 when it was closed meanwhile. */
+/* conn:write(data) -> unsent, full, needsDrive. When full, no more may be
+ *written
+ ** until 'written'. 0 when it was closed meanwhile. */
 static int conn_write (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   size_t n;
   const char *data = luaL_checklstring(L, 2, &n);
-  if (c == NULL || c->held != NULL)
+  if (c == NULL || c->pending != NULL)
     return luaL_error(L, "connection is closed or full");
-  size_t done = tls_conn_pump(c, data, n);
-  if (tls_conn_gone(c)) {
+  size_t done = tls_connection_encrypt(c, data, n);
+  if (tls_connection_closed_meanwhile(c)) {
     lua_pushinteger(L, 0);
     return 1;
   }
   if (done < n) {
     lua_pushvalue(L, 2);
-    c->held_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
-    c->held = data + done;
-    c->held_size = n - done;
+    c->pending_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
+    c->pending = data + done;
+    c->pending_size = n - done;
   }
-  lua_pushinteger(L, (lua_Integer)tls_conn_unsent(c));
-  lua_pushboolean(L, c->held != NULL);
-  tls_conn_push_poke(L, c);
+  lua_pushinteger(L, (lua_Integer)tls_connection_unsent(c));
+  lua_pushboolean(L, c->pending != NULL);
+  tls_connection_push_needs_drive(L, c);
   return 3;
 }
 
-/* conn:notify() -> poke: 'written' is to be told once all has been sent. */
+/* conn:notify() -> needsDrive: 'written' is to be told once all has been sent.
+ */
 static int conn_notify (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
-  c->notify = true;
-  return tls_conn_push_poke(L, c);
+  c->written_wanted = true;
+  return tls_connection_push_needs_drive(L, c);
 }
 
 static int conn_unsent (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
-  lua_pushinteger(L, c == NULL ? 0 : (lua_Integer)tls_conn_unsent(c));
+  struct tls_connection *c = tls_connection_check_open(L);
+  lua_pushinteger(L, c == NULL ? 0 : (lua_Integer)tls_connection_unsent(c));
   return 1;
 }
 
-/* conn:read(boolean) -> poke: whether data is wanted. */
+/* conn:read(boolean) -> needsDrive: whether data is wanted. */
 static int conn_read (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   if (c == NULL)
     return 0;
@@ -103,50 +107,53 @@ static int conn_read (lua_State *L) {
     return 0;
   c->paused = paused;
   if (!c->driving && c->stream != NULL)
-    tls_conn_update_reading(c);
+    tls_connection_update_reading(c);
   if (paused && c->stream != NULL && c->io_error == 0)
     return 0;
-  return tls_conn_push_poke(L, c); /* what was kept is to be read */
+  return tls_connection_push_needs_drive(L,
+                                         c); /* what was kept is to be read */
 }
 
-/* conn:shutdown() -> poke: close_notify behind all that was written; 'written'
-** is told when it has left. */
+/* conn:shutdown() -> needsDrive: close_notify behind all that was written;
+ *'written'
+ ** is told when it has left. */
 static int conn_shutdown (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
   tls_engine_shutdown(c->engine);
-  if (tls_conn_gone(c))
+  if (tls_connection_closed_meanwhile(c))
     return 0;
-  c->notify = true;
-  return tls_conn_push_poke(L, c);
+  c->written_wanted = true;
+  return tls_connection_push_needs_drive(L, c);
 }
 
 /* conn:setMaxSendFragment(size) -> done */
 static int conn_set_max_send_fragment (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   long size = (long)luaL_checkinteger(L, 2);
   SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
   lua_pushboolean(L, ssl != NULL && SSL_set_max_send_fragment(ssl, size));
   return 1;
 }
 
-/* conn:approve(generation) -> poke: the gate is opened, see
+/* conn:approve(generation) -> needsDrive: the gate is opened, see
 ** tls_engine_approve(). */
 static int conn_approve (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   if (c == NULL)
     return 0;
   tls_engine_approve(c->engine, generation);
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:feed(records|nil) -> poke: bytes that did not come from luv's stream
-** (read by somebody else before it was attached, or from a transport of
-** Lua's); nil when that has ended. */
+/* conn:feed(records|nil) -> needsDrive: bytes that did not come from luv's
+ *stream
+ ** (read by somebody else before it was attached, or from a transport of
+ ** Lua's); nil when that has ended. */
 static int conn_feed (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   size_t n = 0;
   const char *data = luaL_optlstring(L, 2, NULL, &n);
   if (c == NULL)
@@ -157,23 +164,24 @@ static int conn_feed (lua_State *L) {
   else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
            !tls_port_keep(port)) /* behind what is being read */
     return luaL_error(L, "out of memory");
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:sent() -> poke: the transport of Lua's has taken the last records. */
+/* conn:sent() -> needsDrive: the transport of Lua's has taken the last records.
+ */
 static int conn_sent (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL || c->stream != NULL || !c->writing)
     return 0;
   c->writing = false;
-  if (tls_conn_gathered(c) == 0)
+  if (tls_connection_queued(c) == 0)
     c->unsent = 0;
-  return tls_conn_push_poke(L, c);
+  return tls_connection_push_needs_drive(L, c);
 }
 
 /* What was written in this turn, when it is Lua that has to send it. [-0, +1]
  */
-static void push_rest (lua_State *L, struct conn *c) {
+static void push_rest (lua_State *L, struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   bool rest = c->stream == NULL && !c->writing &&
               tls_engine_writable(c->engine) && tls_bytes_size(out) > 0;
@@ -186,15 +194,15 @@ static void push_rest (lua_State *L, struct conn *c) {
 /* conn:close() -> records to send before, or nil: let go of the handle, which
 ** Lua closes next. Idempotent. */
 static int conn_close (lua_State *L) {
-  struct conn *c = tls_conn_check(L);
+  struct tls_connection *c = tls_connection_check(L);
   if (c->closed)
     return 0;
   push_rest(L, c);
-  tls_conn_send_rest(c);
+  tls_connection_send_last(c);
   c->closed = true;
-  tls_conn_detach(c);
-  tls_conn_drop_held(c);
-  tls_conn_release(c);
+  tls_connection_detach(c);
+  tls_connection_drop_pending(c);
+  tls_connection_release(c);
   return 1;
 }
 
@@ -202,17 +210,18 @@ static unsigned psk_server (void *arg, const char *identity,
                             size_t identity_size, unsigned char *psk,
                             unsigned size) {
   struct tls_psk_answer answer = {NULL, 0, psk, size};
-  return tls_conn_emit_psk(arg, identity, identity_size, &answer);
+  return tls_connection_emit_psk(arg, identity, identity_size, &answer);
 }
 
 static unsigned psk_client (void *arg, const char *hint, char *identity,
                             unsigned identity_size, unsigned char *psk,
                             unsigned size) {
   struct tls_psk_answer answer = {identity, identity_size, psk, size};
-  return tls_conn_emit_psk(arg, hint, hint == NULL ? 0 : strlen(hint), &answer);
+  return tls_connection_emit_psk(arg, hint, hint == NULL ? 0 : strlen(hint),
+                                 &answer);
 }
 
-static void set_psk (struct conn *c, struct tls_engine_options *o) {
+static void set_psk (struct tls_connection *c, struct tls_engine_options *o) {
   o->psk.arg = c;
   if (o->server)
     o->psk.server = psk_server;
@@ -220,30 +229,31 @@ static void set_psk (struct conn *c, struct tls_engine_options *o) {
     o->psk.client = psk_client;
 }
 
-/* Push the box of the session that 'terms' at index 2 bring, or nothing: one
+/* Push the session that the options at index 2 bring, if any: one
 ** that cannot be read makes a full handshake. */
 static void read_session (lua_State *L, struct tls_engine_options *o) {
-  tls_terms_push_table(L, 2);
+  tls_connection_options_push_table(L, 2);
   lua_getfield(L, -1, "session");
   o->session = tls_session_read(L, lua_gettop(L));
 }
 
-int tls_conn_new (lua_State *L) {
-  struct tls_env *env = tls_env_get(L);
-  tls_env_check_alive(L);
-  SSL_CTX *ctx = tls_context_check(L, 1);
-  const struct tls_terms *terms = tls_terms_check(L, 2);
-  struct tls_engine_options o = terms->engine;
+int tls_connection_new (lua_State *L) {
+  struct tls_lua_state *state = tls_lua_state_get(L);
+  tls_lua_state_check_alive(L);
+  SSL_CTX *ctx = tls_secure_context_check(L, 1);
+  const struct tls_connection_options *options =
+      tls_connection_options_check(L, 2);
+  struct tls_engine_options o = options->engine;
   o.ctx = ctx;
-  o.method = env->method;
-  o.pool = &env->pool;
+  o.method = state->bio_method;
+  o.pool = &state->pool;
   if (!o.server || o.request_cert)
-    tls_context_trust(L, 1);
-  if (terms->session)
+    tls_secure_context_need_anchors(L, 1);
+  if (options->session)
     read_session(L, &o);
-  struct conn *c = tls_conn_push_new(L, env);
-  c->drive = tls_conn_drive;
-  if (terms->psk)
+  struct tls_connection *c = tls_connection_push_new(L, state);
+  c->drive = tls_connection_drive;
+  if (options->psk)
     set_psk(c, &o);
   c->engine = tls_engine_new(&o);
   if (c->engine == NULL)
@@ -273,15 +283,14 @@ static void add_methods (lua_State *L, const luaL_Reg *list) {
   luaL_setfuncs(L, list, 1);
 }
 
-void tls_conn_open (lua_State *L) {
-  luaL_newmetatable(L, CONN_T);
-  lua_pushcfunction(L, tls_conn_gc);
-  lua_setfield(L, -2, "__gc");
+void tls_connection_open (lua_State *L) {
+  luaL_newmetatable(L, TLS_CONNECTION_T);
+  tls_set_function(L, "__gc", tls_connection_gc);
   lua_newtable(L);
   add_methods(L, methods);
-  add_methods(L, tls_conn_questions);
-  add_methods(L, tls_conn_answers);
+  add_methods(L, tls_connection_queries);
+  add_methods(L, tls_connection_commands);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
-  tls_terms_open(L);
+  tls_connection_options_open(L);
 }

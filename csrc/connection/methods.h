@@ -7,9 +7,9 @@
 #include "lua/compat.h"
 
 /* Register the metatable. [-0, +0] */
-void tls_conn_open (lua_State *L);
+void tls_connection_open (lua_State *L);
 
 /* core.conn(context, terms) -> conn, see options.h. */
-int tls_conn_new (lua_State *L);
+int tls_connection_new (lua_State *L);
 
 #endif

@@ -11,7 +11,7 @@ static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
 }
 
 /* [-0, +1] */
-void tls_conn_push_servername (lua_State *L, const SSL *ssl) {
+void tls_connection_push_servername (lua_State *L, const SSL *ssl) {
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == NULL)
     lua_pushboolean(L, 0);
@@ -19,7 +19,7 @@ void tls_conn_push_servername (lua_State *L, const SSL *ssl) {
     lua_pushstring(L, name);
 }
 
-void tls_conn_push_negotiated (lua_State *L, struct conn *c) {
+void tls_connection_push_negotiated (lua_State *L, struct tls_connection *c) {
   const SSL *ssl = tls_engine_ssl(c->engine);
   const unsigned char *name;
   unsigned n;
@@ -27,5 +27,5 @@ void tls_conn_push_negotiated (lua_State *L, struct conn *c) {
   push_or_false(L, name, n);
   SSL_get0_next_proto_negotiated(ssl, &name, &n);
   push_or_false(L, name, n);
-  tls_conn_push_servername(L, ssl);
+  tls_connection_push_servername(L, ssl);
 }

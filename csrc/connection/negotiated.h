@@ -6,10 +6,11 @@
 
 #include "connection_state.h"
 
-void tls_conn_push_servername (lua_State *L, const SSL *ssl); /* [-0, +1] */
+void tls_connection_push_servername (lua_State *L,
+                                     const SSL *ssl); /* [-0, +1] */
 
 /* What was agreed on by ALPN and by NPN, and the name asked for: each false
 ** when there is none. [-0, +3] */
-void tls_conn_push_negotiated (lua_State *L, struct conn *c);
+void tls_connection_push_negotiated (lua_State *L, struct tls_connection *c);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define TERMS_T "tls.terms"
+#define OPTIONS_T "tls.connection_options"
 
 enum { PIN_TABLE = 1 };
 
@@ -29,7 +29,7 @@ static bool flag (lua_State *L, const char *name) {
   return set;
 }
 
-static void read_options (lua_State *L, struct tls_terms *t) {
+static void read_options (lua_State *L, struct tls_connection_options *t) {
   struct tls_engine_options *o = &t->engine;
   o->server = flag(L, "server");
   o->request_cert = flag(L, "requestCert");
@@ -49,28 +49,29 @@ static void read_options (lua_State *L, struct tls_terms *t) {
   t->session = string(L, "session", NULL) != NULL;
 }
 
-int tls_terms_new (lua_State *L) {
+int tls_connection_options_new (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  struct tls_terms *t = lua_newuserdatauv(L, sizeof *t, 1);
+  struct tls_connection_options *t = lua_newuserdatauv(L, sizeof *t, 1);
   memset(t, 0, sizeof *t);
-  luaL_setmetatable(L, TERMS_T);
-  tls_pins(L, 2);
+  luaL_setmetatable(L, OPTIONS_T);
+  tls_new_user_values(L, 2);
   lua_pushvalue(L, 1);
-  tls_pin(L, 2, PIN_TABLE);
+  tls_set_user_value(L, 2, PIN_TABLE);
   read_options(L, t);
   return 1;
 }
 
-const struct tls_terms *tls_terms_check (lua_State *L, int arg) {
-  return luaL_checkudata(L, arg, TERMS_T);
+const struct tls_connection_options *tls_connection_options_check (lua_State *L,
+                                                                   int arg) {
+  return luaL_checkudata(L, arg, OPTIONS_T);
 }
 
-void tls_terms_push_table (lua_State *L, int arg) {
-  tls_push_pin(L, arg, PIN_TABLE);
+void tls_connection_options_push_table (lua_State *L, int arg) {
+  tls_push_user_value(L, arg, PIN_TABLE);
 }
 
-void tls_terms_open (lua_State *L) {
-  luaL_newmetatable(L, TERMS_T);
+void tls_connection_options_open (lua_State *L) {
+  luaL_newmetatable(L, OPTIONS_T);
   lua_pop(L, 1);
 }

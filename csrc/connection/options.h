@@ -2,13 +2,13 @@
 ** conn_terms: what a connection is to be like, read from a table once, for as
 ** many connections as share it: all those of a server.
 */
-#ifndef tls_conn_terms_h
-#define tls_conn_terms_h
+#ifndef tls_options_h
+#define tls_options_h
 
-#include "lua/compat.h"
 #include "engine/engine.h"
+#include "lua/compat.h"
 
-struct tls_terms {
+struct tls_connection_options {
   struct tls_engine_options engine; /* without what is a connection's own; its
                                        strings are the table's, which is
                                        pinned */
@@ -17,7 +17,7 @@ struct tls_terms {
 };
 
 /* Register the metatable. [-0, +0] */
-void tls_terms_open (lua_State *L);
+void tls_connection_options_open (lua_State *L);
 
 /* core.connectionOptions(options) -> terms. The table is borrowed, and not to
  *be changed
@@ -25,12 +25,13 @@ void tls_terms_open (lua_State *L);
  ** askVerify, requestOCSP, sessions, keylog, early, psk. Strings: servername,
  ** alpn and npn (wire form), earlyData, session (DER), pskHint, sessionContext.
  */
-int tls_terms_new (lua_State *L);
+int tls_connection_options_new (lua_State *L);
 
 /* The terms at 'arg', or an error. */
-const struct tls_terms *tls_terms_check (lua_State *L, int arg);
+const struct tls_connection_options *tls_connection_options_check (lua_State *L,
+                                                                   int arg);
 
 /* Push the table they were read from. [-0, +1] */
-void tls_terms_push_table (lua_State *L, int arg);
+void tls_connection_options_push_table (lua_State *L, int arg);
 
 #endif

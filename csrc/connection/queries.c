@@ -8,17 +8,18 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
-#include "lua/owned_pointer.h"
 #include "connection.h"
-#include "negotiated.h"
-#include "lua/lua_error.h"
-#include "credentials/session_der.h"
 #include "credentials/certificate_table.h"
 #include "credentials/names_table.h"
+#include "credentials/session_der.h"
+#include "lua/lua_error.h"
+#include "lua/owned_pointer.h"
+#include "lua/table_fields.h"
+#include "negotiated.h"
 
 /* The SSL of an open connection at index 1, or NULL. Borrowed. */
 static SSL *check_ssl (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   return c == NULL ? NULL : tls_engine_ssl(c->engine);
 }
 
@@ -28,13 +29,6 @@ static SSL *check_ssl (lua_State *L) {
 static bool is_negotiated (const SSL *ssl) {
   return ssl != NULL && SSL_get_pending_cipher(ssl) != NULL &&
          SSL_get0_session(ssl) != NULL;
-}
-
-static void set_string (lua_State *L, const char *name, const char *value) {
-  if (value == NULL)
-    return;
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, name);
 }
 
 /* 'TLSv1.3', ... */
@@ -54,9 +48,9 @@ static int get_cipher (lua_State *L) {
   if (cipher == NULL)
     return 0;
   lua_createtable(L, 0, 3);
-  set_string(L, "name", SSL_CIPHER_get_name(cipher));
-  set_string(L, "standardName", SSL_CIPHER_standard_name(cipher));
-  set_string(L, "version", SSL_CIPHER_get_version(cipher));
+  tls_set_string(L, "name", SSL_CIPHER_get_name(cipher));
+  tls_set_string(L, "standardName", SSL_CIPHER_standard_name(cipher));
+  tls_set_string(L, "version", SSL_CIPHER_get_version(cipher));
   return 1;
 }
 
@@ -65,7 +59,7 @@ static int get_servername (lua_State *L) {
   SSL *ssl = check_ssl(L);
   if (ssl == NULL)
     return 0;
-  tls_conn_push_servername(L, ssl);
+  tls_connection_push_servername(L, ssl);
   return 1;
 }
 
@@ -82,16 +76,13 @@ static void push_key_info (lua_State *L, const EVP_PKEY *key) {
   char group[80];
   bool dh = EVP_PKEY_get_base_id(key) == EVP_PKEY_DH;
   lua_createtable(L, 0, 3);
-  set_string(L, "type", dh ? "DH" : "ECDH");
+  tls_set_string(L, "type", dh ? "DH" : "ECDH");
   if (!dh && EVP_PKEY_get_group_name(key, group, sizeof group, NULL))
-    set_string(L, "name", group);
+    tls_set_string(L, "name", group);
   else if (!dh)
-    set_string(L, "name", OBJ_nid2sn(EVP_PKEY_get_id(key)));
-  lua_pushinteger(L, EVP_PKEY_get_bits(key));
-  lua_setfield(L, -2, "size");
+    tls_set_string(L, "name", OBJ_nid2sn(EVP_PKEY_get_id(key)));
+  tls_set_integer(L, "size", EVP_PKEY_get_bits(key));
 }
-
-TLS_BOX_DROP(drop_key, EVP_PKEY, EVP_PKEY_free)
 
 /* {type, name, size} of the peer's ephemeral key, {} when there was none, nil
 ** on a server. */
@@ -100,14 +91,14 @@ static int get_ephemeral_key_info (lua_State *L) {
   EVP_PKEY *key = NULL;
   if (!is_negotiated(ssl) || SSL_is_server(ssl))
     return 0;
-  struct tls_box *box = tls_box_push(L, drop_key);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_key);
   if (!SSL_get_peer_tmp_key(ssl, &key)) {
     lua_newtable(L);
     return 1;
   }
-  box->p = key;
+  owned->p = key;
   push_key_info(L, key);
-  tls_box_empty(box);
+  tls_owned_free(owned);
   return 1;
 }
 
@@ -128,7 +119,7 @@ static int get_group (lua_State *L) {
 ** subject of the certificate that it failed at. A peer
 ** without a certificate has not verified; Node's code for it is kept. */
 static int get_verify_error (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
   const struct tls_peer *peer = tls_engine_peer(c->engine);
@@ -205,7 +196,7 @@ static int export_keying_material (lua_State *L) {
   const char *context = luaL_optlstring(L, 4, NULL, &context_size);
   if (ssl == NULL)
     return 0;
-  unsigned char *out = tls_box_buffer(L, size);
+  unsigned char *out = tls_push_buffer(L, size);
   ERR_clear_error();
   if (SSL_export_keying_material(ssl, out, size, label, label_size,
                                  (const unsigned char *)context, context_size,
@@ -236,23 +227,23 @@ static int get_dh_size (lua_State *L) {
 /* The peer's certificate as a table; with true, each with its issuer. {} when
 ** it sent none. */
 static int get_peer_certificate (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
   X509 *leaf = tls_engine_peer(c->engine)->leaf;
   if (leaf == NULL)
     lua_newtable(L);
   else if (lua_toboolean(L, 2))
-    tls_x509_push_chain(L, leaf, tls_engine_peer_chain(c->engine),
-                        tls_engine_store(c->engine));
+    tls_certificate_push_chain(L, leaf, tls_engine_peer_chain(c->engine),
+                               tls_engine_store(c->engine));
   else
-    tls_x509_push(L, leaf);
+    tls_certificate_push(L, leaf);
   return 1;
 }
 
 /* The part of it that a name is compared with: subject, subjectaltname. */
 static int get_peer_names (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine)->leaf;
   lua_createtable(L, 0, 2);
   if (leaf == NULL)
@@ -274,7 +265,7 @@ static int get_certificate (lua_State *L) {
   if (cert == NULL)
     lua_newtable(L);
   else
-    tls_x509_push(L, cert);
+    tls_certificate_push(L, cert);
   return 1;
 }
 
@@ -316,7 +307,7 @@ static int get_early_accepted (lua_State *L) {
 
 /* Did a pre-shared key stand in for the peer's certificate? */
 static int is_psk (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   lua_pushboolean(L, c != NULL &&
                          tls_engine_peer(c->engine)->proof == TLS_PROOF_PSK);
   return 1;
@@ -324,12 +315,12 @@ static int is_psk (lua_State *L) {
 
 /* Has the peer shown who it is, and was that accepted? */
 static int is_authorized (lua_State *L) {
-  struct conn *c = tls_conn_check_open(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   lua_pushboolean(L, c != NULL && tls_engine_authorized(c->engine));
   return 1;
 }
 
-const luaL_Reg tls_conn_questions[] = {
+const luaL_Reg tls_connection_queries[] = {
     {"getSession", get_session},
     {"getTLSTicket", get_ticket},
     {"getEarlyAccepted", get_early_accepted},

@@ -15,65 +15,65 @@
 #define MAX_AHEAD (16 * 1024 * 1024)
 
 /* NULL when the conn has left the handle. */
-static struct conn *of_stream (struct tls_uv_handle *stream) {
-  return tls_conn_luv_part(stream)->extra;
+static struct tls_connection *of_stream (struct tls_uv_handle *stream) {
+  return tls_connection_luv_part(stream)->extra;
 }
 
 /* Lua wants no data, and the core reads none. In a handshake it reads all the
 ** same, as far as MAX_AHEAD: what Lua waits for may be a write of its own, and
 ** that one waits for the handshake. */
-bool tls_conn_pausing (const struct conn *c) {
+bool tls_connection_reading_paused (const struct tls_connection *c) {
   if (!c->paused || !tls_engine_secure(c->engine))
     return false;
-  return c->ahead >= MAX_AHEAD || !tls_engine_shaking(c->engine);
+  return c->read_ahead >= MAX_AHEAD || !tls_engine_shaking(c->engine);
 }
 
-bool tls_conn_awaiting_reason (const struct conn *c) {
+bool tls_connection_awaits_alert (const struct tls_connection *c) {
   return c->io_error != 0 && c->write_failed && c->reading &&
-         !tls_conn_pausing(c) && !tls_engine_ended(c->engine);
+         !tls_connection_reading_paused(c) && !tls_engine_ended(c->engine);
 }
 
 static void on_alloc (struct tls_uv_handle *stream, size_t hint,
                       struct tls_uv_buf *buf) {
-  struct conn *c = of_stream(stream);
+  struct tls_connection *c = of_stream(stream);
   (void)hint;
-  buf->base = c == NULL ? NULL : c->env->in;
-  buf->len = c == NULL ? 0 : sizeof c->env->in;
+  buf->base = c == NULL ? NULL : c->lua->read_buffer;
+  buf->len = c == NULL ? 0 : sizeof c->lua->read_buffer;
 }
 
 /* What was fed is only lent, and Lua may run the loop: copy what OpenSSL has
 ** not read. */
-void tls_conn_keep_unread (struct conn *c) {
+void tls_connection_keep_unread (struct tls_connection *c) {
   struct tls_port *port = tls_engine_port(c->engine);
   if (port->window_size > 0 && !tls_port_keep(port))
-    tls_conn_transport_failed(c, -ENOMEM, false);
+    tls_connection_transport_failed(c, -ENOMEM, false);
 }
 
 /* While the drive is under way a listener is running the loop: the bytes wait
 ** for it, and no more are read before. */
-static void received (struct conn *c, const char *data, size_t n) {
+static void received (struct tls_connection *c, const char *data, size_t n) {
   struct tls_port *port = tls_engine_port(c->engine);
   if (!tls_port_feed(port, data, n))
-    tls_conn_transport_failed(c, -ENOMEM, false);
+    tls_connection_transport_failed(c, -ENOMEM, false);
   if (c->driving) {
-    tls_conn_keep_unread(c);
-    tls_conn_stop_reading(c);
+    tls_connection_keep_unread(c);
+    tls_connection_stop_reading(c);
   }
   c->drive(c);
 }
 
 /* A reset right behind data is an end to libuv (uv__stream_io, POLLHUP). EPIPE
 ** is a reset behind the peer's FIN: then it is the end. */
-static int hidden_error (const struct conn *c) {
+static int hidden_error (const struct tls_connection *c) {
   int fd, error = 0;
-  if (c->env->uv.uv_fileno(c->stream, &fd) == 0)
+  if (c->lua->uv.uv_fileno(c->stream, &fd) == 0)
     error = tls_socket_error(fd);
   return error == -EPIPE ? 0 : error;
 }
 
 static void on_read (struct tls_uv_handle *stream, ssize_t n,
                      const struct tls_uv_buf *buf) {
-  struct conn *c = of_stream(stream);
+  struct tls_connection *c = of_stream(stream);
   if (n == 0 || c == NULL || c->closed) /* 0 is EAGAIN, not the end */
     return;
   if (n > 0) {
@@ -85,33 +85,33 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
       !tls_engine_secure(c->engine)) /* cut off, says the engine */
     tls_engine_port(c->engine)->eof = true;
   if (error != 0)
-    tls_conn_transport_failed(c, error, false);
-  tls_conn_stop_reading(c);
+    tls_connection_transport_failed(c, error, false);
+  tls_connection_stop_reading(c);
   c->drive(c);
 }
 
 /* Read on only when all that came has been read: while the handshake is
 ** suspended, the gate shut or Lua pausing, the peer waits in its own TCP
 ** window and cannot fill our memory. */
-void tls_conn_update_reading (struct conn *c) {
+void tls_connection_update_reading (struct tls_connection *c) {
   struct tls_port *port = tls_engine_port(c->engine);
-  bool alive = c->io_error == 0 || tls_conn_awaiting_reason(c);
+  bool alive = c->io_error == 0 || tls_connection_awaits_alert(c);
   bool want = c->started && alive && !port->eof &&
               !tls_engine_failed(c->engine) && !tls_engine_ended(c->engine) &&
-              tls_port_unread(port) == 0 && !tls_conn_pausing(c);
+              tls_port_unread(port) == 0 && !tls_connection_reading_paused(c);
   if (want == c->reading)
     return;
   if (c->stream == NULL) {
     c->reading = want;
-    tls_conn_emit(c, TLS_ON_reading);
+    tls_connection_emit(c, TLS_ON_reading);
     return;
   }
   if (!want) {
-    tls_conn_stop_reading(c);
+    tls_connection_stop_reading(c);
     return;
   }
-  int r = c->env->uv.uv_read_start(c->stream, on_alloc, on_read);
+  int r = c->lua->uv.uv_read_start(c->stream, on_alloc, on_read);
   if (r < 0)
-    tls_conn_transport_failed(c, r, false);
+    tls_connection_transport_failed(c, r, false);
   c->reading = r == 0;
 }

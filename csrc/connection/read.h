@@ -8,13 +8,13 @@
 
 /* Start or stop reading, as the connection's state asks for. Enters Lua when
 ** there is no stream. */
-void tls_conn_update_reading (struct conn *c);
+void tls_connection_update_reading (struct tls_connection *c);
 
-void tls_conn_keep_unread (struct conn *c);
+void tls_connection_keep_unread (struct tls_connection *c);
 
-bool tls_conn_pausing (const struct conn *c);
+bool tls_connection_reading_paused (const struct tls_connection *c);
 
 /* A write has failed; the reason is still to be read. */
-bool tls_conn_awaiting_reason (const struct conn *c);
+bool tls_connection_awaits_alert (const struct tls_connection *c);
 
 #endif

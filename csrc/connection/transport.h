@@ -6,10 +6,11 @@
 
 #include "connection_state.h"
 
-void tls_conn_stop_reading (struct conn *c);
+void tls_connection_stop_reading (struct tls_connection *c);
 
 /* libuv's 'status' has ended the transport, in a write or in a read. Only the
 ** first failure counts. */
-void tls_conn_transport_failed (struct conn *c, int status, bool writing);
+void tls_connection_transport_failed (struct tls_connection *c, int status,
+                                      bool writing);
 
 #endif

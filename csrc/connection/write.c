@@ -22,25 +22,27 @@
 ** well. Owned by libuv until on_written(). Behind it lies the uv_write_t, whose
 ** size only libuv knows; most connections never need one. */
 struct tls_write {
-  _Alignas(max_align_t) struct conn *conn; /* borrowed; NULL once it has gone */
-  struct tls_bytes bytes;                  /* owned */
+  _Alignas(max_align_t) struct tls_connection
+      *connection;        /* borrowed; NULL once it has gone */
+  struct tls_bytes bytes; /* owned */
 };
 
 /* Takes the bytes over from 'out'. */
-static struct tls_write *new_write (struct conn *c, struct tls_bytes *out) {
+static struct tls_write *new_write (struct tls_connection *c,
+                                    struct tls_bytes *out) {
   struct tls_write *w =
-      malloc(sizeof *w + c->env->uv.uv_req_size(TLS_UV_WRITE));
+      malloc(sizeof *w + c->lua->uv.uv_req_size(TLS_UV_WRITE));
   if (w == NULL)
     return NULL;
-  w->conn = c;
+  w->connection = c;
   tls_bytes_move(&w->bytes, out);
   return w;
 }
 
 /* The conn, to whose pool the bytes go back; or NULL: then the pool may have
 ** gone as well. */
-static struct conn *end_write (struct tls_write *w) {
-  struct conn *c = w->conn;
+static struct tls_connection *end_write (struct tls_write *w) {
+  struct tls_connection *c = w->connection;
   if (c != NULL)
     tls_bytes_clear(&w->bytes);
   else
@@ -50,40 +52,40 @@ static struct conn *end_write (struct tls_write *w) {
 }
 
 /* The write that is in flight ends without us. */
-void tls_conn_forget_write (struct conn *c) {
+void tls_connection_forget_write (struct tls_connection *c) {
   if (c->write != NULL)
-    c->write->conn = NULL;
+    c->write->connection = NULL;
   c->write = NULL;
 }
 
-void tls_conn_drop_held (struct conn *c) {
-  if (c->held == NULL)
+void tls_connection_drop_pending (struct tls_connection *c) {
+  if (c->pending == NULL)
     return;
-  luaL_unref(c->env->main, LUA_REGISTRYINDEX, c->held_ref);
-  c->held = NULL;
-  c->held_size = 0;
+  luaL_unref(c->lua->main, LUA_REGISTRYINDEX, c->pending_ref);
+  c->pending = NULL;
+  c->pending_size = 0;
 }
 
-size_t tls_conn_gathered (const struct conn *c) {
+size_t tls_connection_queued (const struct tls_connection *c) {
   return tls_bytes_size(&tls_engine_port(c->engine)->out);
 }
 
-size_t tls_conn_unsent (const struct conn *c) {
-  return c->unsent + c->held_size;
+size_t tls_connection_unsent (const struct tls_connection *c) {
+  return c->unsent + c->pending_size;
 }
 
 /* The peer has gone after its end: what only TLS itself had to say to it, a
 ** ticket or our close_notify, may be lost. */
-static void write_failed (struct conn *c, int status) {
-  if (!tls_engine_ended(c->engine) || tls_conn_unsent(c) > 0)
-    tls_conn_transport_failed(c, status, true);
+static void write_failed (struct tls_connection *c, int status) {
+  if (!tls_engine_ended(c->engine) || tls_connection_unsent(c) > 0)
+    tls_connection_transport_failed(c, status, true);
   else
     tls_bytes_clear(&tls_engine_port(c->engine)->out);
 }
 
 /* It was the peer's end that was still to be read: nothing of ours was lost. */
-void tls_conn_forgive_write (struct conn *c) {
-  if (c->io_error == 0 || !c->write_failed || tls_conn_unsent(c) > 0 ||
+void tls_connection_excuse_write (struct tls_connection *c) {
+  if (c->io_error == 0 || !c->write_failed || tls_connection_unsent(c) > 0 ||
       !tls_engine_ended(c->engine))
     return;
   c->io_error = 0;
@@ -92,7 +94,7 @@ void tls_conn_forgive_write (struct conn *c) {
 }
 
 static void on_written (void *req, int status) {
-  struct conn *c = end_write((struct tls_write *)req - 1);
+  struct tls_connection *c = end_write((struct tls_write *)req - 1);
   if (c == NULL)
     return;
   c->write = NULL;
@@ -104,7 +106,7 @@ static void on_written (void *req, int status) {
 
 /* What the kernel did not take at once is libuv's to write; meanwhile records
 ** gather in a fresh out queue. */
-static void start_write (struct conn *c, struct tls_bytes *out) {
+static void start_write (struct tls_connection *c, struct tls_bytes *out) {
   struct tls_uv_buf buf;
   struct tls_write *w = new_write(c, out);
   if (w == NULL) {
@@ -113,7 +115,7 @@ static void start_write (struct conn *c, struct tls_bytes *out) {
   }
   buf.base = (char *)tls_bytes_peek(&w->bytes);
   buf.len = tls_bytes_size(&w->bytes);
-  int r = c->env->uv.uv_write(w + 1, c->stream, &buf, 1, on_written);
+  int r = c->lua->uv.uv_write(w + 1, c->stream, &buf, 1, on_written);
   if (r < 0) {
     end_write(w);
     write_failed(c, r);
@@ -123,33 +125,33 @@ static void start_write (struct conn *c, struct tls_bytes *out) {
   c->writing = true;
 }
 
-static bool held_back (const struct conn *c) {
-  return c->hold && !tls_engine_failed(c->engine); /* an alert may leave */
+static bool is_corked (const struct tls_connection *c) {
+  return c->corked && !tls_engine_failed(c->engine); /* an alert may leave */
 }
 
 /* uv_try_write first: it saves the queueing and the turn of the loop. */
-static void write_now (struct conn *c, struct tls_bytes *out) {
+static void write_now (struct tls_connection *c, struct tls_bytes *out) {
   struct tls_uv_buf buf;
   buf.base = (char *)tls_bytes_peek(out);
   buf.len = tls_bytes_size(out);
-  int n = c->env->uv.uv_try_write(c->stream, &buf, 1);
+  int n = c->lua->uv.uv_try_write(c->stream, &buf, 1);
   if (n > 0)
     tls_bytes_consume(out, (size_t)n);
   else if (n != -EAGAIN && n < 0)
     write_failed(c, n);
 }
 
-static bool may_write (const struct conn *c) {
-  return c->stream != NULL && !c->writing && c->io_error == 0 && !held_back(c);
+static bool may_write (const struct tls_connection *c) {
+  return c->stream != NULL && !c->writing && c->io_error == 0 && !is_corked(c);
 }
 
-void tls_conn_flush (struct conn *c) {
+void tls_connection_flush (struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   if (!may_write(c))
-    return; /* without a stream, tls_conn_emit_records() sends */
+    return; /* without a stream, tls_connection_emit_records() sends */
   if (tls_bytes_size(out) > 0) {
-    if (c->env->uv.uv_is_closing(c->stream)) { /* somebody else did that */
-      tls_conn_transport_failed(c, -ECANCELED, true);
+    if (c->lua->uv.uv_is_closing(c->stream)) { /* somebody else did that */
+      tls_connection_transport_failed(c, -ECANCELED, true);
       return;
     }
     write_now(c, out);
@@ -161,63 +163,65 @@ void tls_conn_flush (struct conn *c) {
 }
 
 /* A transport of Lua's takes one string at a time and calls sent() for it. */
-void tls_conn_emit_records (struct conn *c) {
+void tls_connection_emit_records (struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   size_t n = tls_bytes_size(out);
   if (c->stream != NULL || !c->started || c->closed || c->writing || n == 0 ||
-      held_back(c))
+      is_corked(c))
     return;
   struct tls_bytes records; /* until they are a string of Lua's */
   tls_bytes_move(&records, out);
   c->writing = true;
-  if (!tls_conn_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records), n) &&
+  if (!tls_connection_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records),
+                                 n) &&
       !c->closed)
-    tls_conn_transport_failed(c, -ENOMEM, true);
+    tls_connection_transport_failed(c, -ENOMEM, true);
   tls_bytes_clear(&records);
 }
 
 /* It is about to be closed: what was written in this turn goes if it can go at
 ** once (the alert of a connection that this one carries, say). */
-void tls_conn_send_rest (struct conn *c) {
+void tls_connection_send_last (struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   if (tls_engine_writable(c->engine) && may_write(c) &&
-      tls_bytes_size(out) > 0 && !c->env->uv.uv_is_closing(c->stream))
+      tls_bytes_size(out) > 0 && !c->lua->uv.uv_is_closing(c->stream))
     write_now(c, out);
 }
 
 /* Encrypt from 'data', flushing whenever enough has gathered. Returns how much
 ** was taken: less than 'n' when the socket is full or the turn is over. */
-size_t tls_conn_pump (struct conn *c, const char *data, size_t n) {
+size_t tls_connection_encrypt (struct tls_connection *c, const char *data,
+                               size_t n) {
   size_t done = 0, taken;
   do {
     taken = tls_engine_write(c->engine, data + done, n - done, GATHER);
     done += taken;
     c->unsent += taken;
-    if (tls_conn_gathered(c) >= GATHER)
-      tls_conn_flush(c);
+    if (tls_connection_queued(c) >= GATHER)
+      tls_connection_flush(c);
   } while (taken > 0 && done < n && done < TURN &&
-           tls_conn_gathered(c) < GATHER && !c->writing);
+           tls_connection_queued(c) < GATHER && !c->writing);
   return done;
 }
 
-void tls_conn_pump_held (struct conn *c) {
-  if (c->held == NULL || c->writing)
+void tls_connection_encrypt_pending (struct tls_connection *c) {
+  if (c->pending == NULL || c->writing)
     return;
-  size_t done = tls_conn_pump(c, c->held, c->held_size);
-  if (c->closed || c->held == NULL) /* in the callback for a key */
+  size_t done = tls_connection_encrypt(c, c->pending, c->pending_size);
+  if (c->closed || c->pending == NULL) /* in the callback for a key */
     return;
-  c->held += done;
-  c->held_size -= done;
-  if (c->held_size == 0)
-    tls_conn_drop_held(c);
+  c->pending += done;
+  c->pending_size -= done;
+  if (c->pending_size == 0)
+    tls_connection_drop_pending(c);
 }
 
-bool tls_conn_may_pump (const struct conn *c) {
-  return c->held != NULL && tls_conn_gathered(c) < GATHER &&
+bool tls_connection_may_encrypt (const struct tls_connection *c) {
+  return c->pending != NULL && tls_connection_queued(c) < GATHER &&
          tls_engine_writable(c->engine);
 }
 
-bool tls_conn_all_sent (const struct conn *c) {
-  return tls_conn_unsent(c) == 0 && !c->writing && tls_conn_gathered(c) == 0 &&
-         !tls_engine_shutting_down(c->engine);
+bool tls_connection_all_sent (const struct tls_connection *c) {
+  return tls_connection_unsent(c) == 0 && !c->writing &&
+         tls_connection_queued(c) == 0 && !tls_engine_shutting_down(c->engine);
 }

@@ -8,13 +8,13 @@
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
 
-#include "pem.h"
 #include "secure_context.h"
+#include "text.h"
 
 /* core.ciphers() -> names as OpenSSL lists them, TLS 1.3 first. */
 int tls_list_ciphers (lua_State *L) {
   int i;
-  SSL_CTX *ctx = tls_context_check(L, 1);
+  SSL_CTX *ctx = tls_secure_context_check(L, 1);
   STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx); /* borrowed */
   lua_newtable(L);
   for (i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
@@ -40,9 +40,7 @@ int tls_list_curves (lua_State *L) {
 
 /* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
 int tls_push_dhparam_bits (lua_State *L) {
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, 1, &pem.size);
-  lua_pushinteger(L, tls_dhparam_bits(pem));
+  lua_pushinteger(L, tls_dhparam_bits(tls_check_text(L, 1)));
   ERR_clear_error();
   return 1;
 }

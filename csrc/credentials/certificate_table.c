@@ -15,34 +15,29 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "lua/owned_pointer.h"
 #include "lua/lua_error.h"
-#include "public_key_table.h"
+#include "lua/owned_pointer.h"
 #include "names_table.h"
+#include "pem.h"
+#include "public_key_table.h"
 
 /* Certificates in a store may have issued each other: stop somewhere. */
 #define MAX_DEPTH 100
-
-TLS_BOX_DROP(drop_bio, BIO, BIO_free)
-TLS_BOX_DROP(drop_cert, X509, X509_free)
-TLS_BOX_DROP(drop_number, BIGNUM, BN_free)
-TLS_BOX_DROP(drop_usage, EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
-TLS_BOX_DROP(drop_finder, X509_STORE_CTX, X509_STORE_CTX_free)
 
 /* ---- one certificate; each function sets fields of the table at 't' ---- */
 
 static void set_time (lua_State *L, int t, const char *field,
                       const ASN1_TIME *time) {
-  struct tls_box *box = tls_box_push(L, drop_bio);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
   char *text = NULL;
   long size;
-  box->p = BIO_new(BIO_s_mem());
-  if (box->p != NULL && ASN1_TIME_print(box->p, time) == 1) {
-    size = BIO_get_mem_data((BIO *)box->p, &text);
+  owned->p = BIO_new(BIO_s_mem());
+  if (owned->p != NULL && ASN1_TIME_print(owned->p, time) == 1) {
+    size = BIO_get_mem_data((BIO *)owned->p, &text);
     lua_pushlstring(L, text, (size_t)size);
     lua_setfield(L, t, field);
   }
-  tls_box_empty(box);
+  tls_owned_free(owned);
   lua_pop(L, 1);
 }
 
@@ -52,39 +47,39 @@ static void set_fingerprint (lua_State *L, int t, const char *field,
   unsigned int size = 0;
   if (X509_digest(cert, algorithm, digest, &size) != 1)
     return; /* a FIPS provider may refuse SHA-1 */
-  tls_key_push_hex(L, digest, size, ':');
+  tls_push_hex(L, digest, size, ':');
   lua_setfield(L, t, field);
 }
 
 static void push_signed_hex (lua_State *L, const BIGNUM *n) { /* [-0, +1] */
   size_t size = (size_t)BN_num_bytes(n);
-  unsigned char *bytes = tls_box_buffer(L, size);
+  unsigned char *bytes = tls_push_buffer(L, size);
   lua_pushstring(L, BN_is_negative(n) ? "-" : "");
   size = (size_t)BN_bn2bin(n, bytes);
   if (size == 0)
     lua_pushliteral(L, "0");
   else
-    tls_key_push_hex(L, bytes, size, 0);
+    tls_push_hex(L, bytes, size, 0);
   lua_concat(L, 2);
   lua_remove(L, -2);
 }
 
 static void set_serial (lua_State *L, int t, const X509 *cert) {
-  struct tls_box *box = tls_box_push(L, drop_number);
-  box->p = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-  if (box->p != NULL) {
-    push_signed_hex(L, box->p);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_number);
+  owned->p = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+  if (owned->p != NULL) {
+    push_signed_hex(L, owned->p);
     lua_setfield(L, t, "serialNumber");
   }
-  tls_box_empty(box);
+  tls_owned_free(owned);
   lua_pop(L, 1);
 }
 
 static void set_usage (lua_State *L, int t, const X509 *cert) {
-  struct tls_box *box = tls_box_push(L, drop_usage);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_key_usage);
   const EXTENDED_KEY_USAGE *usage;
   int i;
-  usage = box->p = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
+  usage = owned->p = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
   if (usage != NULL) {
     lua_newtable(L);
     for (i = 0; i < sk_ASN1_OBJECT_num(usage); i++) {
@@ -93,18 +88,18 @@ static void set_usage (lua_State *L, int t, const X509 *cert) {
     }
     lua_setfield(L, t, "ext_key_usage");
   }
-  tls_box_empty(box);
+  tls_owned_free(owned);
   lua_pop(L, 1);
 }
 
-void tls_x509_push_der (lua_State *L, X509 *cert) {
+void tls_certificate_push_der (lua_State *L, X509 *cert) {
   int size = i2d_X509(cert, NULL);
   unsigned char *bytes, *end;
   if (size <= 0) {
     lua_pushnil(L);
     return;
   }
-  bytes = end = tls_box_buffer(L, (size_t)size);
+  bytes = end = tls_push_buffer(L, (size_t)size);
   i2d_X509(cert, &end);
   lua_pushlstring(L, (const char *)bytes, (size_t)size);
   lua_remove(L, -2);
@@ -135,18 +130,18 @@ static void push_fields (lua_State *L, X509 *cert) { /* [-0, +1] */
   set_names(L, t, cert);
   lua_pushboolean(L, X509_check_ca(cert) == 1);
   lua_setfield(L, t, "ca");
-  tls_key_set_fields(L, cert);
+  tls_public_key_set_fields(L, cert);
   set_time(L, t, "valid_from", X509_get0_notBefore(cert));
   set_time(L, t, "valid_to", X509_get0_notAfter(cert));
   set_fingerprints(L, t, cert);
   set_usage(L, t, cert);
   set_serial(L, t, cert);
-  tls_x509_push_der(L, cert);
+  tls_certificate_push_der(L, cert);
   lua_setfield(L, t, "raw");
   ERR_clear_error();
 }
 
-void tls_x509_push (lua_State *L, X509 *cert) {
+void tls_certificate_push (lua_State *L, X509 *cert) {
   push_fields(L, cert);
   lua_getfield(L, -1, "issuerInfo");
   lua_setfield(L, -2, "issuer");
@@ -195,7 +190,7 @@ static void mark_leaf (STACK_OF(X509) * chain, unsigned char *used, int count,
 ** of the stack before and after. Gives the last one. [-1, +1] */
 static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
   int count = chain == NULL ? 0 : sk_X509_num(chain);
-  unsigned char *used = tls_box_buffer(L, (size_t)(count > 0 ? count : 0));
+  unsigned char *used = tls_push_buffer(L, (size_t)(count > 0 ? count : 0));
   X509 *issuer;
   lua_insert(L, -2);
   mark_leaf(chain, used, count, cert);
@@ -209,10 +204,10 @@ static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
   return cert;
 }
 
-/* Walk on through the store; each certificate is held by 'box' while in use,
+/* Walk on through the store; each certificate is held by 'owned' while in use,
 ** 'spare' holds the next. [-1, +1] */
 static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
-                        struct tls_box *box, struct tls_box *spare) {
+                        struct tls_owned *owned, struct tls_owned *spare) {
   int depth;
   for (depth = 0; depth < MAX_DEPTH && !issued(cert, cert); depth++) {
     X509 *issuer = NULL;
@@ -221,10 +216,10 @@ static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
     spare->p = issuer;
     push_fields(L, issuer);
     link_issuer(L);
-    tls_box_empty(box);
-    box->p = spare->p;
+    tls_owned_free(owned);
+    owned->p = spare->p;
     spare->p = NULL;
-    cert = box->p;
+    cert = owned->p;
   }
   return issued(cert, cert);
 }
@@ -232,66 +227,66 @@ static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
 /* Does the chain end in a self-signed certificate? Its table is on top of the
 ** stack before and after. [-1, +1] */
 static bool complete (lua_State *L, X509 *last, X509_STORE *store) {
-  struct tls_box *finder, *box, *spare;
+  struct tls_owned *finder, *owned, *spare;
   int base = lua_gettop(L) - 1;
   bool ended;
   if (store == NULL || issued(last, last))
     return issued(last, last);
-  finder = tls_box_push(L, drop_finder);
-  box = tls_box_push(L, drop_cert);
-  spare = tls_box_push(L, drop_cert);
+  finder = tls_owned_push(L, tls_free_store_ctx);
+  owned = tls_owned_push(L, tls_free_certificate);
+  spare = tls_owned_push(L, tls_free_certificate);
   finder->p = X509_STORE_CTX_new();
   if (finder->p == NULL ||
       X509_STORE_CTX_init(finder->p, store, NULL, NULL) != 1)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "cannot search the certificate store");
   lua_pushvalue(L, base + 1);
-  ended = walk_store(L, finder->p, last, box, spare);
+  ended = walk_store(L, finder->p, last, owned, spare);
   lua_replace(L, base + 1);
-  tls_box_empty(box);
-  tls_box_empty(finder);
+  tls_owned_free(owned);
+  tls_owned_free(finder);
   lua_settop(L, base + 1);
   return ended;
 }
 
-/* The issuer that the store knows, or NULL; held by 'box'. [-0, +0] */
+/* The issuer that the store knows, or NULL; held by 'owned'. [-0, +0] */
 static X509 *find_stored (lua_State *L, X509 *cert, X509_STORE *store,
-                          struct tls_box *box) {
+                          struct tls_owned *owned) {
   X509 *issuer = NULL;
-  struct tls_box *finder = tls_box_push(L, drop_finder);
+  struct tls_owned *finder = tls_owned_push(L, tls_free_store_ctx);
   finder->p = X509_STORE_CTX_new();
   if (finder->p != NULL &&
       X509_STORE_CTX_init(finder->p, store, NULL, NULL) == 1 &&
       X509_STORE_CTX_get1_issuer(&issuer, finder->p, cert) == 1)
-    box->p = issuer;
-  tls_box_empty(finder);
+    owned->p = issuer;
+  tls_owned_free(finder);
   lua_pop(L, 1);
   ERR_clear_error();
-  return box->p;
+  return owned->p;
 }
 
-void tls_x509_push_issuer (lua_State *L, X509 *cert, STACK_OF(X509) * chain,
-                           X509_STORE *store) {
+void tls_certificate_push_issuer (lua_State *L, X509 *cert,
+                                  STACK_OF(X509) * chain, X509_STORE *store) {
   int i, count = chain == NULL ? 0 : sk_X509_num(chain);
   X509 *issuer = NULL;
-  struct tls_box *box = tls_box_push(L, drop_cert);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_certificate);
   for (i = 0; issuer == NULL && i < count; i++)
     if (issued(sk_X509_value(chain, i), cert))
       issuer = sk_X509_value(chain, i);
   if (issued(cert, cert))
     issuer = NULL;
   else if (issuer == NULL && store != NULL)
-    issuer = find_stored(L, cert, store, box);
+    issuer = find_stored(L, cert, store, owned);
   if (issuer == NULL)
     lua_pushnil(L);
   else
-    tls_x509_push_der(L, issuer);
-  tls_box_empty(box);
+    tls_certificate_push_der(L, issuer);
+  tls_owned_free(owned);
   lua_remove(L, -2);
 }
 
-void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain,
-                          X509_STORE *store) {
+void tls_certificate_push_chain (lua_State *L, X509 *leaf,
+                                 STACK_OF(X509) * chain, X509_STORE *store) {
   X509 *last;
   luaL_checkstack(L, 32, "certificate chain");
   push_fields(L, leaf);
@@ -307,12 +302,6 @@ void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain,
 
 /* ---- from text ---- */
 
-/* No certificate is encrypted; without this OpenSSL would ask the terminal. */
-static int no_password (char *buffer, int size, int writing, void *arg) {
-  (void)buffer, (void)size, (void)writing, (void)arg;
-  return -1;
-}
-
 static bool has_armour (const char *text, size_t size) {
   static const char begin[] = "-----BEGIN ";
   size_t length = sizeof begin - 1;
@@ -324,29 +313,29 @@ static bool has_armour (const char *text, size_t size) {
 }
 
 static X509 *read_pem (lua_State *L, const char *text, size_t size) {
-  struct tls_box *box = tls_box_push(L, drop_bio);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
   X509 *cert = NULL;
-  box->p = BIO_new_mem_buf(text, (int)size);
-  if (box->p != NULL)
-    cert = PEM_read_bio_X509_AUX(box->p, NULL, no_password, NULL);
-  tls_box_empty(box);
+  owned->p = BIO_new_mem_buf(text, (int)size);
+  if (owned->p != NULL)
+    cert = tls_read_certificate(owned->p);
+  tls_owned_free(owned);
   return cert;
 }
 
-int tls_x509_parse (lua_State *L) {
+int tls_certificate_parse (lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
   const unsigned char *der = (const unsigned char *)text;
-  struct tls_box *box;
+  struct tls_owned *owned;
   luaL_argcheck(L, size <= INT_MAX, 1, "too long");
-  box = tls_box_push(L, drop_cert);
+  owned = tls_owned_push(L, tls_free_certificate);
   ERR_clear_error();
-  box->p = has_armour(text, size) ? read_pem(L, text, size)
-                                  : d2i_X509(NULL, &der, (long)size);
-  if (box->p == NULL)
+  owned->p = has_armour(text, size) ? read_pem(L, text, size)
+                                    : d2i_X509(NULL, &der, (long)size);
+  if (owned->p == NULL)
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                              "not a certificate");
-  tls_x509_push(L, box->p);
-  tls_box_empty(box);
+  tls_certificate_push(L, owned->p);
+  tls_owned_free(owned);
   return 1;
 }

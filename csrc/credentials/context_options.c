@@ -11,23 +11,22 @@
 #include "engine/session_tickets.h"
 #include "engine/sessions.h"
 #include "lua/lua_error.h"
-#include "pem.h"
 #include "pkcs12.h"
+#include "text.h"
 
 /* The field 'name' of the table on top as text; false when it is nil. The
 ** string stays reachable through the table. [-0, +0] */
 static bool text_field (lua_State *L, const char *name, struct tls_text *t) {
   lua_getfield(L, -1, name);
   bool present = !lua_isnil(L, -1);
-  t->data = "";
-  t->size = 0;
+  *t = (struct tls_text){"", 0};
   if (present)
-    t->data = luaL_checklstring(L, -1, &t->size);
+    *t = tls_check_text(L, -1);
   lua_pop(L, 1);
   return present;
 }
 
-void tls_context_require (lua_State *L, bool ok) {
+void tls_context_options_require (lua_State *L, bool ok) {
   if (!ok)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "OpenSSL refused the option");
@@ -42,22 +41,23 @@ static void throw_plain (lua_State *L, const char *code, const char *message) {
 /* Each option is applied with its value on top of the stack. [-0, +0] */
 
 static void set_ciphers (lua_State *L, SSL_CTX *ctx) {
-  tls_context_require(L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
+  tls_context_options_require(
+      L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
 }
 
 static void set_ciphersuites (lua_State *L, SSL_CTX *ctx) {
-  tls_context_require(L,
-                      SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
+  tls_context_options_require(
+      L, SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
 }
 
 static void set_minVersion (lua_State *L, SSL_CTX *ctx) {
   int version = (int)luaL_checkinteger(L, -1);
-  tls_context_require(L, SSL_CTX_set_min_proto_version(ctx, version));
+  tls_context_options_require(L, SSL_CTX_set_min_proto_version(ctx, version));
 }
 
 static void set_maxVersion (lua_State *L, SSL_CTX *ctx) {
   int version = (int)luaL_checkinteger(L, -1);
-  tls_context_require(L, SSL_CTX_set_max_proto_version(ctx, version));
+  tls_context_options_require(L, SSL_CTX_set_max_proto_version(ctx, version));
 }
 
 static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
@@ -67,8 +67,8 @@ static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
 }
 
 static void set_sigalgs (lua_State *L, SSL_CTX *ctx) {
-  tls_context_require(L,
-                      SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
+  tls_context_options_require(
+      L, SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
 }
 
 static void set_honorCipherOrder (lua_State *L, SSL_CTX *ctx) {
@@ -88,21 +88,23 @@ static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
 static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *id = luaL_checklstring(L, -1, &n);
-  tls_context_require(L, tls_context_verifies_by(ctx, id, n));
-  tls_context_require(L, SSL_CTX_set_session_id_context(
-                             ctx, (const unsigned char *)id, (unsigned)n));
+  tls_context_options_require(L, tls_context_verifies_by(ctx, id, n));
+  tls_context_options_require(
+      L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
+                                        (unsigned)n));
 }
 
-void tls_context_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
+void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *keys = luaL_checklstring(L, -1, &n);
-  tls_context_require(L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
-                             tls_tickets_set(ctx, (const unsigned char *)keys,
-                                             n / TLS_TICKET_KEY));
+  tls_context_options_require(
+      L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
+             tls_tickets_set(ctx, (const unsigned char *)keys,
+                             n / TLS_TICKET_KEY));
 }
 
 static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
-  tls_context_set_ticket_keys(L, ctx);
+  tls_context_options_set_ticket_keys(L, ctx);
 }
 
 /* Each early data may come once: what was promised is remembered in here, the
@@ -113,17 +115,16 @@ static void set_maxEarlyData (lua_State *L, SSL_CTX *ctx) {
   if (n == 0)
     return;
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH);
-  tls_context_require(L, SSL_CTX_set_max_early_data(ctx, n) &&
-                             SSL_CTX_set_recv_max_early_data(ctx, n));
+  tls_context_options_require(L, SSL_CTX_set_max_early_data(ctx, n) &&
+                                     SSL_CTX_set_recv_max_early_data(ctx, n));
 }
 
 static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, -1, &pem.size);
+  struct tls_text pem = tls_check_text(L, -1);
   if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0)
     SSL_CTX_set_dh_auto(ctx, 1);
   else
-    tls_context_require(L, tls_load_dhparam(ctx, pem));
+    tls_context_options_require(L, tls_load_dhparam(ctx, pem));
 }
 
 /* Run 'load' for each entry of the sequence on top. */
@@ -135,15 +136,13 @@ static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
   n = (int)lua_rawlen(L, -1);
   for (i = 1; i <= n; i++) {
     lua_rawgeti(L, -1, i);
-    tls_context_require(L, load(L, ctx));
+    tls_context_options_require(L, load(L, ctx));
     lua_pop(L, 1);
   }
 }
 
 static bool load_cert (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, -1, &pem.size);
-  return tls_load_cert(ctx, pem);
+  return tls_load_cert(ctx, tls_check_text(L, -1));
 }
 
 static bool load_key (lua_State *L, SSL_CTX *ctx) {
@@ -154,15 +153,13 @@ static bool load_key (lua_State *L, SSL_CTX *ctx) {
 }
 
 static bool load_ca (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, -1, &pem.size);
+  struct tls_text pem = tls_check_text(L, -1);
   return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
          tls_context_verifies_by(ctx, pem.data, pem.size);
 }
 
 static bool load_crl (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, -1, &pem.size);
+  struct tls_text pem = tls_check_text(L, -1);
   return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
          tls_context_verifies_by(ctx, pem.data, pem.size);
 }
@@ -171,15 +168,15 @@ static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
   struct tls_text buf, passphrase;
   text_field(L, "buf", &buf);
   text_field(L, "passphrase", &passphrase);
-  switch (tls_load_pfx(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
-    case TLS_PFX_LOADED:
+  switch (tls_load_pkcs12(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
+    case TLS_PKCS12_LOADED:
       return tls_context_verifies_by(ctx, buf.data, buf.size);
-    case TLS_PFX_FAILED: return false;
-    case TLS_PFX_NO_KEY:
+    case TLS_PKCS12_FAILED: return false;
+    case TLS_PKCS12_NO_KEY:
       throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED",
                   "Unable to load private key from PFX data");
       return false;
-    case TLS_PFX_UNSUPPORTED:
+    case TLS_PKCS12_UNSUPPORTED:
       throw_plain(L, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
                   "Unsupported PKCS12 PFX data");
   }
@@ -209,7 +206,7 @@ static void set_pfx (lua_State *L, SSL_CTX *ctx) {
 static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
   if (lua_toboolean(L, -1))
-    tls_context_require(
+    tls_context_options_require(
         L, X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
                tls_context_verifies_by(ctx, "partial", 7));
 }
@@ -249,7 +246,7 @@ static const struct {
 };
 
 /* Stack: the options at index 1. */
-void tls_context_apply_options (lua_State *L, SSL_CTX *ctx) {
+void tls_context_options_apply (lua_State *L, SSL_CTX *ctx) {
   size_t i;
   for (i = 0; i < sizeof options / sizeof options[0]; i++) {
     lua_getfield(L, 1, options[i].name);

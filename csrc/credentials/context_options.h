@@ -12,12 +12,12 @@
 
 /* Apply the options in the table at index 1, as lua/tls/secure_context.lua has
 ** normalised them. Throws what OpenSSL refuses: the caller owns 'ctx'. */
-void tls_context_apply_options (lua_State *L, SSL_CTX *ctx);
+void tls_context_options_apply (lua_State *L, SSL_CTX *ctx);
 
 /* The keys on top of the stack, newest first. [-0, +0] */
-void tls_context_set_ticket_keys (lua_State *L, SSL_CTX *ctx);
+void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx);
 
 /* Throw OpenSSL's reason when it has refused something. */
-void tls_context_require (lua_State *L, bool ok);
+void tls_context_options_require (lua_State *L, bool ok);
 
 #endif

@@ -13,12 +13,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "lua/owned_pointer.h"
-#include "pem.h"
 #include "engine/sessions.h"
-#include "lua/lua_state.h"
-#include "lua/lua_error.h"
 #include "lua/environment.h"
+#include "lua/lua_error.h"
+#include "lua/table_fields.h"
+#include "lua/lua_state.h"
+#include "lua/owned_pointer.h"
+#include "text.h"
 
 #define STORE_T "tls.store"
 
@@ -114,14 +115,14 @@ static void throw_failure (lua_State *L, unsigned long why) {
   struct tls_error e;
   tls_error_set(&e, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
   if (ERR_SYSTEM_ERROR(why)) {
-    tls_env_push_errname(L, -ERR_GET_REASON(why));
+    tls_lua_state_push_errname(L, -ERR_GET_REASON(why));
     tls_error_set(&e, lua_tostring(L, -1),
                   "the system's certificates could not be read");
   }
   tls_throw(L, &e);
 }
 
-X509_STORE *tls_trust_system (lua_State *L) {
+X509_STORE *tls_default_ca_system (lua_State *L) {
   unsigned long why = 0;
   ERR_clear_error();
   X509_STORE *store = get_system(&why);
@@ -130,43 +131,43 @@ X509_STORE *tls_trust_system (lua_State *L) {
   return store;
 }
 
-struct chosen {
+struct chosen_store {
   X509_STORE *store;                   /* owned */
   unsigned char terms[TLS_TERMS_SIZE]; /* of what is in it */
 };
 
 static int store_gc (lua_State *L) {
-  struct chosen *box = luaL_checkudata(L, 1, STORE_T);
-  X509_STORE_free(box->store);
-  box->store = NULL;
+  struct chosen_store *chosen = luaL_checkudata(L, 1, STORE_T);
+  X509_STORE_free(chosen->store);
+  chosen->store = NULL;
   return 0;
 }
 
-/* An empty, already collectable box. [-0, +1] */
-static struct chosen *new_store_box (lua_State *L) {
-  struct chosen *box = lua_newuserdatauv(L, sizeof *box, 0);
-  memset(box, 0, sizeof *box);
+/* An empty, already collectable store. [-0, +1] */
+static struct chosen_store *new_chosen_store (lua_State *L) {
+  struct chosen_store *chosen = lua_newuserdatauv(L, sizeof *chosen, 0);
+  memset(chosen, 0, sizeof *chosen);
   luaL_setmetatable(L, STORE_T);
-  return box;
+  return chosen;
 }
 
-static struct chosen *get_chosen (lua_State *L) {
+static struct chosen_store *get_chosen (lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &chosen_key);
-  struct chosen *box = lua_touserdata(L, -1);
+  struct chosen_store *chosen = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return box;
+  return chosen;
 }
 
-X509_STORE *tls_trust_chosen (lua_State *L) {
-  const struct chosen *box = get_chosen(L);
-  return box == NULL ? NULL : box->store;
+X509_STORE *tls_default_ca_chosen (lua_State *L) {
+  const struct chosen_store *chosen = get_chosen(L);
+  return chosen == NULL ? NULL : chosen->store;
 }
 
-bool tls_trust_verifies (lua_State *L, SSL_CTX *ctx) {
-  const struct chosen *box = get_chosen(L);
-  if (box == NULL)
+bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx) {
+  const struct chosen_store *chosen = get_chosen(L);
+  if (chosen == NULL)
     return tls_context_verifies_by(ctx, "system", 6);
-  return tls_context_verifies_by(ctx, box->terms, sizeof box->terms);
+  return tls_context_verifies_by(ctx, chosen->terms, sizeof chosen->terms);
 }
 
 /* The folder of hashed names is read on demand: the copy looks there too. */
@@ -195,32 +196,31 @@ static bool copy_certs (X509_STORE *to, X509_STORE *from) {
   return ok;
 }
 
-bool tls_trust_add (X509_STORE *to, X509_STORE *from) {
+bool tls_store_add (X509_STORE *to, X509_STORE *from) {
   return copy_certs(to, from) && copy_lookup(to, from);
 }
 
-X509_STORE *tls_trust_copy (X509_STORE *from) {
+X509_STORE *tls_store_copy (X509_STORE *from) {
   X509_STORE *to = X509_STORE_new();
-  if (to != NULL && tls_trust_add(to, from))
+  if (to != NULL && tls_store_add(to, from))
     return to;
   X509_STORE_free(to); /* NULL is allowed */
   return NULL;
 }
 
-int tls_trust_set_default (lua_State *L) {
+int tls_default_ca_set (lua_State *L) {
   int i;
   luaL_checktype(L, 1, LUA_TTABLE);
-  struct chosen *box = new_store_box(L);
-  box->store = X509_STORE_new();
-  if (box->store == NULL)
+  struct chosen_store *chosen = new_chosen_store(L);
+  chosen->store = X509_STORE_new();
+  if (chosen->store == NULL)
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
   for (i = 1; i <= (int)lua_rawlen(L, 1); i++) {
-    struct tls_text pem;
     lua_rawgeti(L, 1, i);
-    pem.data = luaL_checklstring(L, -1, &pem.size);
+    struct tls_text pem = tls_check_text(L, -1);
     ERR_clear_error();
-    if (!tls_load_anchors(box->store, NULL, pem) ||
-        !tls_terms_mix(box->terms, pem.data, pem.size))
+    if (!tls_load_anchors(chosen->store, NULL, pem) ||
+        !tls_terms_mix(chosen->terms, pem.data, pem.size))
       return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                                "not a certificate in PEM");
     lua_pop(L, 1);
@@ -229,57 +229,48 @@ int tls_trust_set_default (lua_State *L) {
   return 0;
 }
 
-TLS_BOX_DROP(drop_bio, BIO, BIO_free)
-TLS_BOX_DROP(drop_cert, X509, X509_free)
-
 /* Push 'cert' as PEM. [-0, +1] */
 static void push_pem (lua_State *L, X509 *cert) {
   char *text;
-  struct tls_box *box = tls_box_push(L, drop_bio);
-  BIO *out = box->p = BIO_new(BIO_s_mem());
+  struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
+  BIO *out = owned->p = BIO_new(BIO_s_mem());
   if (out == NULL || !PEM_write_bio_X509(out, cert))
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
   long n = BIO_get_mem_data(out, &text);
   lua_pushlstring(L, text, (size_t)n);
-  tls_box_empty(box);
+  tls_owned_free(owned);
   lua_remove(L, -2);
-}
-
-static int no_password (char *buffer, int size, int writing, void *arg) {
-  (void)buffer, (void)size, (void)writing, (void)arg;
-  return 0;
 }
 
 /* Stack: the list at -1. False when there are no more. [-0, +0] */
 static bool append_next (lua_State *L, BIO *in) {
-  struct tls_box *box = tls_box_push(L, drop_cert);
-  X509 *cert = box->p = PEM_read_bio_X509_AUX(in, NULL, no_password, NULL);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_certificate);
+  X509 *cert = owned->p = tls_read_certificate(in);
   if (cert != NULL) {
     push_pem(L, cert);
     lua_rawseti(L, -3, (int)lua_rawlen(L, -3) + 1);
   }
-  tls_box_empty(box);
+  tls_owned_free(owned);
   lua_pop(L, 1);
   return cert != NULL;
 }
 
-int tls_trust_read (lua_State *L) {
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, 1, &pem.size);
+int tls_default_ca_read (lua_State *L) {
+  struct tls_text pem = tls_check_text(L, 1);
   ERR_clear_error();
-  struct tls_box *box = tls_box_push(L, drop_bio);
-  BIO *in = box->p = tls_open_text(pem);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
+  BIO *in = owned->p = tls_open_text(pem);
   lua_newtable(L);
   while (in != NULL && append_next(L, in))
     continue;
   if (lua_rawlen(L, -1) == 0 || !tls_only_end_of_pem())
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                              "not a certificate in PEM");
-  tls_box_empty(box);
+  tls_owned_free(owned);
   return 1;
 }
 
-int tls_trust_paths (lua_State *L) {
+int tls_default_ca_paths (lua_State *L) {
   lua_pushstring(L, variable(X509_get_default_cert_file_env(),
                              X509_get_default_cert_file()));
   lua_pushstring(L, variable(X509_get_default_cert_dir_env(),
@@ -287,9 +278,8 @@ int tls_trust_paths (lua_State *L) {
   return 2;
 }
 
-void tls_trust_open (lua_State *L) {
+void tls_default_ca_open (lua_State *L) {
   luaL_newmetatable(L, STORE_T);
-  lua_pushcfunction(L, store_gc);
-  lua_setfield(L, -2, "__gc");
+  tls_set_function(L, "__gc", store_gc);
   lua_pop(L, 1);
 }

@@ -5,8 +5,8 @@
 ** shared by all contexts, also those of other Lua states on other threads: some
 ** 140 certificates are 2 MiB and 80 ms. It is never added to.
 */
-#ifndef tls_trust_h
-#define tls_trust_h
+#ifndef tls_default_ca_h
+#define tls_default_ca_h
 
 #include <stdbool.h>
 
@@ -17,33 +17,33 @@
 /* The system's store, with the file that LUA_EXTRA_CA_CERTS names. Borrowed;
 ** it lives as long as the process. Throws when descriptors or memory are out;
 ** the next call tries again. */
-X509_STORE *tls_trust_system (lua_State *L);
+X509_STORE *tls_default_ca_system (lua_State *L);
 
 /* What setDefaultCACertificates put in its place in this Lua state, or NULL.
 ** Borrowed from the registry. */
-X509_STORE *tls_trust_chosen (lua_State *L);
+X509_STORE *tls_default_ca_chosen (lua_State *L);
 
 /* Add the content of 'from'. False when memory is out: some may be there. */
-bool tls_trust_add (X509_STORE *to, X509_STORE *from);
+bool tls_store_add (X509_STORE *to, X509_STORE *from);
 
 /* The default anchors are part of what 'ctx' verifies clients by. */
-bool tls_trust_verifies (lua_State *L, SSL_CTX *ctx);
+bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx);
 
 /* A store of one's own with the content of 'from'. NULL when memory is out. */
-X509_STORE *tls_trust_copy (X509_STORE *from);
+X509_STORE *tls_store_copy (X509_STORE *from);
 
 /* core.setDefaultCertificates(pems): all of them, or it throws and nothing has
 ** changed. */
-int tls_trust_set_default (lua_State *L);
+int tls_default_ca_set (lua_State *L);
 
 /* core.readCertificates(text) -> sequence of PEM, one for each certificate in
 ** the text, all in the same form. Throws when there is none. */
-int tls_trust_read (lua_State *L);
+int tls_default_ca_read (lua_State *L);
 
 /* core.certificatePaths() -> file, folder: where OpenSSL looks for the system's
 ** certificates. */
-int tls_trust_paths (lua_State *L);
+int tls_default_ca_paths (lua_State *L);
 
-void tls_trust_open (lua_State *L);
+void tls_default_ca_open (lua_State *L);
 
 #endif

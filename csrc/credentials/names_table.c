@@ -2,7 +2,7 @@
 ** x509_names: the names in a certificate as Lua values.
 **
 ** The first half is plain C and prints to a memory BIO; the second half pushes
-** and may throw, so whatever it owns sits in a box.
+** and may throw, so whatever it owns sits in a owned.
 */
 #include "names_table.h"
 
@@ -20,11 +20,6 @@
   (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB & ~ASN1_STRFLGS_ESC_CTRL)
 
 #define OID_SIZE 256
-
-TLS_BOX_DROP(drop_bio, BIO, BIO_free)
-TLS_BOX_DROP(drop_memory, void, OPENSSL_free)
-TLS_BOX_DROP(drop_names, GENERAL_NAMES, GENERAL_NAMES_free)
-TLS_BOX_DROP(drop_access, AUTHORITY_INFO_ACCESS, AUTHORITY_INFO_ACCESS_free)
 
 /* One text on its way into a list of names. */
 struct text {
@@ -210,11 +205,11 @@ static int memory_error (lua_State *L) {
 }
 
 static BIO *push_memory (lua_State *L) { /* [-0, +1] */
-  struct tls_box *box = tls_box_push(L, drop_bio);
-  box->p = BIO_new(BIO_s_mem());
-  if (box->p == NULL)
+  struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
+  owned->p = BIO_new(BIO_s_mem());
+  if (owned->p == NULL)
     memory_error(L);
-  return box->p;
+  return owned->p;
 }
 
 static void push_content (lua_State *L, BIO *memory) { /* [-0, +1] */
@@ -239,7 +234,7 @@ static void push_type (lua_State *L, const ASN1_OBJECT *type) { /* [-0, +1] */
 }
 
 /* A value that its own string type forbids is given as the bytes it has. */
-static void push_value (lua_State *L, struct tls_box *box,
+static void push_value (lua_State *L, struct tls_owned *owned,
                         const ASN1_STRING *value) { /* [-0, +1] */
   unsigned char *text = NULL;
   int size = ASN1_STRING_to_UTF8(&text, value);
@@ -249,9 +244,9 @@ static void push_value (lua_State *L, struct tls_box *box,
                     (size_t)ASN1_STRING_length(value));
     return;
   }
-  box->p = text;
+  owned->p = text;
   lua_pushlstring(L, (const char *)text, (size_t)size);
-  tls_box_empty(box);
+  tls_owned_free(owned);
 }
 
 /* t[key] = value, or the sequence of all values a key was given. Stack: key,
@@ -277,15 +272,15 @@ static void add_value (lua_State *L, int t) {
 
 void tls_names_push (lua_State *L, const X509_NAME *name) {
   int count = X509_NAME_entry_count(name);
-  struct tls_box *box;
+  struct tls_owned *owned;
   int t, i;
   lua_newtable(L);
   t = lua_gettop(L);
-  box = tls_box_push(L, drop_memory);
+  owned = tls_owned_push(L, tls_free_memory);
   for (i = 0; i < count; i++) {
     const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
     push_type(L, X509_NAME_ENTRY_get_object(entry));
-    push_value(L, box, X509_NAME_ENTRY_get_data(entry));
+    push_value(L, owned, X509_NAME_ENTRY_get_data(entry));
     add_value(L, t);
   }
   lua_settop(L, t);
@@ -296,17 +291,17 @@ void tls_names_push_line (lua_State *L, const X509_NAME *name) {
   if (X509_NAME_print_ex(memory, name, 0, XN_FLAG_ONELINE) < 0)
     memory_error(L);
   push_content(L, memory);
-  tls_box_empty(lua_touserdata(L, -2));
+  tls_owned_free(lua_touserdata(L, -2));
   lua_remove(L, -2);
 }
 
 void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   int base = lua_gettop(L);
-  struct tls_box *box = tls_box_push(L, drop_names);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_general_names);
   BIO *memory;
   int found = 0;
-  box->p = X509_get_ext_d2i(cert, NID_subject_alt_name, &found, NULL);
-  if (box->p == NULL) { /* -1: absent; else twice there, or garbage */
+  owned->p = X509_get_ext_d2i(cert, NID_subject_alt_name, &found, NULL);
+  if (owned->p == NULL) { /* -1: absent; else twice there, or garbage */
     ERR_clear_error();
     lua_settop(L, base);
     if (found == -1)
@@ -316,11 +311,11 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
     return;
   }
   memory = push_memory(L);
-  if (!put_alternatives(memory, box->p))
+  if (!put_alternatives(memory, owned->p))
     memory_error(L);
   push_content(L, memory);
   lua_replace(L, base + 1); /* what is above is garbage now, freed at once */
-  tls_box_empty(lua_touserdata(L, base + 2));
+  tls_owned_free(lua_touserdata(L, base + 2));
   lua_settop(L, base + 1);
   ERR_clear_error();
 }
@@ -364,13 +359,13 @@ static void append_value (lua_State *L, int t) {
 
 void tls_names_push_access (lua_State *L, const X509 *cert) {
   int t = lua_gettop(L) + 1;
-  struct tls_box *box;
+  struct tls_owned *owned;
   const AUTHORITY_INFO_ACCESS *access;
   BIO *memory;
   int i;
   lua_newtable(L);
-  box = tls_box_push(L, drop_access);
-  access = box->p = X509_get_ext_d2i(cert, NID_info_access, NULL, NULL);
+  owned = tls_owned_push(L, tls_free_access);
+  access = owned->p = X509_get_ext_d2i(cert, NID_info_access, NULL, NULL);
   if (access == NULL) {
     lua_pushnil(L);
     lua_replace(L, t);
@@ -380,8 +375,8 @@ void tls_names_push_access (lua_State *L, const X509 *cert) {
       push_description(L, memory, sk_ACCESS_DESCRIPTION_value(access, i));
       append_value(L, t);
     }
-    tls_box_empty(lua_touserdata(L, t + 2));
-    tls_box_empty(box);
+    tls_owned_free(lua_touserdata(L, t + 2));
+    tls_owned_free(owned);
   }
   lua_settop(L, t);
   ERR_clear_error();

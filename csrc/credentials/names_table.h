@@ -1,8 +1,8 @@
 /*
 ** x509_names: the names in a certificate as Lua values.
 */
-#ifndef tls_x509_names_h
-#define tls_x509_names_h
+#ifndef tls_names_table_h
+#define tls_names_table_h
 
 #include <openssl/x509.h>
 

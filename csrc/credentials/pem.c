@@ -53,11 +53,15 @@ static bool add_chain (SSL_CTX *ctx, BIO *bio) {
   return tls_only_end_of_pem();
 }
 
+X509 *tls_read_certificate (BIO *in) {
+  return PEM_read_bio_X509_AUX(in, NULL, on_passphrase, &no_passphrase);
+}
+
 bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem) {
   BIO *bio = tls_open_text(pem);
   if (bio == NULL)
     return false;
-  X509 *leaf = PEM_read_bio_X509_AUX(bio, NULL, on_passphrase, &no_passphrase);
+  X509 *leaf = tls_read_certificate(bio);
   bool ok = leaf != NULL && SSL_CTX_use_certificate(ctx, leaf) == 1 &&
             add_chain(ctx, bio);
   X509_free(leaf); /* the context has its own reference */
@@ -136,8 +140,7 @@ bool tls_load_anchors (X509_STORE *store, SSL_CTX *ctx, struct tls_text pem) {
   X509 *cert;
   size_t count = 0;
   bool ok = bio != NULL;
-  while (ok && (cert = PEM_read_bio_X509_AUX(bio, NULL, on_passphrase,
-                                             &no_passphrase))) {
+  while (ok && (cert = tls_read_certificate(bio))) {
     ok = add_anchor(store, ctx, cert);
     X509_free(cert); /* both have their own reference */
     count++;

@@ -3,8 +3,8 @@
 ** nothing here can throw; where a function returns false, OpenSSL's error
 ** queue says why.
 */
-#ifndef tls_credentials_h
-#define tls_credentials_h
+#ifndef tls_pem_h
+#define tls_pem_h
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +22,9 @@ BIO *tls_open_text (struct tls_text text);
 /* Reading PEM until it ends leaves "no start line" in the error queue: that is
 ** the normal end after at least one. Empties the queue then. */
 bool tls_only_end_of_pem (void);
+
+/* The next certificate of PEM text, or NULL. The caller frees it. */
+X509 *tls_read_certificate (BIO *in);
 
 /* The leaf and, behind it, its chain. */
 bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem);

@@ -92,18 +92,19 @@ static bool decode_moved (struct content *c, OSSL_LIB_CTX *lib,
          (c->key == NULL || move_key(&c->key)) && move_certs(c);
 }
 
-static enum tls_pfx decode_legacy (struct content *c, struct tls_text der,
-                                   struct tls_text passphrase) {
-  enum tls_pfx result = TLS_PFX_UNSUPPORTED;
+static enum tls_pkcs12 decode_legacy (struct content *c, struct tls_text der,
+                                      struct tls_text passphrase) {
+  enum tls_pkcs12 result = TLS_PKCS12_UNSUPPORTED;
   OSSL_LIB_CTX *lib = OSSL_LIB_CTX_new();
   OSSL_PROVIDER *usual = OSSL_PROVIDER_load(lib, "default");
   OSSL_PROVIDER *old = OSSL_PROVIDER_load(lib, "legacy");
   if (usual != NULL && old != NULL) {
     ERR_clear_error();
     bool ok = decode_moved(c, lib, der, passphrase);
-    result = ok ? TLS_PFX_LOADED : TLS_PFX_FAILED;
+    result = ok ? TLS_PKCS12_LOADED : TLS_PKCS12_FAILED;
   }
-  if (result != TLS_PFX_LOADED) { /* what was decoded goes before its context */
+  if (result !=
+      TLS_PKCS12_LOADED) { /* what was decoded goes before its context */
     clear(c);
     *c = (struct content){0};
   }
@@ -134,21 +135,22 @@ static bool use (SSL_CTX *ctx, X509_STORE *store, const struct content *c) {
          use_others(ctx, store, c->others);
 }
 
-enum tls_pfx tls_load_pfx (SSL_CTX *ctx, X509_STORE *store, struct tls_text der,
-                           struct tls_text passphrase) {
+enum tls_pkcs12 tls_load_pkcs12 (SSL_CTX *ctx, X509_STORE *store,
+                                 struct tls_text der,
+                                 struct tls_text passphrase) {
   struct content c = {0};
-  enum tls_pfx result = TLS_PFX_LOADED;
+  enum tls_pkcs12 result = TLS_PKCS12_LOADED;
   if (!decode(&c, NULL, der, passphrase)) {
     clear(&c);
     c = (struct content){0};
     if (!is_unsupported())
-      return TLS_PFX_FAILED;
+      return TLS_PKCS12_FAILED;
     result = decode_legacy(&c, der, passphrase);
   }
-  if (result == TLS_PFX_LOADED && (c.key == NULL || c.cert == NULL))
-    result = TLS_PFX_NO_KEY;
-  if (result == TLS_PFX_LOADED && !use(ctx, store, &c))
-    result = TLS_PFX_FAILED;
+  if (result == TLS_PKCS12_LOADED && (c.key == NULL || c.cert == NULL))
+    result = TLS_PKCS12_NO_KEY;
+  if (result == TLS_PKCS12_LOADED && !use(ctx, store, &c))
+    result = TLS_PKCS12_FAILED;
   clear(&c);
   return result;
 }

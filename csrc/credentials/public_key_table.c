@@ -13,11 +13,10 @@
 #include <openssl/objects.h>
 
 #include "lua/owned_pointer.h"
+#include "lua/table_fields.h"
 
-TLS_BOX_DROP(drop_number, BIGNUM, BN_free)
-
-void tls_key_push_hex (lua_State *L, const unsigned char *bytes, size_t size,
-                       char separator) {
+void tls_push_hex (lua_State *L, const unsigned char *bytes, size_t size,
+                   char separator) {
   static const char digits[] = "0123456789ABCDEF";
   luaL_Buffer b;
   size_t i;
@@ -35,7 +34,7 @@ void tls_key_push_hex (lua_State *L, const unsigned char *bytes, size_t size,
 static void push_number (lua_State *L, const BIGNUM *n, bool upper) {
   const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
   size_t size = (size_t)BN_num_bytes(n);
-  unsigned char *bytes = tls_box_buffer(L, size + 1);
+  unsigned char *bytes = tls_push_buffer(L, size + 1);
   luaL_Buffer b;
   size_t i;
   bytes[0] = 0;
@@ -52,49 +51,44 @@ static void push_number (lua_State *L, const BIGNUM *n, bool upper) {
   lua_remove(L, -2);
 }
 
-/* Store a number of the key in 'box'; false when it has none by that name. */
-static bool fetch (struct tls_box *box, const EVP_PKEY *key, const char *name) {
+/* Store a number of the key in 'owned'; false when it has none by that name. */
+static bool fetch (struct tls_owned *owned, const EVP_PKEY *key,
+                   const char *name) {
   BIGNUM *n = NULL;
-  tls_box_empty(box);
+  tls_owned_free(owned);
   if (EVP_PKEY_get_bn_param(key, name, &n) != 1)
     return false;
-  box->p = n;
+  owned->p = n;
   return true;
 }
 
 static void set_rsa (lua_State *L, const EVP_PKEY *key, int t) {
-  struct tls_box *box = tls_box_push(L, drop_number);
-  if (fetch(box, key, OSSL_PKEY_PARAM_RSA_N)) {
-    push_number(L, box->p, true);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_number);
+  if (fetch(owned, key, OSSL_PKEY_PARAM_RSA_N)) {
+    push_number(L, owned->p, true);
     lua_setfield(L, t, "modulus");
   }
-  if (fetch(box, key, OSSL_PKEY_PARAM_RSA_E)) {
+  if (fetch(owned, key, OSSL_PKEY_PARAM_RSA_E)) {
     lua_pushliteral(L, "0x");
-    push_number(L, box->p, false);
+    push_number(L, owned->p, false);
     lua_concat(L, 2);
     lua_setfield(L, t, "exponent");
   }
-  tls_box_empty(box);
+  tls_owned_free(owned);
   lua_pop(L, 1);
 }
 
 /* A curve given by its parameters has no name, and gets no fields. */
-static void set_curve (lua_State *L, const EVP_PKEY *key, int t) {
+static void set_curve (lua_State *L, const EVP_PKEY *key) {
   char group[80] = "";
-  const char *nist;
   int nid;
   if (EVP_PKEY_get_group_name(key, group, sizeof group, NULL) != 1)
     return;
   nid = OBJ_txt2nid(group);
   if (nid == NID_undef)
     return;
-  lua_pushstring(L, OBJ_nid2sn(nid));
-  lua_setfield(L, t, "asn1Curve");
-  nist = EC_curve_nid2nist(nid);
-  if (nist != NULL) {
-    lua_pushstring(L, nist);
-    lua_setfield(L, t, "nistCurve");
-  }
+  tls_set_string(L, "asn1Curve", OBJ_nid2sn(nid));
+  tls_set_string(L, "nistCurve", EC_curve_nid2nist(nid));
 }
 
 static void set_point (lua_State *L, const X509 *cert, int t) {
@@ -112,7 +106,7 @@ static void set_spki (lua_State *L, const X509 *cert, int t) {
   unsigned char *bytes, *end;
   if (size <= 0)
     return;
-  bytes = end = tls_box_buffer(L, (size_t)size);
+  bytes = end = tls_push_buffer(L, (size_t)size);
   if (i2d_X509_PUBKEY(spki, &end) == size) {
     lua_pushlstring(L, (const char *)bytes, (size_t)size);
     lua_setfield(L, t, "pubkey");
@@ -120,7 +114,7 @@ static void set_spki (lua_State *L, const X509 *cert, int t) {
   lua_pop(L, 1);
 }
 
-void tls_key_set_fields (lua_State *L, X509 *cert) {
+void tls_public_key_set_fields (lua_State *L, X509 *cert) {
   int t = lua_gettop(L);
   const EVP_PKEY *key = X509_get0_pubkey(cert);
   bool ec = key != NULL && EVP_PKEY_is_a(key, "EC");
@@ -129,13 +123,11 @@ void tls_key_set_fields (lua_State *L, X509 *cert) {
   else
     set_spki(L, cert, t);
   if (ec)
-    set_curve(L, key, t);
+    set_curve(L, key);
   else if (key != NULL &&
            (EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS")))
     set_rsa(L, key, t);
-  if (key != NULL) {
-    lua_pushinteger(L, EVP_PKEY_get_bits(key));
-    lua_setfield(L, t, "bits");
-  }
+  if (key != NULL)
+    tls_set_integer(L, "bits", EVP_PKEY_get_bits(key));
   ERR_clear_error(); /* an unknown kind of key is no error */
 }

@@ -1,8 +1,8 @@
 /*
 ** x509_key: the public key of a certificate as fields of a Lua table.
 */
-#ifndef tls_x509_key_h
-#define tls_x509_key_h
+#ifndef tls_public_key_table_h
+#define tls_public_key_table_h
 
 #include <openssl/x509.h>
 
@@ -11,11 +11,11 @@
 /* Set bits, pubkey and, by kind, modulus and exponent or asn1Curve and
 ** nistCurve in the table on top of the stack. 'pubkey' is the key's
 ** SubjectPublicKeyInfo in DER, but for EC keys, as in Node, the point. */
-void tls_key_set_fields (lua_State *L, X509 *cert);
+void tls_public_key_set_fields (lua_State *L, X509 *cert);
 
 /* Push 'size' bytes in upper case hex, two digits a byte, with 'separator'
 ** between bytes unless it is 0. [-0, +1] */
-void tls_key_push_hex (lua_State *L, const unsigned char *bytes, size_t size,
-                       char separator);
+void tls_push_hex (lua_State *L, const unsigned char *bytes, size_t size,
+                   char separator);
 
 #endif

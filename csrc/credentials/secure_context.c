@@ -5,15 +5,16 @@
 
 #include <openssl/err.h>
 
-#include "context_options.h"
-#include "pem.h"
-#include "engine/sessions.h"
-#include "lua/lua_state.h"
-#include "engine/callbacks.h"
-#include "lua/lua_error.h"
-#include "engine/session_tickets.h"
-#include "default_ca.h"
 #include "certificate_table.h"
+#include "context_options.h"
+#include "default_ca.h"
+#include "engine/callbacks.h"
+#include "engine/session_tickets.h"
+#include "engine/sessions.h"
+#include "lua/lua_error.h"
+#include "lua/table_fields.h"
+#include "lua/lua_state.h"
+#include "text.h"
 
 #define CONTEXT_T "tls.context"
 enum trust {
@@ -35,7 +36,7 @@ static struct context *check_context (lua_State *L, int arg) {
   return c;
 }
 
-SSL_CTX *tls_context_check (lua_State *L, int arg) {
+SSL_CTX *tls_secure_context_check (lua_State *L, int arg) {
   return check_context(L, arg)->ctx;
 }
 
@@ -47,14 +48,14 @@ static int context_gc (lua_State *L) {
 }
 
 /* Most servers never verify anybody: the system's store waits until then. */
-void tls_context_trust (lua_State *L, int arg) {
+void tls_secure_context_need_anchors (lua_State *L, int arg) {
   struct context *c = check_context(L, arg);
   if (c->trust == TRUST_LATER) {
-    SSL_CTX_set1_cert_store(c->ctx, tls_trust_system(L));
+    SSL_CTX_set1_cert_store(c->ctx, tls_default_ca_system(L));
     c->trust = TRUST_SHARED;
   } else if (c->trust == TRUST_OWN_LATER) {
     X509_STORE *own = SSL_CTX_get_cert_store(c->ctx);
-    if (!tls_trust_add(own, tls_trust_system(L)))
+    if (!tls_store_add(own, tls_default_ca_system(L)))
       tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
     c->trust = TRUST_OWN;
   }
@@ -71,39 +72,38 @@ static bool given (lua_State *L, const char *name) {
 ** anchors; what is loaded beside them (a list of revocations, the others of a
 ** pfx) must not end up in a shared store. */
 static void choose_store (lua_State *L, struct context *c) {
-  X509_STORE *chosen = tls_trust_chosen(L);
+  X509_STORE *chosen = tls_default_ca_chosen(L);
   bool own = given(L, "crl") || given(L, "pfx");
   if (given(L, "ca"))
     return;
-  tls_context_require(L, tls_trust_verifies(L, c->ctx));
+  tls_context_options_require(L, tls_default_ca_verifies(L, c->ctx));
   if (chosen == NULL) {
     c->trust = own ? TRUST_OWN_LATER : TRUST_LATER;
   } else if (own) {
-    tls_context_require(L,
-                        tls_trust_add(SSL_CTX_get_cert_store(c->ctx), chosen));
+    tls_context_options_require(
+        L, tls_store_add(SSL_CTX_get_cert_store(c->ctx), chosen));
   } else {
     SSL_CTX_set1_cert_store(c->ctx, chosen);
     c->trust = TRUST_SHARED;
   }
 }
 
-int tls_context_add_ca (lua_State *L) {
+int tls_secure_context_add_ca (lua_State *L) {
   struct context *c = check_context(L, 1);
-  struct tls_text pem;
-  pem.data = luaL_checklstring(L, 2, &pem.size);
+  struct tls_text pem = tls_check_text(L, 2);
   ERR_clear_error();
   if (c->trust == TRUST_LATER) {
     c->trust = TRUST_OWN_LATER; /* the store it was made with is its own */
   } else if (c->trust == TRUST_SHARED) {
-    X509_STORE *own = tls_trust_copy(SSL_CTX_get_cert_store(c->ctx));
-    tls_context_require(L, own != NULL);
+    X509_STORE *own = tls_store_copy(SSL_CTX_get_cert_store(c->ctx));
+    tls_context_options_require(L, own != NULL);
     SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  tls_context_require(L,
-                      tls_load_anchors(store, c->ctx, pem) &&
-                          tls_context_verifies_by(c->ctx, pem.data, pem.size));
+  tls_context_options_require(
+      L, tls_load_anchors(store, c->ctx, pem) &&
+             tls_context_verifies_by(c->ctx, pem.data, pem.size));
   return 0;
 }
 
@@ -120,11 +120,11 @@ static void set_defaults (SSL_CTX *ctx) {
                                           SSL_SESS_CACHE_NO_AUTO_CLEAR);
 }
 
-int tls_context_ticket_keys (lua_State *L) {
-  SSL_CTX *ctx = tls_context_check(L, 1);
+int tls_secure_context_ticket_keys (lua_State *L) {
+  SSL_CTX *ctx = tls_secure_context_check(L, 1);
   if (!lua_isnoneornil(L, 2)) {
     lua_settop(L, 2);
-    tls_context_set_ticket_keys(L, ctx);
+    tls_context_options_set_ticket_keys(L, ctx);
   }
   size_t count;
   const unsigned char *keys = tls_tickets_get(ctx, &count);
@@ -132,15 +132,15 @@ int tls_context_ticket_keys (lua_State *L) {
   return 1;
 }
 
-int tls_context_certificate (lua_State *L) {
-  SSL_CTX *ctx = tls_context_check(L, 1);
+int tls_secure_context_certificate (lua_State *L) {
+  SSL_CTX *ctx = tls_secure_context_check(L, 1);
   X509 *cert = SSL_CTX_get0_certificate(ctx);
   STACK_OF(X509) *chain = NULL;
   if (cert == NULL)
     return 0;
   SSL_CTX_get0_chain_certs(ctx, &chain);
-  tls_x509_push_der(L, cert);
-  tls_x509_push_issuer(L, cert, chain, SSL_CTX_get_cert_store(ctx));
+  tls_certificate_push_der(L, cert);
+  tls_certificate_push_issuer(L, cert, chain, SSL_CTX_get_cert_store(ctx));
   return 2;
 }
 
@@ -159,9 +159,9 @@ static void complete_chains (SSL_CTX *ctx) {
   ERR_clear_error();
 }
 
-int tls_context_new (lua_State *L) {
+int tls_secure_context_new (lua_State *L) {
   struct context *c;
-  tls_env_check_alive(L);
+  tls_lua_state_check_alive(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   c = lua_newuserdatauv(L, sizeof *c, 0);
@@ -170,20 +170,19 @@ int tls_context_new (lua_State *L) {
   luaL_setmetatable(L, CONTEXT_T);
   ERR_clear_error();
   c->ctx = SSL_CTX_new(TLS_method());
-  tls_context_require(L, c->ctx != NULL);
+  tls_context_options_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_hooks_install(c->ctx);
-  tls_context_require(L, tls_tickets_install(c->ctx));
+  tls_context_options_require(L, tls_tickets_install(c->ctx));
   choose_store(L, c);
-  tls_context_apply_options(L, c->ctx); /* may throw: c owns ctx */
+  tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */
   if (given(L, "ca") || given(L, "pfx"))
     complete_chains(c->ctx);
   return 1;
 }
 
-void tls_context_open (lua_State *L) {
+void tls_secure_context_open (lua_State *L) {
   luaL_newmetatable(L, CONTEXT_T);
-  lua_pushcfunction(L, context_gc);
-  lua_setfield(L, -2, "__gc");
+  tls_set_function(L, "__gc", context_gc);
   lua_pop(L, 1);
 }

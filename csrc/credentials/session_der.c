@@ -6,10 +6,8 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-TLS_BOX_DROP(drop_session, SSL_SESSION, SSL_SESSION_free)
-
-struct tls_box *tls_session_box (lua_State *L) {
-  return tls_box_push(L, drop_session);
+struct tls_owned *tls_session_push_owned (lua_State *L) {
+  return tls_owned_push(L, tls_free_session);
 }
 
 void tls_session_push (lua_State *L, SSL_SESSION *session) {
@@ -19,7 +17,7 @@ void tls_session_push (lua_State *L, SSL_SESSION *session) {
     lua_pushnil(L);
     return;
   }
-  unsigned char *der = tls_box_buffer(L, (size_t)n), *at = der;
+  unsigned char *der = tls_push_buffer(L, (size_t)n), *at = der;
   i2d_SSL_SESSION(session, &at);
   lua_pushlstring(L, (const char *)der, (size_t)n);
   OPENSSL_cleanse(der, (size_t)n);
@@ -29,10 +27,10 @@ void tls_session_push (lua_State *L, SSL_SESSION *session) {
 SSL_SESSION *tls_session_read (lua_State *L, int arg) {
   size_t n;
   const char *der = lua_tolstring(L, arg, &n);
-  struct tls_box *box = tls_session_box(L);
+  struct tls_owned *owned = tls_session_push_owned(L);
   const unsigned char *at = (const unsigned char *)der;
   if (der != NULL && n < 0x7fffffff)
-    box->p = d2i_SSL_SESSION(NULL, &at, (long)n);
+    owned->p = d2i_SSL_SESSION(NULL, &at, (long)n);
   ERR_clear_error(); /* garbage is no session */
-  return box->p;
+  return owned->p;
 }

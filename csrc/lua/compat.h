@@ -93,19 +93,19 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 #endif
 
 /* What a userdata keeps alive, by number: 'idx' is absolute. Before 5.4 there
-** is one user value, a table: tls_pins() makes it first. */
-#define tls_pins(L, idx) (lua_newtable(L), tls_setuservalue(L, idx))
-#define tls_pin(L, idx, n) /* the value on top [-1, +0] */             \
+** is one user value, a table: tls_new_user_values() makes it first. */
+#define tls_new_user_values(L, idx) (lua_newtable(L), tls_setuservalue(L, idx))
+#define tls_set_user_value(L, idx, n) /* the value on top [-1, +0] */  \
   (tls_getuservalue(L, idx), lua_insert(L, -2), lua_rawseti(L, -2, n), \
    lua_pop(L, 1))
-#define tls_push_pin(L, idx, n) /* [-0, +1] */ \
+#define tls_push_user_value(L, idx, n) /* [-0, +1] */ \
   (tls_getuservalue(L, idx), lua_rawgeti(L, -1, n), lua_replace(L, -2))
 
 #else
 
-#define tls_pins(L, idx) ((void)(idx))
-#define tls_pin(L, idx, n) ((void)lua_setiuservalue(L, idx, n))
-#define tls_push_pin(L, idx, n) ((void)lua_getiuservalue(L, idx, n))
+#define tls_new_user_values(L, idx) ((void)(idx))
+#define tls_set_user_value(L, idx, n) ((void)lua_setiuservalue(L, idx, n))
+#define tls_push_user_value(L, idx, n) ((void)lua_getiuservalue(L, idx, n))
 
 #endif
 

@@ -1,6 +1,6 @@
 /*
 ** safe_getenv: environment variables in privileged programs, see
-** safe_getenv.h.
+** safe_getlua_state.h.
 */
 #define _GNU_SOURCE /* secure_getenv */
 #include "environment.h"

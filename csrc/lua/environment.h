@@ -2,8 +2,8 @@
 ** safe_getenv: environment variables that decide whom we trust and how we
 ** encrypt.
 */
-#ifndef tls_safe_getenv_h
-#define tls_safe_getenv_h
+#ifndef tls_environment_h
+#define tls_environment_h
 
 #include "compat.h"
 

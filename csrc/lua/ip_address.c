@@ -34,7 +34,7 @@ static bool without_zone (const char *text, size_t n, char *to, size_t room) {
   return percent == NULL || strchr(to, ':') != NULL; /* IPv6 has zones */
 }
 
-int tls_address (lua_State *L) {
+int tls_ip_address (lua_State *L) {
   char address[INET6_ADDRSTRLEN], spelling[INET6_ADDRSTRLEN];
   unsigned char bytes[sizeof(struct in6_addr)];
   size_t n;

@@ -7,8 +7,8 @@
 ** declared here, and spec/support/abi_check.c holds it against the real
 ** headers. libuv keeps this ABI for all of 1.x, on Unix.
 */
-#ifndef tls_uvlink_h
-#define tls_uvlink_h
+#ifndef tls_libuv_symbols_h
+#define tls_libuv_symbols_h
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,6 +74,7 @@ struct tls_uv {
 
 /* Fill 'uv' from the image that holds 'of', one of luv's C functions. False
 ** with a sentence in 'why' that names what is missing. Does not throw. */
-bool tls_uvlink (struct tls_uv *uv, const void *of, char *why, size_t size);
+bool tls_libuv_resolve (struct tls_uv *uv, const void *of, char *why,
+                        size_t size);
 
 #endif

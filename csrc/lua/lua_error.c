@@ -3,6 +3,8 @@
 */
 #include "lua_error.h"
 
+#include "table_fields.h"
+
 static int error_tostring (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_getfield(L, 1, "message");
@@ -11,19 +13,15 @@ static int error_tostring (lua_State *L) {
   return 1;
 }
 
-void tls_push_open (lua_State *L) {
+void tls_error_open (lua_State *L) {
   luaL_newmetatable(L, TLS_ERROR_T);
-  lua_pushcfunction(L, error_tostring);
-  lua_setfield(L, -2, "__tostring");
+  tls_set_function(L, "__tostring", error_tostring);
   lua_pushliteral(L, TLS_ERROR_T);
   lua_setfield(L, -2, "__name");
 }
 
 static void set_text (lua_State *L, const char *name, const char *text) {
-  if (*text == '\0')
-    return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
+  tls_set_string(L, name, *text == '\0' ? NULL : text);
 }
 
 void tls_push_error (lua_State *L, const struct tls_error *e) {

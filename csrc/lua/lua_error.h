@@ -1,8 +1,8 @@
 /*
 ** push: C values as Lua values: errors, and lists of names.
 */
-#ifndef tls_push_h
-#define tls_push_h
+#ifndef tls_lua_error_h
+#define tls_lua_error_h
 
 #include "compat.h"
 #include "engine/openssl_error.h"
@@ -10,7 +10,7 @@
 #define TLS_ERROR_T "tls.error" /* metatable of every error table */
 
 /* Make the metatable; leave it on the stack. [-0, +1] */
-void tls_push_open (lua_State *L);
+void tls_error_open (lua_State *L);
 
 /* Push 'e' as an error table. [-0, +1] */
 void tls_push_error (lua_State *L, const struct tls_error *e);

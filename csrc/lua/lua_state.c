@@ -1,5 +1,5 @@
 /*
-** env: the record of a Lua state, see env.h.
+** state: the record of a Lua state, see state.h.
 */
 #include "lua_state.h"
 
@@ -8,48 +8,50 @@
 #include <openssl/crypto.h>
 
 #include "lua_error.h"
+#include "table_fields.h"
 
-#define ENV_T "tls.env"
+#define LUA_STATE_T "tls.lua"
 
-static const char env_key = 0; /* its address is the key in the registry */
+static const char record_key = 0; /* its address is the key in the registry */
 
-struct tls_env *tls_env_get (lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &env_key);
-  struct tls_env *env = lua_touserdata(L, -1);
+struct tls_lua_state *tls_lua_state_get (lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &record_key);
+  struct tls_lua_state *state = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return env;
+  return state;
 }
 
 /* Runs after the finalizers of all connections and contexts, which are
 ** younger, and before luv closes its loop, which is older: callbacks that
 ** come from there find 'closing'. */
 static int env_gc (lua_State *L) {
-  struct tls_env *env = luaL_checkudata(L, 1, ENV_T);
-  env->closing = true;
-  BIO_meth_free(env->method);
-  env->method = NULL;
-  BIO_free(env->err);
-  env->err = NULL;
-  tls_pool_free(&env->pool);
-  OPENSSL_clear_free(env->out, TLS_SCRATCH_OUT); /* somebody's plaintext */
-  env->out = NULL;
+  struct tls_lua_state *state = luaL_checkudata(L, 1, LUA_STATE_T);
+  state->closing = true;
+  BIO_meth_free(state->bio_method);
+  state->bio_method = NULL;
+  BIO_free(state->stderr_bio);
+  state->stderr_bio = NULL;
+  tls_pool_free(&state->pool);
+  OPENSSL_clear_free(state->plaintext,
+                     TLS_PLAINTEXT_SIZE); /* somebody's plaintext */
+  state->plaintext = NULL;
   return 0;
 }
 
-static lua_State *main_thread (lua_State *L, struct tls_env *env) {
+static lua_State *main_thread (lua_State *L, struct tls_lua_state *state) {
 #ifdef LUA_RIDX_MAINTHREAD
-  (void)env;
+  (void)state;
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   lua_State *main = lua_tothread(L, -1);
   lua_pop(L, 1);
   return main;
 #else /* Lua 5.1 keeps it nowhere; luv has been required by the main chunk */
   (void)L;
-  return env->luv->L;
+  return state->luv->L;
 #endif
 }
 
-static void link_luv (lua_State *L, struct tls_env *env) {
+static void link_luv (lua_State *L, struct tls_lua_state *state) {
   char why[512];
   lua_CFunction f;
   const void *address;
@@ -57,16 +59,16 @@ static void link_luv (lua_State *L, struct tls_env *env) {
   f = lua_tocfunction(L, -1);
   lua_pop(L, 1);
   memcpy(&address, &f, sizeof address);
-  if (!tls_uvlink(&env->uv, address, why, sizeof why))
+  if (!tls_libuv_resolve(&state->uv, address, why, sizeof why))
     luaL_error(L, "%s", why);
-  env->luv = env->uv.luv_context(L);
-  if (env->luv == NULL || env->luv->cb_pcall == NULL)
+  state->luv = state->uv.luv_context(L);
+  if (state->luv == NULL || state->luv->cb_pcall == NULL)
     luaL_error(L, "tls: luv has no context for this Lua state");
 }
 
 /* Weak values: a socket is kept alive by whoever uses it, or by its conn's
 ** anchor while I/O is in flight. */
-static int new_owners (lua_State *L) {
+static int new_sockets_table (lua_State *L) {
   lua_newtable(L);
   lua_newtable(L);
   lua_pushliteral(L, "v");
@@ -75,65 +77,65 @@ static int new_owners (lua_State *L) {
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-void tls_env_open (lua_State *L) {
-  struct tls_env *env = lua_newuserdatauv(L, sizeof *env, 0);
-  memset(env, 0, offsetof(struct tls_env, in));
-  luaL_newmetatable(L, ENV_T);
-  lua_pushcfunction(L, env_gc);
-  lua_setfield(L, -2, "__gc");
+void tls_lua_state_open (lua_State *L) {
+  struct tls_lua_state *state = lua_newuserdatauv(L, sizeof *state, 0);
+  memset(state, 0, offsetof(struct tls_lua_state, read_buffer));
+  luaL_newmetatable(L, LUA_STATE_T);
+  tls_set_function(L, "__gc", env_gc);
   lua_setmetatable(L, -2);
-  link_luv(L, env);
-  env->main = main_thread(L, env);
-  env->owners = new_owners(L);
-  env->method = tls_bio_method();
-  env->err = BIO_new_fp(stderr, BIO_NOCLOSE);
-  if (env->method == NULL)
+  link_luv(L, state);
+  state->main = main_thread(L, state);
+  state->sockets = new_sockets_table(L);
+  state->bio_method = tls_bio_method();
+  state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
+  if (state->bio_method == NULL)
     luaL_error(L, "tls: out of memory");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &record_key);
 }
 
-char *tls_env_take_scratch (struct tls_env *env) {
-  char *scratch = env->out;
-  env->out = NULL;
-  return scratch != NULL ? scratch : OPENSSL_malloc(TLS_SCRATCH_OUT);
+char *tls_lua_state_take_buffer (struct tls_lua_state *state) {
+  char *buffer = state->plaintext;
+  state->plaintext = NULL;
+  return buffer != NULL ? buffer : OPENSSL_malloc(TLS_PLAINTEXT_SIZE);
 }
 
-void tls_env_give_scratch (struct tls_env *env, char *scratch) {
-  if (env->out == NULL && !env->closing)
-    env->out = scratch;
+void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer) {
+  if (state->plaintext == NULL && !state->closing)
+    state->plaintext = buffer;
   else
-    OPENSSL_clear_free(scratch, TLS_SCRATCH_OUT);
+    OPENSSL_clear_free(buffer, TLS_PLAINTEXT_SIZE);
 }
 
-bool tls_env_enter (struct tls_env *env, lua_CFunction fn, void *arg) {
-  lua_State *L = env->main;
-  if (env->closing || !lua_checkstack(L, 4)) /* fn, arg, traceback, spare */
+bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
+                         void *arg) {
+  lua_State *L = state->main;
+  if (state->closing || !lua_checkstack(L, 4)) /* fn, arg, traceback, spare */
     return false;
   lua_pushcfunction(L, fn); /* light since 5.2: no allocation */
   lua_pushlightuserdata(L, arg);
-  return env->luv->cb_pcall(L, 1, 0, 0) >= 0;
+  return state->luv->cb_pcall(L, 1, 0, 0) >= 0;
 }
 
-int tls_env_check_alive (lua_State *L) {
+int tls_lua_state_check_alive (lua_State *L) {
   struct tls_error e;
-  if (!tls_env_get(L)->closing)
+  if (!tls_lua_state_get(L)->closing)
     return 0;
   tls_error_set(&e, "ERR_LUA_STATE_CLOSING", "The Lua state is being closed");
   return tls_throw(L, &e);
 }
 
-int tls_env_closing (lua_State *L) {
-  lua_pushboolean(L, tls_env_get(L)->closing);
+int tls_lua_state_closing (lua_State *L) {
+  lua_pushboolean(L, tls_lua_state_get(L)->closing);
   return 1;
 }
 
-void tls_env_push_errnos (lua_State *L) {
-  struct tls_env *env = tls_env_get(L);
+void tls_lua_state_push_errnos (lua_State *L) {
+  struct tls_lua_state *state = tls_lua_state_get(L);
   char name[64];
   int number;
   lua_newtable(L);
   for (number = -1; number >= -133; number--) {
-    env->uv.uv_err_name_r(number, name, sizeof name);
+    state->uv.uv_err_name_r(number, name, sizeof name);
     if (strchr(name, ' ') != NULL) /* "Unknown system error" */
       continue;
     lua_pushinteger(L, number);
@@ -141,9 +143,9 @@ void tls_env_push_errnos (lua_State *L) {
   }
 }
 
-void tls_env_push_errname (lua_State *L, int number) {
+void tls_lua_state_push_errname (lua_State *L, int number) {
   char name[64];
-  tls_env_get(L)->uv.uv_err_name_r(number, name, sizeof name);
+  tls_lua_state_get(L)->uv.uv_err_name_r(number, name, sizeof name);
   lua_pushstring(L, name);
 }
 
@@ -153,18 +155,18 @@ static const char *const handler_names[TLS_HANDLER_COUNT] = {
 #undef X
 };
 
-int tls_env_handlers (lua_State *L) {
-  struct tls_env *env = tls_env_get(L);
+int tls_lua_state_set_handlers (lua_State *L) {
+  struct tls_lua_state *state = tls_lua_state_get(L);
   int i;
   luaL_checktype(L, 1, LUA_TTABLE);
-  if (env->handled)
+  if (state->handlers_set)
     return 0;
   for (i = 0; i < TLS_HANDLER_COUNT; i++) {
     lua_getfield(L, 1, handler_names[i]);
     if (!lua_isfunction(L, -1))
       return luaL_error(L, "handler '%s' is not a function", handler_names[i]);
-    env->handlers[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    state->handlers[i] = luaL_ref(L, LUA_REGISTRYINDEX);
   }
-  env->handled = true;
+  state->handlers_set = true;
   return 0;
 }

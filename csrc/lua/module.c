@@ -7,49 +7,50 @@
 
 #include <openssl/crypto.h>
 
-#include "ip_address.h"
+#include "class.h"
 #include "connection/methods.h"
 #include "connection/options.h"
-#include "credentials/secure_context.h"
 #include "credentials/algorithms.h"
-#include "class.h"
-#include "lua_state.h"
-#include "state_closing.h"
-#include "lua_error.h"
-#include "environment.h"
-#include "socket_options.h"
-#include "credentials/default_ca.h"
 #include "credentials/certificate_table.h"
+#include "credentials/default_ca.h"
+#include "credentials/secure_context.h"
+#include "environment.h"
+#include "ip_address.h"
+#include "lua_error.h"
+#include "lua_state.h"
+#include "socket_options.h"
+#include "state_closing.h"
+#include "table_fields.h"
 
 #if OPENSSL_VERSION_MAJOR < 3
 #error "tls needs OpenSSL 3.0 or later"
 #endif
 
 static const luaL_Reg functions[] = {
-    {"context", tls_context_new},
-    {"addCACert", tls_context_add_ca},
-    {"ticketKeys", tls_context_ticket_keys},
-    {"contextCertificate", tls_context_certificate},
+    {"context", tls_secure_context_new},
+    {"addCACert", tls_secure_context_add_ca},
+    {"ticketKeys", tls_secure_context_ticket_keys},
+    {"contextCertificate", tls_secure_context_certificate},
     {"dhparamBits", tls_push_dhparam_bits},
     {"curves", tls_list_curves},
-    {"readCertificates", tls_trust_read},
-    {"certificatePaths", tls_trust_paths},
-    {"setDefaultCertificates", tls_trust_set_default},
-    {"connectionOptions", tls_terms_new},
-    {"conn", tls_conn_new},
-    {"handlers", tls_env_handlers},
-    {"closing", tls_env_closing},
-    {"checkAlive", tls_env_check_alive},
+    {"readCertificates", tls_default_ca_read},
+    {"certificatePaths", tls_default_ca_paths},
+    {"setDefaultCertificates", tls_default_ca_set},
+    {"connectionOptions", tls_connection_options_new},
+    {"conn", tls_connection_new},
+    {"handlers", tls_lua_state_set_handlers},
+    {"closing", tls_lua_state_closing},
+    {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_handle_made},
     {"ciphers", tls_list_ciphers},
-    {"parseCertificate", tls_x509_parse},
+    {"parseCertificate", tls_certificate_parse},
     {"reusePort", tls_reuse_port},
     {"sized", tls_class_sized},
     {"indexer", tls_class_indexer},
     {"instantiator", tls_class_instantiator},
     {"pendingError", tls_pending_error},
     {"getenv", tls_getenv},
-    {"address", tls_address},
+    {"address", tls_ip_address},
     {NULL, NULL}};
 
 /* Refuse a wrong neighbour now rather than crash later. luv is loaded first:
@@ -88,12 +89,11 @@ static void ignore_sigpipe (void) {
 ** that are required by name put themselves. [-0, +1] */
 static void push_core (lua_State *L) {
   luaL_newlib(L, functions);
-  tls_push_open(L);
+  tls_error_open(L);
   lua_setfield(L, -2, "error_metatable");
-  tls_env_push_errnos(L);
+  tls_lua_state_push_errnos(L);
   lua_setfield(L, -2, "errnos");
-  lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
-  lua_setfield(L, -2, "openssl");
+  tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
   lua_newtable(L);
   lua_setfield(L, -2, "modules");
 }
@@ -111,11 +111,11 @@ int luaopen_tls_core (lua_State *L) {
   stay_loaded();
   require_luv(L);
   ignore_sigpipe();
-  tls_env_open(L);
-  tls_last_turn_open(L);
-  tls_context_open(L);
-  tls_trust_open(L);
-  tls_conn_open(L);
+  tls_lua_state_open(L);
+  tls_state_closing_open(L);
+  tls_secure_context_open(L);
+  tls_default_ca_open(L);
+  tls_connection_open(L);
   push_core(L);
   lua_pushvalue(L, -1);
   lua_setfield(L, LUA_REGISTRYINDEX, CORE_T);

@@ -20,7 +20,7 @@ int tls_reuse_port (lua_State *L) {
   errno = ENOTSUP;
 #endif
   lua_pushnil(L);
-  tls_env_push_errname(L, -errno);
+  tls_lua_state_push_errname(L, -errno);
   return 2;
 }
 
@@ -36,6 +36,6 @@ int tls_pending_error (lua_State *L) {
   int error = tls_socket_error((int)luaL_checkinteger(L, 1));
   if (error == 0)
     return 0;
-  tls_env_push_errname(L, error);
+  tls_lua_state_push_errname(L, error);
   return 1;
 }

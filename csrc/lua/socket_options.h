@@ -1,8 +1,8 @@
 /*
 ** sockopt: the socket options that libuv has no call for.
 */
-#ifndef tls_sockopt_h
-#define tls_sockopt_h
+#ifndef tls_socket_options_h
+#define tls_socket_options_h
 
 #include "compat.h"
 

@@ -7,12 +7,12 @@
 ** so that the loop runs over freed memory. So what is closing of ours is
 ** brought to its end while the handles are still there.
 */
-#ifndef tls_last_turn_h
-#define tls_last_turn_h
+#ifndef tls_state_closing_h
+#define tls_state_closing_h
 
 #include "lua_state.h"
 
-void tls_last_turn_open (lua_State *L);
+void tls_state_closing_open (lua_State *L);
 
 /* core.handleMade(): to be called when a handle of luv's has become ours. */
 int tls_handle_made (lua_State *L);

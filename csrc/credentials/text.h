@@ -1,0 +1,17 @@
+/*
+** text: a Lua string of PEM or DER on its way to OpenSSL.
+*/
+#ifndef tls_text_h
+#define tls_text_h
+
+#include "lua/compat.h"
+#include "pem.h"
+
+/* The string at 'arg', which keeps the bytes; an error when it is none. */
+static inline struct tls_text tls_check_text (lua_State *L, int arg) {
+  struct tls_text text;
+  text.data = luaL_checklstring(L, arg, &text.size);
+  return text;
+}
+
+#endif

@@ -1,0 +1,31 @@
+/*
+** table_fields: fields of the table on top of the stack.
+*/
+#ifndef tls_table_fields_h
+#define tls_table_fields_h
+
+#include "compat.h"
+
+/* Set a field. A text that is NULL leaves the table as it is. [-0, +0] */
+static inline void tls_set_string (lua_State *L, const char *name,
+                                   const char *text) {
+  if (text == NULL)
+    return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+static inline void tls_set_integer (lua_State *L, const char *name,
+                                    lua_Integer number) {
+  lua_pushinteger(L, number);
+  lua_setfield(L, -2, name);
+}
+
+/* Set a field to a C function. [-0, +0] */
+static inline void tls_set_function (lua_State *L, const char *name,
+                                     lua_CFunction function) {
+  lua_pushcfunction(L, function);
+  lua_setfield(L, -2, name);
+}
+
+#endif
