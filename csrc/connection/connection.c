@@ -1,5 +1,5 @@
 /*
-** connection: the userdata of a connection and its lifetime, see connection.h.
+** connection: the userdata of a connection, see connection.h.
 */
 #include "connection.h"
 
@@ -8,7 +8,6 @@
 #include "transport.h"
 #include "write.h"
 
-/* Push a conn that is born closed: it has no engine. [-0, +1] */
 struct tls_connection *tls_connection_push_new (lua_State *L,
                                                 struct tls_lua_state *state) {
   struct tls_connection *c = lua_newuserdatauv(L, sizeof *c, 2);
@@ -19,20 +18,20 @@ struct tls_connection *tls_connection_push_new (lua_State *L,
   return c;
 }
 
-/* Every method has the metatable as its upvalue: to find it by its name costs
-** more than most of them do. */
+/* Every method has the metatable as its upvalue, because finding it by its name
+** costs more than most methods do. */
 struct tls_connection *tls_connection_check (lua_State *L) {
   struct tls_connection *c = lua_touserdata(L, 1);
   if (c == NULL || !lua_getmetatable(L, 1) ||
       !lua_rawequal(L, -1, lua_upvalueindex(1)))
-    return luaL_checkudata(L, 1, TLS_CONNECTION_T); /* throws: it is none */
+    return luaL_checkudata(L, 1, TLS_CONNECTION_T); /* throws */
   lua_pop(L, 1);
   return c;
 }
 
 struct tls_connection *tls_connection_check_open (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
-  return c->closed || c->engine == NULL ? NULL : c;
+  return tls_connection_is_closed(c) || c->engine == NULL ? NULL : c;
 }
 
 int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c) {
@@ -45,7 +44,7 @@ int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c) {
   return 1;
 }
 
-/* The stream inside luv's userdata at index 3. Throws when it is none. */
+/* The stream inside luv's userdata at index 3. */
 static struct tls_uv_handle *check_stream (lua_State *L,
                                            struct tls_connection *c) {
   struct tls_uv_handle **userdata = luaL_testudata(L, 3, "uv_tcp");
@@ -62,8 +61,6 @@ static struct tls_uv_handle *check_stream (lua_State *L,
   return *userdata;
 }
 
-/* Read from and write to luv's stream. While it is attached, the anchored conn
-** keeps the socket alive, which otherwise only its own listeners may know. */
 void tls_connection_attach (lua_State *L, struct tls_connection *c) {
   struct tls_uv_handle *stream = check_stream(L, c);
   tls_new_user_values(L, 1);
@@ -86,10 +83,9 @@ void tls_connection_detach (struct tls_connection *c) {
   c->stream = NULL;
 }
 
-/* Nothing of ours runs on OpenSSL's or libuv's stack any more. Does not throw:
-** luaL_unref never does. */
+/* luaL_unref() never throws. */
 void tls_connection_release (struct tls_connection *c) {
-  if (c->driving || !c->closed ||
+  if (c->driving || !tls_connection_is_closed(c) ||
       (c->engine != NULL && tls_engine_busy(c->engine)))
     return;
   tls_engine_free(c->engine);
@@ -100,19 +96,19 @@ void tls_connection_release (struct tls_connection *c) {
 
 bool tls_connection_closed_meanwhile (struct tls_connection *c) {
   tls_connection_release(c);
-  return c->closed;
+  return tls_connection_is_closed(c);
 }
 
-/* The collector only gets here when the conn is attached to no handle, or in
-** lua_close: then a write may be in flight. It ends without us, maybe later
-** than the Lua state, on a loop that is the host's. */
+/* The collector gets here only when the connection is attached to no stream, or
+** in lua_close(). Then a write may be in flight, which ends without us, maybe
+** after the Lua state: the libuv loop may be the host's. */
 int tls_connection_gc (lua_State *L) {
   struct tls_connection *c = luaL_checkudata(L, 1, TLS_CONNECTION_T);
   tls_connection_detach(c);
-  c->closed = true;
+  c->life = TLS_LIFE_CLOSED;
   tls_connection_drop_pending(c);
   if (c->engine != NULL && tls_engine_busy(c->engine))
-    return 0; /* lua_close in the callback for a key: OpenSSL uses it yet */
+    return 0; /* lua_close() in the callback for a key: OpenSSL still uses it */
   tls_engine_free(c->engine);
   c->engine = NULL;
   return 0;

@@ -13,6 +13,29 @@
 /* What libuv is writing: see write.c. */
 struct tls_write;
 
+/* From beginning to end; a connection never goes back. */
+enum tls_life {
+  TLS_LIFE_NEW,     /* made; Lua has not called start() */
+  TLS_LIFE_STARTED, /* has a transport: a stream, or Lua */
+  TLS_LIFE_FAILED,  /* 'error' has been emitted, and is the last event */
+  TLS_LIFE_CLOSED   /* Lua has called close(): nothing is emitted */
+};
+
+/* Only the first failure counts; io_error has its number. */
+enum tls_transport {
+  TLS_TRANSPORT_OPEN,
+  TLS_TRANSPORT_READ_FAILED,
+  TLS_TRANSPORT_WRITE_FAILED
+};
+
+/* Who has records that have not been sent yet. Until they are sent, records
+** that follow wait in the engine's out queue. */
+enum tls_output {
+  TLS_OUTPUT_IDLE,
+  TLS_OUTPUT_IN_FLIGHT, /* libuv: one uv_write */
+  TLS_OUTPUT_WITH_LUA   /* Lua: it calls sent() */
+};
+
 struct tls_connection {
   struct tls_lua_state *lua;    /* borrowed; outlives every connection */
   struct tls_engine *engine;    /* owned; NULL once finished */
@@ -34,24 +57,31 @@ struct tls_connection {
                         (pending ones not counted) */
   size_t read_ahead; /* plaintext bytes given to Lua in spite of 'paused' */
   unsigned events;   /* engine events not yet emitted */
-  int io_error;      /* libuv's status that ended the transport */
-  bool write_failed; /* ... in a write */
-  bool driving;      /* the drive loop is under way */
-  bool drive_again;  /* it has to run another round */
-  bool drive_asked;  /* Lua has been asked to call drive() */
-  bool reading;      /* uv_read_start is in force */
-  bool paused;       /* Lua wants no data for now */
-  bool writing;      /* one uv_write is in flight, or Lua has records to send */
+  int io_error;      /* libuv's status that ended the transport, or 0 */
+  enum tls_life life;
+  enum tls_transport transport;
+  enum tls_output output;
+  bool driving;        /* the drive loop is under way */
+  bool drive_again;    /* it has to run another round */
+  bool drive_asked;    /* Lua has been asked to call drive() */
+  bool reading;        /* libuv reads (or Lua, when it carries the records) */
+  bool paused;         /* Lua wants no data for now */
+  bool corked;         /* conn:hold(true): nothing is sent for now */
   bool written_wanted; /* Lua waits for 'written' */
-  bool written_told;   /* ... and has got it in this drive */
-  bool closed;         /* close() was called */
-  bool started;
-  bool corked; /* conn:hold(true): nothing is sent for now */
-  bool dead;   /* TLS_ON_error was emitted */
+  bool written_told;   /* 'written' has been emitted in this drive */
 };
 
 /* What the userdata of an attached connection keeps alive. */
 enum tls_connection_value { TLS_VALUE_HANDLE = 1, TLS_VALUE_SOCKET = 2 };
+
+static inline bool tls_connection_is_closed (const struct tls_connection *c) {
+  return c->life == TLS_LIFE_CLOSED;
+}
+
+/* Nothing is emitted any more. */
+static inline bool tls_connection_is_over (const struct tls_connection *c) {
+  return c->life >= TLS_LIFE_FAILED;
+}
 
 /* luv's own part of the handle: it has a field for us. */
 static inline struct tls_luv_handle *

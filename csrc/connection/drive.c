@@ -1,11 +1,11 @@
 /*
-** drive: the loop that every edge of a connection ends in.
+** drive: the loop that runs a connection, see drive.h.
 **
-** Whatever happens (bytes arrived, a write finished, Lua wrote, Lua answered)
-** ends in tls_connection_drive(). Methods called from Lua never enter Lua
-*again:
-** they return true when they want to be driven, and Lua calls drive() from a
-** fresh turn of the loop.
+** One round runs OpenSSL over what has been received, tells Lua what came of
+** it, encrypts and sends. Each call into Lua may run any code: it may write,
+** close the connection or run libuv's loop. So after each of them the loop
+** looks whether the connection has been closed, and a call of
+** tls_connection_drive() from within asks for another round.
 */
 #include "drive.h"
 
@@ -19,34 +19,40 @@
 
 static void emit_event (struct tls_connection *c, unsigned event,
                         enum tls_handler which) {
-  if (c->closed || c->dead || (c->events & event) == 0)
+  if (tls_connection_is_over(c) || (c->events & event) == 0)
     return;
   c->events &= ~event;
   tls_connection_emit(c, which);
 }
 
-/* Behind all that was received: step() has given it to Lua. */
+static bool has_failed (const struct tls_connection *c) {
+  if ((c->events & TLS_EV_ERROR) != 0)
+    return true;
+  return c->transport != TLS_TRANSPORT_OPEN && !tls_connection_awaits_alert(c);
+}
+
+/* The last event of all. */
 static void emit_failure (struct tls_connection *c) {
-  bool failed = (c->events & TLS_EV_ERROR) != 0 ||
-                (c->io_error != 0 && !tls_connection_awaits_alert(c));
-  if (!failed || c->closed || c->dead)
+  if (tls_connection_is_over(c) || !has_failed(c))
     return;
-  c->dead = true;
+  c->life = TLS_LIFE_FAILED;
   tls_connection_emit(c, TLS_ON_error);
 }
 
-/* At most once in a drive: a writer that refills on 'drain' goes on in the
-** next turn of the loop. */
+/* At most once in a drive: a writer that writes again at each 'drain' must let
+** other connections have their turn. */
 static void emit_written (struct tls_connection *c) {
-  if (c->closed || c->dead || !c->written_wanted || c->written_told ||
-      !tls_connection_all_sent(c))
+  if (tls_connection_is_over(c) || !c->written_wanted || c->written_told)
+    return;
+  if (!tls_connection_all_sent(c))
     return;
   c->written_wanted = false;
   c->written_told = true;
   tls_connection_emit(c, TLS_ON_written);
 }
 
-/* Each is told by itself; the core keeps no more than these. */
+/* An event for each session that the engine has; it keeps no more than these.
+ */
 static void emit_sessions (struct tls_connection *c) {
   int i;
   unsigned was = c->events & TLS_EV_SESSION;
@@ -56,60 +62,78 @@ static void emit_sessions (struct tls_connection *c) {
   }
 }
 
-/* A ticket is sent before the data that came with it, and told before it. */
-static void emit_data (struct tls_connection *c, const char *data, size_t n) {
-  enum tls_handler which =
-      (c->events & TLS_EV_EARLY) != 0 ? TLS_ON_early : TLS_ON_data;
-  c->events &= ~(unsigned)TLS_EV_EARLY;
-  if ((c->events & TLS_EV_SESSION) == 0) {
-    if (!tls_connection_emit_bytes(c, which, data, n) && !c->closed)
-      tls_connection_transport_failed(c, -ENOMEM,
-                                      false); /* no byte may be missing */
-    return;
-  }
+/* When memory is out, the connection fails: no byte may be missing in what Lua
+** gets. */
+static void emit_data_alone (struct tls_connection *c, enum tls_handler which,
+                             const char *data, size_t n) {
+  bool told = tls_connection_emit_bytes(c, which, data, n);
+  if (!told && !tls_connection_is_closed(c))
+    tls_connection_fail_read(c, -ENOMEM);
+}
+
+/* The peer sent the tickets before the data, so Lua hears of them before. The
+** data become a string first: the listener of 'session' may let 'data' be
+** overwritten. */
+static void emit_data_after_sessions (struct tls_connection *c,
+                                      enum tls_handler which, const char *data,
+                                      size_t n) {
   int kept = tls_connection_keep_bytes(c, data, n);
   if (kept == LUA_NOREF) {
-    tls_connection_transport_failed(c, -ENOMEM, false);
+    tls_connection_fail_read(c, -ENOMEM);
     return;
   }
   emit_sessions(c);
   tls_connection_emit_kept(c, which, kept);
 }
 
-/* Early data comes by an event of its own, which pausing does not stop. Of a
-** transport that has failed, Lua gets what is left, wanted or not: who pauses
-** may never ask for it, and the failure stands behind it. */
-static size_t room_for_data (const struct tls_connection *c) {
-  return tls_connection_reading_paused(c) && c->io_error == 0
-             ? 0
-             : TLS_PLAINTEXT_SIZE;
+static void emit_data (struct tls_connection *c, const char *data, size_t n) {
+  bool early = (c->events & TLS_EV_EARLY) != 0;
+  enum tls_handler which = early ? TLS_ON_early : TLS_ON_data;
+  c->events &= ~(unsigned)TLS_EV_EARLY;
+  if ((c->events & TLS_EV_SESSION) == 0)
+    emit_data_alone(c, which, data, n);
+  else
+    emit_data_after_sessions(c, which, data, n);
 }
 
-/* Lua may run the loop, and other connections be stepped: what was received
-** and not read is kept before, and the plaintext is in a buffer that is ours
-** until we give it back. */
+/* None while Lua has paused. When the transport has failed, Lua gets what is
+** left all the same: 'error' comes behind it, and Lua may never resume. (Early
+** data has an event of its own, which pausing does not stop.) */
+static size_t room_for_data (const struct tls_connection *c) {
+  bool paused = tls_connection_reading_paused(c);
+  return paused && c->transport == TLS_TRANSPORT_OPEN ? 0 : TLS_PLAINTEXT_SIZE;
+}
+
+/* How much Lua was given although it had paused. */
+static void count_read_ahead (struct tls_connection *c, size_t n) {
+  if (!c->paused)
+    c->read_ahead = 0;
+  else if (tls_engine_shaking(c->engine))
+    c->read_ahead += n;
+}
+
+/* Before Lua is entered, what was received and not read is copied out of the
+** shared read buffer. */
 static void step_into (struct tls_connection *c, char *plain) {
   size_t got, room = room_for_data(c);
   c->events |= tls_engine_step(c->engine, plain, room, &got);
-  if (c->closed) /* in the callback for a key */
-    return;
+  if (tls_connection_is_closed(c))
+    return; /* by the callback for a pre-shared key */
   tls_connection_keep_unread(c);
   if (got == 0)
     return;
-  bool shaking = tls_engine_shaking(c->engine);
-  if (!c->paused)
-    c->read_ahead = 0;
-  else if (shaking)
-    c->read_ahead += got;
-  if (got == room || shaking)
-    c->drive_again = true;
+  count_read_ahead(c, got);
+  if (got == room || tls_engine_shaking(c->engine))
+    c->drive_again = true; /* there may be more */
   emit_data(c, plain, got);
 }
 
+/* The plaintext lies in a buffer that no other connection uses meanwhile: Lua
+** may run libuv's loop, which drives them. */
 static void step (struct tls_connection *c) {
   char *plain = tls_lua_state_take_buffer(c->lua);
   if (plain == NULL) {
-    tls_connection_transport_failed(c, -ENOMEM, false);
+    tls_connection_fail_read(c, -ENOMEM);
     return;
   }
   step_into(c, plain);
@@ -129,57 +153,73 @@ static void emit_handshake (struct tls_connection *c) {
   emit_event(c, TLS_EV_SECURE, TLS_ON_secure);
 }
 
-/* The peer has ended the connection in the middle of a later handshake: what is
-** to be written waits for that one's end, which never comes. */
+/* The peer has ended the connection in the middle of a later handshake. What is
+** still to be written waits for the end of that handshake, which never comes.
+*/
 static void check_stuck (struct tls_connection *c) {
-  if (tls_engine_stuck(c->engine) && tls_connection_unsent(c) > 0 &&
-      !tls_engine_failed(c->engine)) {
-    tls_engine_fail(c->engine, "ECONNRESET",
-                    "the peer has ended the connection in a handshake");
-    c->events |= TLS_EV_ERROR;
-  }
+  if (!tls_engine_stuck(c->engine) || tls_connection_unsent(c) == 0 ||
+      tls_engine_failed(c->engine))
+    return;
+  tls_engine_fail(c->engine, "ECONNRESET",
+                  "the peer has ended the connection in a handshake");
+  c->events |= TLS_EV_ERROR;
 }
 
-static void drive_round (struct tls_connection *c) {
-  step(c);
-  if (c->closed)
+/* In the last round of a drive. Records leave together then: sent one by one,
+** Nagle's algorithm would hold the second back. They leave before the end and
+** the failure are told, because one of them may be the alert. */
+static void finish_round (struct tls_connection *c) {
+  if (c->drive_again)
     return;
-  tls_connection_excuse_write(c);
-  emit_handshake(c);
-  if (c->closed)
-    return;
-  tls_connection_encrypt_pending(c);
-  check_stuck(c);
-  if (!c->drive_again) { /* tickets and the first answer leave as one: apart,
-                      Nagle's algorithm would hold the second back */
-    tls_connection_flush(c); /* an alert leaves before its error is told */
-    tls_connection_emit_records(c);
-  }
-  if (c->io_error != 0 && tls_engine_truncated(c->engine))
-    c->events &= ~(unsigned)TLS_EV_EOF; /* it was no end, but this */
+  tls_connection_flush(c);
+  tls_connection_emit_records(c);
+  if (c->transport != TLS_TRANSPORT_OPEN && tls_engine_truncated(c->engine))
+    c->events &= ~(unsigned)TLS_EV_EOF; /* it was this failure, and no end */
   if (!c->drive_again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
   if (!c->drive_again)
     emit_failure(c);
+}
+
+static void drive_round (struct tls_connection *c) {
+  step(c);
+  if (tls_connection_is_closed(c))
+    return;
+  tls_connection_excuse_write(c);
+  emit_handshake(c);
+  if (tls_connection_is_closed(c))
+    return;
+  tls_connection_encrypt_pending(c);
+  check_stuck(c);
+  finish_round(c);
   emit_written(c);
 }
 
-/* Is there work left that no callback of libuv's will bring us back to? */
+/* Is there work that no callback of libuv's will bring the loop back to? */
 static bool has_work_left (const struct tls_connection *c) {
-  if (c->dead || c->io_error != 0 || c->writing)
+  if (tls_connection_is_over(c) || c->transport != TLS_TRANSPORT_OPEN ||
+      c->output != TLS_OUTPUT_IDLE)
     return false;
-  if (c->written_wanted &&
-      tls_connection_all_sent(c)) /* told once already: not in this turn */
-    return true;
+  if (c->written_wanted && tls_connection_all_sent(c))
+    return true; /* 'written' was emitted in this drive already */
   return tls_connection_may_encrypt(c);
 }
 
-/* Come back in the next turn, after the others. */
+/* Lua calls drive() in the next turn of the loop, after the others. */
 static void ask_for_drive (struct tls_connection *c) {
   if (c->drive_asked || !has_work_left(c))
     return;
   c->drive_asked = true;
   tls_connection_emit(c, TLS_ON_driveLater);
+}
+
+static void run_rounds (struct tls_connection *c) {
+  do {
+    c->drive_again = false;
+    drive_round(c);
+    if (!c->drive_again && !tls_connection_is_closed(c))
+      tls_connection_update_reading(c);
+  } while (c->drive_again && !tls_connection_is_closed(c));
 }
 
 void tls_connection_drive (struct tls_connection *c) {
@@ -189,13 +229,8 @@ void tls_connection_drive (struct tls_connection *c) {
   }
   c->driving = true;
   c->drive_asked = c->written_told = false;
-  do {
-    c->drive_again = false;
-    drive_round(c);
-    if (!c->drive_again && !c->closed)
-      tls_connection_update_reading(c);
-  } while (c->drive_again && !c->closed);
-  if (!c->closed)
+  run_rounds(c);
+  if (!tls_connection_is_closed(c))
     ask_for_drive(c);
   c->driving = false;
   tls_connection_release(c);

@@ -1,5 +1,11 @@
 /*
-** drive: the loop that every edge of a connection ends in.
+** drive: the loop that runs a connection.
+**
+** Whatever happens to a connection ends in tls_connection_drive(): bytes have
+** arrived or a write has finished (libuv's callbacks call it, through
+** c->drive), Lua has written or answered a question. A method that Lua calls
+** does not enter Lua again: it returns true when the connection has to be
+** driven, and Lua calls conn:drive() from a callback of its own.
 */
 #ifndef tls_drive_h
 #define tls_drive_h
@@ -7,7 +13,8 @@
 #include "connection_state.h"
 
 /* Run the connection until it has nothing more to do. Enters Lua, so anything
-** may have happened to 'c' afterwards but its memory going away. */
+** may have happened to 'c' when this returns; it may be closed, but its memory
+** is still there. */
 void tls_connection_drive (struct tls_connection *c);
 
 #endif

@@ -38,7 +38,8 @@ static void push_socket (lua_State *L, struct tls_connection *c) {
 
 static void push_io_error (lua_State *L, struct tls_connection *c) {
   struct tls_error e;
-  const char *syscall = c->write_failed ? "write" : "read";
+  const char *syscall =
+      c->transport == TLS_TRANSPORT_WRITE_FAILED ? "write" : "read";
   char name[32], text[128];
   c->lua->uv.uv_err_name_r(c->io_error, name, sizeof name);
   c->lua->uv.uv_strerror_r(c->io_error, text, sizeof text);
@@ -247,7 +248,7 @@ int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
 void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
                                int ref) {
   struct emission e = {c, which, NULL, 0, ref, false};
-  if (!c->closed)
+  if (!tls_connection_is_closed(c))
     tls_lua_state_call(c->lua, emit_protected, &e);
   luaL_unref(c->lua->main, LUA_REGISTRYINDEX, ref);
 }

@@ -6,7 +6,8 @@
 
 #include "connection_state.h"
 
-/* Each enters Lua through the door; afterwards look at c->closed. */
+/* Each enters Lua through the door; afterwards look at
+ * tls_connection_is_closed(). */
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which);
 
 /* The same, with bytes. They become a string before anything of the user's is

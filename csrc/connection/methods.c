@@ -33,13 +33,13 @@ static int conn_start (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 3);
-  if (c == NULL || c->started)
+  if (c == NULL || c->life != TLS_LIFE_NEW)
     return luaL_error(L, "connection is closed or has been started");
   if (lua_isnil(L, 3))
     remember_socket(L, c);
   else
     tls_connection_attach(L, c);
-  c->started = true;
+  c->life = TLS_LIFE_STARTED;
   if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
     tls_connection_update_reading(c); /* the first word is the client's */
   if (c->reading)
@@ -108,7 +108,7 @@ static int conn_read (lua_State *L) {
   c->paused = paused;
   if (!c->driving && c->stream != NULL)
     tls_connection_update_reading(c);
-  if (paused && c->stream != NULL && c->io_error == 0)
+  if (paused && c->stream != NULL && c->transport == TLS_TRANSPORT_OPEN)
     return 0;
   return tls_connection_push_needs_drive(L,
                                          c); /* what was kept is to be read */
@@ -171,9 +171,9 @@ static int conn_feed (lua_State *L) {
  */
 static int conn_sent (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  if (c == NULL || c->stream != NULL || !c->writing)
+  if (c == NULL || c->output != TLS_OUTPUT_WITH_LUA)
     return 0;
-  c->writing = false;
+  c->output = TLS_OUTPUT_IDLE;
   if (tls_connection_queued(c) == 0)
     c->unsent = 0;
   return tls_connection_push_needs_drive(L, c);
@@ -183,7 +183,7 @@ static int conn_sent (lua_State *L) {
  */
 static void push_rest (lua_State *L, struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
-  bool rest = c->stream == NULL && !c->writing &&
+  bool rest = c->stream == NULL && c->output == TLS_OUTPUT_IDLE &&
               tls_engine_writable(c->engine) && tls_bytes_size(out) > 0;
   if (rest)
     lua_pushlstring(L, tls_bytes_peek(out), tls_bytes_size(out));
@@ -195,11 +195,11 @@ static void push_rest (lua_State *L, struct tls_connection *c) {
 ** Lua closes next. Idempotent. */
 static int conn_close (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
-  if (c->closed)
+  if (tls_connection_is_closed(c))
     return 0;
   push_rest(L, c);
   tls_connection_send_last(c);
-  c->closed = true;
+  c->life = TLS_LIFE_CLOSED;
   tls_connection_detach(c);
   tls_connection_drop_pending(c);
   tls_connection_release(c);

@@ -1,5 +1,5 @@
 /*
-** transport: the luv stream of a connection stops being read, and fails.
+** transport: the end of what carries a connection's records, see transport.h.
 */
 #include "transport.h"
 
@@ -9,16 +9,24 @@ void tls_connection_stop_reading (struct tls_connection *c) {
   c->reading = false;
 }
 
-/* When a write fails, the peer has reset the connection; why, its alert may
-** say, which is still to be read: reading goes on until it ends. The failure is
-** told in another round, behind what has been received. */
-void tls_connection_transport_failed (struct tls_connection *c, int status,
-                                      bool writing) {
-  if (c->io_error == 0) {
-    c->io_error = status;
-    c->write_failed = writing;
-    c->drive_again = true;
-  }
-  if (!writing || c->stream == NULL || c->lua->uv.uv_is_closing(c->stream))
-    tls_connection_stop_reading(c); /* nothing will come any more */
+static void fail (struct tls_connection *c, int status,
+                  enum tls_transport how) {
+  if (c->transport != TLS_TRANSPORT_OPEN)
+    return;
+  c->io_error = status;
+  c->transport = how;
+  c->drive_again = true;
+}
+
+void tls_connection_fail_read (struct tls_connection *c, int status) {
+  fail(c, status, TLS_TRANSPORT_READ_FAILED);
+  tls_connection_stop_reading(c);
+}
+
+/* A write fails when the peer has reset the connection. The alert that says why
+** may still be waiting to be read, so reading goes on until it ends. */
+void tls_connection_fail_write (struct tls_connection *c, int status) {
+  fail(c, status, TLS_TRANSPORT_WRITE_FAILED);
+  if (c->stream == NULL || c->lua->uv.uv_is_closing(c->stream))
+    tls_connection_stop_reading(c); /* nothing more will come */
 }

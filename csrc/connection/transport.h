@@ -1,16 +1,18 @@
 /*
-** transport: the luv stream of a connection stops being read, and fails.
+** transport: the end of what carries a connection's records, one of luv's
+** streams or Lua. Used by read.c, write.c and the drive loop.
 */
 #ifndef tls_transport_h
 #define tls_transport_h
 
 #include "connection_state.h"
 
+/* libuv calls on_read() no more. */
 void tls_connection_stop_reading (struct tls_connection *c);
 
-/* libuv's 'status' has ended the transport, in a write or in a read. Only the
-** first failure counts. */
-void tls_connection_transport_failed (struct tls_connection *c, int status,
-                                      bool writing);
+/* A read or a write has failed with libuv's 'status'. The drive loop tells Lua
+** of the first failure, behind all that was received before it. */
+void tls_connection_fail_read (struct tls_connection *c, int status);
+void tls_connection_fail_write (struct tls_connection *c, int status);
 
 #endif

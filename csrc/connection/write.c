@@ -1,5 +1,5 @@
 /*
-** write: plaintext is encrypted, and records leave by libuv or by Lua.
+** write: plaintext becomes records, and records leave, see write.h.
 */
 #include "write.h"
 
@@ -10,24 +10,25 @@
 #include "events.h"
 #include "transport.h"
 
-/* Output gathered before a system call, and the most that is encrypted ahead
-** of the socket. 64 KiB is where gathering stops to gain. */
+/* How many bytes of records gather before a system call, and the most that is
+** encrypted ahead of the socket. More than 64 KiB gains nothing (measured). */
 #define GATHER (64 * 1024)
 
-/* The most that one turn encrypts of a long string: a fast reader must not let
-** one writer hold the loop. */
+/* The most that one turn of the loop encrypts of a long string. Without it, a
+** peer that reads fast would let one writer keep the loop from all others. */
 #define TURN (1024 * 1024)
 
-/* One uv_write: what it writes belongs to it, so that it needs no conn to end
-** well. Owned by libuv until on_written(). Behind it lies the uv_write_t, whose
-** size only libuv knows; most connections never need one. */
+/* One uv_write. It owns the bytes that it writes, so that it can end well when
+** the connection has gone. Owned by libuv until on_written(). The uv_write_t
+** lies behind this struct, because only libuv knows its size. Most connections
+** never make one: uv_try_write() takes all they have. */
 struct tls_write {
   _Alignas(max_align_t) struct tls_connection
       *connection;        /* borrowed; NULL once it has gone */
   struct tls_bytes bytes; /* owned */
 };
 
-/* Takes the bytes over from 'out'. */
+/* Takes the bytes out of 'out'. NULL when memory is out. */
 static struct tls_write *new_write (struct tls_connection *c,
                                     struct tls_bytes *out) {
   struct tls_write *w =
@@ -39,8 +40,8 @@ static struct tls_write *new_write (struct tls_connection *c,
   return w;
 }
 
-/* The conn, to whose pool the bytes go back; or NULL: then the pool may have
-** gone as well. */
+/* Frees 'w' and returns its connection, to whose pool the bytes go back; or
+** NULL when it has gone: then the pool may have gone as well. */
 static struct tls_connection *end_write (struct tls_write *w) {
   struct tls_connection *c = w->connection;
   if (c != NULL)
@@ -51,7 +52,6 @@ static struct tls_connection *end_write (struct tls_write *w) {
   return c;
 }
 
-/* The write that is in flight ends without us. */
 void tls_connection_forget_write (struct tls_connection *c) {
   if (c->write != NULL)
     c->write->connection = NULL;
@@ -74,22 +74,23 @@ size_t tls_connection_unsent (const struct tls_connection *c) {
   return c->unsent + c->pending_size;
 }
 
-/* The peer has gone after its end: what only TLS itself had to say to it, a
-** ticket or our close_notify, may be lost. */
+/* A peer that has ended the connection need not read what comes after that.
+** When it was only TLS's own, a ticket or our close_notify, nothing has failed.
+*/
 static void write_failed (struct tls_connection *c, int status) {
   if (!tls_engine_ended(c->engine) || tls_connection_unsent(c) > 0)
-    tls_connection_transport_failed(c, status, true);
+    tls_connection_fail_write(c, status);
   else
     tls_bytes_clear(&tls_engine_port(c->engine)->out);
 }
 
-/* It was the peer's end that was still to be read: nothing of ours was lost. */
+/* The write failed first, and the peer's end was read after that. */
 void tls_connection_excuse_write (struct tls_connection *c) {
-  if (c->io_error == 0 || !c->write_failed || tls_connection_unsent(c) > 0 ||
-      !tls_engine_ended(c->engine))
+  if (c->transport != TLS_TRANSPORT_WRITE_FAILED ||
+      tls_connection_unsent(c) > 0 || !tls_engine_ended(c->engine))
     return;
   c->io_error = 0;
-  c->write_failed = false;
+  c->transport = TLS_TRANSPORT_OPEN;
   tls_bytes_clear(&tls_engine_port(c->engine)->out);
 }
 
@@ -98,14 +99,14 @@ static void on_written (void *req, int status) {
   if (c == NULL)
     return;
   c->write = NULL;
-  c->writing = false;
+  c->output = TLS_OUTPUT_IDLE;
   if (status < 0)
     write_failed(c, status);
   c->drive(c);
 }
 
-/* What the kernel did not take at once is libuv's to write; meanwhile records
-** gather in a fresh out queue. */
+/* libuv writes what the kernel did not take at once. The records that follow
+** gather in the emptied out queue. */
 static void start_write (struct tls_connection *c, struct tls_bytes *out) {
   struct tls_uv_buf buf;
   struct tls_write *w = new_write(c, out);
@@ -122,14 +123,14 @@ static void start_write (struct tls_connection *c, struct tls_bytes *out) {
     return;
   }
   c->write = w;
-  c->writing = true;
+  c->output = TLS_OUTPUT_IN_FLIGHT;
 }
 
 static bool is_corked (const struct tls_connection *c) {
-  return c->corked && !tls_engine_failed(c->engine); /* an alert may leave */
+  return c->corked && !tls_engine_failed(c->engine); /* an alert may go */
 }
 
-/* uv_try_write first: it saves the queueing and the turn of the loop. */
+/* uv_try_write() comes first: it saves a request and a turn of the loop. */
 static void write_now (struct tls_connection *c, struct tls_bytes *out) {
   struct tls_uv_buf buf;
   buf.base = (char *)tls_bytes_peek(out);
@@ -142,7 +143,8 @@ static void write_now (struct tls_connection *c, struct tls_bytes *out) {
 }
 
 static bool may_write (const struct tls_connection *c) {
-  return c->stream != NULL && !c->writing && c->io_error == 0 && !is_corked(c);
+  return c->stream != NULL && c->output == TLS_OUTPUT_IDLE &&
+         c->transport == TLS_TRANSPORT_OPEN && !is_corked(c);
 }
 
 void tls_connection_flush (struct tls_connection *c) {
@@ -150,37 +152,39 @@ void tls_connection_flush (struct tls_connection *c) {
   if (!may_write(c))
     return; /* without a stream, tls_connection_emit_records() sends */
   if (tls_bytes_size(out) > 0) {
-    if (c->lua->uv.uv_is_closing(c->stream)) { /* somebody else did that */
-      tls_connection_transport_failed(c, -ECANCELED, true);
+    if (c->lua->uv.uv_is_closing(c->stream)) { /* not by us */
+      tls_connection_fail_write(c, -ECANCELED);
       return;
     }
     write_now(c, out);
   }
   if (tls_bytes_size(out) == 0)
     c->unsent = 0;
-  else if (c->io_error == 0)
+  else if (c->transport == TLS_TRANSPORT_OPEN)
     start_write(c, out);
 }
 
-/* A transport of Lua's takes one string at a time and calls sent() for it. */
+/* Lua takes one string at a time, and calls sent() for it. */
 void tls_connection_emit_records (struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   size_t n = tls_bytes_size(out);
-  if (c->stream != NULL || !c->started || c->closed || c->writing || n == 0 ||
-      is_corked(c))
+  if (c->stream != NULL || c->life == TLS_LIFE_NEW ||
+      tls_connection_is_closed(c))
     return;
-  struct tls_bytes records; /* until they are a string of Lua's */
+  if (c->output != TLS_OUTPUT_IDLE || n == 0 || is_corked(c))
+    return;
+  struct tls_bytes records; /* owned, until they are a Lua string */
   tls_bytes_move(&records, out);
-  c->writing = true;
-  if (!tls_connection_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records),
-                                 n) &&
-      !c->closed)
-    tls_connection_transport_failed(c, -ENOMEM, true);
+  c->output = TLS_OUTPUT_WITH_LUA;
+  bool told =
+      tls_connection_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records), n);
+  if (!told && !tls_connection_is_closed(c))
+    tls_connection_fail_write(c, -ENOMEM);
   tls_bytes_clear(&records);
 }
 
-/* It is about to be closed: what was written in this turn goes if it can go at
-** once (the alert of a connection that this one carries, say). */
+/* For what was written in this very turn: the alert of a TLS connection that
+** runs inside this one, for example. */
 void tls_connection_send_last (struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   if (tls_engine_writable(c->engine) && may_write(c) &&
@@ -188,8 +192,6 @@ void tls_connection_send_last (struct tls_connection *c) {
     write_now(c, out);
 }
 
-/* Encrypt from 'data', flushing whenever enough has gathered. Returns how much
-** was taken: less than 'n' when the socket is full or the turn is over. */
 size_t tls_connection_encrypt (struct tls_connection *c, const char *data,
                                size_t n) {
   size_t done = 0, taken;
@@ -200,16 +202,16 @@ size_t tls_connection_encrypt (struct tls_connection *c, const char *data,
     if (tls_connection_queued(c) >= GATHER)
       tls_connection_flush(c);
   } while (taken > 0 && done < n && done < TURN &&
-           tls_connection_queued(c) < GATHER && !c->writing);
+           tls_connection_queued(c) < GATHER && c->output == TLS_OUTPUT_IDLE);
   return done;
 }
 
 void tls_connection_encrypt_pending (struct tls_connection *c) {
-  if (c->pending == NULL || c->writing)
+  if (c->pending == NULL || c->output != TLS_OUTPUT_IDLE)
     return;
   size_t done = tls_connection_encrypt(c, c->pending, c->pending_size);
-  if (c->closed || c->pending == NULL) /* in the callback for a key */
-    return;
+  if (tls_connection_is_closed(c) || c->pending == NULL)
+    return; /* closed by the callback for a pre-shared key */
   c->pending += done;
   c->pending_size -= done;
   if (c->pending_size == 0)
@@ -222,6 +224,6 @@ bool tls_connection_may_encrypt (const struct tls_connection *c) {
 }
 
 bool tls_connection_all_sent (const struct tls_connection *c) {
-  return tls_connection_unsent(c) == 0 && !c->writing &&
+  return tls_connection_unsent(c) == 0 && c->output == TLS_OUTPUT_IDLE &&
          tls_connection_queued(c) == 0 && !tls_engine_shutting_down(c->engine);
 }
