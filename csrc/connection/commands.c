@@ -1,6 +1,9 @@
 /*
-** conn_answer: what a connection is told in and after its handshake. Methods
-** never enter Lua: they answer whether they want to be driven.
+** commands: what Lua tells a connection: answers to the questions of a
+** handshake, and orders. Methods of the metatable that methods.c makes.
+**
+** A command never enters Lua, because Lua has called it. It returns needsDrive:
+** true when Lua has to call conn:drive() from a callback of its own.
 */
 #include "commands.h"
 
@@ -15,7 +18,8 @@
 #include "engine/client_hello.h"
 #include "lua/lua_error.h"
 
-/* Push a sequence of the extensions' types and one of their bodies. [-0, +2] */
+/* Push a sequence of the extensions' types and one of their bodies. [-0, +2]
+ */
 static void push_extensions (lua_State *L, const struct tls_hello *h) {
   size_t i;
   lua_createtable(L, (int)h->count, 0);
@@ -48,7 +52,7 @@ static int get_client_hello (lua_State *L) {
   return 7;
 }
 
-/* The string field 'name' of the table at index 2, kept by it; or NULL. */
+/* The string field 'name' of the table at index 2, which keeps it; or NULL. */
 static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
   lua_getfield(L, 2, name);
   const char *s = lua_tolstring(L, -1, n);
@@ -56,13 +60,13 @@ static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
   return (const unsigned char *)s;
 }
 
-/* [-0, +1]: the field that keeps it */
+/* The SSL_CTX in the field 'context', or NULL. Pushes the field. [-0, +1] */
 static SSL_CTX *context_field (lua_State *L) {
   lua_getfield(L, 2, "context");
   return lua_isnil(L, -1) ? NULL : tls_secure_context_check(L, lua_gettop(L));
 }
 
-/* Most servers verify nobody, and need no anchors for it. */
+/* A server that verifies no client needs no CA certificates. */
 static bool verifies (const struct tls_connection *c) {
   return SSL_get_verify_mode(tls_engine_ssl(c->engine)) != SSL_VERIFY_NONE;
 }
@@ -94,9 +98,9 @@ static int answer_hello (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:answerVerify(generation, accepted, overruled) -> needsDrive: inside the
- *handshake
- ** that is suspended. An answer to another one's question does nothing. */
+/* conn:answerVerify(generation, accepted, overruled) -> needsDrive: may the
+** handshake that is suspended go on? 'generation' came with the question; the
+** answer to a question of another handshake does nothing. */
 static int answer_verify (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
@@ -108,7 +112,7 @@ static int answer_verify (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:setVerdict(generation, accepted, overruled) -> given: the verdict on a
+/* conn:setVerdict(generation, accepted, overruled) -> done: the same for a
 ** handshake that has finished. */
 static int set_verdict (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
@@ -120,15 +124,16 @@ static int set_verdict (lua_State *L) {
   return 1;
 }
 
-/* A handshake is under way, or an end. */
+/* Throw when the connection is not in the state that a command needs. */
 static void check_state (lua_State *L, bool ok, const char *message) {
   ERR_clear_error();
   if (!ok)
     tls_throw_openssl(L, "ERR_TLS_INVALID_STATE", message);
 }
 
-/* conn:renegotiate(context, reject) -> needsDrive: a server's question for a
-** certificate, which this context's anchors are to verify; false asks none. */
+/* conn:renegotiate(context, reject) -> needsDrive: another handshake. When
+** 'context' is not false, a server asks its client for a certificate, and
+** verifies it by that context's CA certificates. */
 static int renegotiate (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -147,7 +152,7 @@ static int renegotiate (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:updateKeys() -> needsDrive */
+/* conn:updateKeys() -> needsDrive: new keys in both directions (TLS 1.3). */
 static int update_keys (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -163,8 +168,7 @@ static int update_keys (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:fail(code, message) -> needsDrive: our own reason to end the handshake.
- */
+/* conn:fail(code, message) -> needsDrive: end the handshake with this error. */
 static int fail (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const char *code = luaL_checkstring(L, 2), *message = luaL_checkstring(L, 3);
@@ -174,7 +178,8 @@ static int fail (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:hold(boolean) -> needsDrive: what is to be sent waits, until false. */
+/* conn:hold(boolean) -> needsDrive: while true, nothing is sent but an alert.
+ */
 static int hold (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
@@ -184,7 +189,7 @@ static int hold (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:wantSessions(boolean): those that come from now on. */
+/* conn:wantSessions(boolean): whether to emit 'session' from now on. */
 static int want_sessions (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
@@ -193,6 +198,7 @@ static int want_sessions (lua_State *L) {
   return 0;
 }
 
+/* conn:wantKeylog(): emit 'keylog' from now on. */
 static int want_keylog (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c != NULL)
@@ -200,7 +206,8 @@ static int want_keylog (lua_State *L) {
   return 0;
 }
 
-/* conn:trace(): SSL_trace(3) on stderr, where OpenSSL was built with it. */
+/* conn:trace(): print each message to stderr, if OpenSSL was built with
+** SSL_trace(3). */
 static int trace (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c != NULL)
@@ -208,14 +215,15 @@ static int trace (lua_State *L) {
   return 0;
 }
 
-/* conn:setKeyCert(context): show that context's certificate, keep the rest. */
+/* conn:setKeyCert(context): take that context's key and certificate; all else
+** stays. */
 static int set_key_cert (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const SSL_CTX *ctx = tls_secure_context_check(L, 2);
   STACK_OF(X509) *chain = NULL;
   if (c == NULL)
     return 0;
-  if (tls_engine_busy(c->engine)) /* it may be looking at the old one */
+  if (tls_engine_busy(c->engine)) /* it may be using the old one */
     return tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
                              "the certificate cannot be changed now");
   X509 *cert = SSL_CTX_get0_certificate(ctx);
@@ -229,7 +237,7 @@ static int set_key_cert (lua_State *L) {
   return 0;
 }
 
-/* conn:setServername(name) -> done: not once the handshake has begun */
+/* conn:setServername(name) -> done: false once the handshake has begun. */
 static int set_servername (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const char *name = luaL_checkstring(L, 2);
@@ -240,7 +248,7 @@ static int set_servername (lua_State *L) {
   return 1;
 }
 
-/* conn:setSession(der) -> whether it is one, and in time */
+/* conn:setSession(der) -> done: false when it is no session, or too late. */
 static int set_session (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   SSL_SESSION *session = tls_session_read(L, 2);

@@ -1,6 +1,8 @@
 /*
-** conn_emit: a connection's events enter Lua here, and nowhere else. Arguments
-** are pushed inside the protected call, because pushing may throw.
+** events: a connection's events enter Lua, see events.h.
+**
+** The functions whose names end in _protected run inside a protected call: to
+** push arguments may throw.
 */
 #include "events.h"
 
@@ -14,16 +16,18 @@
 #include "lua/table_fields.h"
 #include "negotiated.h"
 
-struct emission {
+struct event {
   struct tls_connection *connection;
   enum tls_handler which;
-  const char *data; /* borrowed: a buffer buffer, or records */
+  const char *data; /* borrowed: plaintext, or records */
   size_t size;
   int ref;     /* registry reference to a string in their place, or LUA_NOREF */
-  bool pushed; /* the arguments have found memory; or nobody is left */
+  bool pushed; /* the arguments are on the stack; or there is no socket */
 };
 
-/* Push the Lua socket of 'c', or nil when it has been collected. [-0, +1] */
+/* Push the Lua socket of 'c', or nil when it has been collected. A connection
+** that is attached to a stream keeps its socket; one whose records Lua carries
+** is kept by its socket. [-0, +1] */
 static void push_socket (lua_State *L, struct tls_connection *c) {
   if (c->self_ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->self_ref);
@@ -34,6 +38,17 @@ static void push_socket (lua_State *L, struct tls_connection *c) {
     lua_rawgetp(L, -1, c);
   }
   lua_replace(L, -2);
+}
+
+/* Push a handler and its first argument, the socket. False, and with nil on
+ *top,
+ ** when the socket has been collected. [-0, +2] */
+static bool push_call (lua_State *L, struct tls_connection *c,
+                       enum tls_handler which) {
+  luaL_checkstack(L, 8, "tls");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->handlers[which]);
+  push_socket(L, c);
+  return !lua_isnil(L, -1);
 }
 
 static void push_io_error (lua_State *L, struct tls_connection *c) {
@@ -62,21 +77,22 @@ static void push_ocsp (lua_State *L, struct tls_connection *c) {
   }
 }
 
-/* [-0, +1] */
-static void push_bytes (lua_State *L, const struct emission *e) {
+/* The string of an event with bytes. [-0, +1] */
+static void push_bytes (lua_State *L, const struct event *e) {
   if (e->ref == LUA_NOREF)
     lua_pushlstring(L, e->data, e->size);
   else
     lua_rawgeti(L, LUA_REGISTRYINDEX, e->ref);
 }
 
-/* The handshake that is told of, for the answer. [-0, +1] */
+/* The number of the handshake that the event belongs to: Lua's answer has to
+** bring it. [-0, +1] */
 static void push_generation (lua_State *L, struct tls_connection *c) {
   lua_pushinteger(L, (lua_Integer)tls_engine_generation(c->engine));
 }
 
-/* [-0, +n]; returns n. */
-static int push_arguments (lua_State *L, const struct emission *e) {
+/* What the handler gets behind the socket. [-0, +n]; returns n. */
+static int push_arguments (lua_State *L, const struct event *e) {
   struct tls_connection *c = e->connection;
   switch (e->which) {
     case TLS_ON_data:
@@ -94,7 +110,7 @@ static int push_arguments (lua_State *L, const struct emission *e) {
       lua_pushboolean(L, tls_engine_truncated(c->engine));
       return 1;
     case TLS_ON_error:
-      if (tls_engine_failed(c->engine)) /* it knows more than a reset tells */
+      if (tls_engine_failed(c->engine)) /* it knows more than libuv */
         tls_push_error(L, tls_engine_error(c->engine));
       else
         push_io_error(L, c);
@@ -103,7 +119,8 @@ static int push_arguments (lua_State *L, const struct emission *e) {
   }
 }
 
-/* DER of a session holds its keys: nothing of it is left behind. [-0, +2] */
+/* Push the id and the DER of a session. The DER holds keys: tls_session_push()
+** cleanses its buffer. [-0, +2] */
 static void push_session (lua_State *L, SSL_SESSION *session) {
   unsigned n;
   const unsigned char *id = SSL_SESSION_get_id(session, &n);
@@ -111,19 +128,14 @@ static void push_session (lua_State *L, SSL_SESSION *session) {
   tls_session_push(L, session);
 }
 
-static int emit_session (lua_State *L) {
+static int emit_session_protected (lua_State *L) {
   struct tls_connection *c = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, "tls");
-  struct tls_owned *owned = tls_session_push_owned(L);
-  owned->p = tls_engine_take_session(c->engine);
-  if (owned->p == NULL)
+  struct tls_owned *session = tls_owned_push(L, tls_free_session);
+  session->p = tls_engine_take_session(c->engine);
+  if (session->p == NULL || !push_call(L, c, TLS_ON_session))
     return 0;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->handlers[TLS_ON_session]);
-  push_socket(L, c);
-  if (lua_isnil(L, -1))
-    return 0;
-  push_session(L, owned->p);
-  tls_owned_free(owned);
+  push_session(L, session->p);
+  tls_owned_free(session);
   lua_call(L, 3, 0);
   return 0;
 }
@@ -132,17 +144,14 @@ static void free_lines (void *lines) {
   OPENSSL_clear_free(lines, strlen(lines));
 }
 
-static int emit_keylog (lua_State *L) {
+static int emit_keylog_protected (lua_State *L) {
   struct tls_connection *c = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, "tls");
-  struct tls_owned *owned = tls_owned_push(L, free_lines);
-  owned->p = tls_engine_take_keylog(c->engine);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->handlers[TLS_ON_keylog]);
-  push_socket(L, c);
-  if (owned->p == NULL || lua_isnil(L, -1))
+  struct tls_owned *lines = tls_owned_push(L, free_lines);
+  lines->p = tls_engine_take_keylog(c->engine);
+  if (lines->p == NULL || !push_call(L, c, TLS_ON_keylog))
     return 0;
-  lua_pushstring(L, owned->p);
-  tls_owned_free(owned);
+  lua_pushstring(L, lines->p);
+  tls_owned_free(lines);
   lua_call(L, 2, 0);
   return 0;
 }
@@ -155,7 +164,7 @@ struct psk_question {
   size_t size; /* of the key that was given */
 };
 
-/* Copy the string at 'idx' when it fits. */
+/* Copy the string at 'idx'. 0 when it is none, or too long. */
 static size_t take_string (lua_State *L, int idx, void *to, size_t room) {
   size_t n;
   const char *s = lua_tolstring(L, idx, &n);
@@ -165,13 +174,10 @@ static size_t take_string (lua_State *L, int idx, void *to, size_t room) {
   return n;
 }
 
-static int ask_psk (lua_State *L) {
+static int ask_psk_protected (lua_State *L) {
   struct psk_question *q = lua_touserdata(L, 1);
   struct tls_psk_answer *a = q->answer;
-  luaL_checkstack(L, 8, "tls");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, q->connection->lua->handlers[TLS_ON_psk]);
-  push_socket(L, q->connection);
-  if (lua_isnil(L, -1))
+  if (!push_call(L, q->connection, TLS_ON_psk))
     return 0;
   if (q->text == NULL)
     lua_pushnil(L);
@@ -192,47 +198,46 @@ unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
                                   size_t text_size,
                                   struct tls_psk_answer *answer) {
   struct psk_question q = {c, text, text_size, answer, 0};
-  if (!tls_port_keep(tls_engine_port(c->engine))) /* the loop may be run */
+  if (!tls_port_keep(tls_engine_port(c->engine))) /* Lua may run the loop */
     return 0;
-  tls_lua_state_call(c->lua, ask_psk, &q);
+  tls_lua_state_call(c->lua, ask_psk_protected, &q);
   return (unsigned)q.size;
 }
 
-static int emit_protected (lua_State *L) {
-  struct emission *e = lua_touserdata(L, 1);
-  luaL_checkstack(L, 8, "tls");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, e->connection->lua->handlers[e->which]);
-  push_socket(L, e->connection);
-  if (lua_isnil(L, -1)) { /* nobody is left to be told */
-    e->pushed = true;
-    return 0;
-  }
-  int n = push_arguments(L, e);
+static int call_handler_protected (lua_State *L) {
+  struct event *e = lua_touserdata(L, 1);
+  bool wanted = push_call(L, e->connection, e->which);
+  int n = wanted ? push_arguments(L, e) : 0;
   e->pushed = true;
-  lua_call(L, 1 + n, 0);
+  if (wanted)
+    lua_call(L, 1 + n, 0);
   return 0;
 }
 
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
-  struct emission e = {c, which, NULL, 0, LUA_NOREF, false};
+  struct event e = {c, which, NULL, 0, LUA_NOREF, false};
   switch (which) {
-    case TLS_ON_session: tls_lua_state_call(c->lua, emit_session, c); return;
-    case TLS_ON_keylog: tls_lua_state_call(c->lua, emit_keylog, c); return;
-    default: tls_lua_state_call(c->lua, emit_protected, &e);
+    case TLS_ON_session:
+      tls_lua_state_call(c->lua, emit_session_protected, c);
+      return;
+    case TLS_ON_keylog:
+      tls_lua_state_call(c->lua, emit_keylog_protected, c);
+      return;
+    default: tls_lua_state_call(c->lua, call_handler_protected, &e);
   }
 }
 
 bool tls_connection_emit_bytes (struct tls_connection *c,
                                 enum tls_handler which, const char *data,
                                 size_t size) {
-  struct emission e = {c, which, data, size, LUA_NOREF, false};
-  tls_lua_state_call(c->lua, emit_protected, &e);
+  struct event e = {c, which, data, size, LUA_NOREF, false};
+  tls_lua_state_call(c->lua, call_handler_protected, &e);
   return e.pushed || c->lua->closing;
 }
 
-/* Through the door only because a string may find no memory. */
-static int keep_protected (lua_State *L) {
-  struct emission *e = lua_touserdata(L, 1);
+/* Protected only because there may be no memory for the string. */
+static int make_string_protected (lua_State *L) {
+  struct event *e = lua_touserdata(L, 1);
   lua_pushlstring(L, e->data, e->size);
   e->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
@@ -240,15 +245,15 @@ static int keep_protected (lua_State *L) {
 
 int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
                                size_t size) {
-  struct emission e = {c, TLS_ON_data, data, size, LUA_NOREF, false};
-  tls_lua_state_call(c->lua, keep_protected, &e);
+  struct event e = {c, TLS_ON_data, data, size, LUA_NOREF, false};
+  tls_lua_state_call(c->lua, make_string_protected, &e);
   return e.ref;
 }
 
 void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
                                int ref) {
-  struct emission e = {c, which, NULL, 0, ref, false};
+  struct event e = {c, which, NULL, 0, ref, false};
   if (!tls_connection_is_closed(c))
-    tls_lua_state_call(c->lua, emit_protected, &e);
+    tls_lua_state_call(c->lua, call_handler_protected, &e);
   luaL_unref(c->lua->main, LUA_REGISTRYINDEX, ref);
 }

@@ -1,6 +1,8 @@
 /*
-** conn_lua: a connection as Lua sees it: its making, its methods, its end.
-** Methods never enter Lua: they return true when they want to be driven.
+** methods: a connection as Lua sees it, see methods.h.
+**
+** A method never enters Lua, because Lua has called it. It returns needsDrive:
+** true when Lua has to call conn:drive() from a callback of its own.
 */
 #include "methods.h"
 
@@ -19,7 +21,8 @@
 #include "read.h"
 #include "write.h"
 
-/* Fed from Lua: it only knows its socket. */
+/* When Lua carries the records, events find the socket by the connection in a
+** table of weak values. */
 static void remember_socket (lua_State *L, struct tls_connection *c) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, c->lua->sockets);
   lua_pushvalue(L, 2);
@@ -27,8 +30,8 @@ static void remember_socket (lua_State *L, struct tls_connection *c) {
 }
 
 /* conn:start(socket, handle|nil) -> needsDrive: the handshake begins with the
- *next
- ** drive, over luv's handle if there is one. */
+** next drive, over luv's handle if there is one. A server on a handle only
+** starts reading: the client speaks first. */
 static int conn_start (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -41,7 +44,7 @@ static int conn_start (lua_State *L) {
     tls_connection_attach(L, c);
   c->life = TLS_LIFE_STARTED;
   if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
-    tls_connection_update_reading(c); /* the first word is the client's */
+    tls_connection_update_reading(c);
   if (c->reading)
     return 0;
   return tls_connection_push_needs_drive(L, c);
@@ -54,9 +57,9 @@ static int conn_drive (lua_State *L) {
   return 0;
 }
 
-/* conn:write(data) -> unsent, full, needsDrive. When full, no more may be
- *written
- ** until 'written'. 0 when it was closed meanwhile. */
+/* conn:write(data) -> unsent, full, needsDrive. When it is full, no more may be
+** written until 'written'. Only 0 when Lua has closed the connection meanwhile,
+** in the callback for a pre-shared key. */
 static int conn_write (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   size_t n;
@@ -70,7 +73,7 @@ static int conn_write (lua_State *L) {
   }
   if (done < n) {
     lua_pushvalue(L, 2);
-    c->pending_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* pins data */
+    c->pending_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     c->pending = data + done;
     c->pending_size = n - done;
   }
@@ -80,8 +83,7 @@ static int conn_write (lua_State *L) {
   return 3;
 }
 
-/* conn:notify() -> needsDrive: 'written' is to be told once all has been sent.
- */
+/* conn:notify() -> needsDrive: emit 'written' once all has been sent. */
 static int conn_notify (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -96,7 +98,7 @@ static int conn_unsent (lua_State *L) {
   return 1;
 }
 
-/* conn:read(boolean) -> needsDrive: whether data is wanted. */
+/* conn:read(boolean) -> needsDrive: whether Lua wants data. */
 static int conn_read (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
@@ -110,13 +112,11 @@ static int conn_read (lua_State *L) {
     tls_connection_update_reading(c);
   if (paused && c->stream != NULL && c->transport == TLS_TRANSPORT_OPEN)
     return 0;
-  return tls_connection_push_needs_drive(L,
-                                         c); /* what was kept is to be read */
+  return tls_connection_push_needs_drive(L, c); /* unread bytes may wait */
 }
 
-/* conn:shutdown() -> needsDrive: close_notify behind all that was written;
- *'written'
- ** is told when it has left. */
+/* conn:shutdown() -> needsDrive: send close_notify behind all that was written,
+** and emit 'written' when it has left. */
 static int conn_shutdown (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -128,7 +128,7 @@ static int conn_shutdown (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:setMaxSendFragment(size) -> done */
+/* conn:setMaxSendFragment(size) -> whether OpenSSL has accepted it */
 static int conn_set_max_send_fragment (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   long size = (long)luaL_checkinteger(L, 2);
@@ -137,7 +137,7 @@ static int conn_set_max_send_fragment (lua_State *L) {
   return 1;
 }
 
-/* conn:approve(generation) -> needsDrive: the gate is opened, see
+/* conn:approve(generation) -> needsDrive: open the gate, see
 ** tls_engine_approve(). */
 static int conn_approve (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
@@ -148,10 +148,9 @@ static int conn_approve (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:feed(records|nil) -> needsDrive: bytes that did not come from luv's
- *stream
- ** (read by somebody else before it was attached, or from a transport of
- ** Lua's); nil when that has ended. */
+/* conn:feed(records|nil) -> needsDrive: bytes that libuv has not read for us,
+** because Lua carries the records or read them before the handle was attached;
+** nil when there are no more. */
 static int conn_feed (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   size_t n = 0;
@@ -162,13 +161,12 @@ static int conn_feed (lua_State *L) {
   if (data == NULL)
     port->eof = true;
   else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
-           !tls_port_keep(port)) /* behind what is being read */
+           !tls_port_keep(port)) /* after what is there already */
     return luaL_error(L, "out of memory");
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:sent() -> needsDrive: the transport of Lua's has taken the last records.
- */
+/* conn:sent() -> needsDrive: the records of the last 'records' have left. */
 static int conn_sent (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL || c->output != TLS_OUTPUT_WITH_LUA)
@@ -179,9 +177,9 @@ static int conn_sent (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* What was written in this turn, when it is Lua that has to send it. [-0, +1]
- */
-static void push_rest (lua_State *L, struct tls_connection *c) {
+/* The records that were written in this turn, when Lua has to send them; else
+** nil. [-0, +1] */
+static void push_last_records (lua_State *L, struct tls_connection *c) {
   struct tls_bytes *out = &tls_engine_port(c->engine)->out;
   bool rest = c->stream == NULL && c->output == TLS_OUTPUT_IDLE &&
               tls_engine_writable(c->engine) && tls_bytes_size(out) > 0;
@@ -191,13 +189,14 @@ static void push_rest (lua_State *L, struct tls_connection *c) {
     lua_pushnil(L);
 }
 
-/* conn:close() -> records to send before, or nil: let go of the handle, which
-** Lua closes next. Idempotent. */
+/* conn:close() -> records to send before the transport is closed, or nil.
+ *Leaves
+ ** the handle, which Lua closes next. May be called again. */
 static int conn_close (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
   if (tls_connection_is_closed(c))
     return 0;
-  push_rest(L, c);
+  push_last_records(L, c);
   tls_connection_send_last(c);
   c->life = TLS_LIFE_CLOSED;
   tls_connection_detach(c);
@@ -229,8 +228,8 @@ static void set_psk (struct tls_connection *c, struct tls_engine_options *o) {
     o->psk.client = psk_client;
 }
 
-/* Push the session that the options at index 2 bring, if any: one
-** that cannot be read makes a full handshake. */
+/* Push the owner of the session in the options at index 2, if there is one. A
+** session that cannot be read is left out: the handshake is a full one then. */
 static void read_session (lua_State *L, struct tls_engine_options *o) {
   tls_connection_options_push_table(L, 2);
   lua_getfield(L, -1, "session");

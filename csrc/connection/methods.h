@@ -1,15 +1,16 @@
 /*
-** methods: a connection as Lua sees it.
+** methods: a connection as Lua sees it: how it is made, and its methods. Those
+** that do not move bytes stand in commands.c and queries.c. Used by module.c.
 */
 #ifndef tls_methods_h
 #define tls_methods_h
 
 #include "lua/compat.h"
 
-/* Register the metatable. [-0, +0] */
+/* Register the metatables of connections and of their options. [-0, +0] */
 void tls_connection_open (lua_State *L);
 
-/* core.conn(context, terms) -> conn, see options.h. */
+/* core.conn(context, options) -> connection; see options.h for the options. */
 int tls_connection_new (lua_State *L);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** negotiated: what the handshake has agreed on, as Lua values.
+** negotiated: what the handshake has agreed on, see negotiated.h.
 */
 #include "negotiated.h"
 
@@ -10,7 +10,6 @@ static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
     lua_pushlstring(L, (const char *)s, n);
 }
 
-/* [-0, +1] */
 void tls_connection_push_servername (lua_State *L, const SSL *ssl) {
   const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == NULL)

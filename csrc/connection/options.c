@@ -1,5 +1,5 @@
 /*
-** conn_terms: the terms of connections as a userdata, see conn_terms.h.
+** options: what a connection is to be like, see options.h.
 */
 #include "options.h"
 
@@ -7,10 +7,11 @@
 
 #define OPTIONS_T "tls.connection_options"
 
-enum { PIN_TABLE = 1 };
+enum { VALUE_TABLE = 1 }; /* the user value */
 
-/* The options are at index 1; what is looked up stays theirs. */
-static const char *string (lua_State *L, const char *name, size_t *n) {
+/* Fields of the table at index 1, which keeps the strings. NULL or false when a
+** field is not there. */
+static const char *string_field (lua_State *L, const char *name, size_t *n) {
   lua_getfield(L, 1, name);
   const char *s =
       lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, n) : NULL;
@@ -18,11 +19,12 @@ static const char *string (lua_State *L, const char *name, size_t *n) {
   return s;
 }
 
-static const unsigned char *bytes (lua_State *L, const char *name, size_t *n) {
-  return (const unsigned char *)string(L, name, n);
+static const unsigned char *bytes_field (lua_State *L, const char *name,
+                                         size_t *n) {
+  return (const unsigned char *)string_field(L, name, n);
 }
 
-static bool flag (lua_State *L, const char *name) {
+static bool flag_field (lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
   bool set = lua_toboolean(L, -1);
   lua_pop(L, 1);
@@ -31,22 +33,22 @@ static bool flag (lua_State *L, const char *name) {
 
 static void read_options (lua_State *L, struct tls_connection_options *t) {
   struct tls_engine_options *o = &t->engine;
-  o->server = flag(L, "server");
-  o->request_cert = flag(L, "requestCert");
-  o->reject_unauthorized = flag(L, "rejectUnauthorized");
-  o->ask_hello = flag(L, "askHello");
-  o->ask_verify = flag(L, "askVerify");
-  o->ask_ocsp = flag(L, "requestOCSP");
-  o->want_sessions = flag(L, "sessions");
-  o->want_keylog = flag(L, "keylog");
-  o->want_early = flag(L, "early");
-  o->servername = string(L, "servername", NULL);
-  o->alpn = bytes(L, "alpn", &o->alpn_size);
-  o->npn = bytes(L, "npn", &o->npn_size);
-  o->early_data = bytes(L, "earlyData", &o->early_size);
-  o->psk_hint = string(L, "pskHint", NULL);
-  t->psk = flag(L, "psk");
-  t->session = string(L, "session", NULL) != NULL;
+  o->server = flag_field(L, "server");
+  o->request_cert = flag_field(L, "requestCert");
+  o->reject_unauthorized = flag_field(L, "rejectUnauthorized");
+  o->ask_hello = flag_field(L, "askHello");
+  o->ask_verify = flag_field(L, "askVerify");
+  o->ask_ocsp = flag_field(L, "requestOCSP");
+  o->want_sessions = flag_field(L, "sessions");
+  o->want_keylog = flag_field(L, "keylog");
+  o->want_early = flag_field(L, "early");
+  o->servername = string_field(L, "servername", NULL);
+  o->alpn = bytes_field(L, "alpn", &o->alpn_size);
+  o->npn = bytes_field(L, "npn", &o->npn_size);
+  o->early_data = bytes_field(L, "earlyData", &o->early_size);
+  o->psk_hint = string_field(L, "pskHint", NULL);
+  t->psk = flag_field(L, "psk");
+  t->session = string_field(L, "session", NULL) != NULL;
 }
 
 int tls_connection_options_new (lua_State *L) {
@@ -57,7 +59,7 @@ int tls_connection_options_new (lua_State *L) {
   luaL_setmetatable(L, OPTIONS_T);
   tls_new_user_values(L, 2);
   lua_pushvalue(L, 1);
-  tls_set_user_value(L, 2, PIN_TABLE);
+  tls_set_user_value(L, 2, VALUE_TABLE);
   read_options(L, t);
   return 1;
 }
@@ -68,7 +70,7 @@ const struct tls_connection_options *tls_connection_options_check (lua_State *L,
 }
 
 void tls_connection_options_push_table (lua_State *L, int arg) {
-  tls_push_user_value(L, arg, PIN_TABLE);
+  tls_push_user_value(L, arg, VALUE_TABLE);
 }
 
 void tls_connection_options_open (lua_State *L) {

@@ -1,6 +1,6 @@
 /*
-** conn_terms: what a connection is to be like, read from a table once, for as
-** many connections as share it: all those of a server.
+** options: what a connection is to be like. They are read from a Lua table once
+** and shared by many connections: all those of a server. Used by methods.c.
 */
 #ifndef tls_options_h
 #define tls_options_h
@@ -9,9 +9,9 @@
 #include "lua/compat.h"
 
 struct tls_connection_options {
-  struct tls_engine_options engine; /* without what is a connection's own; its
-                                       strings are the table's, which is
-                                       pinned */
+  struct tls_engine_options engine; /* without what each connection has of its
+                                       own; its strings are borrowed from the
+                                       Lua table, which a user value keeps */
   bool psk;                         /* the handler 'psk' has the key */
   bool session;                     /* the table has a session to resume */
 };
@@ -19,15 +19,15 @@ struct tls_connection_options {
 /* Register the metatable. [-0, +0] */
 void tls_connection_options_open (lua_State *L);
 
-/* core.connectionOptions(options) -> terms. The table is borrowed, and not to
- *be changed
- ** any more. Booleans: server, requestCert, rejectUnauthorized, askHello,
- ** askVerify, requestOCSP, sessions, keylog, early, psk. Strings: servername,
- ** alpn and npn (wire form), earlyData, session (DER), pskHint, sessionContext.
- */
+/* core.connectionOptions(table) -> options. The table must not be changed from
+** then on. Its fields are
+**   booleans: server, requestCert, rejectUnauthorized, askHello, askVerify,
+**     requestOCSP, sessions, keylog, early, psk;
+**   strings: servername, alpn and npn (as on the wire), earlyData, session
+**     (DER), pskHint. */
 int tls_connection_options_new (lua_State *L);
 
-/* The terms at 'arg', or an error. */
+/* The options at 'arg'; an error when there are none. Borrowed. */
 const struct tls_connection_options *tls_connection_options_check (lua_State *L,
                                                                    int arg);
 

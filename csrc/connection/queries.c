@@ -1,6 +1,7 @@
 /*
-** conn_info: what one may ask a connection. Every method answers nil once the
-** connection is closed, and before the handshake has settled the matter.
+** queries: what Lua may ask a connection. Methods of the metatable that
+** methods.c makes. Each returns nil once the connection is closed, and before
+** the handshake has settled the answer.
 */
 #include "queries.h"
 
@@ -23,15 +24,16 @@ static SSL *check_ssl (lua_State *L) {
   return c == NULL ? NULL : tls_engine_ssl(c->engine);
 }
 
-/* Has the ServerHello settled the cipher and the key exchange? Before it,
-** OpenSSL answers from the session, which a client merely offers, and which a
-** server may not have yet: SSL_get_negotiated_group() crashes without one. */
+/* Has the ServerHello settled the cipher and the key exchange? Before that,
+** OpenSSL would answer from the session: a client merely offers it, and a
+*server
+** may have none, for which SSL_get_negotiated_group() crashes. */
 static bool is_negotiated (const SSL *ssl) {
   return ssl != NULL && SSL_get_pending_cipher(ssl) != NULL &&
          SSL_get0_session(ssl) != NULL;
 }
 
-/* 'TLSv1.3', ... */
+/* -> "TLSv1.3", ... */
 static int get_protocol (lua_State *L) {
   SSL *ssl = check_ssl(L);
   if (ssl == NULL || !SSL_is_init_finished(ssl))
@@ -40,7 +42,7 @@ static int get_protocol (lua_State *L) {
   return 1;
 }
 
-/* {name, standardName, version} */
+/* -> {name, standardName, version} */
 static int get_cipher (lua_State *L) {
   SSL *ssl = check_ssl(L);
   const SSL_CIPHER *cipher =
@@ -54,7 +56,7 @@ static int get_cipher (lua_State *L) {
   return 1;
 }
 
-/* The name asked for (SNI), or false. */
+/* -> the name that the client has asked for (SNI), or false */
 static int get_servername (lua_State *L) {
   SSL *ssl = check_ssl(L);
   if (ssl == NULL)
@@ -84,8 +86,9 @@ static void push_key_info (lua_State *L, const EVP_PKEY *key) {
   tls_set_integer(L, "size", EVP_PKEY_get_bits(key));
 }
 
-/* {type, name, size} of the peer's ephemeral key, {} when there was none, nil
-** on a server. */
+/* -> {type, name, size} of the peer's ephemeral key; {} when there was none,
+*nil
+** on a server */
 static int get_ephemeral_key_info (lua_State *L) {
   SSL *ssl = check_ssl(L);
   EVP_PKEY *key = NULL;
@@ -102,7 +105,7 @@ static int get_ephemeral_key_info (lua_State *L) {
   return 1;
 }
 
-/* The group of the key exchange, on either side, or nil. */
+/* -> the group of the key exchange, on either side */
 static int get_group (lua_State *L) {
   SSL *ssl = check_ssl(L);
   int nid = is_negotiated(ssl) ? (int)SSL_get_negotiated_group(ssl) : 0;
@@ -115,9 +118,9 @@ static int get_group (lua_State *L) {
   return 1;
 }
 
-/* nil when the chain of the peer verified, else code, message, depth and the
-** subject of the certificate that it failed at. A peer
-** without a certificate has not verified; Node's code for it is kept. */
+/* -> nil when the peer's chain has verified; else code, message, the depth at
+** which it failed and the subject of the certificate there. A peer without a
+** certificate has not verified; the code for it is Node's. */
 static int get_verify_error (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -138,8 +141,7 @@ static int get_verify_error (lua_State *L) {
   return 4;
 }
 
-/* The algorithms both ends can sign with, in the server's order, in Node's
-** words: 'RSA-PSS+SHA384'. */
+/* In Node's words. */
 static const char *signature_name (int nid) {
   switch (nid) {
     case EVP_PKEY_RSA: return "RSA";
@@ -152,6 +154,8 @@ static const char *signature_name (int nid) {
   }
 }
 
+/* -> the algorithms that both ends can sign with, in the server's order:
+** "RSA-PSS+SHA384" */
 static int get_shared_sigalgs (lua_State *L) {
   SSL *ssl = check_ssl(L);
   int i, count, sign, hash;
@@ -167,7 +171,7 @@ static int get_shared_sigalgs (lua_State *L) {
   return 1;
 }
 
-/* The last Finished message, ours or the peer's, or nil before it. */
+/* -> the last Finished message, ours or the peer's; nil before it */
 typedef size_t (*finished_of)(const SSL *ssl, void *buf, size_t count);
 
 static int push_finished (lua_State *L, finished_of get) {
@@ -188,7 +192,7 @@ static int get_peer_finished (lua_State *L) {
   return push_finished(L, SSL_get_peer_finished);
 }
 
-/* (length, label[, context]) -> bytes; RFC 5705 and RFC 8446, 7.5. */
+/* (length, label[, context]) -> bytes; RFC 5705 and RFC 8446, 7.5 */
 static int export_keying_material (lua_State *L) {
   SSL *ssl = check_ssl(L);
   size_t size = (size_t)luaL_checkinteger(L, 2), label_size, context_size = 0;
@@ -208,7 +212,7 @@ static int export_keying_material (lua_State *L) {
   return 1;
 }
 
-/* The size of a client's DHE exchange in bits; nil without one. */
+/* -> the size in bits of a client's DHE exchange; nil without one */
 static int get_dh_size (lua_State *L) {
   SSL *ssl = check_ssl(L);
   EVP_PKEY *key = NULL;
@@ -224,8 +228,8 @@ static int get_dh_size (lua_State *L) {
   return 1;
 }
 
-/* The peer's certificate as a table; with true, each with its issuer. {} when
-** it sent none. */
+/* ([detailed]) -> the peer's certificate as a table, with true each certificate
+** with its issuer; {} when the peer sent none */
 static int get_peer_certificate (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -241,7 +245,7 @@ static int get_peer_certificate (lua_State *L) {
   return 1;
 }
 
-/* The part of it that a name is compared with: subject, subjectaltname. */
+/* -> {subject, subjectaltname}: what a host name is compared with */
 static int get_peer_names (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine)->leaf;
@@ -256,7 +260,7 @@ static int get_peer_names (lua_State *L) {
   return 1;
 }
 
-/* Our own certificate as a table, {} without one. */
+/* -> our own certificate as a table; {} without one */
 static int get_certificate (lua_State *L) {
   SSL *ssl = check_ssl(L);
   if (ssl == NULL)
@@ -269,7 +273,7 @@ static int get_certificate (lua_State *L) {
   return 1;
 }
 
-/* The session in DER, nil before there is one. */
+/* -> the session in DER; nil before there is one */
 static int get_session (lua_State *L) {
   SSL *ssl = check_ssl(L);
   SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
@@ -279,7 +283,7 @@ static int get_session (lua_State *L) {
   return 1;
 }
 
-/* A client's ticket, or nil. */
+/* -> a client's ticket */
 static int get_ticket (lua_State *L) {
   SSL *ssl = check_ssl(L);
   SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
@@ -294,7 +298,7 @@ static int get_ticket (lua_State *L) {
   return 1;
 }
 
-/* Whether the server took a client's early data; nil when there was none. */
+/* -> whether the server took a client's early data; nil when it sent none */
 static int get_early_accepted (lua_State *L) {
   SSL *ssl = check_ssl(L);
   int status =
@@ -305,7 +309,7 @@ static int get_early_accepted (lua_State *L) {
   return 1;
 }
 
-/* Did a pre-shared key stand in for the peer's certificate? */
+/* -> has a pre-shared key stood in for the peer's certificate? */
 static int is_psk (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   lua_pushboolean(L, c != NULL &&
@@ -313,7 +317,7 @@ static int is_psk (lua_State *L) {
   return 1;
 }
 
-/* Has the peer shown who it is, and was that accepted? */
+/* -> has the peer shown who it is, and was that accepted? */
 static int is_authorized (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   lua_pushboolean(L, c != NULL && tls_engine_authorized(c->engine));

@@ -1,11 +1,12 @@
 /*
-** queries: methods of a connection's metatable.
+** queries: what Lua may ask a connection. Used by methods.c.
 */
 #ifndef tls_queries_h
 #define tls_queries_h
 
 #include "lua/compat.h"
 
+/* Methods for the metatable; each needs it as its upvalue. */
 extern const luaL_Reg tls_connection_queries[];
 
 #endif

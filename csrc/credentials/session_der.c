@@ -1,14 +1,10 @@
 /*
-** session: an SSL_SESSION as a Lua string, see session.h.
+** session_der: an SSL_SESSION as a Lua string, see session_der.h.
 */
 #include "session_der.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-
-struct tls_owned *tls_session_push_owned (lua_State *L) {
-  return tls_owned_push(L, tls_free_session);
-}
 
 void tls_session_push (lua_State *L, SSL_SESSION *session) {
   int n = i2d_SSL_SESSION(session, NULL);
@@ -27,10 +23,10 @@ void tls_session_push (lua_State *L, SSL_SESSION *session) {
 SSL_SESSION *tls_session_read (lua_State *L, int arg) {
   size_t n;
   const char *der = lua_tolstring(L, arg, &n);
-  struct tls_owned *owned = tls_session_push_owned(L);
+  struct tls_owned *owned = tls_owned_push(L, tls_free_session);
   const unsigned char *at = (const unsigned char *)der;
   if (der != NULL && n < 0x7fffffff)
     owned->p = d2i_SSL_SESSION(NULL, &at, (long)n);
-  ERR_clear_error(); /* garbage is no session */
+  ERR_clear_error(); /* bytes that are no session are no error */
   return owned->p;
 }
