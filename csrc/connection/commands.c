@@ -2,8 +2,9 @@
 ** commands: what Lua tells a connection: answers to the questions of a
 ** handshake, and orders. Methods of the metatable that methods.c makes.
 **
-** A command never enters Lua, because Lua has called it. It returns needsDrive:
-** true when Lua has to call conn:drive() from a callback of its own.
+** A command never enters Lua, because Lua has called it. It returns
+** needsDrive: true when Lua has to call conn:drive() from a callback of its
+** own.
 */
 #include "commands.h"
 
@@ -52,7 +53,8 @@ static int get_client_hello (lua_State *L) {
   return 7;
 }
 
-/* The string field 'name' of the table at index 2, which keeps it; or NULL. */
+/* The string field 'name' of the table at index 2, which keeps it; or NULL.
+ */
 static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
   lua_getfield(L, 2, name);
   const char *s = lua_tolstring(L, -1, n);
@@ -168,7 +170,8 @@ static int update_keys (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:fail(code, message) -> needsDrive: end the handshake with this error. */
+/* conn:fail(code, message) -> needsDrive: end the handshake with this error.
+ */
 static int fail (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const char *code = luaL_checkstring(L, 2), *message = luaL_checkstring(L, 3);

@@ -18,8 +18,8 @@ struct tls_connection *tls_connection_push_new (lua_State *L,
   return c;
 }
 
-/* Every method has the metatable as its upvalue, because finding it by its name
-** costs more than most methods do. */
+/* Every method has the metatable as its upvalue, because finding it by its
+** name costs more than most methods do. */
 struct tls_connection *tls_connection_check (lua_State *L) {
   struct tls_connection *c = lua_touserdata(L, 1);
   if (c == NULL || !lua_getmetatable(L, 1) ||
@@ -99,9 +99,9 @@ bool tls_connection_closed_meanwhile (struct tls_connection *c) {
   return tls_connection_is_closed(c);
 }
 
-/* The collector gets here only when the connection is attached to no stream, or
-** in lua_close(). Then a write may be in flight, which ends without us, maybe
-** after the Lua state: the libuv loop may be the host's. */
+/* The collector gets here only when the connection is attached to no stream,
+** or in lua_close(). Then a write may be in flight, which ends without us,
+** maybe after the Lua state: the libuv loop may be the host's. */
 int tls_connection_gc (lua_State *L) {
   struct tls_connection *c = luaL_checkudata(L, 1, TLS_CONNECTION_T);
   tls_connection_detach(c);

@@ -1,8 +1,7 @@
 /*
 ** connection: the userdata of a connection, from its making to its end. It
-*binds
-** an engine to one of luv's streams, or to none: then Lua carries the records.
-** The stream stays luv's: Lua closes it, after conn:close().
+** binds an engine to one of luv's streams, or to none: then Lua carries the
+** records. The stream stays luv's: Lua closes it, after conn:close().
 **
 ** Used by all files here that take a connection from Lua.
 */
@@ -36,13 +35,13 @@ void tls_connection_attach (lua_State *L, struct tls_connection *c);
 void tls_connection_detach (struct tls_connection *c);
 
 /* Free the engine of a closed connection and let go of the userdata, unless
-** something of ours is still on the C stack: the drive loop, or OpenSSL. To be
-** called when that has returned. Does not throw. */
+** something of ours is still on the C stack: the drive loop, or OpenSSL. To
+** be called when that has returned. Does not throw. */
 void tls_connection_release (struct tls_connection *c);
 
-/* To be called behind a function of the engine that may have run OpenSSL, which
-** may have called Lua for a pre-shared key: has Lua closed the connection?
-** Then it is released. */
+/* To be called behind a function of the engine that may have run OpenSSL,
+** which may have called Lua for a pre-shared key: has Lua closed the
+** connection? Then it is released. */
 bool tls_connection_closed_meanwhile (struct tls_connection *c);
 
 int tls_connection_gc (lua_State *L); /* __gc */

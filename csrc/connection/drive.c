@@ -39,8 +39,8 @@ static void emit_failure (struct tls_connection *c) {
   tls_connection_emit(c, TLS_ON_error);
 }
 
-/* At most once in a drive: a writer that writes again at each 'drain' must let
-** other connections have their turn. */
+/* At most once in a drive: a writer that writes again at each 'drain' must
+** let other connections have their turn. */
 static void emit_written (struct tls_connection *c) {
   if (tls_connection_is_over(c) || !c->written_wanted || c->written_told)
     return;
@@ -62,8 +62,8 @@ static void emit_sessions (struct tls_connection *c) {
   }
 }
 
-/* When memory is out, the connection fails: no byte may be missing in what Lua
-** gets. */
+/* When memory is out, the connection fails: no byte may be missing in what
+** Lua gets. */
 static void emit_data_alone (struct tls_connection *c, enum tls_handler which,
                              const char *data, size_t n) {
   bool told = tls_connection_emit_bytes(c, which, data, n);
@@ -97,8 +97,8 @@ static void emit_data (struct tls_connection *c, const char *data, size_t n) {
 }
 
 /* None while Lua has paused. When the transport has failed, Lua gets what is
-** left all the same: 'error' comes behind it, and Lua may never resume. (Early
-** data has an event of its own, which pausing does not stop.) */
+** left all the same: 'error' comes behind it, and Lua may never resume.
+** (Early data has an event of its own, which pausing does not stop.) */
 static size_t room_for_data (const struct tls_connection *c) {
   bool paused = tls_connection_reading_paused(c);
   return paused && c->transport == TLS_TRANSPORT_OPEN ? 0 : TLS_PLAINTEXT_SIZE;
@@ -153,9 +153,9 @@ static void emit_handshake (struct tls_connection *c) {
   emit_event(c, TLS_EV_SECURE, TLS_ON_secure);
 }
 
-/* The peer has ended the connection in the middle of a later handshake. What is
-** still to be written waits for the end of that handshake, which never comes.
-*/
+/* The peer has ended the connection in the middle of a later handshake. What
+** is still to be written waits for the end of that handshake, which never
+** comes. */
 static void check_stuck (struct tls_connection *c) {
   if (!tls_engine_stuck(c->engine) || tls_connection_unsent(c) == 0 ||
       tls_engine_failed(c->engine))

@@ -13,8 +13,8 @@
 #include "connection_state.h"
 
 /* Run the connection until it has nothing more to do. Enters Lua, so anything
-** may have happened to 'c' when this returns; it may be closed, but its memory
-** is still there. */
+** may have happened to 'c' when this returns; it may be closed, but its
+** memory is still there. */
 void tls_connection_drive (struct tls_connection *c);
 
 #endif

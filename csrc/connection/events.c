@@ -26,8 +26,8 @@ struct event {
 };
 
 /* Push the Lua socket of 'c', or nil when it has been collected. A connection
-** that is attached to a stream keeps its socket; one whose records Lua carries
-** is kept by its socket. [-0, +1] */
+** that is attached to a stream keeps its socket; one whose records Lua
+** carries is kept by its socket. [-0, +1] */
 static void push_socket (lua_State *L, struct tls_connection *c) {
   if (c->self_ref != LUA_NOREF) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->self_ref);
@@ -41,8 +41,7 @@ static void push_socket (lua_State *L, struct tls_connection *c) {
 }
 
 /* Push a handler and its first argument, the socket. False, and with nil on
- *top,
- ** when the socket has been collected. [-0, +2] */
+** top, when the socket has been collected. [-0, +2] */
 static bool push_call (lua_State *L, struct tls_connection *c,
                        enum tls_handler which) {
   luaL_checkstack(L, 8, "tls");
@@ -119,8 +118,8 @@ static int push_arguments (lua_State *L, const struct event *e) {
   }
 }
 
-/* Push the id and the DER of a session. The DER holds keys: tls_session_push()
-** cleanses its buffer. [-0, +2] */
+/* Push the id and the DER of a session. The DER holds keys:
+** tls_session_push() cleanses its buffer. [-0, +2] */
 static void push_session (lua_State *L, SSL_SESSION *session) {
   unsigned n;
   const unsigned char *id = SSL_SESSION_get_id(session, &n);

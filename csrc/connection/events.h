@@ -1,11 +1,11 @@
 /*
-** events: a connection's events enter Lua here, and nowhere else. Each function
-** calls the handler of that name, which the Lua layer has set once for all
-** connections (core.handlers), with the connection's socket as its first
-** argument. Used by read.c, write.c and the drive loop.
+** events: a connection's events enter Lua here, and nowhere else. Each
+** function calls the handler of that name, which the Lua layer has set once
+** for all connections (core.handlers), with the connection's socket as its
+** first argument. Used by read.c, write.c and the drive loop.
 **
-** When one of these returns, any Lua code may have been run: the connection may
-** be closed (tls_connection_is_closed()).
+** When one of these returns, any Lua code may have been run: the connection
+** may be closed (tls_connection_is_closed()).
 */
 #ifndef tls_events_h
 #define tls_events_h
@@ -14,19 +14,21 @@
 
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which);
 
-/* The same with bytes, which become a Lua string before anything of the user's
-** is run. False when there was no memory for the string: nothing was told. */
+/* The same with bytes, which become a Lua string before anything of the
+** user's is run. False when there was no memory for the string: nothing was
+** told. */
 bool tls_connection_emit_bytes (struct tls_connection *c,
                                 enum tls_handler which, const char *data,
                                 size_t size);
 
-/* The same in two steps, when something else has to be told between them. Make
-** the string and return a registry reference to it; LUA_NOREF when there is no
-** memory. */
+/* The same in two steps, when something else has to be told between them.
+** Make the string and return a registry reference to it; LUA_NOREF when there
+** is no memory. */
 int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
                                size_t size);
 
-/* Tell it, unless the connection has been closed, and release the reference. */
+/* Tell it, unless the connection has been closed, and release the reference.
+ */
 void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
                                int ref);
 
@@ -38,9 +40,9 @@ struct tls_psk_answer {
   size_t key_size;
 };
 
-/* Ask Lua for a pre-shared key. OpenSSL is on the stack and needs the answer at
-** once. 'text' is the server's hint (NULL when there is none) or the client's
-** identity. Returns the size of the key, 0 for none. */
+/* Ask Lua for a pre-shared key. OpenSSL is on the stack and needs the answer
+** at once. 'text' is the server's hint (NULL when there is none) or the
+** client's identity. Returns the size of the key, 0 for none. */
 unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
                                   size_t text_size,
                                   struct tls_psk_answer *answer);

@@ -1,8 +1,9 @@
 /*
 ** methods: a connection as Lua sees it, see methods.h.
 **
-** A method never enters Lua, because Lua has called it. It returns needsDrive:
-** true when Lua has to call conn:drive() from a callback of its own.
+** A method never enters Lua, because Lua has called it. It returns
+** needsDrive: true when Lua has to call conn:drive() from a callback of its
+** own.
 */
 #include "methods.h"
 
@@ -57,9 +58,9 @@ static int conn_drive (lua_State *L) {
   return 0;
 }
 
-/* conn:write(data) -> unsent, full, needsDrive. When it is full, no more may be
-** written until 'written'. Only 0 when Lua has closed the connection meanwhile,
-** in the callback for a pre-shared key. */
+/* conn:write(data) -> unsent, full, needsDrive. When it is full, no more may
+** be written until 'written'. Only 0 when Lua has closed the connection
+** meanwhile, in the callback for a pre-shared key. */
 static int conn_write (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   size_t n;
@@ -115,8 +116,8 @@ static int conn_read (lua_State *L) {
   return tls_connection_push_needs_drive(L, c); /* unread bytes may wait */
 }
 
-/* conn:shutdown() -> needsDrive: send close_notify behind all that was written,
-** and emit 'written' when it has left. */
+/* conn:shutdown() -> needsDrive: send close_notify behind all that was
+** written, and emit 'written' when it has left. */
 static int conn_shutdown (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
@@ -149,8 +150,8 @@ static int conn_approve (lua_State *L) {
 }
 
 /* conn:feed(records|nil) -> needsDrive: bytes that libuv has not read for us,
-** because Lua carries the records or read them before the handle was attached;
-** nil when there are no more. */
+** because Lua carries the records or read them before the handle was
+** attached; nil when there are no more. */
 static int conn_feed (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   size_t n = 0;
@@ -190,8 +191,7 @@ static void push_last_records (lua_State *L, struct tls_connection *c) {
 }
 
 /* conn:close() -> records to send before the transport is closed, or nil.
- *Leaves
- ** the handle, which Lua closes next. May be called again. */
+** Leaves the handle, which Lua closes next. May be called again. */
 static int conn_close (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
   if (tls_connection_is_closed(c))
@@ -229,7 +229,8 @@ static void set_psk (struct tls_connection *c, struct tls_engine_options *o) {
 }
 
 /* Push the owner of the session in the options at index 2, if there is one. A
-** session that cannot be read is left out: the handshake is a full one then. */
+** session that cannot be read is left out: the handshake is a full one then.
+*/
 static void read_session (lua_State *L, struct tls_engine_options *o) {
   tls_connection_options_push_table(L, 2);
   lua_getfield(L, -1, "session");

@@ -1,6 +1,7 @@
 /*
-** methods: a connection as Lua sees it: how it is made, and its methods. Those
-** that do not move bytes stand in commands.c and queries.c. Used by module.c.
+** methods: a connection as Lua sees it: how it is made, and its methods.
+** Those that do not move bytes stand in commands.c and queries.c. Used by
+** module.c.
 */
 #ifndef tls_methods_h
 #define tls_methods_h
@@ -10,7 +11,8 @@
 /* Register the metatables of connections and of their options. [-0, +0] */
 void tls_connection_open (lua_State *L);
 
-/* core.conn(context, options) -> connection; see options.h for the options. */
+/* core.conn(context, options) -> connection; see options.h for the options.
+ */
 int tls_connection_new (lua_State *L);
 
 #endif

@@ -9,8 +9,8 @@
 
 enum { VALUE_TABLE = 1 }; /* the user value */
 
-/* Fields of the table at index 1, which keeps the strings. NULL or false when a
-** field is not there. */
+/* Fields of the table at index 1, which keeps the strings. NULL or false when
+** a field is not there. */
 static const char *string_field (lua_State *L, const char *name, size_t *n) {
   lua_getfield(L, 1, name);
   const char *s =

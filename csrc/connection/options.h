@@ -1,6 +1,7 @@
 /*
-** options: what a connection is to be like. They are read from a Lua table once
-** and shared by many connections: all those of a server. Used by methods.c.
+** options: what a connection is to be like. They are read from a Lua table
+** once and shared by many connections: all those of a server. Used by
+** methods.c.
 */
 #ifndef tls_options_h
 #define tls_options_h

@@ -26,8 +26,7 @@ static SSL *check_ssl (lua_State *L) {
 
 /* Has the ServerHello settled the cipher and the key exchange? Before that,
 ** OpenSSL would answer from the session: a client merely offers it, and a
-*server
-** may have none, for which SSL_get_negotiated_group() crashes. */
+** server may have none, for which SSL_get_negotiated_group() crashes. */
 static bool is_negotiated (const SSL *ssl) {
   return ssl != NULL && SSL_get_pending_cipher(ssl) != NULL &&
          SSL_get0_session(ssl) != NULL;
@@ -87,8 +86,7 @@ static void push_key_info (lua_State *L, const EVP_PKEY *key) {
 }
 
 /* -> {type, name, size} of the peer's ephemeral key; {} when there was none,
-*nil
-** on a server */
+** nil on a server */
 static int get_ephemeral_key_info (lua_State *L) {
   SSL *ssl = check_ssl(L);
   EVP_PKEY *key = NULL;
@@ -228,8 +226,8 @@ static int get_dh_size (lua_State *L) {
   return 1;
 }
 
-/* ([detailed]) -> the peer's certificate as a table, with true each certificate
-** with its issuer; {} when the peer sent none */
+/* ([detailed]) -> the peer's certificate as a table, with true each
+** certificate with its issuer; {} when the peer sent none */
 static int get_peer_certificate (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)

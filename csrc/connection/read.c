@@ -9,9 +9,9 @@
 #include "lua/socket_options.h"
 #include "transport.h"
 
-/* How much plaintext Lua is given while it has paused, in a handshake after the
-** first. A peer may send this much before it notices the handshake; one that
-** never answers it cannot fill our memory. */
+/* How much plaintext Lua is given while it has paused, in a handshake after
+** the first. A peer may send this much before it notices the handshake; one
+** that never answers it cannot fill our memory. */
 #define MAX_READ_AHEAD (16 * 1024 * 1024)
 
 /* NULL when the connection has left the stream. */
@@ -95,9 +95,9 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
     read_ended(c, n);
 }
 
-/* Only when all that came has been read. While the handshake is suspended, the
-** gate shut or Lua pausing, what the peer sends stays in the kernel, which
-** makes the peer stop, and does not fill our memory. */
+/* Only when all that came has been read. While the handshake is suspended,
+** the gate shut or Lua pausing, what the peer sends stays in the kernel,
+** which makes the peer stop, and does not fill our memory. */
 static bool wants_to_read (const struct tls_connection *c) {
   const struct tls_port *port = tls_engine_port(c->engine);
   if (c->life != TLS_LIFE_STARTED || tls_engine_failed(c->engine) ||

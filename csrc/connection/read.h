@@ -1,6 +1,6 @@
 /*
-** read: ciphertext comes from luv's stream while the connection wants it. Used
-** by the drive loop and by the methods that start, pause and resume.
+** read: ciphertext comes from luv's stream while the connection wants it.
+** Used by the drive loop and by the methods that start, pause and resume.
 */
 #ifndef tls_read_h
 #define tls_read_h

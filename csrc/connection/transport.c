@@ -23,8 +23,8 @@ void tls_connection_fail_read (struct tls_connection *c, int status) {
   tls_connection_stop_reading(c);
 }
 
-/* A write fails when the peer has reset the connection. The alert that says why
-** may still be waiting to be read, so reading goes on until it ends. */
+/* A write fails when the peer has reset the connection. The alert that says
+** why may still be waiting to be read, so reading goes on until it ends. */
 void tls_connection_fail_write (struct tls_connection *c, int status) {
   fail(c, status, TLS_TRANSPORT_WRITE_FAILED);
   if (c->stream == NULL || c->lua->uv.uv_is_closing(c->stream))

@@ -11,17 +11,18 @@
 #include "transport.h"
 
 /* How many bytes of records gather before a system call, and the most that is
-** encrypted ahead of the socket. More than 64 KiB gains nothing (measured). */
+** encrypted ahead of the socket. More than 64 KiB gains nothing (measured).
+*/
 #define GATHER (64 * 1024)
 
 /* The most that one turn of the loop encrypts of a long string. Without it, a
 ** peer that reads fast would let one writer keep the loop from all others. */
 #define TURN (1024 * 1024)
 
-/* One uv_write. It owns the bytes that it writes, so that it can end well when
-** the connection has gone. Owned by libuv until on_written(). The uv_write_t
-** lies behind this struct, because only libuv knows its size. Most connections
-** never make one: uv_try_write() takes all they have. */
+/* One uv_write. It owns the bytes that it writes, so that it can end well
+** when the connection has gone. Owned by libuv until on_written(). The
+** uv_write_t lies behind this struct, because only libuv knows its size. Most
+** connections never make one: uv_try_write() takes all they have. */
 struct tls_write {
   _Alignas(max_align_t) struct tls_connection
       *connection;        /* borrowed; NULL once it has gone */
@@ -75,8 +76,8 @@ size_t tls_connection_unsent (const struct tls_connection *c) {
 }
 
 /* A peer that has ended the connection need not read what comes after that.
-** When it was only TLS's own, a ticket or our close_notify, nothing has failed.
-*/
+** When it was only TLS's own, a ticket or our close_notify, nothing has
+** failed. */
 static void write_failed (struct tls_connection *c, int status) {
   if (!tls_engine_ended(c->engine) || tls_connection_unsent(c) > 0)
     tls_connection_fail_write(c, status);

@@ -8,9 +8,9 @@
 
 #include "connection_state.h"
 
-/* Encrypt from 'data', flushing whenever enough has gathered. Returns how many
-** bytes were taken: less than 'n' when the socket is full, the gate shut or the
-** turn over. */
+/* Encrypt from 'data', flushing whenever enough has gathered. Returns how
+** many bytes were taken: less than 'n' when the socket is full, the gate shut
+** or the turn over. */
 size_t tls_connection_encrypt (struct tls_connection *c, const char *data,
                                size_t n);
 
@@ -23,8 +23,8 @@ bool tls_connection_may_encrypt (const struct tls_connection *c);
 /* Forget the pending plaintext. */
 void tls_connection_drop_pending (struct tls_connection *c);
 
-/* Give the records that have gathered to libuv. Does nothing without a stream,
-** while a write is in flight, and behind a failure. */
+/* Give the records that have gathered to libuv. Does nothing without a
+** stream, while a write is in flight, and behind a failure. */
 void tls_connection_flush (struct tls_connection *c);
 
 /* Give them to Lua, when there is no stream. Enters Lua. */
@@ -45,7 +45,8 @@ void tls_connection_forget_write (struct tls_connection *c);
 size_t tls_connection_queued (const struct tls_connection *c);
 size_t tls_connection_unsent (const struct tls_connection *c);
 
-/* Is all that was written, and the close_notify behind it, with the kernel? */
+/* Is all that was written, and the close_notify behind it, with the kernel?
+ */
 bool tls_connection_all_sent (const struct tls_connection *c);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** algorithms: what OpenSSL offers to choose from, as lists for Lua.
+** algorithms: what OpenSSL offers to choose from, see algorithms.h.
 */
 #include "algorithms.h"
 
@@ -11,7 +11,6 @@
 #include "secure_context.h"
 #include "text.h"
 
-/* core.ciphers() -> names as OpenSSL lists them, TLS 1.3 first. */
 int tls_list_ciphers (lua_State *L) {
   int i;
   SSL_CTX *ctx = tls_secure_context_check(L, 1);
@@ -24,7 +23,6 @@ int tls_list_ciphers (lua_State *L) {
   return 1;
 }
 
-/* core.curves() -> names of the curves OpenSSL was built with. */
 int tls_list_curves (lua_State *L) {
   size_t i, n = EC_get_builtin_curves(NULL, 0);
   EC_builtin_curve *curves =
@@ -38,7 +36,6 @@ int tls_list_curves (lua_State *L) {
   return 1;
 }
 
-/* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
 int tls_push_dhparam_bits (lua_State *L) {
   lua_pushinteger(L, tls_dhparam_bits(tls_check_text(L, 1)));
   ERR_clear_error();

@@ -1,5 +1,6 @@
 /*
-** algorithms: what OpenSSL offers to choose from, as lists for Lua.
+** algorithms: what OpenSSL offers to choose from, as lists for Lua. Used by
+** module.c.
 */
 #ifndef tls_algorithms_h
 #define tls_algorithms_h

@@ -1,5 +1,5 @@
 /*
-** x509: certificates as Lua tables, in the form of Node's getPeerCertificate.
+** certificate_table: certificates as Lua tables, see certificate_table.h.
 */
 #include "certificate_table.h"
 
@@ -21,7 +21,7 @@
 #include "pem.h"
 #include "public_key_table.h"
 
-/* Certificates in a store may have issued each other: stop somewhere. */
+/* The longest chain; certificates in a store may have issued each other. */
 #define MAX_DEPTH 100
 
 /* ---- one certificate; each function sets fields of the table at 't' ---- */
@@ -163,7 +163,7 @@ static void link_issuer (lua_State *L) {
   lua_remove(L, -2);
 }
 
-/* The issuer of 'cert' among what is not yet 'used', or NULL. */
+/* The issuer of 'cert' among those that are not 'used' yet, or NULL. */
 static X509 *find_sent (STACK_OF(X509) * chain, unsigned char *used,
                         X509 *cert) {
   int count = chain == NULL ? 0 : sk_X509_num(chain);
@@ -186,8 +186,9 @@ static void mark_leaf (STACK_OF(X509) * chain, unsigned char *used, int count,
     used[i] = X509_cmp(sk_X509_value(chain, i), leaf) == 0;
 }
 
-/* Walk as far as the sent certificates go; the table of the last one is on top
-** of the stack before and after. Gives the last one. [-1, +1] */
+/* Add the certificates that were sent, as far as each has issued the one
+** before. The table of the last one is on top before and after. Returns it.
+** [-1, +1] */
 static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
   int count = chain == NULL ? 0 : sk_X509_num(chain);
   unsigned char *used = tls_push_buffer(L, (size_t)(count > 0 ? count : 0));
@@ -204,8 +205,9 @@ static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
   return cert;
 }
 
-/* Walk on through the store; each certificate is held by 'owned' while in use,
-** 'spare' holds the next. [-1, +1] */
+/* Go on with the store. 'owned' owns the certificate in use, 'spare' the next
+** one. The table of the last one is on top before and after. Does the chain
+** end in a self-signed one? [-1, +1] */
 static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
                         struct tls_owned *owned, struct tls_owned *spare) {
   int depth;
@@ -224,8 +226,8 @@ static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
   return issued(cert, cert);
 }
 
-/* Does the chain end in a self-signed certificate? Its table is on top of the
-** stack before and after. [-1, +1] */
+/* Does the chain end in a self-signed certificate, if need be with the
+** store's? The table of the last one is on top before and after. [-1, +1] */
 static bool complete (lua_State *L, X509 *last, X509_STORE *store) {
   struct tls_owned *finder, *owned, *spare;
   int base = lua_gettop(L) - 1;
@@ -249,7 +251,7 @@ static bool complete (lua_State *L, X509 *last, X509_STORE *store) {
   return ended;
 }
 
-/* The issuer that the store knows, or NULL; held by 'owned'. [-0, +0] */
+/* The issuer that the store knows, or NULL; 'owned' owns it. [-0, +0] */
 static X509 *find_stored (lua_State *L, X509 *cert, X509_STORE *store,
                           struct tls_owned *owned) {
   X509 *issuer = NULL;

@@ -1,5 +1,5 @@
 /*
-** context_options: the options of a secure context, each applied to an SSL_CTX.
+** context_options: the options of a secure context, see context_options.h.
 */
 #include "context_options.h"
 
@@ -14,61 +14,53 @@
 #include "pkcs12.h"
 #include "text.h"
 
-/* The field 'name' of the table on top as text; false when it is nil. The
-** string stays reachable through the table. [-0, +0] */
-static bool text_field (lua_State *L, const char *name, struct tls_text *t) {
+/* The string field 'name' of the table on top, which keeps it; empty when
+** there is none. [-0, +0] */
+static struct tls_text text_field (lua_State *L, const char *name) {
+  struct tls_text text = {"", 0};
   lua_getfield(L, -1, name);
-  bool present = !lua_isnil(L, -1);
-  *t = (struct tls_text){"", 0};
-  if (present)
-    *t = tls_check_text(L, -1);
+  if (!lua_isnil(L, -1))
+    text = tls_check_text(L, -1);
   lua_pop(L, 1);
-  return present;
+  return text;
 }
 
-void tls_context_options_require (lua_State *L, bool ok) {
-  if (!ok)
-    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
-                      "OpenSSL refused the option");
-}
-
-/* Our own words say it better than OpenSSL's queue. */
-static void throw_plain (lua_State *L, const char *code, const char *message) {
+/* Where our message says more than OpenSSL's. */
+static void throw_message (lua_State *L, const char *code,
+                           const char *message) {
   ERR_clear_error();
   tls_throw_openssl(L, code, message);
 }
 
-/* Each option is applied with its value on top of the stack. [-0, +0] */
+/* Each of these applies one option, whose value is on top of the stack.
+** [-0, +0] */
 
 static void set_ciphers (lua_State *L, SSL_CTX *ctx) {
-  tls_context_options_require(
-      L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
+  tls_require(L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
 }
 
 static void set_ciphersuites (lua_State *L, SSL_CTX *ctx) {
-  tls_context_options_require(
-      L, SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
+  tls_require(L, SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
 }
 
 static void set_minVersion (lua_State *L, SSL_CTX *ctx) {
   int version = (int)luaL_checkinteger(L, -1);
-  tls_context_options_require(L, SSL_CTX_set_min_proto_version(ctx, version));
+  tls_require(L, SSL_CTX_set_min_proto_version(ctx, version));
 }
 
 static void set_maxVersion (lua_State *L, SSL_CTX *ctx) {
   int version = (int)luaL_checkinteger(L, -1);
-  tls_context_options_require(L, SSL_CTX_set_max_proto_version(ctx, version));
+  tls_require(L, SSL_CTX_set_max_proto_version(ctx, version));
 }
 
 static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
   if (SSL_CTX_set1_groups_list(ctx, luaL_checkstring(L, -1)))
     return;
-  throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
+  throw_message(L, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
 }
 
 static void set_sigalgs (lua_State *L, SSL_CTX *ctx) {
-  tls_context_options_require(
-      L, SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
+  tls_require(L, SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
 }
 
 static void set_honorCipherOrder (lua_State *L, SSL_CTX *ctx) {
@@ -84,39 +76,38 @@ static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
   SSL_CTX_set_timeout(ctx, (long)luaL_checkinteger(L, -1));
 }
 
-/* It is part, too, of what sessions of verified clients are good for. */
+/* The id also decides which sessions of verified clients may be resumed: see
+** tls_context_verifies_by(). */
 static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *id = luaL_checklstring(L, -1, &n);
-  tls_context_options_require(L, tls_context_verifies_by(ctx, id, n));
-  tls_context_options_require(
-      L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
-                                        (unsigned)n));
+  tls_require(L, tls_context_verifies_by(ctx, id, n));
+  tls_require(L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
+                                                (unsigned)n));
 }
 
 void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *keys = luaL_checklstring(L, -1, &n);
-  tls_context_options_require(
-      L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
-             tls_tickets_set(ctx, (const unsigned char *)keys,
-                             n / TLS_TICKET_KEY));
+  tls_require(L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
+                     tls_tickets_set(ctx, (const unsigned char *)keys,
+                                     n / TLS_TICKET_KEY));
 }
 
 static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
   tls_context_options_set_ticket_keys(L, ctx);
 }
 
-/* Each early data may come once: what was promised is remembered in here, the
-** one use that is made of OpenSSL's own cache (SSL_CTX_set_max_early_data(3)).
-*/
+/* The same early data must not be accepted twice. OpenSSL sees to that with
+** its own cache of sessions, which we use for nothing else
+** (SSL_CTX_set_max_early_data(3)). */
 static void set_maxEarlyData (lua_State *L, SSL_CTX *ctx) {
   uint32_t n = (uint32_t)luaL_checkinteger(L, -1);
   if (n == 0)
     return;
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH);
-  tls_context_options_require(L, SSL_CTX_set_max_early_data(ctx, n) &&
-                                     SSL_CTX_set_recv_max_early_data(ctx, n));
+  tls_require(L, SSL_CTX_set_max_early_data(ctx, n) &&
+                     SSL_CTX_set_recv_max_early_data(ctx, n));
 }
 
 static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
@@ -124,19 +115,20 @@ static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
   if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0)
     SSL_CTX_set_dh_auto(ctx, 1);
   else
-    tls_context_options_require(L, tls_load_dhparam(ctx, pem));
+    tls_require(L, tls_load_dhparam(ctx, pem));
 }
 
-/* Run 'load' for each entry of the sequence on top. */
+/* What loads one entry, which is on top of the stack. */
 typedef bool (*load_entry)(lua_State *L, SSL_CTX *ctx);
 
+/* Stack: the sequence on top. [-0, +0] */
 static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
   int i, n;
   luaL_checktype(L, -1, LUA_TTABLE);
   n = (int)lua_rawlen(L, -1);
   for (i = 1; i <= n; i++) {
     lua_rawgeti(L, -1, i);
-    tls_context_options_require(L, load(L, ctx));
+    tls_require(L, load(L, ctx));
     lua_pop(L, 1);
   }
 }
@@ -146,10 +138,8 @@ static bool load_cert (lua_State *L, SSL_CTX *ctx) {
 }
 
 static bool load_key (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem, passphrase;
-  text_field(L, "pem", &pem);
-  text_field(L, "passphrase", &passphrase);
-  return tls_load_key(ctx, pem, passphrase);
+  struct tls_text pem = text_field(L, "pem");
+  return tls_load_key(ctx, pem, text_field(L, "passphrase"));
 }
 
 static bool load_ca (lua_State *L, SSL_CTX *ctx) {
@@ -165,20 +155,19 @@ static bool load_crl (lua_State *L, SSL_CTX *ctx) {
 }
 
 static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text buf, passphrase;
-  text_field(L, "buf", &buf);
-  text_field(L, "passphrase", &passphrase);
+  struct tls_text buf = text_field(L, "buf");
+  struct tls_text passphrase = text_field(L, "passphrase");
   switch (tls_load_pkcs12(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
     case TLS_PKCS12_LOADED:
       return tls_context_verifies_by(ctx, buf.data, buf.size);
     case TLS_PKCS12_FAILED: return false;
     case TLS_PKCS12_NO_KEY:
-      throw_plain(L, "ERR_CRYPTO_OPERATION_FAILED",
-                  "Unable to load private key from PFX data");
+      throw_message(L, "ERR_CRYPTO_OPERATION_FAILED",
+                    "Unable to load private key from PFX data");
       return false;
     case TLS_PKCS12_UNSUPPORTED:
-      throw_plain(L, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
-                  "Unsupported PKCS12 PFX data");
+      throw_message(L, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+                    "Unsupported PKCS12 PFX data");
   }
   return false;
 }
@@ -206,13 +195,14 @@ static void set_pfx (lua_State *L, SSL_CTX *ctx) {
 static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
   if (lua_toboolean(L, -1))
-    tls_context_options_require(
-        L, X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
-               tls_context_verifies_by(ctx, "partial", 7));
+    tls_require(L,
+                X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
+                    tls_context_verifies_by(ctx, "partial", 7));
 }
 
-/* In the order they are applied: ciphers come first because their @SECLEVEL
-** judges keys and certificates, certificates before their keys. */
+/* In the order in which they are applied: ciphers come first, because the
+** security level in them (@SECLEVEL) decides about keys and certificates;
+** certificates come before their keys. */
 /* clang-format off */
 #define CONTEXT_OPTIONS(X) \
   X(ciphers)               \
@@ -245,7 +235,6 @@ static const struct {
 #undef X
 };
 
-/* Stack: the options at index 1. */
 void tls_context_options_apply (lua_State *L, SSL_CTX *ctx) {
   size_t i;
   for (i = 0; i < sizeof options / sizeof options[0]; i++) {

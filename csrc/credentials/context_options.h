@@ -1,23 +1,20 @@
 /*
-** context_options: the options of a secure context, each applied to an SSL_CTX.
+** context_options: the options of a secure context, each applied to an
+** SSL_CTX. Used by secure_context.c.
 */
 #ifndef tls_context_options_h
 #define tls_context_options_h
-
-#include <stdbool.h>
 
 #include <openssl/ssl.h>
 
 #include "lua/compat.h"
 
 /* Apply the options in the table at index 1, as lua/tls/secure_context.lua has
-** normalised them. Throws what OpenSSL refuses: the caller owns 'ctx'. */
+** normalised them. Throws what OpenSSL refuses; something else owns 'ctx'. */
 void tls_context_options_apply (lua_State *L, SSL_CTX *ctx);
 
-/* The keys on top of the stack, newest first. [-0, +0] */
+/* Set the ticket keys in the string on top of the stack, newest first.
+** [-0, +0] */
 void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx);
-
-/* Throw OpenSSL's reason when it has refused something. */
-void tls_context_options_require (lua_State *L, bool ok);
 
 #endif

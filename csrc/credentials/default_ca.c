@@ -1,5 +1,5 @@
 /*
-** trust: the certificates that are trusted when no 'ca' is given, see trust.h.
+** default_ca: what is trusted when no 'ca' is given, see default_ca.h.
 */
 #include "default_ca.h"
 
@@ -33,7 +33,8 @@ static const char *variable (const char *name, const char *otherwise) {
   return value != NULL && *value != '\0' ? value : otherwise;
 }
 
-/* May another attempt succeed? Not where the file is missing or not for us. */
+/* May another attempt succeed? Yes when memory or descriptors were out; no
+** when the file is missing or not readable for us. */
 static bool is_transient (unsigned long entry) {
   int reason = ERR_GET_REASON(entry);
   if (!ERR_SYSTEM_ERROR(entry))
@@ -42,7 +43,8 @@ static bool is_transient (unsigned long entry) {
          reason == EINTR || reason == EAGAIN;
 }
 
-/* Empty OpenSSL's queue: the entry of a transient failure, or 0. */
+/* Empty OpenSSL's error queue and return its first transient failure, or 0.
+ */
 static unsigned long take_transient (void) {
   unsigned long entry, found = 0;
   while ((entry = ERR_get_error()) != 0)
@@ -51,7 +53,7 @@ static unsigned long take_transient (void) {
   return found;
 }
 
-/* X509_STORE_set_default_paths(3), but with what went wrong in the queue. */
+/* X509_STORE_set_default_paths(3), but what went wrong stays in the queue. */
 static bool add_default_paths (X509_STORE *store) {
   X509_LOOKUP *file = X509_STORE_add_lookup(store, X509_LOOKUP_file());
   X509_LOOKUP *folder = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir());
@@ -64,8 +66,8 @@ static bool add_default_paths (X509_STORE *store) {
   return true;
 }
 
-/* As Node does with NODE_EXTRA_CA_CERTS: a file that cannot be read is worth a
-** warning, and no more. Returns the entry of a transient failure, or 0. */
+/* A file that cannot be read is worth a warning and no more, as Node's
+** NODE_EXTRA_CA_CERTS. Returns a transient failure, or 0. */
 static unsigned long add_extra (X509_STORE *store) {
   const char *file = variable("LUA_EXTRA_CA_CERTS", NULL);
   if (file == NULL || X509_STORE_load_file(store, file))
@@ -76,9 +78,9 @@ static unsigned long add_extra (X509_STORE *store) {
   return why;
 }
 
-/* A file that is missing or unreadable has no certificates, and that stays so:
-** the store is without them. After a transient failure there is no store, and
-** the reason in 'why'. */
+/* A file that is missing or not readable has no certificates: the store is
+** without them, for good. After a transient failure there is no store, and
+** 'why' has the reason. */
 static X509_STORE *load_system (unsigned long *why) {
   X509_STORE *store = X509_STORE_new();
   bool ok = store != NULL && add_default_paths(store);
@@ -96,8 +98,8 @@ static void free_system (void) {
   system_store = NULL;
 }
 
-/* Lua states on several threads share the store. The first to need it loads it,
-** and those that come meanwhile wait. NULL after a failure: the next one tries
+/* Lua states on several threads share the store. The first one that needs it
+** loads it, while others wait. After a failure NULL; the next one tries
 ** again. */
 static X509_STORE *get_system (unsigned long *why) {
   pthread_mutex_lock(&lock);
@@ -131,9 +133,11 @@ X509_STORE *tls_default_ca_system (lua_State *L) {
   return store;
 }
 
+/* What setDefaultCACertificates has chosen for this Lua state. */
 struct chosen_store {
-  X509_STORE *store;                   /* owned */
-  unsigned char terms[TLS_TERMS_SIZE]; /* of what is in it */
+  X509_STORE *store; /* owned */
+  unsigned char
+      terms[TLS_TERMS_SIZE]; /* a digest of its certificates, see sessions.h */
 };
 
 static int store_gc (lua_State *L) {
@@ -143,7 +147,7 @@ static int store_gc (lua_State *L) {
   return 0;
 }
 
-/* An empty, already collectable store. [-0, +1] */
+/* Push one without a store, which the collector already knows. [-0, +1] */
 static struct chosen_store *new_chosen_store (lua_State *L) {
   struct chosen_store *chosen = lua_newuserdatauv(L, sizeof *chosen, 0);
   memset(chosen, 0, sizeof *chosen);
@@ -170,7 +174,7 @@ bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx) {
   return tls_context_verifies_by(ctx, chosen->terms, sizeof chosen->terms);
 }
 
-/* The folder of hashed names is read on demand: the copy looks there too. */
+/* OpenSSL reads the folder of hashed names on demand, also for the copy. */
 static bool copy_lookup (X509_STORE *to, const X509_STORE *from) {
   pthread_mutex_lock(&lock);
   bool is_system = from == system_store;
@@ -186,7 +190,7 @@ static bool copy_lookup (X509_STORE *to, const X509_STORE *from) {
 
 static bool copy_certs (X509_STORE *to, X509_STORE *from) {
   int i;
-  bool ok = X509_STORE_lock(from); /* another thread may be looking one up */
+  bool ok = X509_STORE_lock(from); /* another thread may be using it */
   STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(from);
   for (i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
     X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));

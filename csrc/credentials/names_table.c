@@ -1,8 +1,8 @@
 /*
-** x509_names: the names in a certificate as Lua values.
+** names_table: the names in a certificate, see names_table.h.
 **
-** The first half is plain C and prints to a memory BIO; the second half pushes
-** and may throw, so whatever it owns sits in a owned.
+** The first half is plain C, which prints to a memory BIO. The second half
+** calls Lua, which may throw: what it owns is held by userdata.
 */
 #include "names_table.h"
 
@@ -15,13 +15,14 @@
 
 #include "lua/owned_pointer.h"
 
-/* RFC 2253, but bytes above 127 and controls stay: the quoting sees to them. */
+/* RFC 2253, but bytes above 127 and control characters stay as they are: they
+** are escaped with the rest of the text. */
 #define DIRECTORY_FLAGS \
   (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB & ~ASN1_STRFLGS_ESC_CTRL)
 
 #define OID_SIZE 256
 
-/* One text on its way into a list of names. */
+/* A part of a name that is to be printed. */
 struct text {
   const unsigned char *data; /* borrowed from the certificate */
   size_t size;
@@ -57,7 +58,7 @@ static bool unambiguous (const struct text *t) {
   return true;
 }
 
-/* Commas leave as \u002c, so that even a careless split at ", " is safe. */
+/* A comma becomes \u002c, so that even code that splits at ", " is safe. */
 static bool put_escaped (BIO *out, unsigned char c, bool utf8) {
   static const char hex[] = "0123456789abcdef";
   char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
@@ -169,7 +170,7 @@ static const char *kind (int type) {
   }
 }
 
-/* False only when memory is out: what cannot be read is printed as such. */
+/* False only when memory is out: for what cannot be read there is a text. */
 static bool put_general (BIO *out, const GENERAL_NAME *name, bool quote) {
   if (!put_string(out, kind(name->type)))
     return false;
@@ -233,7 +234,8 @@ static void push_type (lua_State *L, const ASN1_OBJECT *type) { /* [-0, +1] */
     tls_names_push_oid(L, type);
 }
 
-/* A value that its own string type forbids is given as the bytes it has. */
+/* A value that is not valid in its own type of string is given as its bytes.
+ */
 static void push_value (lua_State *L, struct tls_owned *owned,
                         const ASN1_STRING *value) { /* [-0, +1] */
   unsigned char *text = NULL;
@@ -314,7 +316,7 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   if (!put_alternatives(memory, owned->p))
     memory_error(L);
   push_content(L, memory);
-  lua_replace(L, base + 1); /* what is above is garbage now, freed at once */
+  lua_replace(L, base + 1); /* what is above is freed now */
   tls_owned_free(lua_touserdata(L, base + 2));
   lua_settop(L, base + 1);
   ERR_clear_error();
@@ -334,7 +336,7 @@ static void push_description (lua_State *L, BIO *memory,
   if (!put_general(memory, desc->location, false))
     memory_error(L);
   size = BIO_get_mem_data(memory, &data);
-  colon = memchr(data, ':', (size_t)size); /* kind() ends every prefix so */
+  colon = memchr(data, ':', (size_t)size); /* every kind() ends in one */
   lua_pushfstring(L, "%s - ", method);
   lua_pushlstring(L, data, (size_t)(colon - data));
   lua_concat(L, 2);

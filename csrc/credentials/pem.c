@@ -1,5 +1,5 @@
 /*
-** credentials: PEM and PKCS#12 text into an SSL_CTX.
+** pem: PEM text into an SSL_CTX or a store, see pem.h.
 */
 #include "pem.h"
 
@@ -18,9 +18,9 @@ BIO *tls_open_text (struct tls_text text) {
   return BIO_new_mem_buf(text.data, (int)text.size);
 }
 
-/* pem_password_cb(3). An empty answer, rather than a refusal, makes a missing
-** passphrase the same "bad decrypt" as a wrong one; it also keeps OpenSSL from
-** asking at the terminal. */
+/* pem_password_cb(3): the only one there is, so OpenSSL never asks at the
+** terminal. With an empty answer instead of a refusal, a missing passphrase
+** gives the same error as a wrong one, "bad decrypt". */
 static int on_passphrase (char *buf, int size, int writing, void *arg) {
   const struct tls_text *passphrase = arg;
   (void)writing;
@@ -44,7 +44,7 @@ bool tls_only_end_of_pem (void) {
 static bool add_chain (SSL_CTX *ctx, BIO *bio) {
   X509 *cert;
   while ((cert = PEM_read_bio_X509(bio, NULL, on_passphrase, &no_passphrase))) {
-    int ok = SSL_CTX_add0_chain_cert(ctx, cert); /* takes it over */
+    int ok = SSL_CTX_add0_chain_cert(ctx, cert); /* takes 'cert' over */
     if (!ok) {
       X509_free(cert);
       return false;
@@ -103,8 +103,7 @@ static EVP_PKEY *next_key (OSSL_STORE_CTX *store) {
   return key;
 }
 
-/* ossl_store(7): from a file, a token, wherever a provider looks. The answer to
-** its question for a passphrase is ours; it never asks at the terminal. */
+/* From a file, a token, or wherever a provider looks (ossl_store(7)). */
 static EVP_PKEY *read_stored_key (struct tls_text uri,
                                   struct tls_text passphrase) {
   EVP_PKEY *key = NULL;

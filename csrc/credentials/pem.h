@@ -1,7 +1,7 @@
 /*
-** credentials: PEM and PKCS#12 text into an SSL_CTX. Plain C over OpenSSL:
-** nothing here can throw; where a function returns false, OpenSSL's error
-** queue says why.
+** pem: PEM text into an SSL_CTX or a store of certificates. Plain C over
+** OpenSSL, which cannot throw: where a function returns false, OpenSSL's
+** error queue says why. Used by the other files of this folder.
 */
 #ifndef tls_pem_h
 #define tls_pem_h
@@ -19,32 +19,32 @@ struct tls_text { /* borrowed bytes of a Lua string */
 /* A BIO over the text, or NULL. */
 BIO *tls_open_text (struct tls_text text);
 
-/* Reading PEM until it ends leaves "no start line" in the error queue: that is
-** the normal end after at least one. Empties the queue then. */
+/* When PEM text has been read to its end, OpenSSL's error queue has "no start
+** line". Then, and when it has nothing else, empty it and return true. */
 bool tls_only_end_of_pem (void);
 
 /* The next certificate of PEM text, or NULL. The caller frees it. */
 X509 *tls_read_certificate (BIO *in);
 
-/* The leaf and, behind it, its chain. */
+/* The certificate, and its chain behind it. */
 bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem);
 
 /* A private key, in PEM or as the URI of an OpenSSL store ("file:...",
-** "pkcs11:..."); 'passphrase' may be empty. Refuses a key that does not
-** belong to the certificate of its type, when there is one. */
+** "pkcs11:..."). 'passphrase' may be empty. False, too, when there is a
+** certificate of that type already to which the key does not belong. */
 bool tls_load_key (SSL_CTX *ctx, struct tls_text text,
                    struct tls_text passphrase);
 
-/* Every certificate of 'pem' becomes an anchor, and a server of 'ctx' (which
-** may be NULL) names it to its clients. */
+/* Trust every certificate in 'pem'. When 'ctx' is not NULL, its servers also
+** name them to clients that they ask for a certificate. */
 bool tls_load_anchors (X509_STORE *store, SSL_CTX *ctx, struct tls_text pem);
 
+/* Revoked certificates; from then on each chain is checked for them. */
 bool tls_load_crl (X509_STORE *store, struct tls_text pem);
 
-/* Parameters for DHE. */
+/* Parameters for DHE key exchange, and their size in bits (0: there are
+** none). */
 bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem);
-
-/* Their size; 0 when there are none in the text. */
 int tls_dhparam_bits (struct tls_text pem);
 
 #endif

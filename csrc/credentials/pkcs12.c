@@ -1,5 +1,5 @@
 /*
-** pfx: PKCS#12 into an SSL_CTX, see pfx.h and PKCS12_parse(3).
+** pkcs12: PKCS#12 into an SSL_CTX, see pkcs12.h and PKCS12_parse(3).
 */
 #include "pkcs12.h"
 
@@ -21,8 +21,8 @@ static void clear (struct content *c) {
   sk_X509_pop_free(c->others, X509_free);
 }
 
-/* Decode in 'lib'; NULL is the process's own. Lua strings end in NUL, so the
-** passphrase does. */
+/* Decode in the library context 'lib'; NULL is the process's own. The
+** passphrase is a Lua string, so it ends in NUL. */
 static bool decode (struct content *c, OSSL_LIB_CTX *lib, struct tls_text der,
                     struct tls_text passphrase) {
   BIO *bio = tls_open_text(der);
@@ -39,14 +39,15 @@ static bool says_unsupported (unsigned long entry) {
   return reason == ERR_R_UNSUPPORTED || reason == EVP_R_UNSUPPORTED_ALGORITHM;
 }
 
-/* An algorithm that the providers do not have. */
+/* Has decoding failed because no provider has an algorithm? */
 static bool is_unsupported (void) {
   return says_unsupported(ERR_peek_error()) ||
          says_unsupported(ERR_peek_last_error());
 }
 
-/* Keys and certificates remember the library context they were made in, which
-** will not last: they are made again, from DER, in the process's own. */
+/* Keys and certificates refer to the library context that they were made in.
+** That context will be freed, so they are made again, from DER, in the
+** process's own. */
 static bool move_key (EVP_PKEY **key) {
   unsigned char *der = NULL;
   int n = i2d_PrivateKey(*key, &der);
@@ -103,8 +104,7 @@ static enum tls_pkcs12 decode_legacy (struct content *c, struct tls_text der,
     bool ok = decode_moved(c, lib, der, passphrase);
     result = ok ? TLS_PKCS12_LOADED : TLS_PKCS12_FAILED;
   }
-  if (result !=
-      TLS_PKCS12_LOADED) { /* what was decoded goes before its context */
+  if (result != TLS_PKCS12_LOADED) { /* freed before its library context */
     clear(c);
     *c = (struct content){0};
   }

@@ -1,5 +1,5 @@
 /*
-** x509_key: the public key of a certificate as fields of a Lua table.
+** public_key_table: the public key of a certificate, see public_key_table.h.
 */
 #include "public_key_table.h"
 
@@ -30,7 +30,7 @@ void tls_push_hex (lua_State *L, const unsigned char *bytes, size_t size,
   luaL_pushresult(&b);
 }
 
-/* Lower or upper case, and no leading zero but for zero itself. [-0, +1] */
+/* Hex, without leading zeros; "0" for zero. [-0, +1] */
 static void push_number (lua_State *L, const BIGNUM *n, bool upper) {
   const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
   size_t size = (size_t)BN_num_bytes(n);
@@ -51,7 +51,7 @@ static void push_number (lua_State *L, const BIGNUM *n, bool upper) {
   lua_remove(L, -2);
 }
 
-/* Store a number of the key in 'owned'; false when it has none by that name. */
+/* Let 'owned' own the number 'name' of the key; false when it has none. */
 static bool fetch (struct tls_owned *owned, const EVP_PKEY *key,
                    const char *name) {
   BIGNUM *n = NULL;
@@ -78,7 +78,7 @@ static void set_rsa (lua_State *L, const EVP_PKEY *key, int t) {
   lua_pop(L, 1);
 }
 
-/* A curve given by its parameters has no name, and gets no fields. */
+/* A curve that is given by its parameters has no name: it gets no fields. */
 static void set_curve (lua_State *L, const EVP_PKEY *key) {
   char group[80] = "";
   int nid;
@@ -129,5 +129,5 @@ void tls_public_key_set_fields (lua_State *L, X509 *cert) {
     set_rsa(L, key, t);
   if (key != NULL)
     tls_set_integer(L, "bits", EVP_PKEY_get_bits(key));
-  ERR_clear_error(); /* an unknown kind of key is no error */
+  ERR_clear_error(); /* an unknown type of key is no error */
 }

@@ -1,5 +1,6 @@
 /*
-** x509_key: the public key of a certificate as fields of a Lua table.
+** public_key_table: the public key of a certificate as fields of a Lua table.
+** Used by certificate_table.c.
 */
 #ifndef tls_public_key_table_h
 #define tls_public_key_table_h
@@ -8,8 +9,8 @@
 
 #include "lua/compat.h"
 
-/* Set bits, pubkey and, by kind, modulus and exponent or asn1Curve and
-** nistCurve in the table on top of the stack. 'pubkey' is the key's
+/* Set fields of the table on top of the stack: bits and pubkey; modulus and
+** exponent (RSA), or asn1Curve and nistCurve (EC). 'pubkey' is the
 ** SubjectPublicKeyInfo in DER, but for EC keys, as in Node, the point. */
 void tls_public_key_set_fields (lua_State *L, X509 *cert);
 

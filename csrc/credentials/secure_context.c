@@ -1,5 +1,5 @@
 /*
-** context: userdata over an SSL_CTX, see context.h.
+** secure_context: a userdata over an SSL_CTX, see secure_context.h.
 */
 #include "secure_context.h"
 
@@ -17,19 +17,21 @@
 #include "text.h"
 
 #define CONTEXT_T "tls.context"
+
+/* What peers are verified by. */
 enum trust {
-  TRUST_OWN,      /* a store of its own */
-  TRUST_SHARED,   /* the default one, which must not be added to */
-  TRUST_LATER,    /* the system's, once a peer has to be verified */
-  TRUST_OWN_LATER /* its own, to which the system's is added then */
+  TRUST_OWN,      /* by a store of its own */
+  TRUST_SHARED,   /* by the default store, to which nothing may be added */
+  TRUST_LATER,    /* by the system's store, as soon as it is needed */
+  TRUST_OWN_LATER /* by its own, to which the system's is added then */
 };
 
 struct context {
-  SSL_CTX *ctx; /* owned; NULL until opened */
+  SSL_CTX *ctx; /* owned; NULL until made, and once finalized */
   enum trust trust;
 };
 
-/* Finalized contexts are still seen by older objects' finalizers. */
+/* Finalizers of older objects may still see a finalized context. */
 static struct context *check_context (lua_State *L, int arg) {
   struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
   luaL_argcheck(L, c->ctx != NULL, arg, "context is closed");
@@ -47,7 +49,8 @@ static int context_gc (lua_State *L) {
   return 0;
 }
 
-/* Most servers never verify anybody: the system's store waits until then. */
+/* The system's store takes long to load, and most servers verify nobody: it
+** is loaded when the first connection needs it. */
 void tls_secure_context_need_anchors (lua_State *L, int arg) {
   struct context *c = check_context(L, arg);
   if (c->trust == TRUST_LATER) {
@@ -68,20 +71,19 @@ static bool given (lua_State *L, const char *name) {
   return present;
 }
 
-/* A new SSL_CTX has an empty store of its own. 'ca' replaces the default
-** anchors; what is loaded beside them (a list of revocations, the others of a
-** pfx) must not end up in a shared store. */
+/* A new SSL_CTX has an empty store of its own. The option 'ca' replaces the
+** default CA certificates. What 'crl' and 'pfx' load beside them must not end
+** up in a shared store. */
 static void choose_store (lua_State *L, struct context *c) {
   X509_STORE *chosen = tls_default_ca_chosen(L);
   bool own = given(L, "crl") || given(L, "pfx");
   if (given(L, "ca"))
     return;
-  tls_context_options_require(L, tls_default_ca_verifies(L, c->ctx));
+  tls_require(L, tls_default_ca_verifies(L, c->ctx));
   if (chosen == NULL) {
     c->trust = own ? TRUST_OWN_LATER : TRUST_LATER;
   } else if (own) {
-    tls_context_options_require(
-        L, tls_store_add(SSL_CTX_get_cert_store(c->ctx), chosen));
+    tls_require(L, tls_store_add(SSL_CTX_get_cert_store(c->ctx), chosen));
   } else {
     SSL_CTX_set1_cert_store(c->ctx, chosen);
     c->trust = TRUST_SHARED;
@@ -93,17 +95,16 @@ int tls_secure_context_add_ca (lua_State *L) {
   struct tls_text pem = tls_check_text(L, 2);
   ERR_clear_error();
   if (c->trust == TRUST_LATER) {
-    c->trust = TRUST_OWN_LATER; /* the store it was made with is its own */
+    c->trust = TRUST_OWN_LATER; /* the empty store that it was made with */
   } else if (c->trust == TRUST_SHARED) {
     X509_STORE *own = tls_store_copy(SSL_CTX_get_cert_store(c->ctx));
-    tls_context_options_require(L, own != NULL);
+    tls_require(L, own != NULL);
     SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  tls_context_options_require(
-      L, tls_load_anchors(store, c->ctx, pem) &&
-             tls_context_verifies_by(c->ctx, pem.data, pem.size));
+  tls_require(L, tls_load_anchors(store, c->ctx, pem) &&
+                     tls_context_verifies_by(c->ctx, pem.data, pem.size));
   return 0;
 }
 
@@ -111,10 +112,10 @@ static void set_defaults (SSL_CTX *ctx) {
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
-  /* renegotiation is limited, see renegotiate.lua */
+  /* lua/tls/handshake/renegotiation.lua limits renegotiation */
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
                                SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-  /* sessions are kept by who asks for them, never in here */
+  /* the user keeps sessions, or nobody */
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH |
                                           SSL_SESS_CACHE_NO_INTERNAL |
                                           SSL_SESS_CACHE_NO_AUTO_CLEAR);
@@ -144,8 +145,9 @@ int tls_secure_context_certificate (lua_State *L) {
   return 2;
 }
 
-/* A certificate that came without its chain gets it from 'ca', once and not in
-** each handshake. The root stays at home: who trusts it has it. */
+/* A certificate without a chain gets one from 'ca' now, not in each
+** handshake. The root is left out: a peer that trusts it has it. When no
+** chain is found, the certificate is sent alone. */
 static void complete_chains (SSL_CTX *ctx) {
   STACK_OF(X509) * chain;
   long more = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST);
@@ -170,10 +172,10 @@ int tls_secure_context_new (lua_State *L) {
   luaL_setmetatable(L, CONTEXT_T);
   ERR_clear_error();
   c->ctx = SSL_CTX_new(TLS_method());
-  tls_context_options_require(L, c->ctx != NULL);
+  tls_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_hooks_install(c->ctx);
-  tls_context_options_require(L, tls_tickets_install(c->ctx));
+  tls_require(L, tls_tickets_install(c->ctx));
   choose_store(L, c);
   tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */
   if (given(L, "ca") || given(L, "pfx"))

@@ -1,6 +1,7 @@
 /*
-** context: userdata over an SSL_CTX, built once from options and read-only
-** from then on. Any number of connections share it.
+** secure_context: a userdata over an SSL_CTX. It is built once from options
+** and not changed while connections use it; any number of them share it. Used
+** by methods.c and commands.c of connections.
 */
 #ifndef tls_secure_context_h
 #define tls_secure_context_h
@@ -9,27 +10,30 @@
 
 #include "lua/compat.h"
 
-/* Register the userdata's metatable. [-0, +0] */
+/* Register the metatable. [-0, +0] */
 void tls_secure_context_open (lua_State *L);
 
-/* The SSL_CTX of the context at 'arg'; borrowed. Throws when it is none. */
+/* The SSL_CTX of the context at 'arg'. Borrowed. Throws when it is none. */
 SSL_CTX *tls_secure_context_check (lua_State *L, int arg);
 
-/* The context at 'arg' is about to verify somebody: it needs its anchors. */
+/* A peer is about to be verified by the context at 'arg': load the default CA
+** certificates, if it uses them. Throws when that fails. */
 void tls_secure_context_need_anchors (lua_State *L, int arg);
 
-/* core.addCACert(context, pem): an anchor for this context alone. */
+/* core.context(options) -> context. The options are as
+** lua/tls/secure_context.lua has normalised them. Throws OpenSSL's reason. */
+int tls_secure_context_new (lua_State *L);
+
+/* core.addCACert(context, pem): trust these certificates, too, in this
+** context alone. */
 int tls_secure_context_add_ca (lua_State *L);
 
-/* core.ticketKeys(context[, keys]) -> the newest key; sets them first. */
+/* core.ticketKeys(context[, keys]) -> the keys in use, newest first, after
+** setting them if they are given. */
 int tls_secure_context_ticket_keys (lua_State *L);
 
-/* core.contextCertificate(context) -> its certificate and that one's issuer in
-** DER; nil for what is not there. */
+/* core.contextCertificate(context) -> the DER of its certificate and of the
+** issuer's; nil for what there is not. */
 int tls_secure_context_certificate (lua_State *L);
-
-/* core.context(options): options as lua/tls/context.lua has normalised them.
-** Throws an error table with OpenSSL's reason. */
-int tls_secure_context_new (lua_State *L);
 
 #endif

@@ -1,6 +1,6 @@
 /*
-** session_der: an SSL_SESSION as a Lua string, in DER (i2d_SSL_SESSION(3)). It
-** holds the session's keys, so buffers on the way are cleansed.
+** session_der: an SSL_SESSION as a Lua string, in DER (i2d_SSL_SESSION(3)).
+** It holds the session's keys, so buffers on the way are cleansed.
 */
 #ifndef tls_session_der_h
 #define tls_session_der_h
@@ -9,8 +9,11 @@
 
 #include "lua/owned_pointer.h"
 
-/* Push the owner of the session whose DER is at 'arg', and return the session;
-** NULL when that is no string or no session. [-0, +1] */
+/* Push the DER of 'session', or nil when OpenSSL has none. [-0, +1] */
+void tls_session_push (lua_State *L, SSL_SESSION *session);
+
+/* Push the owner of the session whose DER is at 'arg', and return the
+** session; NULL when that is no string or no session. [-0, +1] */
 SSL_SESSION *tls_session_read (lua_State *L, int arg);
 
 #endif

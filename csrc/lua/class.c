@@ -1,16 +1,15 @@
 /*
-** class: what the Lua layer's classes (tls.support.class) have C do for speed.
+** class: the C side of the Lua layer's classes, see class.h.
 */
 #include "class.h"
 
-/* core.sized(n) -> {}, with room for 'n' fields. */
 int tls_class_sized (lua_State *L) {
   lua_createtable(L, 0, (int)luaL_checkinteger(L, 1));
   return 1;
 }
 
-/* An object of a class. Upvalues: the metatable, how many fields to make room
-** for; then the name of each field and its value. */
+/* Makes an object. Upvalues: the metatable; how many fields to make room for;
+** then each field's name and value. */
 static int instance (lua_State *L) {
   int i;
   lua_settop(L, 0);
@@ -27,8 +26,6 @@ static int instance (lua_State *L) {
 
 #define MAX_OWN 100 /* of 255 upvalues */
 
-/* core.instantiator(metatable, room, fields) -> function that makes objects
-** with these fields, and room for 'room' of them. */
 int tls_class_instantiator (lua_State *L) {
   int n = 0;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -46,8 +43,8 @@ int tls_class_instantiator (lua_State *L) {
   return 1;
 }
 
-/* An object's __index. Upvalues: its class, and the functions that compute its
-** other properties. */
+/* An object's __index. Upvalues: its class, and the functions that compute
+** its other properties. */
 static int read_property (lua_State *L) {
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
@@ -58,11 +55,10 @@ static int read_property (lua_State *L) {
   if (lua_isnil(L, -1))
     return 1;
   lua_pushvalue(L, 1);
-  lua_call(L, 1, 1); /* on behalf of who reads the property */
+  lua_call(L, 1, 1); /* on behalf of whoever reads the property */
   return 1;
 }
 
-/* core.indexer(class, getters) -> __index, see tls.object. */
 int tls_class_indexer (lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);

@@ -1,5 +1,7 @@
 /*
-** class: what the Lua layer's classes (tls.support.class) have C do for speed.
+** class: the C side of the Lua layer's classes (lua/tls/support/class.lua):
+** objects are made, and computed properties read, faster than in Lua. Used by
+** module.c.
 */
 #ifndef tls_class_h
 #define tls_class_h
@@ -13,7 +15,8 @@ int tls_class_sized (lua_State *L);
 ** with these fields, and room for 'room' of them. */
 int tls_class_instantiator (lua_State *L);
 
-/* core.indexer(class, getters) -> an object's __index. */
+/* core.indexer(class, getters) -> the __index of the class's objects: a field
+** of the class, else what the getter of that name returns for the object. */
 int tls_class_indexer (lua_State *L);
 
 #endif

@@ -1,6 +1,7 @@
 /*
-** compat: the part of Lua's 5.4 C API that tls uses, for Lua 5.1/LuaJIT, 5.2
-** and 5.3. The only Lua version conditionals of the project.
+** compat: the part of Lua's 5.4 C API that tls uses, for Lua 5.1 and LuaJIT,
+** 5.2 and 5.3. The only conditionals by Lua version, but for one in
+** lua_state.c. Included instead of lua.h by every file outside the engine.
 */
 #ifndef tls_compat_h
 #define tls_compat_h
@@ -92,8 +93,9 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 #define tls_setuservalue(L, idx) lua_setuservalue(L, idx)
 #endif
 
-/* What a userdata keeps alive, by number: 'idx' is absolute. Before 5.4 there
-** is one user value, a table: tls_new_user_values() makes it first. */
+/* User values: what a userdata keeps alive, by number from 1. 'idx' must be
+** absolute. Before Lua 5.4 there is one user value, here a table, which
+** tls_new_user_values() makes first. */
 #define tls_new_user_values(L, idx) (lua_newtable(L), tls_setuservalue(L, idx))
 #define tls_set_user_value(L, idx, n) /* the value on top [-1, +0] */  \
   (tls_getuservalue(L, idx), lua_insert(L, -2), lua_rawseti(L, -2, n), \
@@ -109,6 +111,7 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 
 #endif
 
-/* lua_rawget* return the type since 5.3 and nothing before: never use it. */
+/* lua_rawget() and the like return the type since 5.3, and nothing before: do
+** not use it. */
 
 #endif

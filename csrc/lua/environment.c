@@ -1,6 +1,5 @@
 /*
-** safe_getenv: environment variables in privileged programs, see
-** safe_getlua_state.h.
+** environment: environment variables, see environment.h.
 */
 #define _GNU_SOURCE /* secure_getenv */
 #include "environment.h"

@@ -1,6 +1,5 @@
 /*
-** address: IP addresses as text, read and written by inet_pton(3) and
-** inet_ntop(3).
+** ip_address: IP addresses as text, by inet_pton(3) and inet_ntop(3).
 */
 #include "ip_address.h"
 
@@ -9,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* RFC 4007, 11.2; what names an interface, or numbers it. */
+/* A zone names or numbers a network interface (RFC 4007, 11.2). */
 static bool is_zone (const char *s) {
   if (*s == '\0')
     return false;
@@ -19,8 +18,8 @@ static bool is_zone (const char *s) {
   return true;
 }
 
-/* Copies the address without its zone to 'to'. False for what is too long to
-** be one, or has another zone than is allowed. */
+/* Copy the address without its zone to 'to'. False when it is too long for an
+** address, or has a zone that is not allowed. */
 static bool without_zone (const char *text, size_t n, char *to, size_t room) {
   const char *percent = memchr(text, '%', n);
   if (strlen(text) != n || (percent != NULL && !is_zone(percent + 1)))

@@ -1,13 +1,14 @@
 /*
-** address: IP addresses as text.
+** ip_address: IP addresses as text.
 */
 #ifndef tls_ip_address_h
 #define tls_ip_address_h
 
 #include "compat.h"
 
-/* core.address(text) -> canonical, version: the one spelling of an address that
-** may be compared, without a zone, and 4 or 6. Nothing for any other value. */
+/* core.address(text) -> address, version: the address in the one spelling
+** that may be compared with another, without a zone, and 4 or 6. Nothing when
+** it is no address. */
 int tls_ip_address (lua_State *L);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** uvlink: libuv's functions from the image that holds luv, see dlsym(3).
+** libuv_symbols: libuv's functions, see libuv_symbols.h and dlsym(3).
 */
 #define _GNU_SOURCE /* dladdr */
 #include "libuv_symbols.h"
@@ -8,18 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A handle on the image behind 'path'. In an executable with luv linked in,
-** the image is the program itself: its own path cannot be opened again, and
-** NULL names it. A library's dependencies are searched with it, so a shared
-** libuv.so is found behind luv.so. The library stays loaded as ours does (see
-** module.c), which calls it: Lua 5.1 unloads luv before it finalizes what is
-** older than luv, and that may hold handles of luv's. */
+/* A handle on the image (the executable or library) that was loaded from
+** 'path'. Where luv is linked into the executable, dlopen() refuses that
+** path, and NULL names the program. A library's dependencies are searched
+** with it, so libuv.so is found behind luv.so. The library is never unloaded,
+** because ours, which calls it, is not either (see module.c): Lua 5.1 unloads
+** luv before it finalizes what is older than luv and may hold luv's handles.
+*/
 static void *open_image (const char *path) {
   void *image = dlopen(path, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
   return image != NULL ? image : dlopen(NULL, RTLD_LAZY);
 }
 
-/* memcpy, because ISO C has no cast from data to function pointers. */
+/* ISO C has no cast from data to function pointers, so memcpy(). */
 static bool resolve (void *image, const char *name, void *slot, size_t size) {
   void *address = dlsym(image, name);
   memcpy(slot, &address, size);
@@ -53,6 +54,6 @@ bool tls_libuv_resolve (struct tls_uv *uv, const void *of, char *why,
              "tls: %s, which holds luv, does not export %s (a program with "
              "luv linked in must export its symbols: link it with -Wl,-E)",
              info.dli_fname, missing);
-  dlclose(image); /* its count alone: the image stays */
+  dlclose(image); /* lowers a count; the image stays */
   return missing == NULL;
 }

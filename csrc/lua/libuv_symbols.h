@@ -1,11 +1,12 @@
 /*
-** uvlink: the handful of libuv's functions that tls calls, taken at load time
-** from the very image that holds the running luv. Linking to libuv ourselves
-** would bring a second one next to the one that owns the loop.
+** libuv_symbols: the few functions of libuv that tls calls. They are looked
+** up at load time in the image that holds the running luv: if we linked to
+** libuv ourselves, there might be a second one beside the one that runs the
+** loop.
 **
-** So neither uv.h nor luv.h is needed to build: what we use of their ABI is
-** declared here, and spec/support/abi_check.c holds it against the real
-** headers. libuv keeps this ABI for all of 1.x, on Unix.
+** So the build needs neither uv.h nor luv.h. What we use of their ABI is
+** declared here, and spec/support/abi_check.c compares it with the real
+** headers. libuv keeps this ABI through all of 1.x, on Unix.
 */
 #ifndef tls_libuv_symbols_h
 #define tls_libuv_symbols_h
@@ -45,7 +46,7 @@ struct tls_luv_handle { /* luv_handle_t, the same from 1.44 to master */
   int ref;
   int callbacks[2];
   struct tls_luv_context *ctx;
-  void *extra; /* for the handle's user: our conn */
+  void *extra; /* for the user of the handle: our connection */
 };
 
 typedef void (*tls_uv_walk_cb)(struct tls_uv_handle *, void *arg);
@@ -72,8 +73,9 @@ struct tls_uv {
 #undef X
 };
 
-/* Fill 'uv' from the image that holds 'of', one of luv's C functions. False
-** with a sentence in 'why' that names what is missing. Does not throw. */
+/* Fill 'uv' from the image that holds 'of', one of luv's C functions. False,
+** and a sentence in 'why' that names what is missing, when that fails. Does
+** not throw. */
 bool tls_libuv_resolve (struct tls_uv *uv, const void *of, char *why,
                         size_t size);
 

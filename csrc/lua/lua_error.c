@@ -1,5 +1,5 @@
 /*
-** push: C values as Lua values.
+** lua_error: errors as Lua tables, see lua_error.h.
 */
 #include "lua_error.h"
 
@@ -42,4 +42,10 @@ int tls_throw_openssl (lua_State *L, const char *code, const char *message) {
   struct tls_error e;
   tls_error_take(&e, code, message);
   return tls_throw(L, &e);
+}
+
+void tls_require (lua_State *L, bool ok) {
+  if (!ok)
+    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                      "OpenSSL refused the option");
 }

@@ -1,25 +1,32 @@
 /*
-** push: C values as Lua values: errors, and lists of names.
+** lua_error: errors as Lua tables with message, code and, from OpenSSL,
+** library and reason.
 */
 #ifndef tls_lua_error_h
 #define tls_lua_error_h
 
+#include <stdbool.h>
+
 #include "compat.h"
 #include "engine/openssl_error.h"
 
-#define TLS_ERROR_T "tls.error" /* metatable of every error table */
+#define TLS_ERROR_T "tls.error" /* name of the metatable */
 
-/* Make the metatable; leave it on the stack. [-0, +1] */
+/* Make the metatable of all errors and leave it on the stack. [-0, +1] */
 void tls_error_open (lua_State *L);
 
 /* Push 'e' as an error table. [-0, +1] */
 void tls_push_error (lua_State *L, const struct tls_error *e);
 
-/* Throw it. Never returns. */
+/* Throw 'e' as an error table. Never returns. */
 int tls_throw (lua_State *L, const struct tls_error *e);
 
-/* Throw the error queue's oldest entry, or 'code' and 'message'. The caller
-** holds no C allocation. Never returns. */
+/* Throw the oldest entry of OpenSSL's error queue; when it is empty, 'code'
+** and 'message'. Never returns, so the caller must own nothing that Lua does
+** not collect. */
 int tls_throw_openssl (lua_State *L, const char *code, const char *message);
+
+/* When 'ok' is false, throw OpenSSL's reason for refusing an option. */
+void tls_require (lua_State *L, bool ok);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** state: the record of a Lua state, see state.h.
+** lua_state: the record of a Lua state, see lua_state.h.
 */
 #include "lua_state.h"
 
@@ -21,10 +21,11 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L) {
   return state;
 }
 
-/* Runs after the finalizers of all connections and contexts, which are
-** younger, and before luv closes its loop, which is older: callbacks that
-** come from there find 'closing'. */
-static int env_gc (lua_State *L) {
+/* Finalizers run in reverse order of creation. So this one runs after those
+** of all connections and contexts, which are younger, and before luv closes
+** its loop, which is older. Callbacks that come from there find 'closing'
+** set. */
+static int record_gc (lua_State *L) {
   struct tls_lua_state *state = luaL_checkudata(L, 1, LUA_STATE_T);
   state->closing = true;
   BIO_meth_free(state->bio_method);
@@ -32,8 +33,7 @@ static int env_gc (lua_State *L) {
   BIO_free(state->stderr_bio);
   state->stderr_bio = NULL;
   tls_pool_free(&state->pool);
-  OPENSSL_clear_free(state->plaintext,
-                     TLS_PLAINTEXT_SIZE); /* somebody's plaintext */
+  OPENSSL_clear_free(state->plaintext, TLS_PLAINTEXT_SIZE); /* plaintext */
   state->plaintext = NULL;
   return 0;
 }
@@ -45,7 +45,7 @@ static lua_State *main_thread (lua_State *L, struct tls_lua_state *state) {
   lua_State *main = lua_tothread(L, -1);
   lua_pop(L, 1);
   return main;
-#else /* Lua 5.1 keeps it nowhere; luv has been required by the main chunk */
+#else /* Lua 5.1 does not keep it; the main chunk has required luv */
   (void)L;
   return state->luv->L;
 #endif
@@ -66,8 +66,8 @@ static void link_luv (lua_State *L, struct tls_lua_state *state) {
     luaL_error(L, "tls: luv has no context for this Lua state");
 }
 
-/* Weak values: a socket is kept alive by whoever uses it, or by its conn's
-** anchor while I/O is in flight. */
+/* Weak values: a socket lives as long as somebody uses it, or as its
+** connection is attached to a stream. */
 static int new_sockets_table (lua_State *L) {
   lua_newtable(L);
   lua_newtable(L);
@@ -81,14 +81,14 @@ void tls_lua_state_open (lua_State *L) {
   struct tls_lua_state *state = lua_newuserdatauv(L, sizeof *state, 0);
   memset(state, 0, offsetof(struct tls_lua_state, read_buffer));
   luaL_newmetatable(L, LUA_STATE_T);
-  tls_set_function(L, "__gc", env_gc);
+  tls_set_function(L, "__gc", record_gc);
   lua_setmetatable(L, -2);
   link_luv(L, state);
   state->main = main_thread(L, state);
   state->sockets = new_sockets_table(L);
   state->bio_method = tls_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
-  if (state->bio_method == NULL)
+  if (state->bio_method == NULL || state->stderr_bio == NULL)
     luaL_error(L, "tls: out of memory");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &record_key);
 }

@@ -53,40 +53,40 @@ static const luaL_Reg functions[] = {
     {"address", tls_ip_address},
     {NULL, NULL}};
 
-/* Refuse a wrong neighbour now rather than crash later. luv is loaded first:
-** finalizers run in reverse order of creation, and ours must run before its. */
+/* luv is loaded before we make any object: finalizers run in reverse order of
+** creation, and ours must run before luv's. */
 static void require_luv (lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "luv");
-  lua_call(L, 1, 1); /* loading, not an entry from libuv */
+  lua_call(L, 1, 1); /* while loading, not from a callback */
 }
 
-/* OpenSSL and libuv keep functions of this library, and may call them after the
-** Lua state that loaded it has been closed: unlike other C modules it is not
-** unloaded then. Lua 5.1 even unloads it before luv closes its loop. A program
-** with the core linked in is no library: dlopen() fails, and nothing is lost.
-*/
+/* OpenSSL and libuv keep pointers to functions of this library, and may call
+** them after the Lua state that loaded it has been closed. So the library is
+** never unloaded. (Lua 5.1 would unload it even before luv closes its loop.)
+** When the core is linked into the program, dlopen() fails, which does no
+** harm. */
 static void stay_loaded (void) {
   Dl_info us;
   if (dladdr(functions, &us) != 0)
     dlopen(us.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-/* libuv writes to sockets with write(2): the first peer that is gone would end
-** the process by SIGPIPE. luv leaves the signal as it is, Node and luvit ignore
-** it. So do we, unless the host has decided otherwise; libuv gives its child
-** processes the default again. */
+/* libuv writes to sockets by write(2): a peer that has gone would end the
+** process by SIGPIPE. luv leaves the signal as it is; Node and luvit ignore
+** it. We ignore it, too, unless the host has installed something else. libuv
+** restores the default in child processes. */
 static void ignore_sigpipe (void) {
   struct sigaction old;
   if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* The module's table is kept in the registry under this name. */
+/* The module's table is in the registry under this name. */
 #define CORE_T "tls.core"
 
-/* What Lua is given: functions, lists, and 'modules', in which the Lua modules
-** that are required by name put themselves. [-0, +1] */
+/* Push what Lua is given: functions, lists, and 'modules', where those Lua
+** modules put themselves that are required by name. [-0, +1] */
 static void push_core (lua_State *L) {
   luaL_newlib(L, functions);
   tls_error_open(L);
@@ -106,7 +106,7 @@ int luaopen_tls_core (lua_State *L) {
     return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
   lua_settop(L, 0);
   lua_getfield(L, LUA_REGISTRYINDEX, CORE_T);
-  if (lua_istable(L, -1)) /* required again: connections rely on the first */
+  if (lua_istable(L, -1)) /* required again: the first table is in use */
     return 1;
   stay_loaded();
   require_luv(L);

@@ -1,5 +1,5 @@
 /*
-** sockopt: the socket options that libuv has no call for.
+** socket_options: the socket options that libuv has no call for.
 */
 #include "socket_options.h"
 

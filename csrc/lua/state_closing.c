@@ -1,5 +1,6 @@
 /*
-** last_turn: how a Lua state leaves luv's loop, see last_turn.h.
+** state_closing: what happens to luv's loop in lua_close(), see
+** state_closing.h.
 */
 #include "state_closing.h"
 
@@ -9,10 +10,11 @@
 
 static const char sentinel_key = 0; /* its address is the key in the registry */
 
-/* Younger than every handle of ours: so its finalizer runs before theirs. The
-** registry holds the latest one, which therefore only lua_close() finalizes. It
-** is made with the handle, not when that is closed: lua_close() may have begun
-** by then, and what is made during it has no finalizer, or a late one. */
+/* An object whose finalizer notices that lua_close() has begun. It is made
+** with each handle, after it, so that its finalizer runs before the handle's.
+** The registry holds only the latest one, which therefore is finalized by
+** nothing but lua_close(). It is not made when a handle is closed: in
+** lua_close(), new objects have no finalizer, or a late one. */
 struct sentinel {
   struct tls_lua_state *state; /* borrowed; older, so it outlives this */
 };
@@ -21,16 +23,16 @@ int tls_handle_made (lua_State *L) {
   struct tls_lua_state *state = tls_lua_state_get(L);
   if (state->closing)
     return 0;
-  struct sentinel *m = lua_newuserdatauv(L, sizeof *m, 0);
-  m->state = state;
+  struct sentinel *sentinel = lua_newuserdatauv(L, sizeof *sentinel, 0);
+  sentinel->state = state;
   luaL_setmetatable(L, SENTINEL_T);
-  lua_rawsetp(L, LUA_REGISTRYINDEX,
-              &sentinel_key); /* may throw, the first time */
-  state->closing_sentinel = m;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sentinel_key); /* may throw, once */
+  state->closing_sentinel = sentinel;
   return 0;
 }
 
-/* In the place of luv's own cb_pcall: no callback enters Lua meanwhile. */
+/* Stands in for luv's cb_pcall while the loop runs: no callback enters Lua.
+ */
 static int drop_call (lua_State *L, int nargs, int nresults, int flags) {
   (void)nresults, (void)flags;
   lua_pop(L, nargs + 1); /* and the function */
@@ -44,8 +46,7 @@ static void note_closing (struct tls_uv_handle *handle, void *arg) {
     *found = true;
 }
 
-/* Ours, or one of ours that somebody else has closed, or a stranger's, to which
-** the same would happen. */
+/* Handles of other code count, too: the same would happen to them. */
 static bool something_closes (struct tls_lua_state *state) {
   bool found = false;
   void *arg[2] = {state, &found};
@@ -53,8 +54,8 @@ static bool something_closes (struct tls_lua_state *state) {
   return found;
 }
 
-/* One turn is enough. If uv.stop() was called, the first one only takes note of
-** it. */
+/* One turn of the loop is enough. When uv.stop() was called, the first turn
+** only takes note of that. */
 static void finish_closing (struct tls_lua_state *state) {
   struct tls_luv_context *luv = state->luv;
   int (*policy)(lua_State *, int, int, int) = luv->cb_pcall;
@@ -66,10 +67,10 @@ static void finish_closing (struct tls_lua_state *state) {
 }
 
 static int sentinel_gc (lua_State *L) {
-  struct sentinel *m = luaL_checkudata(L, 1, SENTINEL_T);
-  struct tls_lua_state *state = m->state;
-  if (state->closing || state->closing_sentinel != m)
-    return 0; /* another one has taken its place */
+  struct sentinel *sentinel = luaL_checkudata(L, 1, SENTINEL_T);
+  struct tls_lua_state *state = sentinel->state;
+  if (state->closing || state->closing_sentinel != sentinel)
+    return 0; /* a younger one has taken its place */
   state->closing = true;
   finish_closing(state);
   return 0;
