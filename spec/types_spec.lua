@@ -11,7 +11,7 @@ local net = require "tls.net"
 local INTERNAL = {}
 for _, name in ipairs {
   "instance", "init", "new", "renew", -- how instances are made; `new` is typed where the reference has it
-  "create", "maker", "TOLD", -- of TLSSocket, for connect and servers
+  "create", "accepted", -- of TLSSocket, for connect and servers
   "context", "groups", "maxEarlyData", -- of a SecureContext, which is opaque
 } do
   INTERNAL[name] = true

@@ -39,7 +39,7 @@ Accepted:_expect_fields(32)
 
 function Accepted:_make_core_options()
   local options, core_options = self._options, TLSSocket._make_core_options(self)
-  if options == self.server._shared_options then options._core_options = core_options end -- see forget_prepared
+  if options == self.server._shared_options then options._core_options = core_options end -- see forget_shared_options
   return core_options
 end
 
@@ -104,6 +104,7 @@ local OF_SOCKETS = {
   "requestCert",
 }
 
+-- The options that the server's sockets share.
 local function options_of(self)
   local own = self._options
   local shared = { server = self, isServer = true, secureContext = self._context, SNICallback = self._SNICallback }
@@ -115,24 +116,20 @@ end
 
 -- The options that the sockets share are to be made anew, for those to come: what they depend on has changed. What the
 -- core is told also depends on who listens: it does no work that nobody wants.
-local function forget_prepared(self)
+local function forget_shared_options(self)
   if self._shared_options then self._shared_options._core_options = nil end
-  self._shared_options, self._new_socket = false, false
+  self._shared_options = false
   local listeners = self:listeners "connection"
   self._only_own_listener = #listeners == 1 and listeners[1] == self._on_connection
 end
 
-Server._listener_added, Server._listener_removed, Server._watched_events = forget_prepared, forget_prepared, false
-
-local function prepare_sockets(self)
-  self._shared_options = options_of(self)
-  self._new_socket = TLSSocket.maker(Accepted, self._shared_options)
-end
+Server._watched_events = false -- all
+Server._listener_added, Server._listener_removed = forget_shared_options, forget_shared_options
 
 -- A socket on luv's handle, or on none yet.
 local function new_socket(self, handle)
-  if not self._new_socket then prepare_sockets(self) end
-  local socket = self._new_socket()
+  self._shared_options = self._shared_options or options_of(self)
+  local socket = TLSSocket.accepted(Accepted, self._shared_options)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
@@ -180,7 +177,7 @@ function Server:addContext(hostname, given)
   self._contexts_by_name = self._contexts_by_name or Names.new()
   self._contexts_by_name:add(hostname, context)
   self._SNICallback = self._SNICallback or from_table(self)
-  forget_prepared(self)
+  forget_shared_options(self)
 end
 
 --- Sets the certificate and the rules for connections from now on; those that exist go on with the old ones. The keys
@@ -195,7 +192,7 @@ function Server:setSecureContext(options)
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh
-  forget_prepared(self)
+  forget_shared_options(self)
 end
 
 --- The key that session tickets are encrypted with: 48 bytes. Keep it secret. Other servers that are given it accept

@@ -92,15 +92,15 @@ function TLSSocket.create(options, class_of)
   return self
 end
 
---- A function that makes a server's sockets.
+--- Makes a server's socket, without what each of them would do alike: the options are checked already.
 --- @param class_of table TLSSocket, or a class made of it
---- @param options table that have been read; all these sockets borrow them
---- @return fun(): tls.TLSSocket
-function TLSSocket.maker(class_of, options)
-  local first = class_of.instance()
-  Socket._start(first, options)
-  first.server = options.server
-  return class_of:_constructor_like(first)
+--- @param options table that have been read, with the server; borrowed: its sockets share them
+--- @return tls.TLSSocket
+function TLSSocket.accepted(class_of, options)
+  local self = class_of.instance()
+  Socket._start(self, options)
+  self.server = options.server
+  return self
 end
 
 -- What a socket works with: the options, read, and what they leave open. `declaration` says which there are.

@@ -54,7 +54,7 @@ methods.properties = {
 
 -- They belong to the class and make sockets: nobody calls them on one.
 methods.of_the_class = {
-  create = true, init = true, instance = true, maker = true, new = true, renew = true,
+  create = true, init = true, instance = true, accepted = true, new = true, renew = true,
 }
 
 local function nothing() end

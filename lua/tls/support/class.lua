@@ -27,10 +27,9 @@
 -- An instance is made by one C function, which creates its table with its instance fields and with room for as many as
 -- `_expect_fields(n)` says it will have: the table does not grow step by step.
 --
--- For sockets of one server, which differ in nothing when they are made, `_constructor_like(socket)` gives a function
--- that makes more of the same, without running `init` each time. And `_with_overrides()` makes a copy of a class that
--- is the same class to its users (the same metatable, and `socket:method()` finds the same methods), while calls
--- through `_class` find methods of its own: tls.connect's sockets and a server's are TLSSockets with other hooks.
+-- `_with_overrides()` makes a copy of a class that is the same class to its users (the same metatable, and
+-- `socket:method()` finds the same methods), while calls through `_class` find methods of its own: tls.connect's
+-- sockets and a server's are TLSSockets with other hooks.
 --
 -- `_reset_fields()` gives an instance its first values back: when a closed socket connects once more.
 -- @module tls.support.class
@@ -48,7 +47,7 @@ local Class = { __instance_fields = {}, __class_defaults = {}, __getters = {}, _
 
 -- To be called when what instances are made of has changed.
 local function update_constructor(self)
-  self.instance = self:_constructor_like(self.__instance_fields)
+  self.instance = core.instantiator(self.__meta, self.__expected_fields, self.__instance_fields)
 end
 
 local function own_instance_fields(self, from)
@@ -76,13 +75,6 @@ end
 function Class:_expect_fields(count)
   self.__expected_fields = count
   update_constructor(self)
-end
-
---- A function that makes instances with the fields that this one has now; values that are tables are shared.
----@param instance table
----@return fun(): table
-function Class:_constructor_like(instance)
-  return core.instantiator(self.__meta, self.__expected_fields, instance)
 end
 
 --- The same class to its users, with methods of its own for calls through `_class`.
