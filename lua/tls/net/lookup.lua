@@ -94,7 +94,8 @@ end
 --- Finds the addresses of `options.host`.
 ---@param options table host, family (0, 4 or 6), hints, lookup: see net.Socket's connect
 ---@param done fun(err: any, list: tls.FoundAddress[]?, is_literal: boolean?) called once: later, or at once by
----   `options.lookup`. A list has at least one entry, and each address once. `is_literal`: the host was an address itself
+---   `options.lookup`. A list has at least one entry, and each address once. `is_literal`: the host was an address
+---   itself
 local function lookup(options, done)
   local literal = to_entry(options.host)
   if literal then return tick.immediate(function() done(nil, { literal }, true) end) end
