@@ -112,7 +112,7 @@ local function add_calls(graph)
   end
   for _, need in ipairs(needs) do
     local used = owner[need[2]]
-    if used and used ~= need[1] then graph[need[1]][used] = true end
+    if used and used ~= need[1] and graph[need[1]] and graph[used] then graph[need[1]][used] = true end
   end
   return graph
 end
