@@ -283,7 +283,5 @@ int tls_default_ca_paths (lua_State *L) {
 }
 
 void tls_default_ca_open (lua_State *L) {
-  luaL_newmetatable(L, STORE_T);
-  tls_set_function(L, "__gc", store_gc);
-  lua_pop(L, 1);
+  tls_register_type(L, STORE_T, store_gc);
 }

@@ -184,7 +184,5 @@ int tls_secure_context_new (lua_State *L) {
 }
 
 void tls_secure_context_open (lua_State *L) {
-  luaL_newmetatable(L, CONTEXT_T);
-  tls_set_function(L, "__gc", context_gc);
-  lua_pop(L, 1);
+  tls_register_type(L, CONTEXT_T, context_gc);
 }

@@ -77,7 +77,5 @@ static int sentinel_gc (lua_State *L) {
 }
 
 void tls_state_closing_open (lua_State *L) {
-  luaL_newmetatable(L, SENTINEL_T);
-  tls_set_function(L, "__gc", sentinel_gc);
-  lua_pop(L, 1);
+  tls_register_type(L, SENTINEL_T, sentinel_gc);
 }

@@ -1,5 +1,6 @@
 /*
-** table_fields: fields of the table on top of the stack.
+** table_fields: fields of the table on top of the stack, and metatables. Used
+** by every folder but the engine.
 */
 #ifndef tls_table_fields_h
 #define tls_table_fields_h
@@ -26,6 +27,14 @@ static inline void tls_set_function (lua_State *L, const char *name,
                                      lua_CFunction function) {
   lua_pushcfunction(L, function);
   lua_setfield(L, -2, name);
+}
+
+/* Register the metatable of a userdata with a finalizer. [-0, +0] */
+static inline void tls_register_type (lua_State *L, const char *name,
+                                      lua_CFunction finalizer) {
+  luaL_newmetatable(L, name);
+  tls_set_function(L, "__gc", finalizer);
+  lua_pop(L, 1);
 }
 
 #endif

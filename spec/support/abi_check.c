@@ -1,6 +1,6 @@
 /*
-** abi_check: what csrc/lua/libuv_symbols.h declares of libuv's and luv's ABI, held against
-** their real headers. Compiled by `make check`, never run.
+** abi_check: compares what csrc/lua/libuv_symbols.h declares of libuv's and
+** luv's ABI with their real headers. Compiled by `make check`, never run.
 */
 #include <luv/lhandle.h>
 #include <luv/luv.h>
