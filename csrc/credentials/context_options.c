@@ -9,7 +9,7 @@
 #include <openssl/err.h>
 
 #include "engine/session_tickets.h"
-#include "engine/sessions.h"
+#include "engine/session_context.h"
 #include "lua/lua_error.h"
 #include "pkcs12.h"
 #include "text.h"

@@ -13,7 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "engine/sessions.h"
+#include "engine/session_context.h"
 #include "lua/environment.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"

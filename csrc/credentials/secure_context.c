@@ -10,7 +10,7 @@
 #include "default_ca.h"
 #include "engine/callbacks.h"
 #include "engine/session_tickets.h"
-#include "engine/sessions.h"
+#include "engine/session_context.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "lua/lua_state.h"
@@ -174,7 +174,7 @@ int tls_secure_context_new (lua_State *L) {
   c->ctx = SSL_CTX_new(TLS_method());
   tls_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
-  tls_hooks_install(c->ctx);
+  tls_callbacks_install(c->ctx);
   tls_require(L, tls_tickets_install(c->ctx));
   choose_store(L, c);
   tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */

@@ -1,5 +1,5 @@
 /*
-** engine_state: the engine's fields, for engine*.c, hooks.c and tickets.c.
+** engine_state: the engine's fields, for the files of this folder.
 */
 #ifndef tls_engine_state_h
 #define tls_engine_state_h
@@ -34,7 +34,7 @@ struct tls_engine {
   size_t npn_size;
   struct tls_hello *hello;      /* owned; server, until it is secure */
   unsigned char *session_terms; /* owned; server that asks for a certificate,
-                                   until it is secure, see engine_sessions.c */
+                                   until it is secure, see session_context.h */
   SSL_SESSION *offered;         /* owned; server: the answer to the client's id;
                                    client: what it tries to resume */
   unsigned char *ocsp;          /* owned; server: the response to staple */
@@ -93,14 +93,6 @@ static inline void tls_engine_leave (struct tls_engine *e) {
   e->depth--;
 }
 
-/* A handshake begins: its record is made. False when memory is out; the engine
-** has failed then. */
-bool tls_engine_begin_peer (struct tls_engine *e);
-
-/* The record takes the place of the one before, if its handshake is finished.
-** To be called behind OpenSSL, when it has reported no error. */
-void tls_engine_end_peer (struct tls_engine *e);
-
 /* The peer of the last handshake has been let in. */
 static inline bool tls_gate_open (const struct tls_engine *e) {
   return e->peer != NULL && e->peer->admitted;
@@ -108,6 +100,13 @@ static inline bool tls_gate_open (const struct tls_engine *e) {
 
 static inline bool tls_question_open (const struct tls_engine *e) {
   return e->next != NULL && e->next->question == TLS_QUESTION_OPEN;
+}
+
+/* What is known of the peer in the handshake that a question is asked about. */
+static inline const struct tls_peer *
+tls_current_peer (const struct tls_engine *e) {
+  bool under_way = e->next != NULL && e->next->leaf != NULL;
+  return e->peer == NULL || under_way ? e->next : e->peer;
 }
 
 static inline bool tls_failed (const struct tls_engine *e) {
@@ -129,40 +128,7 @@ static inline bool tls_suspended (const struct tls_engine *e) {
   return tls_question_open(e) || e->hello_state == HELLO_ASKED;
 }
 
-/* OpenSSL has failed: its error queue, or what is known of the peer, says why.
- */
-void tls_engine_fail_ssl (struct tls_engine *e);
-
-/* ... or has done what its manual rules out: nothing of it is believed. */
-void tls_engine_fail_contract (struct tls_engine *e);
-
-/* The transport has ended in the middle of the first handshake. */
-void tls_engine_fail_cut_off (struct tls_engine *e);
-
-/* --- engine_sessions.c --- */
-
-/* Give 'ctx' the hooks for sessions and tickets. */
-void tls_sessions_install (SSL_CTX *ctx);
-
-/* Server: sessions are good only where as much is asked of the client. */
-bool tls_sessions_set_terms (struct tls_engine *e,
-                             const struct tls_engine_options *o);
-
-/* ... and under the name and the certificate that 'ctx' is chosen for. */
-bool tls_sessions_bind (struct tls_engine *e, const SSL_CTX *ctx);
-
-/* Client: keep the fresh ticket that may come with a resumption. */
-void tls_sessions_note_renewal (struct tls_engine *e);
-
-/* --- engine_psk.c --- */
-
-bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o);
-
-/* Has a key of this connection's made the session (TLS 1.3)? Also one that was
-** copied from that. */
-bool tls_psk_made (const SSL_SESSION *session);
-
-/* Has a pre-shared key made the handshake of 'peer', which has finished? */
-bool tls_psk_won (const struct tls_engine *e, const struct tls_peer *peer);
+/* Free what only the first handshake needs. */
+void tls_engine_forget_handshake (struct tls_engine *e);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** engine_psk: pre-shared keys. OpenSSL cannot wait for them, so the owner is
+** psk: pre-shared keys. OpenSSL cannot wait for them, so the owner is
 ** asked from its stack.
 **
 ** In TLS 1.3 a key looks like a session that is resumed, and the client may
@@ -7,6 +7,8 @@
 ** the key won: so the session that is made of it carries a mark, which only
 ** this handshake's record knows.
 */
+#include "psk.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,109 +1,18 @@
 /*
-** engine_sessions: sessions and tickets of a connection: which ones are kept,
-** and which may be resumed. The keys of tickets are in tickets.c.
-**
-** A server that asks for a client's certificate makes its sessions good only
-** where as much is asked: what it asks (the *terms*) goes into the session id
-** context, which OpenSSL compares for tickets, stored sessions and its own
-** cache alike. What does not fit is declined: a full handshake follows, in
-** which the certificate is asked for.
+** sessions: which sessions of a connection are kept, and which may be resumed.
+** The keys of tickets are in session_tickets.c.
 */
+#include "sessions.h"
+
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <openssl/evp.h>
-
-#include "sessions.h"
 #include "engine_state.h"
+#include "psk.h"
+#include "session_context.h"
 
-/* === what a session is good for ======================================== */
-
-static int slot = -1; /* of SSL_CTX's ex_data: TLS_TERMS_SIZE bytes */
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-
-/* CRYPTO_EX_free */
-static void on_free (void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx,
-                     long argl, void *argp) {
-  (void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
-  OPENSSL_free(ptr);
-}
-
-static void make_slot (void) {
-  slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_free);
-}
-
-bool tls_terms_mix (unsigned char *terms, const void *data, size_t n) {
-  unsigned size;
-  EVP_MD_CTX *md = EVP_MD_CTX_new();
-  bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) &&
-            EVP_DigestUpdate(md, terms, TLS_TERMS_SIZE) &&
-            EVP_DigestUpdate(md, data, n) &&
-            EVP_DigestFinal_ex(md, terms, &size);
-  EVP_MD_CTX_free(md);
-  return ok;
-}
-
-bool tls_context_verifies_by (SSL_CTX *ctx, const void *data, size_t n) {
-  if (!CRYPTO_THREAD_run_once(&once, make_slot) || slot < 0)
-    return false;
-  unsigned char *terms = SSL_CTX_get_ex_data(ctx, slot);
-  if (terms == NULL) {
-    terms = OPENSSL_zalloc(TLS_TERMS_SIZE);
-    if (terms == NULL || !SSL_CTX_set_ex_data(ctx, slot, terms)) {
-      OPENSSL_free(terms);
-      return false;
-    }
-  }
-  return tls_terms_mix(terms, data, n);
-}
-
-static bool mix_context (unsigned char *terms, const SSL_CTX *ctx) {
-  const void *theirs = slot < 0 ? NULL : SSL_CTX_get_ex_data(ctx, slot);
-  return theirs == NULL || tls_terms_mix(terms, theirs, TLS_TERMS_SIZE);
-}
-
-static bool use_terms (struct tls_engine *e) {
-  return SSL_set_session_id_context(e->ssl, e->session_terms, TLS_TERMS_SIZE);
-}
-
-bool tls_sessions_set_terms (struct tls_engine *e,
-                             const struct tls_engine_options *o) {
-  unsigned char asked[2] = {o->reject_unauthorized, o->ask_verify};
-  if (!o->request_cert)
-    return true;
-  e->session_terms = calloc(1, TLS_TERMS_SIZE);
-  return e->session_terms != NULL &&
-         tls_terms_mix(e->session_terms, asked, sizeof asked) &&
-         mix_context(e->session_terms, o->ctx) && use_terms(e);
-}
-
-static bool mix_name (unsigned char *terms, const struct tls_hello *hello) {
-  size_t i;
-  for (i = 0; hello != NULL && i < hello->count; i++)
-    if (hello->types[i] == TLSEXT_TYPE_server_name)
-      return tls_terms_mix(terms, hello->bodies[i].data, hello->bodies[i].size);
-  return true;
-}
-
-static bool mix_certificate (unsigned char *terms, const SSL_CTX *ctx) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned n;
-  const X509 *cert = SSL_CTX_get0_certificate(ctx);
-  return cert == NULL || (X509_digest(cert, EVP_sha256(), digest, &n) &&
-                          tls_terms_mix(terms, digest, n));
-}
-
-/* A client that was verified under one name's CAs is not to come back under
-** another's with that session, nor under the same name when its CAs are
-** others. */
-bool tls_sessions_bind (struct tls_engine *e, const SSL_CTX *ctx) {
-  unsigned char *terms = e->session_terms;
-  return terms == NULL ||
-         (mix_context(terms, ctx) && mix_name(terms, e->hello) &&
-          mix_certificate(terms, ctx) && use_terms(e));
-}
+/* === which may be resumed ============================================== */
 
 /* The host name of the ClientHello that is being looked at (RFC 6066, 3), or
 ** NULL. The lengths are the client's word. */
@@ -128,16 +37,6 @@ static bool same_name (SSL *ssl, const SSL_SESSION *session) {
   if (ours == NULL || asked == NULL)
     return ours == NULL && asked == NULL;
   return strlen(ours) == n && memcmp(ours, asked, n) == 0;
-}
-
-/* OpenSSL compares the terms too, but then it does not look at the other keys
-** that a client of TLS 1.3 may have offered. */
-static bool same_terms (const struct tls_engine *e,
-                        const SSL_SESSION *session) {
-  unsigned n;
-  const unsigned char *id = SSL_SESSION_get0_id_context(session, &n);
-  return e->session_terms == NULL ||
-         (n == TLS_TERMS_SIZE && memcmp(id, e->session_terms, n) == 0);
 }
 
 /* In TLS 1.3 each resumption makes new sessions, with a time of their own. But
@@ -173,14 +72,14 @@ static bool keep_deadline (SSL_SESSION *session) {
 }
 
 static bool may_resume (const struct tls_engine *e, SSL_SESSION *session) {
-  return same_name(e->ssl, session) && same_terms(e, session) &&
-         !is_over(session);
+  return same_name(e->ssl, session) &&
+         tls_session_context_matches(e, session) && !is_over(session);
 }
 
 /* SSL_CTX_set_session_ticket_cb(3): a ticket has been opened. */
-static SSL_TICKET_RETURN
-on_ticket_opened (SSL *ssl, SSL_SESSION *session, const unsigned char *key,
-                  size_t key_size, SSL_TICKET_STATUS status, void *arg) {
+SSL_TICKET_RETURN
+tls_on_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
+                     size_t key_size, SSL_TICKET_STATUS status, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)key, (void)key_size, (void)arg;
   if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
@@ -210,7 +109,7 @@ static bool spoil_psk_session (const struct tls_engine *e,
 }
 
 /* ... and one is about to be sealed. 0 ends the connection. */
-static int on_ticket_made (SSL *ssl, void *arg) {
+int tls_on_ticket_made (SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   SSL_SESSION *session = SSL_get_session(ssl);
   (void)arg;
@@ -240,7 +139,7 @@ static void leave_cache (const struct tls_engine *e, SSL_SESSION *session) {
 }
 
 /* SSL_CTX_sess_set_new_cb(3): 1 keeps the reference. */
-static int on_new_session (SSL *ssl, SSL_SESSION *session) {
+int tls_on_new_session (SSL *ssl, SSL_SESSION *session) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL)
     return 0;
@@ -255,8 +154,8 @@ static int on_new_session (SSL *ssl, SSL_SESSION *session) {
 }
 
 /* The answer was found at the ClientHello; it is for the id offered there. */
-static SSL_SESSION *on_get_session (SSL *ssl, const unsigned char *id, int size,
-                                    int *copy) {
+SSL_SESSION *tls_on_get_session (SSL *ssl, const unsigned char *id, int size,
+                                 int *copy) {
   struct tls_engine *e = tls_engine_of(ssl);
   unsigned found;
   *copy = 1; /* OpenSSL takes a reference of its own */
@@ -280,12 +179,6 @@ SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
 
 void tls_engine_want_sessions (struct tls_engine *e, bool wanted) {
   e->want_sessions = wanted;
-}
-
-void tls_sessions_install (SSL_CTX *ctx) {
-  SSL_CTX_sess_set_new_cb(ctx, on_new_session);
-  SSL_CTX_sess_set_get_cb(ctx, on_get_session);
-  SSL_CTX_set_session_ticket_cb(ctx, on_ticket_made, on_ticket_opened, NULL);
 }
 
 /* === clients =========================================================== */

@@ -1,21 +1,29 @@
 /*
-** engine_sessions: what a server's sessions are good for. Plain C over OpenSSL.
+** sessions: the sessions of a connection: which ones may be resumed, and which
+** ones are kept for the owner. The keys of tickets are in session_tickets.c.
 */
-#ifndef tls_engine_sessions_h
-#define tls_engine_sessions_h
+#ifndef tls_sessions_h
+#define tls_sessions_h
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "engine.h"
 
-#include <openssl/ssl.h>
+/* SSL_CTX_sess_set_new_cb(3): a session was made; 1 keeps the reference. */
+int tls_on_new_session (SSL *ssl, SSL_SESSION *session);
 
-#define TLS_TERMS_SIZE 32 /* SHA-256; SSL_MAX_SID_CTX_LENGTH */
+/* SSL_CTX_sess_set_get_cb(3): the stored session for a client's id. */
+SSL_SESSION *tls_on_get_session (SSL *ssl, const unsigned char *id, int size,
+                                 int *copy);
 
-/* Mix 'data' into 'terms'. False when OpenSSL cannot. */
-bool tls_terms_mix (unsigned char *terms, const void *data, size_t n);
+/* SSL_CTX_set_session_ticket_cb(3): a ticket is about to be sealed, ... */
+int tls_on_ticket_made (SSL *ssl, void *arg);
 
-/* Clients of 'ctx' are verified by this too (anchors, revocations, flags): a
-** session is good only where all of it is the same. */
-bool tls_context_verifies_by (SSL_CTX *ctx, const void *data, size_t n);
+/* ... or was opened. */
+SSL_TICKET_RETURN tls_on_ticket_opened (SSL *ssl, SSL_SESSION *session,
+                                        const unsigned char *key,
+                                        size_t key_size,
+                                        SSL_TICKET_STATUS status, void *arg);
+
+/* Client: keep the fresh ticket that may come with a resumption. */
+void tls_sessions_note_renewal (struct tls_engine *e);
 
 #endif

@@ -67,7 +67,7 @@ static void make_certificate (void) {
 /* Both sides have the certificate, and trust it. */
 static SSL_CTX *new_context (bool tls13) {
   SSL_CTX *ctx = SSL_CTX_new(TLS_method());
-  tls_hooks_install(ctx);
+  tls_callbacks_install(ctx);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);

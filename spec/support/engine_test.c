@@ -47,7 +47,7 @@ static void make_certificate (void) {
 
 static SSL_CTX *new_context (bool server, int version, bool trusting) {
   SSL_CTX *ctx = SSL_CTX_new(TLS_method());
-  tls_hooks_install(ctx);
+  tls_callbacks_install(ctx);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);

@@ -1,0 +1,48 @@
+/*
+** gate: the owner's answers about the peer, and the gate that they open.
+*/
+#include "engine_state.h"
+#include "handshake_watch.h"
+
+const struct tls_peer *tls_engine_peer (const struct tls_engine *e) {
+  return tls_current_peer(e);
+}
+
+unsigned tls_engine_generation (const struct tls_engine *e) {
+  if (tls_question_open(e))
+    return e->next->generation;
+  return e->peer == NULL ? 0 : e->peer->generation;
+}
+
+bool tls_engine_identify (struct tls_engine *e, unsigned generation,
+                          bool accepted, bool overruled) {
+  if (!tls_question_open(e) || e->next->generation != generation)
+    return false;
+  e->next->overruled = accepted && overruled;
+  e->next->question = accepted ? TLS_QUESTION_ACCEPTED : TLS_QUESTION_REFUSED;
+  return true;
+}
+
+bool tls_engine_judge (struct tls_engine *e, unsigned generation, bool accepted,
+                       bool overruled) {
+  if (e->peer == NULL || e->peer->generation != generation ||
+      e->peer->verdict != TLS_VERDICT_PENDING)
+    return false;
+  tls_peer_judge(e->peer, accepted, accepted && overruled);
+  return true;
+}
+
+void tls_engine_approve (struct tls_engine *e, unsigned generation) {
+  if (e->peer == NULL || e->peer->generation != generation)
+    return;
+  tls_peer_judge(e->peer, false, false); /* if nobody has */
+  if (e->reject && !tls_peer_authorized(e->peer))
+    return;
+  e->peer->admitted = true;
+  tls_engine_forget_handshake(e);
+  tls_handshake_watch(e); /* from now on, another handshake is news */
+}
+
+bool tls_engine_authorized (const struct tls_engine *e) {
+  return tls_peer_authorized(e->peer);
+}

@@ -1,0 +1,89 @@
+/*
+** handshake: the first handshake, and the data that a client sends early.
+*/
+#include "handshake.h"
+
+#include "engine_state.h"
+#include "failure.h"
+#include "handshake_peer.h"
+#include "sessions.h"
+
+/* Nothing more to read until the transport brings something. */
+static bool cut_off (const struct tls_engine *e) {
+  return e->port.eof && tls_port_unread(&e->port) == 0;
+}
+
+/* The handshake did not finish: does it wait, or has it failed? */
+static void stopped_shaking (struct tls_engine *e, int r) {
+  switch (SSL_get_error(e->ssl, r)) {
+    case SSL_ERROR_WANT_READ:
+      if (cut_off(e))
+        tls_engine_fail_cut_off(e);
+      return;
+    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* TLS_EV_HELLO is set */ return;
+    default: tls_engine_fail_ssl(e);
+  }
+}
+
+/* SSL_write_early_data(3) sends the ClientHello with it. */
+static bool send_early (struct tls_engine *e) {
+  size_t written;
+  if (!tls_engine_enter(e))
+    return false;
+  int r = SSL_write_early_data(e->ssl, e->early_data, e->early_size, &written);
+  tls_engine_leave(e);
+  if (r == 1)
+    e->early = EARLY_NONE;
+  else
+    stopped_shaking(e, r);
+  return r == 1;
+}
+
+void tls_shake_hands (struct tls_engine *e) {
+  if (tls_suspended(e) || (e->early == EARLY_WRITING && !send_early(e)) ||
+      !tls_engine_enter(e))
+    return;
+  int r = SSL_do_handshake(e->ssl);
+  tls_engine_leave(e);
+  if (r != 1) {
+    stopped_shaking(e, r);
+    return;
+  }
+  tls_sessions_note_renewal(e);
+  e->next->finished = true;
+  tls_handshake_end(e);
+}
+
+/* One call of SSL_read_early_data(3). False when there is no more for now, or
+** at all: the handshake goes on then. */
+static bool read_early_once (struct tls_engine *e, char *to, size_t room,
+                             size_t *got) {
+  size_t n = 0;
+  if (!tls_engine_enter(e))
+    return false;
+  int r = SSL_read_early_data(e->ssl, to, room, &n);
+  tls_engine_leave(e);
+  if (n > room) {
+    tls_engine_fail_contract(e);
+    return false;
+  }
+  if (r == SSL_READ_EARLY_DATA_SUCCESS)
+    *got += n;
+  if (r == SSL_READ_EARLY_DATA_FINISH)
+    e->early = EARLY_NONE;
+  if (r == SSL_READ_EARLY_DATA_ERROR)
+    stopped_shaking(e, -1);
+  return r == SSL_READ_EARLY_DATA_SUCCESS;
+}
+
+/* What a client sends before the handshake is done; then the handshake. */
+size_t tls_read_early (struct tls_engine *e, char *plain, size_t room) {
+  size_t got = 0;
+  while (got < room && !tls_suspended(e) &&
+         read_early_once(e, plain + got, room - got, &got))
+    continue;
+  if (got > 0)
+    e->events |= TLS_EV_EARLY;
+  return got;
+}

@@ -1,0 +1,18 @@
+/*
+** handshake: drives the first handshake, and the early data (RFC 8446, 2.3)
+*that
+** a client sends with it.
+*/
+#ifndef tls_handshake_h
+#define tls_handshake_h
+
+#include "engine.h"
+
+/* Go on with the first handshake as far as the records at hand allow. */
+void tls_shake_hands (struct tls_engine *e);
+
+/* Server: read early data into 'plain', at most 'room' bytes; returns how
+** many. When there is no more of it the handshake can go on. */
+size_t tls_read_early (struct tls_engine *e, char *plain, size_t room);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+** ocsp_stapling: a server staples an OCSP response to its certificate (RFC
+** 6066, 8); a client reports whether one has come.
+*/
+#ifndef tls_ocsp_stapling_h
+#define tls_ocsp_stapling_h
+
+#include "engine.h"
+
+/* SSL_CTX_set_tlsext_status_cb(3) */
+int tls_on_ocsp_status (SSL *ssl, void *arg);
+
+#endif

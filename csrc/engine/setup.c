@@ -1,0 +1,143 @@
+/*
+** setup: how an engine is made and freed, see engine.h.
+*/
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "alpn.h"
+#include "engine_state.h"
+#include "handshake_peer.h"
+#include "psk.h"
+#include "session_context.h"
+
+static unsigned char *copy (const unsigned char *data, size_t n) {
+  unsigned char *to = data == NULL ? NULL : malloc(n + 1);
+  if (to != NULL)
+    memcpy(to, data, n);
+  return to;
+}
+
+/* Early data that the session does not allow is not sent: the socket tells it
+** as not accepted, which is no error. */
+static bool may_send_early (const struct tls_engine *e,
+                            const struct tls_engine_options *o) {
+  int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
+  return o->session != NULL && o->early_size > 0 &&
+         o->early_size <= SSL_SESSION_get_max_early_data(o->session) &&
+         (max == 0 || max >= TLS1_3_VERSION);
+}
+
+static bool set_early (struct tls_engine *e,
+                       const struct tls_engine_options *o) {
+  if (o->server) {
+    e->early = o->want_early ? EARLY_READING : EARLY_NONE;
+    return true;
+  }
+  if (!may_send_early(e, o))
+    return true;
+  e->early_data = copy(o->early_data, o->early_size);
+  e->early_size = o->early_size;
+  e->early = EARLY_WRITING;
+  return e->early_data != NULL;
+}
+
+/* What a client may ask for in its ClientHello. */
+static bool set_client (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  SSL_set_post_handshake_auth(e->ssl, 1);
+  /* a server's matter; here it would only refuse what may be resumed */
+  if (!SSL_set_session_id_context(e->ssl, (const unsigned char *)"", 0))
+    return false;
+  if (o->ask_ocsp &&
+      !SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp))
+    return false;
+  if (o->session != NULL && !tls_engine_set_session(e, o->session))
+    return false;
+  return o->servername == NULL ||
+         SSL_set_tlsext_host_name(e->ssl, o->servername);
+}
+
+static int verify_mode (const struct tls_engine_options *o) {
+  if (!o->server)
+    return SSL_VERIFY_PEER; /* tls_hook_verify decides */
+  if (!o->request_cert)
+    return SSL_VERIFY_NONE;
+  if (!o->reject_unauthorized)
+    return SSL_VERIFY_PEER;
+  return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
+  e->ssl = SSL_new(o->ctx);
+  if (e->ssl == NULL)
+    return false;
+  BIO *bio = tls_bio_new(o->method, &e->port);
+  if (bio == NULL)
+    return false;
+  SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
+  if (!tls_alpn_set(e, o) || !tls_npn_set(e, o) || !set_early(e, o) ||
+      !tls_psk_set(e, o))
+    return false;
+  SSL_set_verify(e->ssl, verify_mode(o), NULL);
+  if (o->want_keylog)
+    tls_engine_want_keylog(e);
+  if (o->server) {
+    SSL_set_accept_state(e->ssl);
+    return tls_session_context_set(e, o);
+  }
+  SSL_set_connect_state(e->ssl);
+  return set_client(e, o);
+}
+
+static void set_wishes (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  e->server = o->server;
+  e->reject = o->reject_unauthorized && (!o->server || o->request_cert);
+  e->ask_hello = o->ask_hello;
+  e->ask_verify = o->ask_verify;
+  e->want_sessions = o->want_sessions;
+}
+
+struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
+  struct tls_engine *e = calloc(1, sizeof *e);
+  if (e == NULL)
+    return NULL;
+  tls_clear_errors();
+  tls_port_init(&e->port, options->pool);
+  if (!SSL_CTX_up_ref(options->ctx)) {
+    free(e);
+    return NULL;
+  }
+  e->ctx = options->ctx;
+  set_wishes(e, options);
+  if (tls_handshake_begin(e) && set_up(e, options))
+    return e;
+  tls_engine_free(e);
+  return NULL;
+}
+
+static void free_secrets (struct tls_engine *e) {
+  SSL_SESSION *session;
+  while ((session = tls_engine_take_session(e)) != NULL)
+    SSL_SESSION_free(session);
+  if (e->keylog != NULL)
+    OPENSSL_clear_free(e->keylog, strlen(e->keylog));
+}
+
+void tls_engine_free (struct tls_engine *e) {
+  if (e == NULL)
+    return;
+  assert(e->depth == 0); /* OpenSSL would return into freed memory */
+  SSL_free(e->ssl);      /* the BIO with it, before the port */
+  SSL_CTX_free(e->ctx);
+  tls_peer_free(e->peer);
+  tls_peer_free(e->next);
+  tls_engine_forget_handshake(e);
+  free_secrets(e);
+  tls_port_clear(&e->port);
+  free(e->error);
+  free(e);
+}

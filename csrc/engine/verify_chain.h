@@ -1,0 +1,14 @@
+/*
+** verify_chain: verifies the peer's certificate chain inside the handshake.
+** OpenSSL's result is noted in the handshake's tls_peer; a client's handshake
+** is then suspended until its owner has answered TLS_EV_IDENTITY.
+*/
+#ifndef tls_verify_chain_h
+#define tls_verify_chain_h
+
+#include "engine.h"
+
+/* SSL_CTX_set_cert_verify_callback(3) */
+int tls_on_verify (X509_STORE_CTX *ctx, void *arg);
+
+#endif

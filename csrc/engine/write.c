@@ -1,0 +1,73 @@
+/*
+** write: plaintext becomes records, until our close_notify.
+*/
+#include "write.h"
+
+#include <openssl/err.h>
+
+#include "engine_state.h"
+#include "failure.h"
+#include "handshake_peer.h"
+
+static void stopped_writing (struct tls_engine *e, int r) {
+  int why = SSL_get_error(e->ssl, r);
+  e->stalled = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_RETRY_VERIFY;
+  if (!e->stalled)
+    tls_engine_fail_ssl(e);
+  tls_handshake_end(e);
+}
+
+/* One call of SSL_write_ex(3): how much it took. */
+static size_t write_once (struct tls_engine *e, const char *data, size_t n) {
+  size_t taken = 0;
+  if (!tls_engine_enter(e))
+    return 0;
+  int r = SSL_write_ex(e->ssl, data, n, &taken);
+  tls_engine_leave(e);
+  if (r != 1) {
+    stopped_writing(e, r);
+    return 0;
+  }
+  if (taken <= n)
+    return taken;
+  tls_engine_fail_contract(e);
+  return 0;
+}
+
+size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
+                         size_t limit) {
+  size_t done = 0, taken = 1;
+  while (taken > 0 && done < n && tls_writable(e) &&
+         tls_bytes_size(&e->port.out) < limit) {
+    taken = write_once(e, data + done, n - done);
+    done += taken;
+  }
+  return done;
+}
+
+/* Not in the middle of a handshake, SSL_shutdown(3), nor before one that is
+** about to begin. Behind it nothing is sent: no tickets either, which a server
+** of TLS 1.3 would add to a client's late certificate. */
+void tls_send_close_notify (struct tls_engine *e) {
+  if (!e->close_notify_due || !tls_gate_open(e) || e->next != NULL ||
+      e->renegotiate_due || SSL_in_init(e->ssl) || !tls_engine_enter(e))
+    return;
+  if (e->server)
+    SSL_set_num_tickets(e->ssl, 0);
+  e->close_notify_due = false;
+  e->close_notify_sent = true;
+  if (SSL_shutdown(e->ssl) < 0)
+    ERR_clear_error(); /* the FIN that follows ends it all the same */
+  tls_engine_leave(e);
+}
+
+void tls_engine_shutdown (struct tls_engine *e) {
+  if (e->close_notify_sent || !e->secure || tls_failed(e))
+    return;
+  e->close_notify_due = true;
+  tls_send_close_notify(e);
+}
+
+bool tls_engine_shutting_down (const struct tls_engine *e) {
+  return e->close_notify_due && !tls_failed(e) && !e->ended;
+}

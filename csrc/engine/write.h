@@ -1,0 +1,12 @@
+/*
+** write: encrypts plaintext into records, up to and including close_notify.
+*/
+#ifndef tls_write_h
+#define tls_write_h
+
+#include "engine.h"
+
+/* Send a close_notify that is due, if nothing stands in its way. */
+void tls_send_close_notify (struct tls_engine *e);
+
+#endif
