@@ -21,7 +21,7 @@
 
 /* Push a sequence of the extensions' types and one of their bodies. [-0, +2]
  */
-static void push_extensions (lua_State *L, const struct tls_hello *h) {
+static void push_extensions (lua_State *L, const struct tls_client_hello *h) {
   size_t i;
   lua_createtable(L, (int)h->count, 0);
   lua_createtable(L, (int)h->count, 0);
@@ -41,7 +41,8 @@ static void push_piece (lua_State *L, const struct tls_piece *piece) {
 ** (bytes as they came), types and bodies of the extensions; or nothing. */
 static int get_client_hello (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  const struct tls_hello *h = c == NULL ? NULL : tls_engine_hello(c->engine);
+  const struct tls_client_hello *h =
+      c == NULL ? NULL : tls_engine_client_hello(c->engine);
   if (h == NULL)
     return 0;
   lua_pushinteger(L, h->version);
@@ -77,9 +78,9 @@ static bool verifies (const struct tls_connection *c) {
 ** alert=} -> needsDrive. Throws what OpenSSL refuses. */
 static int answer_hello (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  struct tls_hello_answer a = {0};
+  struct tls_client_hello_answer a = {0};
   luaL_checktype(L, 2, LUA_TTABLE);
-  if (c == NULL || !tls_engine_hello_asked(c->engine))
+  if (c == NULL || !tls_engine_client_hello_pending(c->engine))
     return 0;
   lua_settop(L, 2);
   a.ctx = context_field(L);
@@ -94,7 +95,7 @@ static int answer_hello (lua_State *L) {
   a.alpn_refused = lua_toboolean(L, -1);
   lua_getfield(L, 2, "session");
   a.session = tls_session_read(L, lua_gettop(L));
-  if (!tls_engine_answer_hello(c->engine, &a))
+  if (!tls_engine_answer_client_hello(c->engine, &a))
     return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
                              "Invalid SNI context");
   return tls_connection_push_needs_drive(L, c);
@@ -108,8 +109,8 @@ static int answer_verify (lua_State *L) {
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TBOOLEAN);
   if (c == NULL ||
-      !tls_engine_identify(c->engine, generation, lua_toboolean(L, 3),
-                           lua_toboolean(L, 4)))
+      !tls_engine_answer_verify(c->engine, generation, lua_toboolean(L, 3),
+                                lua_toboolean(L, 4)))
     return 0;
   return tls_connection_push_needs_drive(L, c);
 }
@@ -120,9 +121,9 @@ static int set_verdict (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   unsigned generation = (unsigned)luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TBOOLEAN);
-  lua_pushboolean(L, c != NULL && tls_engine_judge(c->engine, generation,
-                                                   lua_toboolean(L, 3),
-                                                   lua_toboolean(L, 4)));
+  lua_pushboolean(L, c != NULL && tls_engine_set_verdict(c->engine, generation,
+                                                         lua_toboolean(L, 3),
+                                                         lua_toboolean(L, 4)));
   return 1;
 }
 
@@ -142,7 +143,7 @@ static int renegotiate (lua_State *L) {
     return 0;
   if (lua_toboolean(L, 2))
     tls_secure_context_need_anchors(L, 2);
-  check_state(L, tls_engine_idle(c->engine),
+  check_state(L, tls_engine_may_renegotiate(c->engine),
               "no other handshake can begin now");
   bool ok = tls_engine_renegotiate(c->engine, lua_toboolean(L, 2),
                                    lua_toboolean(L, 3));

@@ -87,9 +87,9 @@ static void emit_data_after_sessions (struct tls_connection *c,
 }
 
 static void emit_data (struct tls_connection *c, const char *data, size_t n) {
-  bool early = (c->events & TLS_EV_EARLY) != 0;
+  bool early = (c->events & TLS_EV_EARLY_DATA) != 0;
   enum tls_handler which = early ? TLS_ON_early : TLS_ON_data;
-  c->events &= ~(unsigned)TLS_EV_EARLY;
+  c->events &= ~(unsigned)TLS_EV_EARLY_DATA;
   if ((c->events & TLS_EV_SESSION) == 0)
     emit_data_alone(c, which, data, n);
   else
@@ -108,7 +108,7 @@ static size_t room_for_data (const struct tls_connection *c) {
 static void count_read_ahead (struct tls_connection *c, size_t n) {
   if (!c->paused)
     c->read_ahead = 0;
-  else if (tls_engine_shaking(c->engine))
+  else if (tls_engine_renegotiating(c->engine))
     c->read_ahead += n;
 }
 
@@ -123,7 +123,7 @@ static void step_into (struct tls_connection *c, char *plain) {
   if (got == 0)
     return;
   count_read_ahead(c, got);
-  if (got == room || tls_engine_shaking(c->engine))
+  if (got == room || tls_engine_renegotiating(c->engine))
     c->drive_again = true; /* there may be more */
   emit_data(c, plain, got);
 }
@@ -144,9 +144,9 @@ static void emit_handshake (struct tls_connection *c) {
   if (c->events == 0)
     return;
   emit_event(c, TLS_EV_KEYLOG, TLS_ON_keylog);
-  emit_event(c, TLS_EV_HELLO, TLS_ON_hello);
+  emit_event(c, TLS_EV_CLIENT_HELLO, TLS_ON_hello);
   emit_event(c, TLS_EV_OCSP, TLS_ON_ocsp);
-  emit_event(c, TLS_EV_IDENTITY, TLS_ON_identity);
+  emit_event(c, TLS_EV_VERIFY, TLS_ON_identity);
   emit_event(c, TLS_EV_RENEGOTIATING, TLS_ON_renegotiating);
   emit_event(c, TLS_EV_RENEGOTIATED, TLS_ON_renegotiated);
   emit_sessions(c);
@@ -157,8 +157,8 @@ static void emit_handshake (struct tls_connection *c) {
 ** is still to be written waits for the end of that handshake, which never
 ** comes. */
 static void check_stuck (struct tls_connection *c) {
-  if (!tls_engine_stuck(c->engine) || tls_connection_unsent(c) == 0 ||
-      tls_engine_failed(c->engine))
+  if (!tls_engine_handshake_cut_off(c->engine) ||
+      tls_connection_unsent(c) == 0 || tls_engine_failed(c->engine))
     return;
   tls_engine_fail(c->engine, "ECONNRESET",
                   "the peer has ended the connection in a handshake");

@@ -68,7 +68,7 @@ static void push_io_error (lua_State *L, struct tls_connection *c) {
 /* The stapled response, or nil. [-0, +1] */
 static void push_ocsp (lua_State *L, struct tls_connection *c) {
   size_t n;
-  const unsigned char *der = tls_engine_ocsp(c->engine, &n);
+  const unsigned char *der = tls_engine_ocsp_response(c->engine, &n);
   lua_pushlstring(L, (const char *)der, n);
   if (der == NULL) {
     lua_pop(L, 1);
@@ -197,7 +197,8 @@ unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
                                   size_t text_size,
                                   struct tls_psk_answer *answer) {
   struct psk_question q = {c, text, text_size, answer, 0};
-  if (!tls_port_keep(tls_engine_port(c->engine))) /* Lua may run the loop */
+  if (!tls_records_keep(
+          tls_engine_records(c->engine))) /* Lua may run the loop */
     return 0;
   tls_lua_state_call(c->lua, ask_psk_protected, &q);
   return (unsigned)q.size;

@@ -158,11 +158,11 @@ static int conn_feed (lua_State *L) {
   const char *data = luaL_optlstring(L, 2, NULL, &n);
   if (c == NULL)
     return 0;
-  struct tls_port *port = tls_engine_port(c->engine);
+  struct tls_records *records = tls_engine_records(c->engine);
   if (data == NULL)
-    port->eof = true;
-  else if (!tls_port_keep(port) || !tls_port_feed(port, data, n) ||
-           !tls_port_keep(port)) /* after what is there already */
+    records->eof = true;
+  else if (!tls_records_keep(records) || !tls_records_feed(records, data, n) ||
+           !tls_records_keep(records)) /* after what is there already */
     return luaL_error(L, "out of memory");
   return tls_connection_push_needs_drive(L, c);
 }
@@ -181,11 +181,11 @@ static int conn_sent (lua_State *L) {
 /* The records that were written in this turn, when Lua has to send them; else
 ** nil. [-0, +1] */
 static void push_last_records (lua_State *L, struct tls_connection *c) {
-  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
   bool rest = c->stream == NULL && c->output == TLS_OUTPUT_IDLE &&
-              tls_engine_writable(c->engine) && tls_bytes_size(out) > 0;
+              tls_engine_writable(c->engine) && tls_byte_queue_size(out) > 0;
   if (rest)
-    lua_pushlstring(L, tls_bytes_peek(out), tls_bytes_size(out));
+    lua_pushlstring(L, tls_byte_queue_peek(out), tls_byte_queue_size(out));
   else
     lua_pushnil(L);
 }

@@ -132,7 +132,7 @@ static int get_verify_error (lua_State *L) {
   lua_pushstring(L, tls_verify_code(error));
   lua_pushstring(L, X509_verify_cert_error_string(error));
   lua_pushinteger(L, peer->chain_depth);
-  X509 *refused = peer->refused != NULL ? peer->refused : peer->leaf;
+  X509 *refused = peer->failed_cert != NULL ? peer->failed_cert : peer->leaf;
   if (refused == NULL)
     return 3;
   tls_names_push_line(L, X509_get_subject_name(refused));
@@ -237,7 +237,7 @@ static int get_peer_certificate (lua_State *L) {
     lua_newtable(L);
   else if (lua_toboolean(L, 2))
     tls_certificate_push_chain(L, leaf, tls_engine_peer_chain(c->engine),
-                               tls_engine_store(c->engine));
+                               tls_engine_trust_store(c->engine));
   else
     tls_certificate_push(L, leaf);
   return 1;
@@ -310,8 +310,8 @@ static int get_early_accepted (lua_State *L) {
 /* -> has a pre-shared key stood in for the peer's certificate? */
 static int is_psk (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  lua_pushboolean(L, c != NULL &&
-                         tls_engine_peer(c->engine)->proof == TLS_PROOF_PSK);
+  lua_pushboolean(L, c != NULL && tls_engine_peer(c->engine)->authentication ==
+                                      TLS_AUTHENTICATION_PSK);
   return 1;
 }
 

@@ -24,7 +24,8 @@ static struct tls_connection *of_stream (struct tls_uv_handle *stream) {
 bool tls_connection_reading_paused (const struct tls_connection *c) {
   if (!c->paused || !tls_engine_secure(c->engine))
     return false;
-  return c->read_ahead >= MAX_READ_AHEAD || !tls_engine_shaking(c->engine);
+  return c->read_ahead >= MAX_READ_AHEAD ||
+         !tls_engine_renegotiating(c->engine);
 }
 
 bool tls_connection_awaits_alert (const struct tls_connection *c) {
@@ -33,8 +34,8 @@ bool tls_connection_awaits_alert (const struct tls_connection *c) {
 }
 
 void tls_connection_keep_unread (struct tls_connection *c) {
-  struct tls_port *port = tls_engine_port(c->engine);
-  if (port->window_size > 0 && !tls_port_keep(port))
+  struct tls_records *records = tls_engine_records(c->engine);
+  if (records->fed_size > 0 && !tls_records_keep(records))
     tls_connection_fail_read(c, -ENOMEM);
 }
 
@@ -50,8 +51,8 @@ static void on_alloc (struct tls_uv_handle *stream, size_t hint,
 /* When the drive loop is under way already, one of its listeners is running
 ** libuv's loop: the bytes wait until it returns, and no more are read. */
 static void received (struct tls_connection *c, const char *data, size_t n) {
-  struct tls_port *port = tls_engine_port(c->engine);
-  if (!tls_port_feed(port, data, n))
+  struct tls_records *records = tls_engine_records(c->engine);
+  if (!tls_records_feed(records, data, n))
     tls_connection_fail_read(c, -ENOMEM);
   if (c->driving) {
     tls_connection_keep_unread(c);
@@ -76,7 +77,7 @@ static int hidden_error (const struct tls_connection *c) {
 static void read_ended (struct tls_connection *c, ssize_t n) {
   int error = n == TLS_UV_EOF ? hidden_error(c) : (int)n;
   if (error == 0 || !tls_engine_secure(c->engine))
-    tls_engine_port(c->engine)->eof = true;
+    tls_engine_records(c->engine)->eof = true;
   if (error != 0)
     tls_connection_fail_read(c, error);
   tls_connection_stop_reading(c);
@@ -99,13 +100,13 @@ static void on_read (struct tls_uv_handle *stream, ssize_t n,
 ** the gate shut or Lua pausing, what the peer sends stays in the kernel,
 ** which makes the peer stop, and does not fill our memory. */
 static bool wants_to_read (const struct tls_connection *c) {
-  const struct tls_port *port = tls_engine_port(c->engine);
+  const struct tls_records *records = tls_engine_records(c->engine);
   if (c->life != TLS_LIFE_STARTED || tls_engine_failed(c->engine) ||
       tls_engine_ended(c->engine))
     return false;
   if (c->transport != TLS_TRANSPORT_OPEN && !tls_connection_awaits_alert(c))
     return false;
-  return !port->eof && tls_port_unread(port) == 0 &&
+  return !records->eof && tls_records_unread(records) == 0 &&
          !tls_connection_reading_paused(c);
 }
 

@@ -25,19 +25,19 @@
 ** connections never make one: uv_try_write() takes all they have. */
 struct tls_write {
   _Alignas(max_align_t) struct tls_connection
-      *connection;        /* borrowed; NULL once it has gone */
-  struct tls_bytes bytes; /* owned */
+      *connection;             /* borrowed; NULL once it has gone */
+  struct tls_byte_queue bytes; /* owned */
 };
 
 /* Takes the bytes out of 'out'. NULL when memory is out. */
 static struct tls_write *new_write (struct tls_connection *c,
-                                    struct tls_bytes *out) {
+                                    struct tls_byte_queue *out) {
   struct tls_write *w =
       malloc(sizeof *w + c->lua->uv.uv_req_size(TLS_UV_WRITE));
   if (w == NULL)
     return NULL;
   w->connection = c;
-  tls_bytes_move(&w->bytes, out);
+  tls_byte_queue_move(&w->bytes, out);
   return w;
 }
 
@@ -46,9 +46,9 @@ static struct tls_write *new_write (struct tls_connection *c,
 static struct tls_connection *end_write (struct tls_write *w) {
   struct tls_connection *c = w->connection;
   if (c != NULL)
-    tls_bytes_clear(&w->bytes);
+    tls_byte_queue_clear(&w->bytes);
   else
-    free(w->bytes.chunk);
+    free(w->bytes.buffer);
   free(w);
   return c;
 }
@@ -68,7 +68,7 @@ void tls_connection_drop_pending (struct tls_connection *c) {
 }
 
 size_t tls_connection_queued (const struct tls_connection *c) {
-  return tls_bytes_size(&tls_engine_port(c->engine)->out);
+  return tls_byte_queue_size(&tls_engine_records(c->engine)->out);
 }
 
 size_t tls_connection_unsent (const struct tls_connection *c) {
@@ -82,7 +82,7 @@ static void write_failed (struct tls_connection *c, int status) {
   if (!tls_engine_ended(c->engine) || tls_connection_unsent(c) > 0)
     tls_connection_fail_write(c, status);
   else
-    tls_bytes_clear(&tls_engine_port(c->engine)->out);
+    tls_byte_queue_clear(&tls_engine_records(c->engine)->out);
 }
 
 /* The write failed first, and the peer's end was read after that. */
@@ -92,7 +92,7 @@ void tls_connection_excuse_write (struct tls_connection *c) {
     return;
   c->io_error = 0;
   c->transport = TLS_TRANSPORT_OPEN;
-  tls_bytes_clear(&tls_engine_port(c->engine)->out);
+  tls_byte_queue_clear(&tls_engine_records(c->engine)->out);
 }
 
 static void on_written (void *req, int status) {
@@ -108,15 +108,15 @@ static void on_written (void *req, int status) {
 
 /* libuv writes what the kernel did not take at once. The records that follow
 ** gather in the emptied out queue. */
-static void start_write (struct tls_connection *c, struct tls_bytes *out) {
+static void start_write (struct tls_connection *c, struct tls_byte_queue *out) {
   struct tls_uv_buf buf;
   struct tls_write *w = new_write(c, out);
   if (w == NULL) {
     write_failed(c, -ENOMEM);
     return;
   }
-  buf.base = (char *)tls_bytes_peek(&w->bytes);
-  buf.len = tls_bytes_size(&w->bytes);
+  buf.base = (char *)tls_byte_queue_peek(&w->bytes);
+  buf.len = tls_byte_queue_size(&w->bytes);
   int r = c->lua->uv.uv_write(w + 1, c->stream, &buf, 1, on_written);
   if (r < 0) {
     end_write(w);
@@ -132,13 +132,13 @@ static bool is_corked (const struct tls_connection *c) {
 }
 
 /* uv_try_write() comes first: it saves a request and a turn of the loop. */
-static void write_now (struct tls_connection *c, struct tls_bytes *out) {
+static void write_now (struct tls_connection *c, struct tls_byte_queue *out) {
   struct tls_uv_buf buf;
-  buf.base = (char *)tls_bytes_peek(out);
-  buf.len = tls_bytes_size(out);
+  buf.base = (char *)tls_byte_queue_peek(out);
+  buf.len = tls_byte_queue_size(out);
   int n = c->lua->uv.uv_try_write(c->stream, &buf, 1);
   if (n > 0)
-    tls_bytes_consume(out, (size_t)n);
+    tls_byte_queue_consume(out, (size_t)n);
   else if (n != -EAGAIN && n < 0)
     write_failed(c, n);
 }
@@ -149,17 +149,17 @@ static bool may_write (const struct tls_connection *c) {
 }
 
 void tls_connection_flush (struct tls_connection *c) {
-  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
   if (!may_write(c))
     return; /* without a stream, tls_connection_emit_records() sends */
-  if (tls_bytes_size(out) > 0) {
+  if (tls_byte_queue_size(out) > 0) {
     if (c->lua->uv.uv_is_closing(c->stream)) { /* not by us */
       tls_connection_fail_write(c, -ECANCELED);
       return;
     }
     write_now(c, out);
   }
-  if (tls_bytes_size(out) == 0)
+  if (tls_byte_queue_size(out) == 0)
     c->unsent = 0;
   else if (c->transport == TLS_TRANSPORT_OPEN)
     start_write(c, out);
@@ -167,29 +167,29 @@ void tls_connection_flush (struct tls_connection *c) {
 
 /* Lua takes one string at a time, and calls sent() for it. */
 void tls_connection_emit_records (struct tls_connection *c) {
-  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
-  size_t n = tls_bytes_size(out);
+  struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
+  size_t n = tls_byte_queue_size(out);
   if (c->stream != NULL || c->life == TLS_LIFE_NEW ||
       tls_connection_is_closed(c))
     return;
   if (c->output != TLS_OUTPUT_IDLE || n == 0 || is_corked(c))
     return;
-  struct tls_bytes records; /* owned, until they are a Lua string */
-  tls_bytes_move(&records, out);
+  struct tls_byte_queue records; /* owned, until they are a Lua string */
+  tls_byte_queue_move(&records, out);
   c->output = TLS_OUTPUT_WITH_LUA;
-  bool told =
-      tls_connection_emit_bytes(c, TLS_ON_records, tls_bytes_peek(&records), n);
+  bool told = tls_connection_emit_bytes(c, TLS_ON_records,
+                                        tls_byte_queue_peek(&records), n);
   if (!told && !tls_connection_is_closed(c))
     tls_connection_fail_write(c, -ENOMEM);
-  tls_bytes_clear(&records);
+  tls_byte_queue_clear(&records);
 }
 
 /* For what was written in this very turn: the alert of a TLS connection that
 ** runs inside this one, for example. */
 void tls_connection_send_last (struct tls_connection *c) {
-  struct tls_bytes *out = &tls_engine_port(c->engine)->out;
+  struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
   if (tls_engine_writable(c->engine) && may_write(c) &&
-      tls_bytes_size(out) > 0 && !c->lua->uv.uv_is_closing(c->stream))
+      tls_byte_queue_size(out) > 0 && !c->lua->uv.uv_is_closing(c->stream))
     write_now(c, out);
 }
 

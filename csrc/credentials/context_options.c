@@ -77,11 +77,11 @@ static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
 }
 
 /* The id also decides which sessions of verified clients may be resumed: see
-** tls_context_verifies_by(). */
+** tls_session_context_add(). */
 static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *id = luaL_checklstring(L, -1, &n);
-  tls_require(L, tls_context_verifies_by(ctx, id, n));
+  tls_require(L, tls_session_context_add(ctx, id, n));
   tls_require(L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
                                                 (unsigned)n));
 }
@@ -89,9 +89,9 @@ static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
 void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
   size_t n;
   const char *keys = luaL_checklstring(L, -1, &n);
-  tls_require(L, n >= TLS_TICKET_KEY && n % TLS_TICKET_KEY == 0 &&
-                     tls_tickets_set(ctx, (const unsigned char *)keys,
-                                     n / TLS_TICKET_KEY));
+  tls_require(L, n >= TLS_TICKET_KEY_SIZE && n % TLS_TICKET_KEY_SIZE == 0 &&
+                     tls_ticket_keys_set(ctx, (const unsigned char *)keys,
+                                         n / TLS_TICKET_KEY_SIZE));
 }
 
 static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
@@ -145,13 +145,13 @@ static bool load_key (lua_State *L, SSL_CTX *ctx) {
 static bool load_ca (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem = tls_check_text(L, -1);
   return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
-         tls_context_verifies_by(ctx, pem.data, pem.size);
+         tls_session_context_add(ctx, pem.data, pem.size);
 }
 
 static bool load_crl (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem = tls_check_text(L, -1);
   return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
-         tls_context_verifies_by(ctx, pem.data, pem.size);
+         tls_session_context_add(ctx, pem.data, pem.size);
 }
 
 static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
@@ -159,7 +159,7 @@ static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
   struct tls_text passphrase = text_field(L, "passphrase");
   switch (tls_load_pkcs12(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
     case TLS_PKCS12_LOADED:
-      return tls_context_verifies_by(ctx, buf.data, buf.size);
+      return tls_session_context_add(ctx, buf.data, buf.size);
     case TLS_PKCS12_FAILED: return false;
     case TLS_PKCS12_NO_KEY:
       throw_message(L, "ERR_CRYPTO_OPERATION_FAILED",
@@ -197,7 +197,7 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   if (lua_toboolean(L, -1))
     tls_require(L,
                 X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
-                    tls_context_verifies_by(ctx, "partial", 7));
+                    tls_session_context_add(ctx, "partial", 7));
 }
 
 /* In the order in which they are applied: ciphers come first, because the

@@ -137,7 +137,8 @@ X509_STORE *tls_default_ca_system (lua_State *L) {
 struct chosen_store {
   X509_STORE *store; /* owned */
   unsigned char
-      terms[TLS_TERMS_SIZE]; /* a digest of its certificates, see sessions.h */
+      terms[TLS_SESSION_CONTEXT_SIZE]; /* a digest of its certificates, see
+                                          sessions.h */
 };
 
 static int store_gc (lua_State *L) {
@@ -170,8 +171,8 @@ X509_STORE *tls_default_ca_chosen (lua_State *L) {
 bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx) {
   const struct chosen_store *chosen = get_chosen(L);
   if (chosen == NULL)
-    return tls_context_verifies_by(ctx, "system", 6);
-  return tls_context_verifies_by(ctx, chosen->terms, sizeof chosen->terms);
+    return tls_session_context_add(ctx, "system", 6);
+  return tls_session_context_add(ctx, chosen->terms, sizeof chosen->terms);
 }
 
 /* OpenSSL reads the folder of hashed names on demand, also for the copy. */
@@ -224,7 +225,7 @@ int tls_default_ca_set (lua_State *L) {
     struct tls_text pem = tls_check_text(L, -1);
     ERR_clear_error();
     if (!tls_load_anchors(chosen->store, NULL, pem) ||
-        !tls_terms_mix(chosen->terms, pem.data, pem.size))
+        !tls_session_context_mix(chosen->terms, pem.data, pem.size))
       return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                                "not a certificate in PEM");
     lua_pop(L, 1);

@@ -104,7 +104,7 @@ int tls_secure_context_add_ca (lua_State *L) {
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
   tls_require(L, tls_load_anchors(store, c->ctx, pem) &&
-                     tls_context_verifies_by(c->ctx, pem.data, pem.size));
+                     tls_session_context_add(c->ctx, pem.data, pem.size));
   return 0;
 }
 
@@ -128,8 +128,8 @@ int tls_secure_context_ticket_keys (lua_State *L) {
     tls_context_options_set_ticket_keys(L, ctx);
   }
   size_t count;
-  const unsigned char *keys = tls_tickets_get(ctx, &count);
-  lua_pushlstring(L, (const char *)keys, count * TLS_TICKET_KEY);
+  const unsigned char *keys = tls_ticket_keys_get(ctx, &count);
+  lua_pushlstring(L, (const char *)keys, count * TLS_TICKET_KEY_SIZE);
   return 1;
 }
 
@@ -175,7 +175,7 @@ int tls_secure_context_new (lua_State *L) {
   tls_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_callbacks_install(c->ctx);
-  tls_require(L, tls_tickets_install(c->ctx));
+  tls_require(L, tls_ticket_keys_install(c->ctx));
   choose_store(L, c);
   tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */
   if (given(L, "ca") || given(L, "pfx"))

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct tls_chunk {
+struct tls_buffer {
   size_t head; /* first byte not yet consumed */
   size_t tail; /* first free byte */
   size_t cap;  /* bytes in 'data' */
@@ -18,37 +18,40 @@ struct tls_chunk {
 /* One spare buffer that all the queues of a Lua state hand on to each other:
 ** a queue that fills and drains in each turn of the loop costs no malloc,
 ** and an idle one holds no memory. */
-struct tls_pool {
-  struct tls_chunk *spare; /* owned, or NULL */
+struct tls_buffer_pool {
+  struct tls_buffer *spare; /* owned, or NULL */
 };
 
-struct tls_bytes {
-  struct tls_chunk *chunk; /* owned; NULL while empty */
-  struct tls_pool *pool;   /* borrowed; outlives the queue */
+struct tls_byte_queue {
+  struct tls_buffer *chunk;     /* owned; NULL while empty */
+  struct tls_buffer_pool *pool; /* borrowed; outlives the queue */
 };
 
-void tls_pool_free (struct tls_pool *pool);
+void tls_buffer_pool_free (struct tls_buffer_pool *pool);
 
-void tls_bytes_init (struct tls_bytes *b, struct tls_pool *pool);
+void tls_byte_queue_init (struct tls_byte_queue *b,
+                          struct tls_buffer_pool *pool);
 
 /* Forget the content and give the memory back. Safe to call twice. */
-void tls_bytes_clear (struct tls_bytes *b);
+void tls_byte_queue_clear (struct tls_byte_queue *b);
 
 /* Append 'n' bytes. False (and nothing appended) when memory is out. */
-bool tls_bytes_append (struct tls_bytes *b, const void *src, size_t n);
+bool tls_byte_queue_append (struct tls_byte_queue *b, const void *src,
+                            size_t n);
 
-/* Drop 'n' bytes from the front; 'n' is at most tls_bytes_size(). */
-void tls_bytes_consume (struct tls_bytes *b, size_t n);
+/* Drop 'n' bytes from the front; 'n' is at most tls_byte_queue_size(). */
+void tls_byte_queue_consume (struct tls_byte_queue *b, size_t n);
 
 /* Move all of 'from' to the empty queue 'to'. */
-void tls_bytes_move (struct tls_bytes *to, struct tls_bytes *from);
+void tls_byte_queue_move (struct tls_byte_queue *to,
+                          struct tls_byte_queue *from);
 
-static inline size_t tls_bytes_size (const struct tls_bytes *b) {
+static inline size_t tls_byte_queue_size (const struct tls_byte_queue *b) {
   return b->chunk == NULL ? 0 : b->chunk->tail - b->chunk->head;
 }
 
 /* The first byte; NULL while empty. */
-static inline const char *tls_bytes_peek (const struct tls_bytes *b) {
+static inline const char *tls_byte_queue_peek (const struct tls_byte_queue *b) {
   return b->chunk == NULL ? NULL : b->chunk->data + b->chunk->head;
 }
 

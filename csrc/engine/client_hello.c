@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void look (SSL *ssl, struct tls_hello *h) {
+static void read_fields (SSL *ssl, struct tls_client_hello *h) {
   h->version = SSL_client_hello_get0_legacy_version(ssl);
   h->random.size = SSL_client_hello_get0_random(ssl, &h->random.data);
   h->session_id.size =
@@ -17,7 +17,7 @@ static void look (SSL *ssl, struct tls_hello *h) {
 }
 
 /* The types belong to OpenSSL's allocator, our copy to ours. */
-static bool look_at_extensions (SSL *ssl, struct tls_hello *h) {
+static bool read_extensions (SSL *ssl, struct tls_client_hello *h) {
   size_t i;
   int *types = NULL;
   if (!SSL_client_hello_get1_extensions_present(ssl, &types, &h->count))
@@ -34,7 +34,7 @@ static bool look_at_extensions (SSL *ssl, struct tls_hello *h) {
   return ok;
 }
 
-static void move_piece (struct tls_piece *piece, unsigned char **to) {
+static void move_span (struct tls_span *piece, unsigned char **to) {
   if (piece->size > 0)
     memcpy(*to, piece->data, piece->size);
   piece->data = *to;
@@ -42,7 +42,7 @@ static void move_piece (struct tls_piece *piece, unsigned char **to) {
 }
 
 /* What has been looked at is OpenSSL's: move it to memory of our own. */
-static bool take (struct tls_hello *h) {
+static bool take (struct tls_client_hello *h) {
   size_t i, size = h->random.size + h->session_id.size + h->ciphers.size +
                    h->compressions.size;
   for (i = 0; i < h->count; i++)
@@ -50,27 +50,27 @@ static bool take (struct tls_hello *h) {
   unsigned char *to = h->bytes = malloc(size + 1);
   if (to == NULL)
     return false;
-  move_piece(&h->random, &to);
-  move_piece(&h->session_id, &to);
-  move_piece(&h->ciphers, &to);
-  move_piece(&h->compressions, &to);
+  move_span(&h->random, &to);
+  move_span(&h->session_id, &to);
+  move_span(&h->ciphers, &to);
+  move_span(&h->compressions, &to);
   for (i = 0; i < h->count; i++)
-    move_piece(&h->bodies[i], &to);
+    move_span(&h->bodies[i], &to);
   return true;
 }
 
-struct tls_hello *tls_hello_copy (SSL *ssl) {
-  struct tls_hello *h = calloc(1, sizeof *h);
+struct tls_client_hello *tls_client_hello_copy (SSL *ssl) {
+  struct tls_client_hello *h = calloc(1, sizeof *h);
   if (h == NULL)
     return NULL;
-  look(ssl, h);
-  if (look_at_extensions(ssl, h) && take(h))
+  read_fields(ssl, h);
+  if (read_extensions(ssl, h) && take(h))
     return h;
-  tls_hello_free(h);
+  tls_client_hello_free(h);
   return NULL;
 }
 
-void tls_hello_free (struct tls_hello *hello) {
+void tls_client_hello_free (struct tls_client_hello *hello) {
   if (hello == NULL)
     return;
   free(hello->types);

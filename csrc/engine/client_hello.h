@@ -9,23 +9,24 @@
 
 #include <openssl/ssl.h>
 
-struct tls_piece {
+struct tls_span {
   const unsigned char *data; /* borrowed: from the copy */
   size_t size;
 };
 
-struct tls_hello {
+struct tls_client_hello {
   unsigned version; /* the legacy one */
-  struct tls_piece random, session_id, ciphers, compressions;
-  size_t count;             /* extensions */
-  int *types;               /* owned; in the order they came */
-  struct tls_piece *bodies; /* owned; of each */
-  unsigned char *bytes;     /* owned; all that the pieces point into */
+  struct tls_span random, session_id, ciphers, compressions;
+  size_t count;            /* extensions */
+  int *types;              /* owned; in the order they came */
+  struct tls_span *bodies; /* owned; of each */
+  unsigned char *bytes;    /* owned; all that the pieces point into */
 };
 
 /* Only inside SSL_CTX_set_client_hello_cb(3). NULL when memory is out. */
-struct tls_hello *tls_hello_copy (SSL *ssl);
+struct tls_client_hello *tls_client_hello_copy (SSL *ssl);
 
-void tls_hello_free (struct tls_hello *hello); /* NULL is allowed */
+void tls_client_hello_free (
+    struct tls_client_hello *hello); /* NULL is allowed */
 
 #endif

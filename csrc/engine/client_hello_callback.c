@@ -12,8 +12,8 @@
 #include "session_context.h"
 
 /* A client renegotiates, whoever asked for it. */
-static bool begin_again (struct tls_engine *e) {
-  if (e->next != NULL)
+static bool begin_renegotiation (struct tls_engine *e) {
+  if (e->next_peer != NULL)
     return true;
   e->events |= TLS_EV_RENEGOTIATING;
   return tls_handshake_begin(e);
@@ -24,25 +24,25 @@ static bool begin_again (struct tls_engine *e) {
 int tls_on_client_hello (SSL *ssl, int *alert, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
-  if (e == NULL || (e->secure && !begin_again(e))) {
+  if (e == NULL || (e->secure && !begin_renegotiation(e))) {
     *alert = SSL_AD_INTERNAL_ERROR;
     return SSL_CLIENT_HELLO_ERROR;
   }
-  if (e->secure || !e->ask_hello)
+  if (e->secure || !e->want_client_hello)
     return SSL_CLIENT_HELLO_SUCCESS;
-  switch (e->hello_state) {
-    case HELLO_UNSEEN:
-      e->hello = tls_hello_copy(ssl);
-      if (e->hello == NULL)
+  switch (e->client_hello_state) {
+    case CLIENT_HELLO_NOT_SEEN:
+      e->client_hello = tls_client_hello_copy(ssl);
+      if (e->client_hello == NULL)
         break;
-      e->hello_state = HELLO_ASKED;
-      e->events |= TLS_EV_HELLO;
+      e->client_hello_state = CLIENT_HELLO_PENDING;
+      e->events |= TLS_EV_CLIENT_HELLO;
       return SSL_CLIENT_HELLO_RETRY;
-    case HELLO_ASKED: return SSL_CLIENT_HELLO_RETRY;
-    case HELLO_ANSWERED:
-      if (e->hello_alert == 0)
+    case CLIENT_HELLO_PENDING: return SSL_CLIENT_HELLO_RETRY;
+    case CLIENT_HELLO_ANSWERED:
+      if (e->client_hello_alert == 0)
         return SSL_CLIENT_HELLO_SUCCESS;
-      *alert = e->hello_alert;
+      *alert = e->client_hello_alert;
       return SSL_CLIENT_HELLO_ERROR;
   }
   *alert = SSL_AD_INTERNAL_ERROR;
@@ -55,12 +55,13 @@ int tls_on_servername (SSL *ssl, int *alert, void *arg) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-const struct tls_hello *tls_engine_hello (const struct tls_engine *e) {
-  return e->hello;
+const struct tls_client_hello *
+tls_engine_client_hello (const struct tls_engine *e) {
+  return e->client_hello;
 }
 
-bool tls_engine_hello_asked (const struct tls_engine *e) {
-  return e->hello_state == HELLO_ASKED;
+bool tls_engine_client_hello_pending (const struct tls_engine *e) {
+  return e->client_hello_state == CLIENT_HELLO_PENDING;
 }
 
 /* 0 stands for no bound. */
@@ -80,7 +81,7 @@ static bool narrow_versions (SSL *ssl, SSL_CTX *ctx) {
 
 /* How chains are looked at: X509_VERIFY_PARAM_set1(3) would only add to the
 ** flags that the first context brought. */
-static bool take_verify_param (SSL *ssl, SSL_CTX *ctx) {
+static bool copy_verify_param (SSL *ssl, SSL_CTX *ctx) {
   X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
   unsigned long flags = X509_VERIFY_PARAM_get_flags(param);
   return X509_VERIFY_PARAM_clear_flags(param, flags) &&
@@ -91,11 +92,11 @@ static bool take_verify_param (SSL *ssl, SSL_CTX *ctx) {
 ** context's settings were copied when the SSL was made. Its options join those
 ** that the server has. */
 static bool switch_context (struct tls_engine *e,
-                            const struct tls_hello_answer *a) {
+                            const struct tls_client_hello_answer *a) {
   SSL *ssl = e->ssl;
   SSL_set_options(ssl, SSL_CTX_get_options(a->ctx));
   if (SSL_set_SSL_CTX(ssl, a->ctx) == NULL || !narrow_versions(ssl, a->ctx) ||
-      !take_verify_param(ssl, a->ctx))
+      !copy_verify_param(ssl, a->ctx))
     return false;
   if (e->want_keylog)
     tls_engine_want_keylog(e);
@@ -114,9 +115,9 @@ static bool replace (unsigned char **to, size_t *to_size,
   return true;
 }
 
-bool tls_engine_answer_hello (struct tls_engine *e,
-                              const struct tls_hello_answer *a) {
-  if (e->hello_state != HELLO_ASKED)
+bool tls_engine_answer_client_hello (struct tls_engine *e,
+                                     const struct tls_client_hello_answer *a) {
+  if (e->client_hello_state != CLIENT_HELLO_PENDING)
     return true;
   ERR_clear_error();
   if (a->ctx != NULL &&
@@ -131,7 +132,7 @@ bool tls_engine_answer_hello (struct tls_engine *e,
   if (a->session != NULL && SSL_SESSION_up_ref(a->session))
     e->offered = a->session;
   e->alpn_refused = a->alpn_refused;
-  e->hello_alert = a->alert;
-  e->hello_state = HELLO_ANSWERED;
+  e->client_hello_alert = a->alert;
+  e->client_hello_state = CLIENT_HELLO_ANSWERED;
   return true;
 }

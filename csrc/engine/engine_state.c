@@ -9,9 +9,10 @@
 /* By its BIO: ex_data would cost each connection a list of its own. */
 struct tls_engine *tls_engine_of (const SSL *ssl) {
   BIO *bio = SSL_get_rbio(ssl);
-  char *port = bio == NULL ? NULL : BIO_get_data(bio);
-  return port == NULL ? NULL
-                      : (void *)(port - offsetof(struct tls_engine, port));
+  char *records = bio == NULL ? NULL : BIO_get_data(bio);
+  return records == NULL
+             ? NULL
+             : (void *)(records - offsetof(struct tls_engine, records));
 }
 
 /* What only the first handshake needs. */
@@ -20,10 +21,10 @@ void tls_engine_forget_handshake (struct tls_engine *e) {
   e->alpn = NULL;
   free(e->npn);
   e->npn = NULL;
-  tls_hello_free(e->hello);
-  e->hello = NULL;
-  free(e->session_terms);
-  e->session_terms = NULL;
+  tls_client_hello_free(e->client_hello);
+  e->client_hello = NULL;
+  free(e->session_context);
+  e->session_context = NULL;
   free(e->psk_identity);
   e->psk_identity = NULL;
   SSL_SESSION_free(e->offered); /* NULL is allowed */
@@ -31,7 +32,7 @@ void tls_engine_forget_handshake (struct tls_engine *e) {
   free(e->ocsp);
   e->ocsp = NULL;
   if (e->early_data != NULL)
-    OPENSSL_cleanse(e->early_data, e->early_size);
+    OPENSSL_cleanse(e->early_data, e->early_data_size);
   free(e->early_data);
   e->early_data = NULL;
 }

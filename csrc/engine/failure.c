@@ -35,7 +35,8 @@ void tls_engine_fail_ssl (struct tls_engine *e) {
     ERR_clear_error();
     return;
   }
-  tls_error_take(e->error, "ERR_SSL_PROTOCOL_ERROR", "TLS protocol error");
+  tls_error_from_queue(e->error, "ERR_SSL_PROTOCOL_ERROR",
+                       "TLS protocol error");
   if (!refused)
     return;
   long fault = tls_peer_fault(tls_current_peer(e));

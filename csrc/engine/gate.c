@@ -10,35 +10,36 @@ const struct tls_peer *tls_engine_peer (const struct tls_engine *e) {
 
 unsigned tls_engine_generation (const struct tls_engine *e) {
   if (tls_question_open(e))
-    return e->next->generation;
+    return e->next_peer->generation;
   return e->peer == NULL ? 0 : e->peer->generation;
 }
 
-bool tls_engine_identify (struct tls_engine *e, unsigned generation,
-                          bool accepted, bool overruled) {
-  if (!tls_question_open(e) || e->next->generation != generation)
+bool tls_engine_answer_verify (struct tls_engine *e, unsigned generation,
+                               bool accepted, bool override) {
+  if (!tls_question_open(e) || e->next_peer->generation != generation)
     return false;
-  e->next->overruled = accepted && overruled;
-  e->next->question = accepted ? TLS_QUESTION_ACCEPTED : TLS_QUESTION_REFUSED;
+  e->next_peer->override = accepted && override;
+  e->next_peer->question =
+      accepted ? TLS_QUESTION_ACCEPTED : TLS_QUESTION_REFUSED;
   return true;
 }
 
-bool tls_engine_judge (struct tls_engine *e, unsigned generation, bool accepted,
-                       bool overruled) {
+bool tls_engine_set_verdict (struct tls_engine *e, unsigned generation,
+                             bool accepted, bool override) {
   if (e->peer == NULL || e->peer->generation != generation ||
       e->peer->verdict != TLS_VERDICT_PENDING)
     return false;
-  tls_peer_judge(e->peer, accepted, accepted && overruled);
+  tls_peer_set_verdict(e->peer, accepted, accepted && override);
   return true;
 }
 
 void tls_engine_approve (struct tls_engine *e, unsigned generation) {
   if (e->peer == NULL || e->peer->generation != generation)
     return;
-  tls_peer_judge(e->peer, false, false); /* if nobody has */
-  if (e->reject && !tls_peer_authorized(e->peer))
+  tls_peer_set_verdict(e->peer, false, false); /* if nobody has */
+  if (e->reject_unauthorized && !tls_peer_authorized(e->peer))
     return;
-  e->peer->admitted = true;
+  e->peer->gate_open = true;
   tls_engine_forget_handshake(e);
   tls_handshake_watch(e); /* from now on, another handshake is news */
 }

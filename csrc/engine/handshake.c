@@ -9,19 +9,20 @@
 #include "sessions.h"
 
 /* Nothing more to read until the transport brings something. */
-static bool cut_off (const struct tls_engine *e) {
-  return e->port.eof && tls_port_unread(&e->port) == 0;
+static bool transport_ended (const struct tls_engine *e) {
+  return e->records.eof && tls_records_unread(&e->records) == 0;
 }
 
 /* The handshake did not finish: does it wait, or has it failed? */
-static void stopped_shaking (struct tls_engine *e, int r) {
+static void handshake_stopped (struct tls_engine *e, int r) {
   switch (SSL_get_error(e->ssl, r)) {
     case SSL_ERROR_WANT_READ:
-      if (cut_off(e))
+      if (transport_ended(e))
         tls_engine_fail_cut_off(e);
       return;
-    case SSL_ERROR_WANT_RETRY_VERIFY: /* TLS_EV_IDENTITY is set */
-    case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* TLS_EV_HELLO is set */ return;
+    case SSL_ERROR_WANT_RETRY_VERIFY:    /* TLS_EV_VERIFY is set */
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* TLS_EV_CLIENT_HELLO is set */
+      return;
     default: tls_engine_fail_ssl(e);
   }
 }
@@ -31,27 +32,29 @@ static bool send_early (struct tls_engine *e) {
   size_t written;
   if (!tls_engine_enter(e))
     return false;
-  int r = SSL_write_early_data(e->ssl, e->early_data, e->early_size, &written);
+  int r =
+      SSL_write_early_data(e->ssl, e->early_data, e->early_data_size, &written);
   tls_engine_leave(e);
   if (r == 1)
-    e->early = EARLY_NONE;
+    e->early_data_state = EARLY_NONE;
   else
-    stopped_shaking(e, r);
+    handshake_stopped(e, r);
   return r == 1;
 }
 
-void tls_shake_hands (struct tls_engine *e) {
-  if (tls_suspended(e) || (e->early == EARLY_WRITING && !send_early(e)) ||
+void tls_do_handshake (struct tls_engine *e) {
+  if (tls_suspended(e) ||
+      (e->early_data_state == EARLY_WRITING && !send_early(e)) ||
       !tls_engine_enter(e))
     return;
   int r = SSL_do_handshake(e->ssl);
   tls_engine_leave(e);
   if (r != 1) {
-    stopped_shaking(e, r);
+    handshake_stopped(e, r);
     return;
   }
   tls_sessions_note_renewal(e);
-  e->next->finished = true;
+  e->next_peer->finished = true;
   tls_handshake_end(e);
 }
 
@@ -71,9 +74,9 @@ static bool read_early_once (struct tls_engine *e, char *to, size_t room,
   if (r == SSL_READ_EARLY_DATA_SUCCESS)
     *got += n;
   if (r == SSL_READ_EARLY_DATA_FINISH)
-    e->early = EARLY_NONE;
+    e->early_data_state = EARLY_NONE;
   if (r == SSL_READ_EARLY_DATA_ERROR)
-    stopped_shaking(e, -1);
+    handshake_stopped(e, -1);
   return r == SSL_READ_EARLY_DATA_SUCCESS;
 }
 
@@ -84,6 +87,6 @@ size_t tls_read_early (struct tls_engine *e, char *plain, size_t room) {
          read_early_once(e, plain + got, room - got, &got))
     continue;
   if (got > 0)
-    e->events |= TLS_EV_EARLY;
+    e->events |= TLS_EV_EARLY_DATA;
   return got;
 }

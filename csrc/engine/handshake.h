@@ -9,7 +9,7 @@
 #include "engine.h"
 
 /* Go on with the first handshake as far as the records at hand allow. */
-void tls_shake_hands (struct tls_engine *e);
+void tls_do_handshake (struct tls_engine *e);
 
 /* Server: read early data into 'plain', at most 'room' bytes; returns how
 ** many. When there is no more of it the handshake can go on. */

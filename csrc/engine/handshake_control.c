@@ -26,7 +26,7 @@ static bool begin (struct tls_engine *e) {
 }
 
 /* SSL_verify_client_post_handshake(3) */
-static bool ask_certificate (struct tls_engine *e) {
+static bool request_certificate (struct tls_engine *e) {
   bool was = e->post_auth;
   e->post_auth = true;
   tls_handshake_watch(e);
@@ -36,10 +36,10 @@ static bool ask_certificate (struct tls_engine *e) {
   return false;
 }
 
-static bool ask_for_handshake (struct tls_engine *e, bool request_cert) {
+static bool request_handshake (struct tls_engine *e, bool request_cert) {
   ERR_clear_error();
   if (e->server && request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION)
-    return ask_certificate(e);
+    return request_certificate(e);
   if (SSL_renegotiate(e->ssl) != 1)
     return false;
   if (e->server)
@@ -57,15 +57,15 @@ static void set_terms (struct tls_engine *e, bool request_cert, bool reject) {
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject) {
   int old_mode = SSL_get_verify_mode(e->ssl);
-  bool old_reject = e->reject;
-  if (!tls_engine_idle(e))
+  bool old_reject = e->reject_unauthorized;
+  if (!tls_engine_may_renegotiate(e))
     return false;
-  e->reject = reject && (!e->server || request_cert);
+  e->reject_unauthorized = reject && (!e->server || request_cert);
   if (e->server)
     set_terms(e, request_cert, reject);
-  if (ask_for_handshake(e, request_cert))
+  if (request_handshake(e, request_cert))
     return true;
-  e->reject = old_reject;
+  e->reject_unauthorized = old_reject;
   SSL_set_verify(e->ssl, old_mode, NULL);
   return false;
 }

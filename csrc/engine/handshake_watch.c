@@ -9,7 +9,7 @@
 
 /* A client's next handshake begins with what it sends, a server's with what it
 ** receives: on_client_hello(). A HelloRequest of ours only looks like one. In
-** TLS 1.3 there is none; tickets and new keys would look like one. */
+** TLS 1.3 there is none; tickets and new keys would read_fields like one. */
 static void on_info (const SSL *ssl, int where, int value) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)value;
@@ -17,21 +17,22 @@ static void on_info (const SSL *ssl, int where, int value) {
     return;
   if ((where & SSL_CB_HANDSHAKE_START) && !e->server && tls_handshake_begin(e))
     e->events |= TLS_EV_RENEGOTIATING;
-  if ((where & SSL_CB_HANDSHAKE_DONE) && e->next != NULL)
-    e->next->finished = true;
+  if ((where & SSL_CB_HANDSHAKE_DONE) && e->next_peer != NULL)
+    e->next_peer->finished = true;
 }
 
-/* A client of TLS 1.3 answers what ask_certificate() asked. Its Certificate,
+/* A client of TLS 1.3 answers what request_certificate() asked. Its
+*Certificate,
 ** compressed (RFC 8879) or not, begins another record; its Finished, which
 ** OpenSSL is yet to check, ends it. New keys may come in between. */
 static void on_answer (struct tls_engine *e, unsigned char kind) {
   if (kind == SSL3_MT_KEY_UPDATE ||
-      (e->next == NULL && !tls_handshake_begin(e)))
+      (e->next_peer == NULL && !tls_handshake_begin(e)))
     return;
   if (kind != SSL3_MT_FINISHED)
     return;
   e->post_auth = false;
-  e->next->finished = true;
+  e->next_peer->finished = true;
 }
 
 static void on_message (int written, int version, int type, const void *buf,

@@ -28,7 +28,8 @@ int tls_on_ocsp_status (SSL *ssl, void *arg) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-const unsigned char *tls_engine_ocsp (const struct tls_engine *e, size_t *n) {
+const unsigned char *tls_engine_ocsp_response (const struct tls_engine *e,
+                                               size_t *n) {
   const unsigned char *data = NULL;
   long size = SSL_get_tlsext_status_ocsp_resp(e->ssl, &data);
   *n = size > 0 ? (size_t)size : 0;

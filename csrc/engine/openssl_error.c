@@ -54,7 +54,7 @@ void tls_error_set (struct tls_error *e, const char *code,
 
 /* Empty the queue; the entry that names the cause. That is the oldest one,
 ** unless a provider's complaint stands before what it means for TLS. */
-static unsigned long take_cause (void) {
+static unsigned long clear_queue (void) {
   unsigned long entry, oldest = 0, cause = 0;
   while ((entry = ERR_get_error()) != 0) {
     if (oldest == 0)
@@ -65,9 +65,9 @@ static unsigned long take_cause (void) {
   return cause != 0 ? cause : oldest;
 }
 
-void tls_error_take (struct tls_error *e, const char *code,
-                     const char *message) {
-  unsigned long entry = take_cause();
+void tls_error_from_queue (struct tls_error *e, const char *code,
+                           const char *message) {
+  unsigned long entry = clear_queue();
   tls_error_set(e, code, message);
   if (entry != 0) {
     const char *reason = ERR_reason_error_string(entry);

@@ -16,8 +16,8 @@ struct tls_error {
 
 /* Take the entry that names the cause and empty the queue. With an
 ** empty queue the error says 'code' and 'message'. */
-void tls_error_take (struct tls_error *e, const char *code,
-                     const char *message);
+void tls_error_from_queue (struct tls_error *e, const char *code,
+                           const char *message);
 
 void tls_error_set (struct tls_error *e, const char *code, const char *message);
 

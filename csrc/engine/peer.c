@@ -21,7 +21,7 @@ void tls_peer_free (struct tls_peer *peer) {
   if (peer == NULL)
     return;
   X509_free(peer->leaf); /* NULL is allowed */
-  X509_free(peer->refused);
+  X509_free(peer->failed_cert);
   free(peer);
 }
 
@@ -32,38 +32,39 @@ void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf) {
   peer->leaf = leaf;
 }
 
-void tls_peer_note_error (struct tls_peer *peer, long error, int depth,
-                          X509 *cert) {
+void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
+                         X509 *cert) {
   peer->chain_result = error;
   if (peer->chain_depth >= 0)
     return;
   peer->chain_depth = depth;
   if (cert != NULL && X509_up_ref(cert)) {
-    X509_free(peer->refused);
-    peer->refused = cert;
+    X509_free(peer->failed_cert);
+    peer->failed_cert = cert;
   }
 }
 
 long tls_peer_fault (const struct tls_peer *peer) {
   if (peer->question == TLS_QUESTION_REFUSED && peer->chain_result == X509_V_OK)
     return X509_V_ERR_HOSTNAME_MISMATCH;
-  return peer->overruled ? X509_V_OK : peer->chain_result;
+  return peer->override ? X509_V_OK : peer->chain_result;
 }
 
-void tls_peer_judge (struct tls_peer *peer, bool accepted, bool overruled) {
+void tls_peer_set_verdict (struct tls_peer *peer, bool accepted,
+                           bool override) {
   if (peer->verdict != TLS_VERDICT_PENDING)
     return;
   peer->verdict = accepted ? TLS_VERDICT_ACCEPTED : TLS_VERDICT_REFUSED;
-  if (overruled)
-    peer->overruled = true;
+  if (override)
+    peer->override = true;
 }
 
 bool tls_peer_authorized (const struct tls_peer *peer) {
   if (peer == NULL || peer->verdict != TLS_VERDICT_ACCEPTED)
     return false;
-  if (peer->proof == TLS_PROOF_PSK)
+  if (peer->authentication == TLS_AUTHENTICATION_PSK)
     return true;
-  return peer->proof == TLS_PROOF_CERTIFICATE && peer->leaf != NULL &&
-         peer->question != TLS_QUESTION_REFUSED &&
-         (peer->chain_result == X509_V_OK || peer->overruled);
+  return peer->authentication == TLS_AUTHENTICATION_CERTIFICATE &&
+         peer->leaf != NULL && peer->question != TLS_QUESTION_REFUSED &&
+         (peer->chain_result == X509_V_OK || peer->override);
 }

@@ -33,10 +33,10 @@ static uintptr_t new_mark (void) {
 }
 
 /* Our callback has named a key in the handshake that is under way. */
-static bool note_key (struct tls_engine *e) {
-  if (e->next == NULL)
+static bool mark_handshake (struct tls_engine *e) {
+  if (e->next_peer == NULL)
     return false;
-  e->next->psk_mark = new_mark();
+  e->next_peer->psk_mark = new_mark();
   return true;
 }
 
@@ -47,8 +47,8 @@ static bool note_key (struct tls_engine *e) {
 static const unsigned char sha256_suite[] = {0x13, 0x01};
 
 /* A session of TLS 1.3 made of a key; NULL when memory is out. */
-static SSL_SESSION *session_of (SSL *ssl, const unsigned char *key, size_t n,
-                                uintptr_t mark) {
+static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
+                                     size_t n, uintptr_t mark) {
   const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, sha256_suite);
   SSL_SESSION *session = SSL_SESSION_new();
   if (session != NULL && cipher != NULL &&
@@ -68,12 +68,12 @@ static int on_find_session (SSL *ssl, const unsigned char *identity, size_t n,
   struct tls_engine *e = tls_engine_of(ssl);
   unsigned char key[PSK_MAX_PSK_LEN];
   *session = NULL;
-  if (n > PSK_MAX_IDENTITY_LEN || tls_tickets_named(e->ctx, identity, n))
+  if (n > PSK_MAX_IDENTITY_LEN || tls_ticket_keys_match(e->ctx, identity, n))
     return 1; /* a ticket is no key's name */
   unsigned size =
       e->psk.server(e->psk.arg, (const char *)identity, n, key, sizeof key);
-  if (size > 0 && size <= sizeof key && note_key(e))
-    *session = session_of(ssl, key, size, e->next->psk_mark);
+  if (size > 0 && size <= sizeof key && mark_handshake(e))
+    *session = new_psk_session(ssl, key, size, e->next_peer->psk_mark);
   OPENSSL_cleanse(key, sizeof key);
   return size == 0 || *session != NULL;
 }
@@ -87,7 +87,7 @@ static unsigned on_server (SSL *ssl, const char *identity, unsigned char *key,
     return 0;
   unsigned size =
       e->psk.server(e->psk.arg, identity, strlen(identity), key, room);
-  return size <= room && note_key(e) ? size : 0;
+  return size <= room && mark_handshake(e) ? size : 0;
 }
 
 /* SSL_set_psk_use_session_callback(3): TLS 1.3. After a HelloRetryRequest 'md'
@@ -101,8 +101,8 @@ static int on_use_session (SSL *ssl, const EVP_MD *md, const unsigned char **id,
     return 1;
   unsigned size = e->psk.client(e->psk.arg, NULL, e->psk_identity,
                                 IDENTITY_ROOM, key, sizeof key);
-  if (size > 0 && size <= sizeof key && note_key(e))
-    *session = session_of(ssl, key, size, e->next->psk_mark);
+  if (size > 0 && size <= sizeof key && mark_handshake(e))
+    *session = new_psk_session(ssl, key, size, e->next_peer->psk_mark);
   OPENSSL_cleanse(key, sizeof key);
   *id = (const unsigned char *)e->psk_identity;
   *id_size = strlen(e->psk_identity);
@@ -119,7 +119,7 @@ static unsigned on_client (SSL *ssl, const char *hint, char *identity,
     return 0;
   unsigned size =
       e->psk.client(e->psk.arg, hint, identity, identity_room, key, room);
-  return size <= room && note_key(e) ? size : 0;
+  return size <= room && mark_handshake(e) ? size : 0;
 }
 
 static bool set_client (struct tls_engine *e) {
@@ -144,24 +144,26 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
   return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
 }
 
-bool tls_psk_made (const SSL_SESSION *session) {
+bool tls_psk_made_session (const SSL_SESSION *session) {
   return slot >= 0 && SSL_SESSION_get_ex_data(session, slot) != NULL;
 }
 
 /* Up to TLS 1.2 the suite says so: also of a client that a server with an RSA
 ** certificate shows its own to. */
-static bool needs_key (const struct tls_engine *e, const SSL_CIPHER *cipher) {
+static bool suite_needs_psk (const struct tls_engine *e,
+                             const SSL_CIPHER *cipher) {
   return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk ||
          (e->server && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa_psk);
 }
 
-bool tls_psk_won (const struct tls_engine *e, const struct tls_peer *peer) {
+bool tls_psk_authenticated (const struct tls_engine *e,
+                            const struct tls_peer *peer) {
   const SSL_CIPHER *cipher = SSL_get_current_cipher(e->ssl);
   SSL_SESSION *session = SSL_get_session(e->ssl);
   if (peer->psk_mark == 0 || cipher == NULL || session == NULL)
     return false;
   if (SSL_version(e->ssl) < TLS1_3_VERSION)
-    return !SSL_session_reused(e->ssl) && needs_key(e, cipher);
+    return !SSL_session_reused(e->ssl) && suite_needs_psk(e, cipher);
   void *mark = SSL_SESSION_get_ex_data(session, slot);
   return SSL_session_reused(e->ssl) && (uintptr_t)mark == peer->psk_mark;
 }

@@ -12,14 +12,14 @@
 
 #include "engine.h"
 
-#define TLS_TERMS_SIZE 32 /* SHA-256; SSL_MAX_SID_CTX_LENGTH */
+#define TLS_SESSION_CONTEXT_SIZE 32 /* SHA-256; SSL_MAX_SID_CTX_LENGTH */
 
 /* Mix 'data' into 'terms'. False when OpenSSL cannot. */
-bool tls_terms_mix (unsigned char *terms, const void *data, size_t n);
+bool tls_session_context_mix (unsigned char *terms, const void *data, size_t n);
 
 /* Clients of 'ctx' are verified by this too (anchors, revocations, flags): a
 ** session is good only where all of it is the same. */
-bool tls_context_verifies_by (SSL_CTX *ctx, const void *data, size_t n);
+bool tls_session_context_add (SSL_CTX *ctx, const void *data, size_t n);
 
 /* Server: sessions are good only where as much is asked of the client. */
 bool tls_session_context_set (struct tls_engine *e,

@@ -16,14 +16,14 @@ enum { NAME = 0, HMAC_KEY = 16, AES_KEY = 32, PART = 16 };
 
 struct keys {
   size_t count;
-  unsigned char bytes[]; /* count * TLS_TICKET_KEY */
+  unsigned char bytes[]; /* count * TLS_TICKET_KEY_SIZE */
 };
 
 static int slot = -1; /* of SSL_CTX's ex_data */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 
 static size_t size_of (size_t count) {
-  return sizeof(struct keys) + count * TLS_TICKET_KEY;
+  return sizeof(struct keys) + count * TLS_TICKET_KEY_SIZE;
 }
 
 static void free_keys (struct keys *keys) {
@@ -46,12 +46,13 @@ static void make_slot (void) {
   slot = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_free);
 }
 
-bool tls_tickets_set (SSL_CTX *ctx, const unsigned char *keys, size_t count) {
+bool tls_ticket_keys_set (SSL_CTX *ctx, const unsigned char *keys,
+                          size_t count) {
   struct keys *fresh = OPENSSL_zalloc(size_of(count));
   if (fresh == NULL)
     return false;
   fresh->count = count;
-  memcpy(fresh->bytes, keys, count * TLS_TICKET_KEY);
+  memcpy(fresh->bytes, keys, count * TLS_TICKET_KEY_SIZE);
   struct keys *old = keys_of(ctx);
   if (!SSL_CTX_set_ex_data(ctx, slot, fresh)) {
     free_keys(fresh);
@@ -61,7 +62,7 @@ bool tls_tickets_set (SSL_CTX *ctx, const unsigned char *keys, size_t count) {
   return true;
 }
 
-const unsigned char *tls_tickets_get (const SSL_CTX *ctx, size_t *count) {
+const unsigned char *tls_ticket_keys_get (const SSL_CTX *ctx, size_t *count) {
   const struct keys *keys = keys_of(ctx);
   *count = keys == NULL ? 0 : keys->count;
   return *count == 0 ? NULL : keys->bytes;
@@ -94,14 +95,14 @@ static int seal (const struct keys *keys, unsigned char *name,
 static size_t find_key (const struct keys *keys, const unsigned char *name) {
   size_t i = 0;
   while (i < keys->count &&
-         CRYPTO_memcmp(keys->bytes + i * TLS_TICKET_KEY + NAME, name, PART) !=
-             0)
+         CRYPTO_memcmp(keys->bytes + i * TLS_TICKET_KEY_SIZE + NAME, name,
+                       PART) != 0)
     i++;
   return i;
 }
 
-bool tls_tickets_named (const SSL_CTX *ctx, const unsigned char *bytes,
-                        size_t n) {
+bool tls_ticket_keys_match (const SSL_CTX *ctx, const unsigned char *bytes,
+                            size_t n) {
   const struct keys *keys = keys_of(ctx);
   return keys != NULL && n > PART && find_key(keys, bytes) < keys->count;
 }
@@ -115,7 +116,7 @@ static int open_sealed (const struct keys *keys, const unsigned char *name,
   size_t i = find_key(keys, name);
   if (i == keys->count)
     return 0;
-  const unsigned char *key = keys->bytes + i * TLS_TICKET_KEY;
+  const unsigned char *key = keys->bytes + i * TLS_TICKET_KEY_SIZE;
   if (!EVP_DecryptInit_ex(cipher, EVP_aes_128_cbc(), NULL, key + AES_KEY, iv) ||
       !set_mac(mac, key))
     return -1;
@@ -136,12 +137,12 @@ static int on_ticket (SSL *ssl, unsigned char *name, unsigned char *iv,
                      SSL_version(ssl) >= TLS1_3_VERSION);
 }
 
-bool tls_tickets_install (SSL_CTX *ctx) {
-  unsigned char key[TLS_TICKET_KEY];
+bool tls_ticket_keys_install (SSL_CTX *ctx) {
+  unsigned char key[TLS_TICKET_KEY_SIZE];
   if (!CRYPTO_THREAD_run_once(&once, make_slot) || slot < 0 ||
       RAND_bytes(key, sizeof key) != 1)
     return false;
-  bool ok = tls_tickets_set(ctx, key, 1) &&
+  bool ok = tls_ticket_keys_set(ctx, key, 1) &&
             SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
   OPENSSL_cleanse(key, sizeof key);
   return ok;

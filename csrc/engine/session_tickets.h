@@ -13,19 +13,20 @@
 
 #include <openssl/ssl.h>
 
-#define TLS_TICKET_KEY 48
+#define TLS_TICKET_KEY_SIZE 48
 
 /* Give 'ctx' a random key and install the callback. */
-bool tls_tickets_install (SSL_CTX *ctx);
+bool tls_ticket_keys_install (SSL_CTX *ctx);
 
 /* Replace the keys by 'count' others, newest first; they are copied. */
-bool tls_tickets_set (SSL_CTX *ctx, const unsigned char *keys, size_t count);
+bool tls_ticket_keys_set (SSL_CTX *ctx, const unsigned char *keys,
+                          size_t count);
 
 /* Does a ticket begin like this, with the name of one of the keys? */
-bool tls_tickets_named (const SSL_CTX *ctx, const unsigned char *bytes,
-                        size_t n);
+bool tls_ticket_keys_match (const SSL_CTX *ctx, const unsigned char *bytes,
+                            size_t n);
 
 /* The keys, newest first; borrowed. NULL when there are none. */
-const unsigned char *tls_tickets_get (const SSL_CTX *ctx, size_t *count);
+const unsigned char *tls_ticket_keys_get (const SSL_CTX *ctx, size_t *count);
 
 #endif

@@ -16,7 +16,7 @@
 
 /* The host name of the ClientHello that is being looked at (RFC 6066, 3), or
 ** NULL. The lengths are the client's word. */
-static const unsigned char *name_asked_for (SSL *ssl, size_t *n) {
+static const unsigned char *requested_name (SSL *ssl, size_t *n) {
   const unsigned char *ext;
   size_t size;
   *n = 0;
@@ -31,7 +31,7 @@ static const unsigned char *name_asked_for (SSL *ssl, size_t *n) {
 static bool same_name (SSL *ssl, const SSL_SESSION *session) {
   size_t n;
   const char *ours = SSL_SESSION_get0_hostname(session);
-  const unsigned char *asked = name_asked_for(ssl, &n);
+  const unsigned char *asked = requested_name(ssl, &n);
   if (SSL_version(ssl) >= TLS1_3_VERSION)
     return true;
   if (ours == NULL || asked == NULL)
@@ -54,7 +54,7 @@ static int64_t deadline_of (SSL_SESSION *session) {
   return deadline;
 }
 
-static bool is_over (SSL_SESSION *session) {
+static bool is_expired (SSL_SESSION *session) {
   int64_t deadline = deadline_of(session);
   return deadline != 0 && deadline <= (int64_t)time(NULL);
 }
@@ -62,7 +62,7 @@ static bool is_over (SSL_SESSION *session) {
 static bool keep_deadline (SSL_SESSION *session) {
   int64_t deadline = deadline_of(session), now = (int64_t)time(NULL);
   if (deadline > 0) {
-    /* for the cache, which does not ask is_over(); 0 s are refused */
+    /* for the cache, which does not ask is_expired(); 0 s are refused */
     SSL_SESSION_set_timeout(session,
                             deadline > now ? (long)(deadline - now) : 1);
     return true;
@@ -73,7 +73,7 @@ static bool keep_deadline (SSL_SESSION *session) {
 
 static bool may_resume (const struct tls_engine *e, SSL_SESSION *session) {
   return same_name(e->ssl, session) &&
-         tls_session_context_matches(e, session) && !is_over(session);
+         tls_session_context_matches(e, session) && !is_expired(session);
 }
 
 /* SSL_CTX_set_session_ticket_cb(3): a ticket has been opened. */
@@ -95,14 +95,14 @@ tls_on_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
 ** nowhere. */
 static bool is_psk_session (const struct tls_engine *e,
                             const SSL_SESSION *session) {
-  bool named = e->next != NULL && e->next->psk_mark != 0;
+  bool named = e->next_peer != NULL && e->next_peer->psk_mark != 0;
   return (SSL_get_verify_mode(e->ssl) & SSL_VERIFY_PEER) != 0 &&
          SSL_SESSION_get0_peer((SSL_SESSION *)session) == NULL &&
-         (named || tls_psk_made(session));
+         (named || tls_psk_made_session(session));
 }
 
-static bool spoil_psk_session (const struct tls_engine *e,
-                               SSL_SESSION *session) {
+static bool forbid_psk_resumption (const struct tls_engine *e,
+                                   SSL_SESSION *session) {
   static const unsigned char nowhere[] = "psk";
   return !is_psk_session(e, session) ||
          SSL_SESSION_set1_id_context(session, nowhere, sizeof nowhere);
@@ -113,7 +113,7 @@ int tls_on_ticket_made (SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   SSL_SESSION *session = SSL_get_session(ssl);
   (void)arg;
-  return e != NULL && session != NULL && spoil_psk_session(e, session) &&
+  return e != NULL && session != NULL && forbid_psk_resumption(e, session) &&
          (SSL_version(ssl) < TLS1_3_VERSION || keep_deadline(session));
 }
 
@@ -121,14 +121,15 @@ int tls_on_ticket_made (SSL *ssl, void *arg) {
 
 /* What a server seals in tickets need not be kept: sessions that are known by
 ** their id alone are told. */
-static bool worth_keeping (SSL *ssl) {
+static bool is_reported (SSL *ssl) {
   return !SSL_is_server(ssl) || SSL_version(ssl) < TLS1_3_VERSION ||
          (SSL_get_options(ssl) & SSL_OP_NO_TICKET) != 0;
 }
 
 /* OpenSSL's own cache, which only contexts with early data have, does not ask
 ** us: whether the name is the same, or whether a key made the session. */
-static void leave_cache (const struct tls_engine *e, SSL_SESSION *session) {
+static void remove_from_cache (const struct tls_engine *e,
+                               SSL_SESSION *session) {
   SSL_CTX *ctx = e->ctx; /* its cache, whatever context the name has chosen */
   bool cached = (SSL_CTX_get_session_cache_mode(ctx) &
                  SSL_SESS_CACHE_NO_INTERNAL) != SSL_SESS_CACHE_NO_INTERNAL;
@@ -143,10 +144,10 @@ int tls_on_new_session (SSL *ssl, SSL_SESSION *session) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL)
     return 0;
-  leave_cache(e, session);
-  if (!e->want_sessions || !worth_keeping(ssl) ||
+  remove_from_cache(e, session);
+  if (!e->want_sessions || !is_reported(ssl) ||
       e->session_count == TLS_MAX_SESSIONS ||
-      (e->server && !spoil_psk_session(e, session)))
+      (e->server && !forbid_psk_resumption(e, session)))
     return 0;
   e->sessions[e->session_count++] = session;
   e->events |= TLS_EV_SESSION;
@@ -189,7 +190,7 @@ void tls_engine_want_sessions (struct tls_engine *e, bool wanted) {
 bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
   if (!SSL_in_before(e->ssl))
     return false;
-  if (e->reject && SSL_SESSION_get0_peer(session) == NULL)
+  if (e->reject_unauthorized && SSL_SESSION_get0_peer(session) == NULL)
     return true;
   if (SSL_set_session(e->ssl, session) != 1 || !SSL_SESSION_up_ref(session))
     return false;

@@ -25,22 +25,22 @@ static unsigned char *copy (const unsigned char *data, size_t n) {
 static bool may_send_early (const struct tls_engine *e,
                             const struct tls_engine_options *o) {
   int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
-  return o->session != NULL && o->early_size > 0 &&
-         o->early_size <= SSL_SESSION_get_max_early_data(o->session) &&
+  return o->session != NULL && o->early_data_size > 0 &&
+         o->early_data_size <= SSL_SESSION_get_max_early_data(o->session) &&
          (max == 0 || max >= TLS1_3_VERSION);
 }
 
 static bool set_early (struct tls_engine *e,
                        const struct tls_engine_options *o) {
   if (o->server) {
-    e->early = o->want_early ? EARLY_READING : EARLY_NONE;
+    e->early_data_state = o->want_early_data ? EARLY_READING : EARLY_NONE;
     return true;
   }
   if (!may_send_early(e, o))
     return true;
-  e->early_data = copy(o->early_data, o->early_size);
-  e->early_size = o->early_size;
-  e->early = EARLY_WRITING;
+  e->early_data = copy(o->early_data, o->early_data_size);
+  e->early_data_size = o->early_data_size;
+  e->early_data_state = EARLY_WRITING;
   return e->early_data != NULL;
 }
 
@@ -51,7 +51,7 @@ static bool set_client (struct tls_engine *e,
   /* a server's matter; here it would only refuse what may be resumed */
   if (!SSL_set_session_id_context(e->ssl, (const unsigned char *)"", 0))
     return false;
-  if (o->ask_ocsp &&
+  if (o->request_ocsp &&
       !SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp))
     return false;
   if (o->session != NULL && !tls_engine_set_session(e, o->session))
@@ -74,7 +74,7 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   e->ssl = SSL_new(o->ctx);
   if (e->ssl == NULL)
     return false;
-  BIO *bio = tls_bio_new(o->method, &e->port);
+  BIO *bio = tls_record_bio_new(o->method, &e->records);
   if (bio == NULL)
     return false;
   SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
@@ -92,12 +92,13 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   return set_client(e, o);
 }
 
-static void set_wishes (struct tls_engine *e,
+static void copy_flags (struct tls_engine *e,
                         const struct tls_engine_options *o) {
   e->server = o->server;
-  e->reject = o->reject_unauthorized && (!o->server || o->request_cert);
-  e->ask_hello = o->ask_hello;
-  e->ask_verify = o->ask_verify;
+  e->reject_unauthorized =
+      o->reject_unauthorized && (!o->server || o->request_cert);
+  e->want_client_hello = o->want_client_hello;
+  e->custom_verify = o->custom_verify;
   e->want_sessions = o->want_sessions;
 }
 
@@ -106,13 +107,13 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
   if (e == NULL)
     return NULL;
   tls_clear_errors();
-  tls_port_init(&e->port, options->pool);
+  tls_records_init(&e->records, options->pool);
   if (!SSL_CTX_up_ref(options->ctx)) {
     free(e);
     return NULL;
   }
   e->ctx = options->ctx;
-  set_wishes(e, options);
+  copy_flags(e, options);
   if (tls_handshake_begin(e) && set_up(e, options))
     return e;
   tls_engine_free(e);
@@ -134,10 +135,10 @@ void tls_engine_free (struct tls_engine *e) {
   SSL_free(e->ssl);      /* the BIO with it, before the port */
   SSL_CTX_free(e->ctx);
   tls_peer_free(e->peer);
-  tls_peer_free(e->next);
+  tls_peer_free(e->next_peer);
   tls_engine_forget_handshake(e);
   free_secrets(e);
-  tls_port_clear(&e->port);
+  tls_records_clear(&e->records);
   free(e->error);
   free(e);
 }

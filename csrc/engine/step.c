@@ -11,12 +11,13 @@ unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
   *got = 0;
   if (e->depth > 0)
     return 0;
-  e->stalled = false;
+  e->write_wants_read = false;
   if (!tls_failed(e)) {
-    if (e->early == EARLY_READING && room > 0)
+    if (e->early_data_state == EARLY_READING && room > 0)
       *got = tls_read_early(e, plain, room);
-    if (!e->secure && *got == 0 && e->early != EARLY_READING && !tls_failed(e))
-      tls_shake_hands(e);
+    if (!e->secure && *got == 0 && e->early_data_state != EARLY_READING &&
+        !tls_failed(e))
+      tls_do_handshake(e);
     if (room > 0 && tls_gate_open(e))
       *got = tls_read_plain(e, plain, room);
     if (e->close_notify_due)

@@ -9,10 +9,11 @@
 #include "failure.h"
 #include "handshake_peer.h"
 
-static void stopped_writing (struct tls_engine *e, int r) {
+static void write_stopped (struct tls_engine *e, int r) {
   int why = SSL_get_error(e->ssl, r);
-  e->stalled = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_RETRY_VERIFY;
-  if (!e->stalled)
+  e->write_wants_read =
+      why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_RETRY_VERIFY;
+  if (!e->write_wants_read)
     tls_engine_fail_ssl(e);
   tls_handshake_end(e);
 }
@@ -25,7 +26,7 @@ static size_t write_once (struct tls_engine *e, const char *data, size_t n) {
   int r = SSL_write_ex(e->ssl, data, n, &taken);
   tls_engine_leave(e);
   if (r != 1) {
-    stopped_writing(e, r);
+    write_stopped(e, r);
     return 0;
   }
   if (taken <= n)
@@ -38,7 +39,7 @@ size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
                          size_t limit) {
   size_t done = 0, taken = 1;
   while (taken > 0 && done < n && tls_writable(e) &&
-         tls_bytes_size(&e->port.out) < limit) {
+         tls_byte_queue_size(&e->records.out) < limit) {
     taken = write_once(e, data + done, n - done);
     done += taken;
   }
@@ -49,7 +50,7 @@ size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
 ** about to begin. Behind it nothing is sent: no tickets either, which a server
 ** of TLS 1.3 would add to a client's late certificate. */
 void tls_send_close_notify (struct tls_engine *e) {
-  if (!e->close_notify_due || !tls_gate_open(e) || e->next != NULL ||
+  if (!e->close_notify_due || !tls_gate_open(e) || e->next_peer != NULL ||
       e->renegotiate_due || SSL_in_init(e->ssl) || !tls_engine_enter(e))
     return;
   if (e->server)

@@ -40,7 +40,7 @@ int tls_throw (lua_State *L, const struct tls_error *e) {
 
 int tls_throw_openssl (lua_State *L, const char *code, const char *message) {
   struct tls_error e;
-  tls_error_take(&e, code, message);
+  tls_error_from_queue(&e, code, message);
   return tls_throw(L, &e);
 }
 

@@ -32,7 +32,7 @@ static int record_gc (lua_State *L) {
   state->bio_method = NULL;
   BIO_free(state->stderr_bio);
   state->stderr_bio = NULL;
-  tls_pool_free(&state->pool);
+  tls_buffer_pool_free(&state->pool);
   OPENSSL_clear_free(state->plaintext, TLS_PLAINTEXT_SIZE); /* plaintext */
   state->plaintext = NULL;
   return 0;
@@ -86,7 +86,7 @@ void tls_lua_state_open (lua_State *L) {
   link_luv(L, state);
   state->main = main_thread(L, state);
   state->sockets = new_sockets_table(L);
-  state->bio_method = tls_bio_method();
+  state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)
     luaL_error(L, "tls: out of memory");

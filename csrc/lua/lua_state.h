@@ -50,7 +50,7 @@ struct tls_lua_state {
   struct tls_uv uv;
   BIO_METHOD *bio_method; /* owned */
   BIO *stderr_bio;        /* owned; stderr, for traces */
-  struct tls_pool pool;
+  struct tls_buffer_pool pool;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
   bool handlers_set;               /* by core.handlers */
   int sockets;  /* registry reference: table with weak values, connection (light

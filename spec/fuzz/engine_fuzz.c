@@ -37,7 +37,7 @@ struct side {
   size_t written, read; /* plaintext: byte i of each stream is pattern(i) */
 };
 
-static struct tls_pool pool;
+static struct tls_buffer_pool pool;
 static BIO_METHOD *method;
 static EVP_PKEY *key;
 static X509 *cert;
@@ -82,7 +82,7 @@ static SSL_CTX *new_context (bool tls13) {
 int LLVMFuzzerInitialize (int *argc, char ***argv) {
   (void)argc, (void)argv;
   int i;
-  method = tls_bio_method();
+  method = tls_record_bio_method();
   make_certificate();
   for (i = 0; i < 4; i++)
     contexts[i / 2][i % 2] = new_context(i % 2 != 0);
@@ -144,11 +144,11 @@ static void run (struct side *s) {
 }
 
 static void feed (struct side *s, const void *data, size_t n) {
-  struct tls_port *port = tls_engine_port(s->engine);
-  if (!tls_port_feed(port, data, n))
+  struct tls_records *records = tls_engine_records(s->engine);
+  if (!tls_records_feed(records, data, n))
     abort();
   run(s);
-  if (!tls_port_keep(port))
+  if (!tls_records_keep(records))
     abort();
 }
 
@@ -167,36 +167,36 @@ static void send (struct side *s, size_t n) {
 
 /* 'n' bytes of what waits go to the other side. */
 static void carry (struct side *from, size_t n) {
-  struct tls_bytes *out = &tls_engine_port(from->engine)->out;
-  size_t there = tls_bytes_size(out);
+  struct tls_byte_queue *out = &tls_engine_records(from->engine)->out;
+  size_t there = tls_byte_queue_size(out);
   if (n > there)
     n = there;
   if (n > 0)
-    feed(from->peer, tls_bytes_peek(out), n);
-  tls_bytes_consume(out, n);
+    feed(from->peer, tls_byte_queue_peek(out), n);
+  tls_byte_queue_consume(out, n);
 }
 
 /* The same, with a byte changed on the way, or twice, or not at all. */
 static void tamper (struct side *from, size_t at, unsigned bits, size_t times) {
-  struct tls_bytes *out = &tls_engine_port(from->engine)->out;
-  size_t n = tls_bytes_size(out);
+  struct tls_byte_queue *out = &tls_engine_records(from->engine)->out;
+  size_t n = tls_byte_queue_size(out);
   if (n == 0)
     return;
   char *copy = malloc(n);
-  memcpy(copy, tls_bytes_peek(out), n);
+  memcpy(copy, tls_byte_queue_peek(out), n);
   copy[at % n] ^= (char)bits;
   while (times-- > 0)
     feed(from->peer, copy, n);
-  tls_bytes_consume(out, n);
+  tls_byte_queue_consume(out, n);
   free(copy);
 }
 
 static void answer (struct side *s, unsigned how) {
-  const struct tls_hello_answer none = {0};
-  if (tls_engine_hello_asked(s->engine))
-    tls_engine_answer_hello(s->engine, &none);
-  tls_engine_identify(s->engine, tls_engine_generation(s->engine),
-                      (how & 1) == 0, (how & 2) != 0);
+  const struct tls_client_hello_answer none = {0};
+  if (tls_engine_client_hello_pending(s->engine))
+    tls_engine_answer_client_hello(s->engine, &none);
+  tls_engine_answer_verify(s->engine, tls_engine_generation(s->engine),
+                           (how & 1) == 0, (how & 2) != 0);
   run(s);
 }
 
@@ -204,7 +204,7 @@ static void approve (struct side *s) {
   if (!tls_engine_secure(s->engine))
     return;
   unsigned generation = tls_engine_generation(s->engine);
-  tls_engine_judge(s->engine, generation, true, false);
+  tls_engine_set_verdict(s->engine, generation, true, false);
   s->approved = true; /* or refused by the engine: then nothing comes */
   tls_engine_approve(s->engine, generation);
   run(s);
@@ -261,7 +261,7 @@ static void act (struct side *s, unsigned step, struct script *script) {
     case 'p': approve(s); return;
     case 's': tls_engine_shutdown(s->engine); return;
     case 'e':
-      tls_engine_port(s->engine)->eof = true;
+      tls_engine_records(s->engine)->eof = true;
       run(s);
       return;
     case 'k': again(s, next(script)); return;
@@ -281,10 +281,10 @@ static void start (struct side *s, struct side *peer, bool server,
   o.servername = server ? NULL : "localhost";
   o.alpn = (const unsigned char *)(server ? "\2h2\3foo" : "\3foo\2h2");
   o.alpn_size = 7;
-  o.ask_hello = server && (asks & 1) != 0;
+  o.want_client_hello = server && (asks & 1) != 0;
   o.request_cert = server && (asks & 2) != 0;
-  o.ask_verify = (asks & 4) != 0;
-  o.ask_ocsp = !server && (asks & 8) != 0;
+  o.custom_verify = (asks & 4) != 0;
+  o.request_ocsp = !server && (asks & 8) != 0;
   o.want_sessions = o.want_keylog = (asks & 16) != 0;
   o.reject_unauthorized = (asks & 32) != 0;
   s->engine = tls_engine_new(&o);

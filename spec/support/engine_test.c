@@ -24,7 +24,7 @@ static int checks, failures;
     }                                                                         \
   } while (0)
 
-static struct tls_pool pool;
+static struct tls_buffer_pool pool;
 static BIO_METHOD *method;
 static EVP_PKEY *key;
 static X509 *cert;
@@ -101,13 +101,15 @@ static unsigned run (struct side *s) {
 
 /* Carry records from one to the other, 'piece' bytes at a time. */
 static void carry (struct side *from, struct side *to, size_t piece) {
-  struct tls_bytes *out = &tls_engine_port(from->engine)->out;
-  while (tls_bytes_size(out) > 0) {
-    size_t n = tls_bytes_size(out) < piece ? tls_bytes_size(out) : piece;
-    tls_port_feed(tls_engine_port(to->engine), tls_bytes_peek(out), n);
+  struct tls_byte_queue *out = &tls_engine_records(from->engine)->out;
+  while (tls_byte_queue_size(out) > 0) {
+    size_t n =
+        tls_byte_queue_size(out) < piece ? tls_byte_queue_size(out) : piece;
+    tls_records_feed(tls_engine_records(to->engine), tls_byte_queue_peek(out),
+                     n);
     run(to);
-    tls_port_keep(tls_engine_port(to->engine));
-    tls_bytes_consume(out, n);
+    tls_records_keep(tls_engine_records(to->engine));
+    tls_byte_queue_consume(out, n);
   }
 }
 
@@ -124,12 +126,12 @@ static void identify (struct side *s, bool accepted);
 
 static void handshake (struct side *c, struct side *s, size_t piece) {
   exchange(c, s, piece);
-  CHECK(c->seen == TLS_EV_IDENTITY);
+  CHECK(c->seen == TLS_EV_VERIFY);
   CHECK(!tls_engine_secure(c->engine)); /* suspended in the handshake */
   CHECK(tls_engine_peer(c->engine)->leaf != NULL);
   identify(c, true);
   exchange(c, s, piece);
-  CHECK(c->seen == (TLS_EV_IDENTITY | TLS_EV_SECURE));
+  CHECK(c->seen == (TLS_EV_VERIFY | TLS_EV_SECURE));
   CHECK(s->seen == TLS_EV_SECURE);
   CHECK(tls_engine_peer(c->engine)->chain_result == X509_V_OK);
 }
@@ -137,14 +139,14 @@ static void handshake (struct side *c, struct side *s, size_t piece) {
 /* The peer of the last handshake is accepted, or not, and let in. */
 static void approve (struct side *s, bool accepted) {
   unsigned generation = tls_engine_generation(s->engine);
-  tls_engine_judge(s->engine, generation, accepted, false);
+  tls_engine_set_verdict(s->engine, generation, accepted, false);
   tls_engine_approve(s->engine, generation);
 }
 
 static void identify (struct side *s, bool accepted) {
   unsigned generation = tls_engine_generation(s->engine);
-  CHECK(!tls_engine_identify(s->engine, generation + 1, true, true));
-  CHECK(tls_engine_identify(s->engine, generation, accepted, false));
+  CHECK(!tls_engine_answer_verify(s->engine, generation + 1, true, true));
+  CHECK(tls_engine_answer_verify(s->engine, generation, accepted, false));
 }
 
 static void test_gate (struct side *c, struct side *s) {
@@ -163,7 +165,7 @@ static void test_bounded_write (struct side *c, struct side *s) {
   size_t limit = 1 << 15, done, out;
   memset(big, 'b', sizeof big);
   done = tls_engine_write(s->engine, big, sizeof big, limit);
-  out = tls_bytes_size(&tls_engine_port(s->engine)->out);
+  out = tls_byte_queue_size(&tls_engine_records(s->engine)->out);
   CHECK(done < sizeof big);
   CHECK(out >= limit && out < limit + 17000);
   while (done < sizeof big) {
@@ -206,28 +208,28 @@ static void test_connection (int version, size_t piece) {
 static void test_put_off (void) {
   struct side *c = new_side(false, TLS1_2_VERSION, true);
   struct side *s = new_side(true, TLS1_2_VERSION, false);
-  struct tls_bytes *from = &tls_engine_port(c->engine)->out;
-  struct tls_port *to = tls_engine_port(s->engine);
+  struct tls_byte_queue *from = &tls_engine_records(c->engine)->out;
+  struct tls_records *to = tls_engine_records(s->engine);
   handshake(c, s, 1 << 16);
   approve(c, true);
   approve(s, false);
   CHECK(tls_engine_write(c->engine, "one", 3, 1 << 16) == 3);
   CHECK(tls_engine_write(c->engine, "two", 3, 1 << 16) == 3);
-  size_t first = tls_bytes_size(from) - 3;
-  tls_port_feed(to, tls_bytes_peek(from), first);
+  size_t first = tls_byte_queue_size(from) - 3;
+  tls_records_feed(to, tls_byte_queue_peek(from), first);
   run(s);
-  tls_port_keep(to);
-  tls_bytes_consume(from, first);
+  tls_records_keep(to);
+  tls_byte_queue_consume(from, first);
   CHECK(s->got == 3);
   CHECK(tls_engine_renegotiate(s->engine, false, true));
-  CHECK(tls_bytes_size(&to->out) == 0);
+  CHECK(tls_byte_queue_size(&to->out) == 0);
   carry(c, s, 1 << 16);
   CHECK(s->got == 6);
-  CHECK(tls_bytes_size(&to->out) > 0); /* the HelloRequest */
+  CHECK(tls_byte_queue_size(&to->out) > 0); /* the HelloRequest */
   CHECK((s->seen & TLS_EV_RENEGOTIATED) == 0);
   c->seen = 0;
   exchange(c, s, 1 << 16);
-  CHECK((c->seen & TLS_EV_IDENTITY) != 0);
+  CHECK((c->seen & TLS_EV_VERIFY) != 0);
   identify(c, true);
   exchange(c, s, 1 << 16);
   CHECK((s->seen & TLS_EV_RENEGOTIATED) != 0);
@@ -249,14 +251,15 @@ static void test_gate_again (void) {
   CHECK(tls_engine_authorized(c->engine));
   CHECK(!tls_engine_authorized(s->engine)); /* nobody was asked for */
   CHECK(tls_engine_renegotiate(c->engine, false, true));
-  CHECK(!tls_engine_idle(c->engine));
+  CHECK(!tls_engine_may_renegotiate(c->engine));
   CHECK(!tls_engine_renegotiate(c->engine, false, true));
   CHECK(tls_engine_write(c->engine, "x", 1, 1 << 16) == 0);
   CHECK(tls_engine_authorized(c->engine)); /* that handshake still counts */
   exchange(c, s, 1 << 16);
   CHECK((s->seen & TLS_EV_RENEGOTIATING) != 0);
   unsigned asked = tls_engine_generation(c->engine);
-  CHECK(!tls_engine_judge(c->engine, asked, true, false)); /* not finished */
+  CHECK(!tls_engine_set_verdict(c->engine, asked, true,
+                                false)); /* not finished */
   identify(c, true);
   exchange(c, s, 1 << 16);
   CHECK((s->seen & TLS_EV_RENEGOTIATED) != 0);
@@ -268,7 +271,7 @@ static void test_gate_again (void) {
   CHECK(tls_engine_write(c->engine, "new", 3, 1 << 16) == 3);
   exchange(c, s, 1 << 16);
   CHECK(s->got == 0);
-  CHECK(!tls_engine_judge(s->engine, old, true, true));
+  CHECK(!tls_engine_set_verdict(s->engine, old, true, true));
   tls_engine_approve(s->engine, old);
   run(s);
   CHECK(s->got == 0);
@@ -295,17 +298,17 @@ static void test_approve_needs_verdict (void) {
 static void test_record (void) {
   struct tls_peer *p = tls_peer_new(1);
   CHECK(!tls_peer_authorized(NULL) && !tls_peer_authorized(p));
-  tls_peer_judge(p, true, true);
+  tls_peer_set_verdict(p, true, true);
   CHECK(!tls_peer_authorized(p)); /* neither certificate nor key */
-  p->proof = TLS_PROOF_CERTIFICATE;
+  p->authentication = TLS_AUTHENTICATION_CERTIFICATE;
   CHECK(!tls_peer_authorized(p)); /* ... which nobody has seen */
   tls_peer_set_leaf(p, cert);
   CHECK(tls_peer_authorized(p)); /* an exception of the user's */
-  p->overruled = false;
+  p->override = false;
   CHECK(!tls_peer_authorized(p)); /* its chain was never looked at */
   p->chain_result = X509_V_OK;
   CHECK(tls_peer_authorized(p));
-  tls_peer_judge(p, false, false);
+  tls_peer_set_verdict(p, false, false);
   CHECK(tls_peer_authorized(p)); /* a verdict is given once */
   p->question = TLS_QUESTION_REFUSED;
   CHECK(!tls_peer_authorized(p));
@@ -316,26 +319,26 @@ static void test_record (void) {
 /* While it reads by records, OpenSSL gets one at a time, however it asks. */
 static void test_by_record (void) {
   static const char two[] = "\x17\3\3\0\2ab\x17\3\3\0\0\x17\3\3\0\1c";
-  struct tls_port port;
+  struct tls_records records;
   char got[32];
   size_t n = 0;
-  tls_port_init(&port, &pool);
-  BIO *bio = tls_bio_new(method, &port);
-  tls_port_by_record(&port, true);
-  tls_port_feed(&port, two, sizeof two - 1);
-  CHECK(!BIO_read_ex(bio, got, 5, &n) && port.withheld);
-  tls_port_allow_record(&port);
-  CHECK(BIO_read_ex(bio, got, 3, &n) && n == 3 && !port.withheld);
+  tls_records_init(&records, &pool);
+  BIO *bio = tls_record_bio_new(method, &records);
+  tls_records_one_at_a_time(&records, true);
+  tls_records_feed(&records, two, sizeof two - 1);
+  CHECK(!BIO_read_ex(bio, got, 5, &n) && records.withheld);
+  tls_records_allow_one(&records);
+  CHECK(BIO_read_ex(bio, got, 3, &n) && n == 3 && !records.withheld);
   CHECK(BIO_read_ex(bio, got, 20, &n) && n == 2);
   CHECK(BIO_read_ex(bio, got, 20, &n) && n == 2 && got[1] == 'b');
-  CHECK(!BIO_read_ex(bio, got, 20, &n) && port.withheld);
-  tls_port_allow_record(&port);
+  CHECK(!BIO_read_ex(bio, got, 20, &n) && records.withheld);
+  tls_records_allow_one(&records);
   CHECK(BIO_read_ex(bio, got, 20, &n) && n == 5); /* an empty one */
-  CHECK(!BIO_read_ex(bio, got, 20, &n) && port.withheld);
-  tls_port_by_record(&port, false);
+  CHECK(!BIO_read_ex(bio, got, 20, &n) && records.withheld);
+  tls_records_one_at_a_time(&records, false);
   CHECK(BIO_read_ex(bio, got, 20, &n) && n == 6);
   BIO_free(bio);
-  tls_port_clear(&port);
+  tls_records_clear(&records);
 }
 
 static void test_refused (bool trusting) {
@@ -362,12 +365,12 @@ static void test_cut_off (void) {
   struct side *s = new_side(true, TLS1_3_VERSION, true);
   handshake(c, s, 1 << 16);
   approve(c, true);
-  tls_engine_port(c->engine)->eof = true;
+  tls_engine_records(c->engine)->eof = true;
   CHECK(run(c) == TLS_EV_EOF && tls_engine_truncated(c->engine));
   free_side(c);
   free_side(s);
   s = new_side(true, TLS1_3_VERSION, true);
-  tls_engine_port(s->engine)->eof = true;
+  tls_engine_records(s->engine)->eof = true;
   CHECK(run(s) == TLS_EV_ERROR);
   CHECK(strcmp(tls_engine_error(s->engine)->code, "ECONNRESET") == 0);
   free_side(s);
@@ -376,7 +379,7 @@ static void test_cut_off (void) {
 static void test_junk (void) {
   struct side *s = new_side(true, TLS1_3_VERSION, true);
   const char *junk = "GET / HTTP/1.0\r\n\r\n";
-  tls_port_feed(tls_engine_port(s->engine), junk, strlen(junk));
+  tls_records_feed(tls_engine_records(s->engine), junk, strlen(junk));
   CHECK(run(s) == TLS_EV_ERROR);
   CHECK(strcmp(tls_engine_error(s->engine)->code, "ERR_SSL_HTTP_REQUEST") == 0);
   CHECK(run(s) == 0); /* dead and quiet */
@@ -384,7 +387,7 @@ static void test_junk (void) {
 }
 
 int main (void) {
-  method = tls_bio_method();
+  method = tls_record_bio_method();
   make_certificate();
   test_connection(TLS1_3_VERSION, 1 << 16);
   test_connection(TLS1_2_VERSION, 1 << 16);
@@ -401,7 +404,7 @@ int main (void) {
   EVP_PKEY_free(key);
   X509_free(cert);
   BIO_meth_free(method);
-  tls_pool_free(&pool);
+  tls_buffer_pool_free(&pool);
   printf("engine: %d checks, %d failed\n", checks, failures);
   return failures != 0;
 }
