@@ -233,9 +233,7 @@ static int set_key_cert (lua_State *L) {
   X509 *cert = SSL_CTX_get0_certificate(ctx);
   EVP_PKEY *key = SSL_CTX_get0_privatekey(ctx);
   SSL_CTX_get0_chain_certs((SSL_CTX *)ctx, &chain);
-  ERR_clear_error();
-  if (cert == NULL || key == NULL ||
-      !SSL_use_cert_and_key(tls_engine_ssl(c->engine), cert, key, chain, 1))
+  if (!tls_engine_set_key_cert(c->engine, cert, key, chain))
     return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
                              "the context has no key and certificate");
   return 0;
@@ -245,10 +243,7 @@ static int set_key_cert (lua_State *L) {
 static int set_servername (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const char *name = luaL_checkstring(L, 2);
-  SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
-  bool ok = ssl != NULL && SSL_in_before(ssl) &&
-            SSL_set_tlsext_host_name(ssl, name) == 1;
-  lua_pushboolean(L, ok);
+  lua_pushboolean(L, c != NULL && tls_engine_set_servername(c->engine, name));
   return 1;
 }
 

@@ -133,8 +133,8 @@ static int conn_shutdown (lua_State *L) {
 static int conn_set_max_send_fragment (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   long size = (long)luaL_checkinteger(L, 2);
-  SSL *ssl = c == NULL ? NULL : tls_engine_ssl(c->engine);
-  lua_pushboolean(L, ssl != NULL && SSL_set_max_send_fragment(ssl, size));
+  lua_pushboolean(L, c != NULL &&
+                         tls_engine_set_max_send_fragment(c->engine, size));
   return 1;
 }
 

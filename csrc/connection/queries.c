@@ -19,22 +19,14 @@
 #include "negotiated.h"
 
 /* The SSL of an open connection at index 1, or NULL. Borrowed. */
-static SSL *check_ssl (lua_State *L) {
+static const SSL *check_ssl (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   return c == NULL ? NULL : tls_engine_ssl(c->engine);
 }
 
-/* Has the ServerHello settled the cipher and the key exchange? Before that,
-** OpenSSL would answer from the session: a client merely offers it, and a
-** server may have none, for which SSL_get_negotiated_group() crashes. */
-static bool is_negotiated (const SSL *ssl) {
-  return ssl != NULL && SSL_get_pending_cipher(ssl) != NULL &&
-         SSL_get0_session(ssl) != NULL;
-}
-
 /* -> "TLSv1.3", ... */
 static int get_protocol (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   if (ssl == NULL || !SSL_is_init_finished(ssl))
     return 0;
   lua_pushstring(L, SSL_get_version(ssl));
@@ -43,9 +35,10 @@ static int get_protocol (lua_State *L) {
 
 /* -> {name, standardName, version} */
 static int get_cipher (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  const SSL_CIPHER *cipher =
-      is_negotiated(ssl) ? SSL_get_current_cipher(ssl) : NULL;
+  struct tls_connection *c = tls_connection_check_open(L);
+  const SSL_CIPHER *cipher = NULL;
+  if (c != NULL && tls_engine_negotiated(c->engine))
+    cipher = SSL_get_current_cipher(tls_engine_ssl(c->engine));
   if (cipher == NULL)
     return 0;
   lua_createtable(L, 0, 3);
@@ -57,7 +50,7 @@ static int get_cipher (lua_State *L) {
 
 /* -> the name that the client has asked for (SNI), or false */
 static int get_servername (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   if (ssl == NULL)
     return 0;
   tls_connection_push_servername(L, ssl);
@@ -65,7 +58,7 @@ static int get_servername (lua_State *L) {
 }
 
 static int is_session_reused (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   if (ssl == NULL)
     return 0;
   lua_pushboolean(L, SSL_session_reused(ssl));
@@ -88,12 +81,13 @@ static void push_key_info (lua_State *L, const EVP_PKEY *key) {
 /* -> {type, name, size} of the peer's ephemeral key; {} when there was none,
 ** nil on a server */
 static int get_ephemeral_key_info (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  EVP_PKEY *key = NULL;
-  if (!is_negotiated(ssl) || SSL_is_server(ssl))
+  struct tls_connection *c = tls_connection_check_open(L);
+  if (c == NULL || !tls_engine_negotiated(c->engine) ||
+      SSL_is_server(tls_engine_ssl(c->engine)))
     return 0;
   struct tls_owned *owned = tls_owned_push(L, tls_free_key);
-  if (!SSL_get_peer_tmp_key(ssl, &key)) {
+  EVP_PKEY *key = tls_engine_peer_ephemeral_key(c->engine);
+  if (key == NULL) {
     lua_newtable(L);
     return 1;
   }
@@ -105,11 +99,8 @@ static int get_ephemeral_key_info (lua_State *L) {
 
 /* -> the group of the key exchange, on either side */
 static int get_group (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  int nid = is_negotiated(ssl) ? (int)SSL_get_negotiated_group(ssl) : 0;
-  const char *name = NULL;
-  if (nid != 0)
-    name = SSL_group_to_name(ssl, nid);
+  struct tls_connection *c = tls_connection_check_open(L);
+  const char *name = c == NULL ? NULL : tls_engine_group(c->engine);
   if (name == NULL)
     return 0;
   lua_pushstring(L, name);
@@ -155,14 +146,14 @@ static const char *signature_name (int nid) {
 /* -> the algorithms that both ends can sign with, in the server's order:
 ** "RSA-PSS+SHA384" */
 static int get_shared_sigalgs (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   int i, count, sign, hash;
-  if (ssl == NULL)
+  if (c == NULL)
     return 0;
-  count = SSL_get_shared_sigalgs(ssl, 0, NULL, NULL, NULL, NULL, NULL);
+  count = tls_engine_shared_sigalg(c->engine, 0, NULL, NULL);
   lua_newtable(L);
   for (i = 0; i < count; i++) {
-    SSL_get_shared_sigalgs(ssl, i, &sign, &hash, NULL, NULL, NULL);
+    tls_engine_shared_sigalg(c->engine, i, &sign, &hash);
     lua_pushfstring(L, "%s+%s", signature_name(sign), OBJ_nid2sn(hash));
     lua_rawseti(L, -2, i + 1);
   }
@@ -174,7 +165,7 @@ typedef size_t (*finished_of)(const SSL *ssl, void *buf, size_t count);
 
 static int push_finished (lua_State *L, finished_of get) {
   char buf[EVP_MAX_MD_SIZE];
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   size_t n = ssl == NULL ? 0 : get(ssl, buf, sizeof buf);
   if (n == 0)
     return 0;
@@ -192,17 +183,15 @@ static int get_peer_finished (lua_State *L) {
 
 /* (length, label[, context]) -> bytes; RFC 5705 and RFC 8446, 7.5 */
 static int export_keying_material (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  struct tls_connection *c = tls_connection_check_open(L);
   size_t size = (size_t)luaL_checkinteger(L, 2), label_size, context_size = 0;
   const char *label = luaL_checklstring(L, 3, &label_size);
   const char *context = luaL_optlstring(L, 4, NULL, &context_size);
-  if (ssl == NULL)
+  if (c == NULL)
     return 0;
   unsigned char *out = tls_push_buffer(L, size);
-  ERR_clear_error();
-  if (SSL_export_keying_material(ssl, out, size, label, label_size,
-                                 (const unsigned char *)context, context_size,
-                                 context != NULL) != 1)
+  if (!tls_engine_export_key(c->engine, out, size, label, label_size, context,
+                             context_size))
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                              "cannot export keying material");
   lua_pushlstring(L, (const char *)out, size);
@@ -212,10 +201,12 @@ static int export_keying_material (lua_State *L) {
 
 /* -> the size in bits of a client's DHE exchange; nil without one */
 static int get_dh_size (lua_State *L) {
-  SSL *ssl = check_ssl(L);
-  EVP_PKEY *key = NULL;
+  struct tls_connection *c = tls_connection_check_open(L);
   int bits = 0;
-  if (ssl == NULL || SSL_is_server(ssl) || !SSL_get_peer_tmp_key(ssl, &key))
+  if (c == NULL || SSL_is_server(tls_engine_ssl(c->engine)))
+    return 0;
+  EVP_PKEY *key = tls_engine_peer_ephemeral_key(c->engine);
+  if (key == NULL)
     return 0;
   if (EVP_PKEY_get_base_id(key) == EVP_PKEY_DH)
     bits = EVP_PKEY_get_bits(key);
@@ -260,7 +251,7 @@ static int get_peer_names (lua_State *L) {
 
 /* -> our own certificate as a table; {} without one */
 static int get_certificate (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   if (ssl == NULL)
     return 0;
   X509 *cert = SSL_get_certificate(ssl); /* borrowed */
@@ -273,7 +264,7 @@ static int get_certificate (lua_State *L) {
 
 /* -> the session in DER; nil before there is one */
 static int get_session (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
   if (session == NULL)
     return 0;
@@ -283,7 +274,7 @@ static int get_session (lua_State *L) {
 
 /* -> a client's ticket */
 static int get_ticket (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
   const unsigned char *ticket = NULL;
   size_t n = 0;
@@ -298,7 +289,7 @@ static int get_ticket (lua_State *L) {
 
 /* -> whether the server took a client's early data; nil when it sent none */
 static int get_early_accepted (lua_State *L) {
-  SSL *ssl = check_ssl(L);
+  const SSL *ssl = check_ssl(L);
   int status =
       ssl == NULL ? SSL_EARLY_DATA_NOT_SENT : SSL_get_early_data_status(ssl);
   if (status == SSL_EARLY_DATA_NOT_SENT)

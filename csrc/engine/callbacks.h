@@ -1,14 +1,14 @@
 /*
-** callbacks: the table of what OpenSSL calls on every connection. Each function
-** stands in the unit of its subject. It copies what it is shown, sets an event
-** bit, and suspends the handshake or applies the answer that is there. It never
-** enters Lua.
+** callbacks: the table of what OpenSSL calls on every connection.
 **
-** Four more are installed by their units, only where they are needed:
-*pre-shared
-** keys (psk.c), NPN of a client (alpn.c), the key log (keylog.c), and messages
-** and states of later handshakes (handshake_watch.c). That of ticket keys is
-** installed with them (session_tickets.c).
+** A callback stands in the unit of its subject. It copies what OpenSSL shows,
+** sets an event bit, and suspends the handshake or applies the answer that is
+** there. It never enters Lua.
+**
+** Other callbacks are installed by their units, because only some contexts or
+** connections need them: ticket keys (session_tickets.c), pre-shared keys
+** (psk.c), a client's NPN (alpn.c), the key log (keylog.c), and messages and
+** states of later handshakes (handshake_watch.c).
 */
 #ifndef tls_callbacks_h
 #define tls_callbacks_h

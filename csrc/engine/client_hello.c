@@ -34,7 +34,7 @@ static bool read_extensions (SSL *ssl, struct tls_client_hello *h) {
   return ok;
 }
 
-static void move_span (struct tls_span *piece, unsigned char **to) {
+static void move_piece (struct tls_piece *piece, unsigned char **to) {
   if (piece->size > 0)
     memcpy(*to, piece->data, piece->size);
   piece->data = *to;
@@ -50,12 +50,12 @@ static bool take (struct tls_client_hello *h) {
   unsigned char *to = h->bytes = malloc(size + 1);
   if (to == NULL)
     return false;
-  move_span(&h->random, &to);
-  move_span(&h->session_id, &to);
-  move_span(&h->ciphers, &to);
-  move_span(&h->compressions, &to);
+  move_piece(&h->random, &to);
+  move_piece(&h->session_id, &to);
+  move_piece(&h->ciphers, &to);
+  move_piece(&h->compressions, &to);
   for (i = 0; i < h->count; i++)
-    move_span(&h->bodies[i], &to);
+    move_piece(&h->bodies[i], &to);
   return true;
 }
 

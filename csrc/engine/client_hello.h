@@ -9,18 +9,18 @@
 
 #include <openssl/ssl.h>
 
-struct tls_span {
+struct tls_piece {
   const unsigned char *data; /* borrowed: from the copy */
   size_t size;
 };
 
 struct tls_client_hello {
   unsigned version; /* the legacy one */
-  struct tls_span random, session_id, ciphers, compressions;
-  size_t count;            /* extensions */
-  int *types;              /* owned; in the order they came */
-  struct tls_span *bodies; /* owned; of each */
-  unsigned char *bytes;    /* owned; all that the pieces point into */
+  struct tls_piece random, session_id, ciphers, compressions;
+  size_t count;             /* extensions */
+  int *types;               /* owned; in the order they came */
+  struct tls_piece *bodies; /* owned; of each */
+  unsigned char *bytes;     /* owned; all that the pieces point into */
 };
 
 /* Only inside SSL_CTX_set_client_hello_cb(3). NULL when memory is out. */

@@ -1,7 +1,7 @@
 /*
 ** client_hello_callback: suspends a server's handshake at the ClientHello until
-** its owner has chosen context, protocols, session and OCSP response for it,
-** or has refused it: see TLS_EV_CLIENT_HELLO.
+** its owner has answered TLS_EV_CLIENT_HELLO: with a context, protocols, a
+** session and an OCSP response, or with a refusal.
 */
 #ifndef tls_client_hello_callback_h
 #define tls_client_hello_callback_h

@@ -1,52 +1,69 @@
 /*
-** engine: one TLS connection as a pure machine. Records and plaintext in and
-** out, event bits as the answer. No I/O, no Lua, no clock; it never calls up.
+** engine: one TLS connection as a pure machine. Its owner feeds it the records
+** that arrive, lets it step, and gets plaintext, records to send, and events as
+** bits. The engine does no I/O, reads no clock but for the age of sessions,
+** knows neither Lua nor libuv, and never calls its owner (but for pre-shared
+** keys).
 **
-** The gate: no plaintext goes up and none is encrypted before a handshake, the
-** first or a later one, is finished *and* tls_engine_approve() was called for
-** it. Forgetting it hangs the connection; it never leaks.
+** Questions. Where OpenSSL wants a decision, the handshake is suspended and an
+** event says so; the owner answers and steps again. What is known of the peer
+** in one handshake, the first or a later one, is one 'struct tls_peer' with a
+** generation. Each answer names the generation that it is for, and does nothing
+** when that handshake is over.
 **
-** Every question about the peer has the generation of its handshake, and so has
-** the answer: one that is meant for an earlier handshake does nothing.
+** The gate. No plaintext passes, in or out, until the handshake has finished
+** and tls_engine_approve() was called for it; each later handshake shuts the
+** gate again. An owner that forgets to approve hangs the connection; nothing
+** leaks.
 **
-** Pre-shared keys are the one case where OpenSSL calls code of the owner's.
-** While it does (tls_engine_busy) the engine must not be freed, and every
-** function here that would call OpenSSL again does nothing instead.
+** Pre-shared keys. OpenSSL cannot wait for them, so it calls functions of the
+** owner's. While they run (tls_engine_busy) the engine must not be freed, and
+** every function here that may make OpenSSL call back does nothing.
+**
+** The functions stand in the files of this folder by their subject: setup,
+** step, read, write, handshake, gate, client_hello_callback, sessions, keylog,
+** handshake_control, settings, failure, status.
 */
 #ifndef tls_engine_h
 #define tls_engine_h
 
 #include <openssl/ssl.h>
 
-#include "record_bio.h"
-#include "peer.h"
 #include "openssl_error.h"
+#include "peer.h"
+#include "record_bio.h"
 
 struct tls_engine;
 
-/* Sessions that are kept until they are taken. TLS 1.3 servers send two. */
+/* New sessions that are kept until the owner takes them. Servers of TLS 1.3
+** send two. */
 #define TLS_MAX_SESSIONS 4
 
-/* What a step found. Data comes first, then EOF, then ERROR. */
+/* What a step has found. The owner handles the data first, then EOF, then
+** ERROR. */
 enum tls_event {
-  TLS_EV_VERIFY = 1, /* suspended until tls_engine_answer_verify() */
-  TLS_EV_SECURE = 2, /* handshake finished; the gate is still shut */
-  TLS_EV_EOF = 4,    /* the peer sends no more: close_notify or FIN */
-  TLS_EV_ERROR = 8,  /* dead; see tls_engine_error() */
-  TLS_EV_CLIENT_HELLO =
-      16,              /* suspended until tls_engine_answer_client_hello() */
-  TLS_EV_OCSP = 32,    /* client: see tls_engine_ocsp_response() */
-  TLS_EV_SESSION = 64, /* see tls_engine_take_session() */
-  TLS_EV_KEYLOG = 128, /* see tls_engine_take_keylog() */
-  TLS_EV_EARLY_DATA = 256,    /* this step's plaintext is early data */
-  TLS_EV_RENEGOTIATING = 512, /* another handshake has begun (up to TLS 1.2) */
-  TLS_EV_RENEGOTIATED = 1024  /* ... has finished, or a client of TLS 1.3 has
-                                 answered: the gate is shut again */
+  TLS_EV_VERIFY = 1,          /* client: suspended until
+                                 tls_engine_answer_verify() */
+  TLS_EV_SECURE = 2,          /* the first handshake has finished; the gate is
+                                 still shut */
+  TLS_EV_EOF = 4,             /* the peer sends no more: close_notify, or the
+                                 end of the transport */
+  TLS_EV_ERROR = 8,           /* it has failed; see tls_engine_error() */
+  TLS_EV_CLIENT_HELLO = 16,   /* server: suspended until
+                                 tls_engine_answer_client_hello() */
+  TLS_EV_OCSP = 32,           /* client: see tls_engine_ocsp_response() */
+  TLS_EV_SESSION = 64,        /* see tls_engine_take_session() */
+  TLS_EV_KEYLOG = 128,        /* see tls_engine_take_keylog() */
+  TLS_EV_EARLY_DATA = 256,    /* server: this step's plaintext is early data */
+  TLS_EV_RENEGOTIATING = 512, /* a later handshake has begun (up to TLS 1.2) */
+  TLS_EV_RENEGOTIATED = 1024  /* a later handshake has finished, or a client of
+                                 TLS 1.3 has sent its certificate: the gate is
+                                 shut again */
 };
 
-/* The one thing that OpenSSL cannot suspend: these may enter Lua from its
-** stack. 'arg' is the owner's; each returns the size of the key, or 0. A
-** client's identity is any bytes. */
+/* Functions of the owner's for pre-shared keys; unused ones are NULL. They
+** may enter Lua. Each writes the key to 'psk' and returns its size, or 0. An
+** identity that a client sends is any bytes. */
 struct tls_psk {
   unsigned (*server)(void *arg, const char *identity, size_t identity_size,
                      unsigned char *psk, unsigned size);
@@ -55,18 +72,18 @@ struct tls_psk {
   void *arg; /* borrowed; outlives the engine */
 };
 
-/* What a server makes of a ClientHello. All is borrowed and copied, or gets a
-** reference. */
+/* A server's answer to a ClientHello. The engine copies what it is given, or
+** takes a reference. */
 struct tls_client_hello_answer {
   SSL_CTX *ctx;              /* to go on with, or NULL */
-  const char *groups;        /* its list of groups, or NULL */
-  const unsigned char *alpn; /* wire form; replaces what there was */
+  const char *groups;        /* that context's list of groups, or NULL */
+  const unsigned char *alpn; /* wire form, instead of the options'; or NULL */
   size_t alpn_size;
-  const unsigned char *ocsp; /* DER */
+  const unsigned char *ocsp; /* the response to staple, DER, or NULL */
   size_t ocsp_size;
-  SSL_SESSION *session; /* for the id that was offered */
-  int alert;            /* refuse, or 0 */
-  bool alpn_refused;
+  SSL_SESSION *session; /* for the id that was offered, or NULL */
+  int alert;            /* refuse with this alert, or 0 */
+  bool alpn_refused;    /* no protocol will do: no_application_protocol */
 };
 
 struct tls_engine_options {
@@ -78,147 +95,211 @@ struct tls_engine_options {
   size_t alpn_size;
   const unsigned char *npn; /* wire form, or NULL; copied */
   size_t npn_size;
-  const unsigned char *early_data; /* client, or NULL; copied */
+  const unsigned char *early_data; /* client: or NULL; copied */
   size_t early_data_size;
-  SSL_SESSION *session; /* client: to be resumed; gets a reference */
-  struct tls_psk psk;   /* unused ones are NULL */
-  const char *psk_hint; /* server, or NULL */
+  SSL_SESSION *session; /* client: to be resumed, or NULL; shared */
+  struct tls_psk psk;
+  const char *psk_hint; /* server: or NULL; copied */
   bool server;
   bool want_client_hello; /* server: suspend at the ClientHello */
-  bool custom_verify; /* the user has the last word on the chain: a client is
-                      asked about bad ones too, a server leaves all to the gate
-                    */
-  bool request_ocsp;  /* client: ask for a stapled response */
-  bool want_sessions, want_keylog, want_early_data; /* server: early data */
-  bool request_cert;        /* server: ask the client for a certificate */
+  bool want_early_data;   /* server: read early data */
+  bool want_sessions;     /* keep new sessions for tls_engine_take_session() */
+  bool want_keylog;       /* keep lines for tls_engine_take_keylog() */
+  bool request_ocsp;      /* client: ask for a stapled response */
+  bool request_cert;      /* server: ask the client for a certificate */
   bool reject_unauthorized; /* refuse a peer that does not verify */
+  bool custom_verify; /* the owner has the last word on the chain: a client
+                         asks about failed ones too, a server refuses none
+                         before the gate */
 };
+
+/* === making and freeing ================================================ */
 
 /* NULL when OpenSSL refuses; its error queue says why. */
 struct tls_engine *tls_engine_new (const struct tls_engine_options *options);
 void tls_engine_free (struct tls_engine *e); /* NULL is allowed */
 
-/* The records: feed them to, and take them from, this port. */
+/* === records and plaintext ============================================= */
+
+/* The records: feed received ones, and send those of the queue 'out'. */
 struct tls_records *tls_engine_records (struct tls_engine *e);
 
-/* Run OpenSSL: the handshake, then records into 'plain' (at most 'room' bytes,
-** '*got' of them written). Returns and forgets the event bits collected. When
-** '*got' == 'room', or it was some and tls_engine_renegotiating(), there may be
-*more:
-** step again. */
+/* Go on with the handshake, then decrypt into 'plain': at most 'room' bytes,
+** '*got' of them were written. Returns the event bits since the last step.
+** When '*got' == 'room', or when there was data and
+** tls_engine_renegotiating(), there may be more: step again. */
 unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
                           size_t *got);
 
-/* Encrypt from 'data' until all is done or 'limit' bytes wait in the out
-** queue. Returns how many bytes were taken; 0 while the gate is shut. */
+/* Encrypt from 'data' until all of it is taken, or 'limit' bytes of records
+** wait to be sent. Returns how many bytes were taken; 0 while the gate is
+** shut. */
 size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
                          size_t limit);
 
-/* Queue our close_notify, once: at once, or when the handshake that is under
-** way is done and approved. Reading goes on (RFC 8446, 6.1). */
+/* Queue our close_notify, once: now, or when the handshake that is under way
+** has finished and its gate is open. Reading goes on (RFC 8446, 6.1). */
 void tls_engine_shutdown (struct tls_engine *e);
 bool tls_engine_shutting_down (const struct tls_engine *e); /* still to come */
 
-/* The handshake that a question is asked about now: the one that is suspended,
-** else the last that has finished. */
-unsigned tls_engine_generation (const struct tls_engine *e);
+/* === the peer and the gate ============================================= */
 
-/* Answer TLS_EV_VERIFY. A refusal ends the handshake with the alert
-** bad_certificate when reject_unauthorized is set; 'override' accepts a chain
-** that does not verify. False when this question is not open. */
+/* What is known of the peer in the handshake that is suspended, or else in
+** the last one that has finished. Borrowed until the engine is called again;
+** never NULL. */
+const struct tls_peer *tls_engine_peer (const struct tls_engine *e);
+unsigned tls_engine_generation (const struct tls_engine *e); /* 0: none yet */
+
+/* The peer's chain as it was sent; a server's lacks the leaf. Borrowed, or
+** NULL. */
+STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e);
+
+/* The anchors that the peer is verified with. Borrowed. */
+X509_STORE *tls_engine_trust_store (const struct tls_engine *e);
+
+/* Answer TLS_EV_VERIFY. 'override' accepts a chain that does not verify. A
+** refusal ends the handshake with the alert bad_certificate when
+** reject_unauthorized is set. False when no such question is open. */
 bool tls_engine_answer_verify (struct tls_engine *e, unsigned generation,
                                bool accepted, bool override);
 
-/* Give the verdict on a finished handshake, as above. False when it is not the
-** last one, or has got its verdict. */
+/* Accept or refuse the peer of a handshake that has finished, as above. False
+** when it is not the last one, or has its verdict already. */
 bool tls_engine_set_verdict (struct tls_engine *e, unsigned generation,
                              bool accepted, bool override);
 
-/* Open the gate behind a finished handshake. A peer that was not judged is
-** let in as a stranger. */
+/* Open the gate after a handshake. A peer without a verdict is refused: with
+** reject_unauthorized the gate stays shut, otherwise it passes without
+** authorization. */
 void tls_engine_approve (struct tls_engine *e, unsigned generation);
 
-/* Has the peer shown who it is in the latest finished handshake, and was that
+/* Has the peer of the last finished handshake shown who it is, and was it
 ** accepted? */
 bool tls_engine_authorized (const struct tls_engine *e);
 
-/* What is known of the peer in the handshake that a question is asked about.
-** Borrowed, until the engine is called again; never NULL. */
-const struct tls_peer *tls_engine_peer (const struct tls_engine *e);
+/* === the ClientHello =================================================== */
 
-/* The ClientHello of TLS_EV_CLIENT_HELLO. Borrowed, until the gate is opened.
- */
+/* The ClientHello of TLS_EV_CLIENT_HELLO, or NULL. Borrowed, until the gate
+** is opened. */
 const struct tls_client_hello *
 tls_engine_client_hello (const struct tls_engine *e);
 bool tls_engine_client_hello_pending (const struct tls_engine *e);
 
-/* Answer TLS_EV_CLIENT_HELLO. False when memory is out. */
+/* Answer it. False when OpenSSL refuses something, or memory is out: then the
+** question stays open. */
 bool tls_engine_answer_client_hello (
     struct tls_engine *e, const struct tls_client_hello_answer *answer);
 
-/* Client: the session to resume; gets a reference. One that proves nothing
-** about the server may be left out: a full handshake follows then. False when
-** OpenSSL refuses, or the handshake has begun. */
-bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session);
+/* === what was asked for ================================================ */
 
-/* The oldest session not taken yet, or NULL. Yours. */
+/* The oldest new session that was not taken yet, or NULL. The caller's. */
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e);
 
-/* Whether sessions that come from now on are kept for that. */
-void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
-
-/* Lines for NSS's key log, or NULL. Yours: OPENSSL_clear_free(strlen). */
+/* Lines of the key log, or NULL. The caller's: OPENSSL_clear_free() of
+** strlen() bytes. */
 char *tls_engine_take_keylog (struct tls_engine *e);
-void tls_engine_want_keylog (struct tls_engine *e);
 
-/* Show each message in 'to', which outlives the engine: SSL_trace(3). */
-void tls_engine_trace (struct tls_engine *e, BIO *to);
-
-/* The stapled response, or NULL. Borrowed. */
+/* Client: the stapled response, or NULL. Borrowed. */
 const unsigned char *tls_engine_ocsp_response (const struct tls_engine *e,
                                                size_t *n);
 
-/* May another handshake be asked for now? Not while one is under way, is asked
-** for, or waits for its verdict; nor behind the end of either direction. */
+/* === settings ========================================================== */
+
+/* Whether new sessions are kept from now on. */
+void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
+
+void tls_engine_want_keylog (struct tls_engine *e);
+
+/* Show each message in 'to', which is borrowed and outlives the engine:
+** SSL_trace(3). */
+void tls_engine_trace (struct tls_engine *e, BIO *to);
+
+/* Client: the session to resume; gets a reference. A session without a
+** certificate is left out when reject_unauthorized is set: a full handshake
+** follows. False when OpenSSL refuses it, or the handshake has begun. */
+bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session);
+
+/* Client: the name of SNI. False once the handshake has begun. */
+bool tls_engine_set_servername (struct tls_engine *e, const char *name);
+
+/* Show this certificate from now on; gets references. False while the engine
+** is busy, or when OpenSSL refuses it; its queue says why. */
+bool tls_engine_set_key_cert (struct tls_engine *e, X509 *cert, EVP_PKEY *key,
+                              STACK_OF(X509) * chain);
+
+/* The largest plaintext of one record. False when it is out of range. */
+bool tls_engine_set_max_send_fragment (struct tls_engine *e, long size);
+
+/* === later handshakes, and new keys ==================================== */
+
+/* May another handshake be asked for now? Not while one is under way, is
+** asked for, or waits for its verdict; nor when either direction has ended. */
 bool tls_engine_may_renegotiate (const struct tls_engine *e);
 
-/* Ask for another handshake: up to TLS 1.2 a renegotiation, on a server of TLS
-** 1.3 the client's certificate. False when OpenSSL refuses; its queue says why,
-** and nothing has changed. */
+/* Ask for another handshake: up to TLS 1.2 a renegotiation, on a server of
+** TLS 1.3 the client's certificate. False when OpenSSL refuses; its queue
+** says why, and nothing has changed. */
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
                              bool reject);
 
-/* May the keys be changed now? As above, but for the peer's end. */
+/* A later handshake is under way, or about to begin, and is not suspended. */
+bool tls_engine_renegotiating (const struct tls_engine *e);
+
+/* The peer has ended its direction within a later handshake, which therefore
+** never finishes. */
+bool tls_engine_handshake_cut_off (const struct tls_engine *e);
+
+/* May the keys be changed now? As above, but the peer's end does not matter. */
 bool tls_engine_may_update_keys (const struct tls_engine *e);
 
-/* New keys in both directions (TLS 1.3). */
+/* New keys in both directions (TLS 1.3). False as above. */
 bool tls_engine_update_keys (struct tls_engine *e);
 
-/* The caller's own reason to end it: for TLS_EV_ERROR. */
+/* === failing =========================================================== */
+
+/* End the connection for a reason of the owner's; TLS_EV_ERROR reports it. */
 void tls_engine_fail (struct tls_engine *e, const char *code,
                       const char *message);
 
-/* OpenSSL is running, and has called its owner: see above. */
-bool tls_engine_busy (const struct tls_engine *e);
-
-bool tls_engine_secure (const struct tls_engine *e); /* handshake done */
-bool tls_engine_renegotiating (
-    const struct tls_engine *e); /* a later one runs */
-bool tls_engine_handshake_cut_off (
-    const struct tls_engine *e);                        /* ... and never ends */
-bool tls_engine_writable (const struct tls_engine *e);  /* the gate is open */
-bool tls_engine_truncated (const struct tls_engine *e); /* FIN, no notify */
-bool tls_engine_failed (const struct tls_engine *e);
-bool tls_engine_ended (const struct tls_engine *e); /* EOF was reported */
-
+/* Why it has failed. Borrowed; not to be called before. */
 const struct tls_error *tls_engine_error (const struct tls_engine *e);
 
-/* The peer's chain as it was sent (a server's view lacks the leaf). */
-STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e);
+/* === questions about the state ========================================= */
 
-/* The anchors that the peer is verified against. Borrowed. */
-X509_STORE *tls_engine_trust_store (const struct tls_engine *e);
+bool tls_engine_busy (const struct tls_engine *e);   /* OpenSSL is running */
+bool tls_engine_secure (const struct tls_engine *e); /* the first handshake has
+                                                        finished */
+bool tls_engine_writable (const struct tls_engine *e);
+bool tls_engine_ended (const struct tls_engine *e);     /* TLS_EV_EOF was set */
+bool tls_engine_truncated (const struct tls_engine *e); /* ... and there was no
+                                                           close_notify */
+bool tls_engine_failed (const struct tls_engine *e);
 
-SSL *tls_engine_ssl (const struct tls_engine *e); /* for questions only */
+/* === questions about what was negotiated =============================== */
+
+/* For OpenSSL's questions, which take a const SSL. The ones below are those
+** of which OpenSSL's function takes another. Borrowed. */
+const SSL *tls_engine_ssl (const struct tls_engine *e);
+
+/* Have cipher and key exchange been settled? Before that, OpenSSL's answers
+** about them mean nothing. */
+bool tls_engine_negotiated (const struct tls_engine *e);
+
+/* The group of the key exchange, or NULL. */
+const char *tls_engine_group (const struct tls_engine *e);
+
+/* The peer's ephemeral key, or NULL. The caller's. */
+EVP_PKEY *tls_engine_peer_ephemeral_key (const struct tls_engine *e);
+
+/* SSL_get_shared_sigalgs(3): how many there are; the one at 'index' (from 0)
+** is stored, as NIDs of EVP_PKEY and hash. */
+int tls_engine_shared_sigalg (const struct tls_engine *e, int index, int *sign,
+                              int *hash);
+
+/* SSL_export_keying_material(3): 'size' bytes to 'out'. 'context' may be
+** NULL. False when OpenSSL refuses; its queue says why. */
+bool tls_engine_export_key (const struct tls_engine *e, unsigned char *out,
+                            size_t size, const char *label, size_t label_size,
+                            const char *context, size_t context_size);
 
 #endif

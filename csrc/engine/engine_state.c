@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* By its BIO: ex_data would cost each connection a list of its own. */
+/* By the address of its BIO's data. ex_data would cost each connection a list
+** of its own. */
 struct tls_engine *tls_engine_of (const SSL *ssl) {
   BIO *bio = SSL_get_rbio(ssl);
   char *records = bio == NULL ? NULL : BIO_get_data(bio);
@@ -15,24 +16,17 @@ struct tls_engine *tls_engine_of (const SSL *ssl) {
              : (void *)(records - offsetof(struct tls_engine, records));
 }
 
-/* What only the first handshake needs. */
 void tls_engine_forget_handshake (struct tls_engine *e) {
-  free(e->alpn);
-  e->alpn = NULL;
-  free(e->npn);
-  e->npn = NULL;
-  tls_client_hello_free(e->client_hello);
+  tls_blob_clear(&e->alpn);
+  tls_blob_clear(&e->npn);
+  tls_blob_clear(&e->ocsp_response);
+  tls_blob_clear(&e->early_data);
+  tls_client_hello_free(e->client_hello); /* NULL is allowed, here and below */
   e->client_hello = NULL;
   free(e->session_context);
   e->session_context = NULL;
   free(e->psk_identity);
   e->psk_identity = NULL;
-  SSL_SESSION_free(e->offered); /* NULL is allowed */
+  SSL_SESSION_free(e->offered);
   e->offered = NULL;
-  free(e->ocsp);
-  e->ocsp = NULL;
-  if (e->early_data != NULL)
-    OPENSSL_cleanse(e->early_data, e->early_data_size);
-  free(e->early_data);
-  e->early_data = NULL;
 }

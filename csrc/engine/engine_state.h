@@ -1,81 +1,103 @@
 /*
-** engine_state: the engine's fields, for the files of this folder.
+** engine_state: the engine's fields, for the files of this folder alone.
 */
 #ifndef tls_engine_state_h
 #define tls_engine_state_h
 
 #include <openssl/err.h>
 
-#include "engine.h"
+#include "blob.h"
 #include "client_hello.h"
+#include "engine.h"
 
+/* How far a server is with asking its owner about the ClientHello. */
 enum client_hello_state {
-  CLIENT_HELLO_NOT_SEEN, /* or not asked about */
-  CLIENT_HELLO_PENDING,  /* suspended, TLS_EV_CLIENT_HELLO was set */
-  CLIENT_HELLO_ANSWERED  /* client_hello_alert says whether it goes on */
+  CLIENT_HELLO_NOT_SEEN,
+  CLIENT_HELLO_PENDING, /* suspended, TLS_EV_CLIENT_HELLO was set */
+  CLIENT_HELLO_ANSWERED /* client_hello_alert says whether it goes on */
 };
 
-enum early {
-  EARLY_NONE,
-  EARLY_READING, /* server */
-  EARLY_WRITING  /* client: early_data is to be sent first */
+enum early_data_state {
+  EARLY_DATA_NONE,    /* or no more */
+  EARLY_DATA_READING, /* server: the client may still send some */
+  EARLY_DATA_WRITING  /* client: it is to be sent with the ClientHello */
+};
+
+/* A later handshake that was asked for, and has not begun or been answered. */
+enum requested_handshake {
+  REQUESTED_NONE,
+  REQUESTED_RENEGOTIATION, /* client up to TLS 1.2: the next read begins it */
+  REQUESTED_CERTIFICATE    /* server of TLS 1.3: until the client's Finished */
+};
+
+/* The peer's direction. */
+enum input_state {
+  INPUT_OPEN,
+  INPUT_CLOSED,   /* by close_notify */
+  INPUT_TRUNCATED /* the transport has ended without one */
+};
+
+/* The end of our own direction. */
+enum close_notify_state {
+  CLOSE_NOTIFY_NONE,
+  CLOSE_NOTIFY_DUE, /* to be sent when the gate opens, or OpenSSL is free */
+  CLOSE_NOTIFY_SENT /* nothing is encrypted after it */
 };
 
 struct tls_engine {
-  SSL *ssl;     /* owned */
-  SSL_CTX *ctx; /* shared; the one it was made with: ticket keys */
-  struct tls_peer
-      *peer; /* owned; of the last finished handshake; NULL before */
-  struct tls_peer
-      *next_peer;      /* owned; of the handshake under way, NULL between */
-  unsigned generation; /* of the newest of these records */
-  unsigned char *alpn; /* owned; server's protocols until it is secure */
-  size_t alpn_size;
-  unsigned char *npn; /* owned; both sides' protocols, until it is secure */
-  size_t npn_size;
-  struct tls_client_hello *client_hello; /* owned; server, until it is secure */
-  unsigned char *session_context; /* owned; server that asks for a certificate,
-                                   until it is secure, see session_context.h */
-  SSL_SESSION *offered; /* owned; server: the answer to the client's id;
-                           client: what it tries to resume */
-  unsigned char *ocsp;  /* owned; server: the response to staple */
-  size_t ocsp_size;
-  unsigned char *early_data; /* owned; client; cleansed when freed */
-  size_t early_data_size;
-  SSL_SESSION *sessions[TLS_MAX_SESSIONS]; /* owned */
+  SSL *ssl;              /* owned */
+  SSL_CTX *ctx;          /* shared; the one that the engine was made with:
+                            its ticket keys and its cache count */
+  struct tls_peer *peer; /* owned; of the last finished handshake, or NULL */
+  struct tls_peer *next_peer; /* owned; of the handshake under way, or NULL */
+  struct tls_records records; /* owned; the SSL's BIO borrows it */
+  struct tls_error *error;    /* owned; NULL until the engine has failed, and
+                                 when memory was out for it */
+  BIO *trace;                 /* borrowed; shows messages, or NULL */
+  unsigned generation;        /* of the newest of the two peers */
+  unsigned events;            /* not yet reported */
+
+  /* The first handshake alone needs these: tls_engine_forget_handshake(). */
+  struct tls_blob alpn;          /* server: its protocols in wire form */
+  struct tls_blob npn;           /* both sides: the same */
+  struct tls_blob ocsp_response; /* server: what it staples, DER */
+  struct tls_blob early_data;    /* client */
+  struct tls_client_hello *client_hello; /* owned; server */
+  unsigned char *session_context; /* owned; server that asks for a certificate:
+                                     TLS_SESSION_CONTEXT_SIZE bytes */
+  SSL_SESSION *offered;           /* shared; client: what it wants to resume;
+                                     server: the answer to the client's id */
+  char *psk_identity;             /* owned; client */
+
+  SSL_SESSION *sessions[TLS_MAX_SESSIONS]; /* owned; not yet taken */
   size_t session_count;
   char *keylog; /* owned; lines not yet taken, or NULL */
   struct tls_psk psk;
-  char *psk_identity; /* owned; a client's own, until it is secure */
+
   enum client_hello_state client_hello_state;
   int client_hello_alert; /* refuse the ClientHello with it, or 0 */
-  enum early early_data_state;
-  struct tls_records records; /* borrowed by the SSL's BIO */
-  struct tls_error *error;    /* owned; NULL until it failed */
-  unsigned events;
-  unsigned depth; /* calls of OpenSSL's that are running: 0 or 1 */
+  enum early_data_state early_data_state;
+  enum requested_handshake requested;
+  enum input_state input;
+  enum close_notify_state close_notify;
   bool server;
+  bool secure;              /* the first handshake has finished */
+  bool in_openssl;          /* a call that may run a callback is under way */
+  bool write_wants_read;    /* writing waits for bytes of the peer's */
+  bool alpn_refused;        /* server: no protocol will do */
   bool reject_unauthorized; /* a peer that does not verify is refused */
-  bool want_client_hello, custom_verify, want_sessions, want_keylog;
-  BIO *trace;            /* borrowed; where messages are shown, or NULL */
-  bool alpn_refused;     /* server: no protocol will do */
-  bool write_wants_read; /* writing waits for bytes of the peer's */
-  bool renegotiate_due;  /* client: to begin with the next read */
-  bool post_auth;        /* a client of TLS 1.3 was asked for a certificate */
-  bool secure;           /* the first handshake is finished */
-  bool ended;            /* the peer sends no more */
-  bool truncated;        /* ... and did not say close_notify */
-  bool
-      close_notify_due; /* to be sent when the gate opens, or OpenSSL is free */
-  bool close_notify_sent; /* nothing is encrypted behind it */
+  bool custom_verify;       /* the owner has the last word on the chain */
+  bool want_client_hello, want_sessions, want_keylog;
 };
 
-/* The engine that an SSL belongs to; NULL before it has its BIO. */
+/* The engine that an SSL belongs to; NULL before the SSL has its BIO. */
 struct tls_engine *tls_engine_of (const SSL *ssl);
 
-/* SSL_get_error(3) wants an empty queue. To read_fields first costs a quarter
-*of
-** clearing it, which frees sixteen entries, full or not. */
+/* Free what only the first handshake needs. */
+void tls_engine_forget_handshake (struct tls_engine *e);
+
+/* SSL_get_error(3) wants an empty queue. Looking into it first costs a
+** quarter of clearing it, which frees sixteen entries, full or not. */
 static inline void tls_clear_errors (void) {
   if (ERR_peek_error() != 0)
     ERR_clear_error();
@@ -84,27 +106,32 @@ static inline void tls_clear_errors (void) {
 /* Every call of OpenSSL's that may run a callback stands between these two.
 ** False when one is running already: then nothing may be called. */
 static inline bool tls_engine_enter (struct tls_engine *e) {
-  if (e->depth > 0)
+  if (e->in_openssl)
     return false;
-  e->depth++;
+  e->in_openssl = true;
   tls_clear_errors();
   return true;
 }
 
 static inline void tls_engine_leave (struct tls_engine *e) {
-  e->depth--;
+  e->in_openssl = false;
 }
 
-/* The peer of the last handshake has been let in. */
 static inline bool tls_gate_open (const struct tls_engine *e) {
   return e->peer != NULL && e->peer->gate_open;
 }
 
+/* A client waits for tls_engine_answer_verify(). */
 static inline bool tls_question_open (const struct tls_engine *e) {
   return e->next_peer != NULL && e->next_peer->question == TLS_QUESTION_OPEN;
 }
 
-/* What is known of the peer in the handshake that a question is asked about. */
+/* The handshake waits for an answer of the owner's. */
+static inline bool tls_suspended (const struct tls_engine *e) {
+  return tls_question_open(e) || e->client_hello_state == CLIENT_HELLO_PENDING;
+}
+
+/* The peer of the handshake that a question is asked about; never NULL. */
 static inline const struct tls_peer *
 tls_current_peer (const struct tls_engine *e) {
   bool under_way = e->next_peer != NULL && e->next_peer->leaf != NULL;
@@ -115,23 +142,20 @@ static inline bool tls_failed (const struct tls_engine *e) {
   return e->error != NULL || (e->events & TLS_EV_ERROR) != 0;
 }
 
-/* Neither handshake nor verdict is waited for. */
+/* Neither a handshake nor a verdict is waited for. */
 static inline bool tls_ready (const struct tls_engine *e) {
-  return tls_gate_open(e) && e->next_peer == NULL && e->depth == 0 &&
+  return tls_gate_open(e) && e->next_peer == NULL && !e->in_openssl &&
          !tls_failed(e);
 }
 
+/* The same, and nothing that is to come first stands before a new record. */
+static inline bool tls_may_send (const struct tls_engine *e) {
+  return tls_ready(e) && e->requested != REQUESTED_RENEGOTIATION &&
+         e->close_notify == CLOSE_NOTIFY_NONE;
+}
+
 static inline bool tls_writable (const struct tls_engine *e) {
-  return tls_ready(e) && !e->write_wants_read && !e->renegotiate_due &&
-         !e->close_notify_due && !e->close_notify_sent;
+  return tls_may_send(e) && !e->write_wants_read;
 }
-
-/* The handshake waits for an answer of the owner's. */
-static inline bool tls_suspended (const struct tls_engine *e) {
-  return tls_question_open(e) || e->client_hello_state == CLIENT_HELLO_PENDING;
-}
-
-/* Free what only the first handshake needs. */
-void tls_engine_forget_handshake (struct tls_engine *e);
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** failure: why a connection is dead.
+** failure: why a connection has failed, see failure.h.
 */
 #include "failure.h"
 
@@ -9,20 +9,23 @@
 
 #include "engine_state.h"
 
-/* Fallback for the one error that may find no memory for its record. */
+/* Stands for an error that found no memory to be written down. */
 static const struct tls_error no_memory = {
     .code = "ERR_MEMORY_ALLOCATION_FAILED", .message = "out of memory"};
 
-static void set_failed (struct tls_engine *e) {
+/* False when memory is out: then 'no_memory' is the error. */
+static bool set_failed (struct tls_engine *e) {
   if (e->error == NULL)
     e->error = calloc(1, sizeof *e->error);
   e->events |= TLS_EV_ERROR;
+  return e->error != NULL;
 }
 
-/* OpenSSL says only "certificate verify failed"; the record says why. */
+/* OpenSSL says no more than "certificate verify failed"; what is known of the
+** peer says why. The entry is the last one: searching directories for
+** certificates leaves entries before it. */
 static bool peer_was_refused (const struct tls_engine *e) {
-  unsigned long entry =
-      ERR_peek_last_error(); /* looking for files fails first */
+  unsigned long entry = ERR_peek_last_error();
   return ERR_GET_LIB(entry) == ERR_LIB_SSL &&
          ERR_GET_REASON(entry) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
          tls_peer_fault(tls_current_peer(e)) != X509_V_OK;
@@ -30,8 +33,7 @@ static bool peer_was_refused (const struct tls_engine *e) {
 
 void tls_engine_fail_ssl (struct tls_engine *e) {
   bool refused = peer_was_refused(e);
-  set_failed(e);
-  if (e->error == NULL) {
+  if (!set_failed(e)) {
     ERR_clear_error();
     return;
   }
@@ -46,21 +48,17 @@ void tls_engine_fail_ssl (struct tls_engine *e) {
 
 void tls_engine_fail (struct tls_engine *e, const char *code,
                       const char *message) {
-  set_failed(e);
-  if (e->error != NULL)
+  if (set_failed(e))
     tls_error_set(e->error, code, message);
 }
 
-/* OpenSSL has done what its manual rules out: nothing of it is believed. */
 void tls_engine_fail_contract (struct tls_engine *e) {
   tls_engine_fail(e, "ERR_INTERNAL_ASSERTION",
                   "OpenSSL reported more than it was given");
 }
 
 void tls_engine_fail_cut_off (struct tls_engine *e) {
-  set_failed(e);
-  if (e->error != NULL)
-    tls_error_set(e->error, "ECONNRESET",
+  tls_engine_fail(e, "ECONNRESET",
                   e->server ? "socket hang up"
                             : "Client network socket disconnected before "
                               "secure TLS connection was established");

@@ -1,5 +1,6 @@
 /*
-** gate: the owner's answers about the peer, and the gate that they open.
+** gate: what the owner makes of the peer, and the gate that it opens. See
+** engine.h.
 */
 #include "engine_state.h"
 #include "handshake_watch.h"
@@ -33,15 +34,16 @@ bool tls_engine_set_verdict (struct tls_engine *e, unsigned generation,
   return true;
 }
 
+/* From now on another handshake is news. */
 void tls_engine_approve (struct tls_engine *e, unsigned generation) {
   if (e->peer == NULL || e->peer->generation != generation)
     return;
-  tls_peer_set_verdict(e->peer, false, false); /* if nobody has */
+  tls_peer_set_verdict(e->peer, false, false); /* unless it has one */
   if (e->reject_unauthorized && !tls_peer_authorized(e->peer))
     return;
   e->peer->gate_open = true;
   tls_engine_forget_handshake(e);
-  tls_handshake_watch(e); /* from now on, another handshake is news */
+  tls_handshake_watch(e);
 }
 
 bool tls_engine_authorized (const struct tls_engine *e) {

@@ -1,5 +1,5 @@
 /*
-** handshake: the first handshake, and the data that a client sends early.
+** handshake: the first handshake, see handshake.h.
 */
 #include "handshake.h"
 
@@ -8,16 +8,11 @@
 #include "handshake_peer.h"
 #include "sessions.h"
 
-/* Nothing more to read until the transport brings something. */
-static bool transport_ended (const struct tls_engine *e) {
-  return e->records.eof && tls_records_unread(&e->records) == 0;
-}
-
-/* The handshake did not finish: does it wait, or has it failed? */
+/* The handshake has not finished: it waits, or it has failed. */
 static void handshake_stopped (struct tls_engine *e, int r) {
   switch (SSL_get_error(e->ssl, r)) {
     case SSL_ERROR_WANT_READ:
-      if (transport_ended(e))
+      if (tls_records_ended(&e->records))
         tls_engine_fail_cut_off(e);
       return;
     case SSL_ERROR_WANT_RETRY_VERIFY:    /* TLS_EV_VERIFY is set */
@@ -28,15 +23,15 @@ static void handshake_stopped (struct tls_engine *e, int r) {
 }
 
 /* SSL_write_early_data(3) sends the ClientHello with it. */
-static bool send_early (struct tls_engine *e) {
+static bool send_early_data (struct tls_engine *e) {
   size_t written;
   if (!tls_engine_enter(e))
     return false;
-  int r =
-      SSL_write_early_data(e->ssl, e->early_data, e->early_data_size, &written);
+  int r = SSL_write_early_data(e->ssl, e->early_data.data, e->early_data.size,
+                               &written);
   tls_engine_leave(e);
   if (r == 1)
-    e->early_data_state = EARLY_NONE;
+    e->early_data_state = EARLY_DATA_NONE;
   else
     handshake_stopped(e, r);
   return r == 1;
@@ -44,7 +39,7 @@ static bool send_early (struct tls_engine *e) {
 
 void tls_do_handshake (struct tls_engine *e) {
   if (tls_suspended(e) ||
-      (e->early_data_state == EARLY_WRITING && !send_early(e)) ||
+      (e->early_data_state == EARLY_DATA_WRITING && !send_early_data(e)) ||
       !tls_engine_enter(e))
     return;
   int r = SSL_do_handshake(e->ssl);
@@ -58,10 +53,10 @@ void tls_do_handshake (struct tls_engine *e) {
   tls_handshake_end(e);
 }
 
-/* One call of SSL_read_early_data(3). False when there is no more for now, or
-** at all: the handshake goes on then. */
-static bool read_early_once (struct tls_engine *e, char *to, size_t room,
-                             size_t *got) {
+/* One call of SSL_read_early_data(3), which adds to '*got'. False when there
+** is no more for now, or no more at all. */
+static bool read_once (struct tls_engine *e, char *to, size_t room,
+                       size_t *got) {
   size_t n = 0;
   if (!tls_engine_enter(e))
     return false;
@@ -74,17 +69,16 @@ static bool read_early_once (struct tls_engine *e, char *to, size_t room,
   if (r == SSL_READ_EARLY_DATA_SUCCESS)
     *got += n;
   if (r == SSL_READ_EARLY_DATA_FINISH)
-    e->early_data_state = EARLY_NONE;
+    e->early_data_state = EARLY_DATA_NONE;
   if (r == SSL_READ_EARLY_DATA_ERROR)
     handshake_stopped(e, -1);
   return r == SSL_READ_EARLY_DATA_SUCCESS;
 }
 
-/* What a client sends before the handshake is done; then the handshake. */
-size_t tls_read_early (struct tls_engine *e, char *plain, size_t room) {
+size_t tls_read_early_data (struct tls_engine *e, char *plain, size_t room) {
   size_t got = 0;
   while (got < room && !tls_suspended(e) &&
-         read_early_once(e, plain + got, room - got, &got))
+         read_once(e, plain + got, room - got, &got))
     continue;
   if (got > 0)
     e->events |= TLS_EV_EARLY_DATA;

@@ -1,7 +1,6 @@
 /*
 ** handshake: drives the first handshake, and the early data (RFC 8446, 2.3)
-*that
-** a client sends with it.
+** that a client sends with it.
 */
 #ifndef tls_handshake_h
 #define tls_handshake_h
@@ -11,8 +10,8 @@
 /* Go on with the first handshake as far as the records at hand allow. */
 void tls_do_handshake (struct tls_engine *e);
 
-/* Server: read early data into 'plain', at most 'room' bytes; returns how
-** many. When there is no more of it the handshake can go on. */
-size_t tls_read_early (struct tls_engine *e, char *plain, size_t room);
+/* Server: read early data into 'plain', at most 'room' bytes. Returns how
+** many. When there is no more of it, the handshake can go on. */
+size_t tls_read_early_data (struct tls_engine *e, char *plain, size_t room);
 
 #endif

@@ -1,6 +1,6 @@
 /*
-** handshake_control: another handshake, or new keys, on a connection that is
-** secure, see engine.h.
+** handshake_control: asks for another handshake, or for new keys, on a
+** connection that is secure. See engine.h.
 */
 #include <openssl/err.h>
 
@@ -8,14 +8,8 @@
 #include "handshake_peer.h"
 #include "handshake_watch.h"
 
-static int mode (bool request_cert, bool reject) {
-  if (!request_cert)
-    return SSL_VERIFY_NONE;
-  return SSL_VERIFY_PEER | (reject ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
-}
-
-/* False when OpenSSL refuses. Its queue tells. */
-static bool begin (struct tls_engine *e) {
+/* Send what was asked for. False when OpenSSL refuses; its queue says why. */
+static bool send_request (struct tls_engine *e) {
   if (!tls_engine_enter(e))
     return false;
   bool ok = SSL_do_handshake(e->ssl) >= 0 || ERR_peek_error() == 0;
@@ -27,31 +21,36 @@ static bool begin (struct tls_engine *e) {
 
 /* SSL_verify_client_post_handshake(3) */
 static bool request_certificate (struct tls_engine *e) {
-  bool was = e->post_auth;
-  e->post_auth = true;
+  enum requested_handshake before = e->requested;
+  e->requested = REQUESTED_CERTIFICATE;
   tls_handshake_watch(e);
   if (SSL_verify_client_post_handshake(e->ssl) == 1)
-    return begin(e);
-  e->post_auth = was;
+    return send_request(e);
+  e->requested = before;
   return false;
 }
 
+/* A client's ClientHello is left to the next read: SSL_read() also returns
+** the data that the server sends before it answers. */
 static bool request_handshake (struct tls_engine *e, bool request_cert) {
-  ERR_clear_error();
+  tls_clear_errors();
   if (e->server && request_cert && SSL_version(e->ssl) >= TLS1_3_VERSION)
     return request_certificate(e);
   if (SSL_renegotiate(e->ssl) != 1)
     return false;
   if (e->server)
-    return begin(e);
-  e->renegotiate_due = true; /* SSL_read() may find data before the answer */
+    return send_request(e);
+  e->requested = REQUESTED_RENEGOTIATION;
   return true;
 }
 
-/* ... and not the old session be taken up, without a certificate. */
-static void set_terms (struct tls_engine *e, bool request_cert, bool reject) {
-  SSL_set_verify(e->ssl, mode(request_cert, reject), NULL);
-  SSL_set_options(e->ssl, SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+/* A resumption of the old session would show no certificate. */
+static void set_verify_mode (SSL *ssl, bool request_cert, bool reject) {
+  int mode = SSL_VERIFY_NONE;
+  if (request_cert)
+    mode = SSL_VERIFY_PEER | (reject ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+  SSL_set_verify(ssl, mode, NULL);
+  SSL_set_options(ssl, SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
 }
 
 bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
@@ -62,7 +61,7 @@ bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
     return false;
   e->reject_unauthorized = reject && (!e->server || request_cert);
   if (e->server)
-    set_terms(e, request_cert, reject);
+    set_verify_mode(e->ssl, request_cert, reject);
   if (request_handshake(e, request_cert))
     return true;
   e->reject_unauthorized = old_reject;
@@ -72,8 +71,28 @@ bool tls_engine_renegotiate (struct tls_engine *e, bool request_cert,
 
 /* A peer that has ended its direction has no keys to change. */
 bool tls_engine_update_keys (struct tls_engine *e) {
-  int kind = e->ended ? SSL_KEY_UPDATE_NOT_REQUESTED : SSL_KEY_UPDATE_REQUESTED;
-  ERR_clear_error();
+  int kind = e->input == INPUT_OPEN ? SSL_KEY_UPDATE_REQUESTED
+                                    : SSL_KEY_UPDATE_NOT_REQUESTED;
+  tls_clear_errors();
   return tls_engine_may_update_keys(e) && SSL_key_update(e->ssl, kind) == 1 &&
-         begin(e);
+         send_request(e);
+}
+
+bool tls_engine_may_update_keys (const struct tls_engine *e) {
+  return tls_may_send(e);
+}
+
+bool tls_engine_may_renegotiate (const struct tls_engine *e) {
+  return tls_may_send(e) && e->input == INPUT_OPEN;
+}
+
+/* A suspended one waits for the owner, not for the peer. */
+bool tls_engine_renegotiating (const struct tls_engine *e) {
+  bool under_way =
+      e->next_peer != NULL || e->requested == REQUESTED_RENEGOTIATION;
+  return e->secure && under_way && !tls_suspended(e);
+}
+
+bool tls_engine_handshake_cut_off (const struct tls_engine *e) {
+  return e->input != INPUT_OPEN && e->next_peer != NULL;
 }

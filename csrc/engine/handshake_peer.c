@@ -1,6 +1,5 @@
 /*
-** handshake_peer: the record of the peer that a handshake makes: when it
-** begins, when it ends.
+** handshake_peer: the peer of each handshake, see handshake_peer.h.
 */
 #include "handshake_peer.h"
 
@@ -9,21 +8,23 @@
 #include "psk.h"
 
 bool tls_handshake_begin (struct tls_engine *e) {
-  struct tls_peer *next = tls_peer_new(++e->generation);
-  if (next == NULL) {
+  struct tls_peer *peer = tls_peer_new(++e->generation);
+  if (peer == NULL) {
     tls_engine_fail_memory(e);
     return false;
   }
   tls_peer_free(e->next_peer);
-  e->next_peer = next;
-  e->renegotiate_due = false;
+  e->next_peer = peer;
+  if (e->requested == REQUESTED_RENEGOTIATION)
+    e->requested = REQUESTED_NONE;
   if (e->secure)
     tls_records_one_at_a_time(&e->records, true);
   return true;
 }
 
-/* A resumed session stands for the handshake it was made in: its certificate,
-** and what was found about the chain, but no exception that was made then. */
+/* A resumed session stands for the handshake that it was made in: for the
+** certificate, and for the result of its chain. An override of that handshake
+** does not count again. */
 static void set_authentication (struct tls_engine *e, struct tls_peer *peer) {
   tls_peer_set_leaf(peer, SSL_get0_peer_certificate(e->ssl));
   if (peer->chain_result == X509_V_ERR_UNSPECIFIED &&

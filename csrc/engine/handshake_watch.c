@@ -1,15 +1,15 @@
 /*
-** handshake_watch: notices that another handshake begins, or ends, on a
-** connection that is secure.
+** handshake_watch: later handshakes, see handshake_watch.h.
 */
 #include "handshake_watch.h"
 
 #include "engine_state.h"
 #include "handshake_peer.h"
 
-/* A client's next handshake begins with what it sends, a server's with what it
-** receives: on_client_hello(). A HelloRequest of ours only looks like one. In
-** TLS 1.3 there is none; tickets and new keys would read_fields like one. */
+/* SSL_set_info_callback(3), up to TLS 1.2. A client's handshake begins with
+** the message that it sends. A server's begins with the ClientHello that it
+** receives, see tls_on_client_hello(): its HelloRequest only looks like a
+** beginning here. In TLS 1.3 tickets and key updates would look like one. */
 static void on_info (const SSL *ssl, int where, int value) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)value;
@@ -21,21 +21,23 @@ static void on_info (const SSL *ssl, int where, int value) {
     e->next_peer->finished = true;
 }
 
-/* A client of TLS 1.3 answers what request_certificate() asked. Its
-*Certificate,
-** compressed (RFC 8879) or not, begins another record; its Finished, which
-** OpenSSL is yet to check, ends it. New keys may come in between. */
-static void on_answer (struct tls_engine *e, unsigned char kind) {
-  if (kind == SSL3_MT_KEY_UPDATE ||
+/* A client of TLS 1.3 answers the CertificateRequest. Its Certificate begins
+** another handshake of ours, also when it is compressed (RFC 8879); its
+** Finished, which OpenSSL has yet to check, ends it. A key update may come in
+** between. */
+static void on_certificate_answer (struct tls_engine *e, unsigned char type) {
+  if (type == SSL3_MT_KEY_UPDATE ||
       (e->next_peer == NULL && !tls_handshake_begin(e)))
     return;
-  if (kind != SSL3_MT_FINISHED)
+  if (type != SSL3_MT_FINISHED)
     return;
-  e->post_auth = false;
+  e->requested = REQUESTED_NONE;
   e->next_peer->finished = true;
 }
 
-static void on_message (int written, int version, int type, const void *buf,
+/* SSL_set_msg_callback(3). The first byte of a handshake message is its type.
+ */
+static void on_message (int written, int version, int content, const void *buf,
                         size_t size, SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)version, (void)arg;
@@ -43,16 +45,17 @@ static void on_message (int written, int version, int type, const void *buf,
     return;
 #ifndef OPENSSL_NO_SSL_TRACE
   if (e->trace != NULL)
-    SSL_trace(written, version, type, buf, size, ssl, e->trace);
+    SSL_trace(written, version, content, buf, size, ssl, e->trace);
 #endif
-  if (e->post_auth && !written && type == SSL3_RT_HANDSHAKE && size > 0)
-    on_answer(e, *(const unsigned char *)buf);
+  if (e->requested == REQUESTED_CERTIFICATE && !written &&
+      content == SSL3_RT_HANDSHAKE && size > 0)
+    on_certificate_answer(e, *(const unsigned char *)buf);
 }
 
 void tls_handshake_watch (struct tls_engine *e) {
   if (e->secure && SSL_version(e->ssl) < TLS1_3_VERSION)
     SSL_set_info_callback(e->ssl, on_info);
-  if (e->post_auth || e->trace != NULL)
+  if (e->requested == REQUESTED_CERTIFICATE || e->trace != NULL)
     SSL_set_msg_callback(e->ssl, on_message);
 }
 

@@ -1,14 +1,13 @@
 /*
-** handshake_watch: notices on a secure connection that the peer begins or
-** finishes another handshake, whoever asked for it.
+** handshake_watch: notices that another handshake begins or ends on a
+** connection that is secure, and shows messages to tls_engine_trace().
 */
 #ifndef tls_handshake_watch_h
 #define tls_handshake_watch_h
 
 #include "engine.h"
 
-/* Install what notices the handshakes that may come now, and shows messages
-** where tls_engine_trace() asked for it. */
+/* Install the callbacks that the state of the connection needs now. */
 void tls_handshake_watch (struct tls_engine *e);
 
 #endif

@@ -1,10 +1,13 @@
 /*
-** keylog: the lines of NSS's key log.
+** keylog: collects the lines of the key log, in the format of NSS, until the
+** owner takes them.
 */
 #include <string.h>
 
 #include "engine_state.h"
 
+/* SSL_CTX_set_keylog_callback(3). The lines are secrets: memory that they
+** leave is cleansed. A line that finds no memory is left out. */
 static void on_keylog (const SSL *ssl, const char *line) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL || !e->want_keylog)
@@ -25,8 +28,8 @@ char *tls_engine_take_keylog (struct tls_engine *e) {
   return lines;
 }
 
-/* OpenSSL writes the lines for all connections of a context or for none: the
-** hook is installed with the first one that wants them. */
+/* With a callback OpenSSL formats lines for all connections of a context, so
+** it is installed with the first connection that wants them. */
 void tls_engine_want_keylog (struct tls_engine *e) {
   e->want_keylog = true;
   SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(e->ssl), on_keylog);

@@ -1,31 +1,33 @@
 /*
-** ocsp_stapling: the OCSP response that a server staples to its certificate
-** (RFC 6066, 8).
+** ocsp_stapling: the stapled OCSP response, see ocsp_stapling.h.
 */
 #include "ocsp_stapling.h"
 
 #include "engine_state.h"
 
-/* Server: the response is copied, since OpenSSL frees it. Client: it has come,
-** or has not. */
+/* OpenSSL takes over the copy and frees it. */
+static int staple (SSL *ssl, const struct tls_blob *response) {
+  unsigned char *copy = response->data == NULL
+                            ? NULL
+                            : OPENSSL_memdup(response->data, response->size);
+  if (copy == NULL)
+    return SSL_TLSEXT_ERR_NOACK;
+  if (SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)response->size))
+    return SSL_TLSEXT_ERR_OK;
+  OPENSSL_free(copy);
+  return SSL_TLSEXT_ERR_NOACK;
+}
+
+/* A client's 1 goes on with the handshake, with a response or without. */
 int tls_on_ocsp_status (SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
   if (e == NULL)
     return SSL_TLSEXT_ERR_NOACK;
-  if (!e->server) {
-    e->events |= TLS_EV_OCSP;
-    return 1;
-  }
-  unsigned char *copy =
-      e->ocsp == NULL ? NULL : OPENSSL_memdup(e->ocsp, e->ocsp_size);
-  if (copy == NULL)
-    return SSL_TLSEXT_ERR_NOACK;
-  if (!SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)e->ocsp_size)) {
-    OPENSSL_free(copy);
-    return SSL_TLSEXT_ERR_NOACK;
-  }
-  return SSL_TLSEXT_ERR_OK;
+  if (e->server)
+    return staple(ssl, &e->ocsp_response);
+  e->events |= TLS_EV_OCSP;
+  return 1;
 }
 
 const unsigned char *tls_engine_ocsp_response (const struct tls_engine *e,

@@ -1,5 +1,5 @@
 /*
-** ocsp_stapling: a server staples an OCSP response to its certificate (RFC
+** ocsp_stapling: a server sends an OCSP response with its certificate (RFC
 ** 6066, 8); a client reports whether one has come.
 */
 #ifndef tls_ocsp_stapling_h

@@ -1,10 +1,9 @@
 /*
-** peer: all that one handshake has found out about the peer. A record is made
-** when a handshake begins, the first one or a later one, and replaces the one
-** before it as a whole when that handshake has finished. So nothing that was
-** true of an earlier handshake can count in a later one: a certificate that is
-** not shown again, a key that was known for another identity, an exception
-** that the user made. Plain C over OpenSSL.
+** peer: all that one handshake has found out about the peer. One is made when a
+** handshake begins, the first or a later one, and replaces the previous one as
+** a whole when that handshake has finished. So nothing of an earlier handshake
+** can count in a later one: a certificate that is not shown again, a key that
+** was known for another identity, an override by the user.
 */
 #ifndef tls_peer_h
 #define tls_peer_h
@@ -16,13 +15,13 @@
 
 /* How the peer has shown who it is. */
 enum tls_authentication {
-  TLS_AUTHENTICATION_NONE,        /* not at all */
-  TLS_AUTHENTICATION_CERTIFICATE, /* in this handshake, or in the one it resumes
-                                   */
-  TLS_AUTHENTICATION_PSK          /* it knows the key that our callback named */
+  TLS_AUTHENTICATION_NONE,
+  TLS_AUTHENTICATION_CERTIFICATE, /* also in the session that is resumed */
+  TLS_AUTHENTICATION_PSK /* it knows the key that our callback has named */
 };
 
-/* What is asked about the peer while its handshake is suspended (clients). */
+/* What a client's owner is asked while the handshake is suspended: does the
+** certificate belong to the server? */
 enum tls_question {
   TLS_QUESTION_NONE, /* no certificate has come yet, or nobody is asked */
   TLS_QUESTION_OPEN, /* TLS_EV_VERIFY was set; no answer yet */
@@ -30,28 +29,29 @@ enum tls_question {
   TLS_QUESTION_REFUSED
 };
 
-/* What was made of a handshake that has finished. */
+/* What the owner makes of the peer of a finished handshake. */
 enum tls_verdict {
   TLS_VERDICT_PENDING, /* the gate is shut */
   TLS_VERDICT_ACCEPTED,
-  TLS_VERDICT_REFUSED /* the connection may go on, the peer is a stranger */
+  TLS_VERDICT_REFUSED /* the connection may go on, without authorization */
 };
 
 struct tls_peer {
   unsigned generation; /* which of the connection's handshakes; never 0 */
-  X509 *leaf;         /* shared; its certificate, also while that is verified */
-  X509 *failed_cert;  /* shared; where its chain failed first, or NULL */
-  long chain_result;  /* X509_V_OK, the last error, or _UNSPECIFIED before */
-  int chain_depth;    /* where the first error was: 0 is the leaf; or -1 */
-  uintptr_t psk_mark; /* of the session our key callback made, see engine_psk;
-                         0 while it was not called */
-  enum tls_authentication
-      authentication; /* known once the handshake has finished */
+  X509 *leaf;          /* shared; its certificate, also while that is verified;
+                          or NULL */
+  X509 *failed_cert;   /* shared; where its chain failed first, or NULL */
+  long chain_result;   /* X509_V_OK or the last error; before that,
+                          X509_V_ERR_UNSPECIFIED */
+  int chain_depth;     /* of 'failed_cert': 0 is the leaf; -1 without one */
+  uintptr_t psk_mark;  /* of the session that our key callback made, see psk.c;
+                          0 while it was not called */
+  enum tls_authentication authentication; /* known when it has finished */
   enum tls_question question;
   enum tls_verdict verdict;
-  bool override;  /* the user accepts a chain that fails */
+  bool override;  /* the user accepts a chain that does not verify */
   bool finished;  /* the last message of the handshake has been read */
-  bool gate_open; /* the gate is open for it */
+  bool gate_open; /* plaintext may pass, see engine.h */
 };
 
 /* NULL when memory is out. */
@@ -66,8 +66,8 @@ void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf);
 void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
                          X509 *cert);
 
-/* Why the handshake is to be refused, X509_V_OK when it is not: a fault of the
-** chain, or a name that does not fit. */
+/* Why the handshake is to be refused, X509_V_OK when it is not: a fault of
+** the chain, or a name that does not fit. */
 long tls_peer_fault (const struct tls_peer *peer);
 
 /* Give the verdict on a finished handshake, once. */

@@ -1,11 +1,10 @@
 /*
-** psk: pre-shared keys. OpenSSL cannot wait for them, so the owner is
-** asked from its stack.
+** psk: pre-shared keys, see psk.h.
 **
-** In TLS 1.3 a key looks like a session that is resumed, and the client may
-** offer both (RFC 8446, 4.2.11). That our callback was asked does not say that
-** the key won: so the session that is made of it carries a mark, which only
-** this handshake's record knows.
+** In TLS 1.3 a key looks like a session that is resumed, and a client may offer
+** several of both (RFC 8446, 4.2.11). So it proves nothing that our callback
+** was asked: another offer may have been chosen. The session that is made of
+** the key carries a mark that only the tls_peer of this handshake knows.
 */
 #include "psk.h"
 
@@ -16,16 +15,10 @@
 #include <openssl/crypto.h>
 
 #include "engine_state.h"
+#include "ex_data.h"
 #include "session_tickets.h"
 
-static int slot = -1; /* of SSL_SESSION's ex_data */
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-
-static void make_slot (void) {
-  slot = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-}
-
-/* Never the same twice in a process, whichever thread asks; never 0. */
+/* Unique in the process, on every thread; never 0. */
 static uintptr_t new_mark (void) {
   static atomic_uintptr_t last;
   uintptr_t mark = atomic_fetch_add(&last, 1) + 1;
@@ -42,11 +35,11 @@ static bool mark_handshake (struct tls_engine *e) {
 
 #define IDENTITY_ROOM (PSK_MAX_IDENTITY_LEN + 1) /* and a NUL */
 
-/* TLS_AES_128_GCM_SHA256: a key of which no more is known goes with SHA-256
-** (RFC 8446, 4.2.11). */
+/* TLS_AES_128_GCM_SHA256: a key of TLS 1.3 belongs to one hash, which is
+** SHA-256 unless it is said otherwise (RFC 8446, 4.2.11). */
 static const unsigned char sha256_suite[] = {0x13, 0x01};
 
-/* A session of TLS 1.3 made of a key; NULL when memory is out. */
+/* A session of TLS 1.3 made of a key. The caller's; NULL when memory is out. */
 static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
                                      size_t n, uintptr_t mark) {
   const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, sha256_suite);
@@ -55,21 +48,22 @@ static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
       SSL_SESSION_set1_master_key(session, key, n) &&
       SSL_SESSION_set_cipher(session, cipher) &&
       SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) &&
-      SSL_SESSION_set_ex_data(session, slot, (void *)mark))
+      tls_session_set_mark(session, mark))
     return session;
   SSL_SESSION_free(session);
   return NULL;
 }
 
-/* SSL_set_psk_find_session_callback(3): TLS 1.3. 0 ends the handshake; without
-** a session the next identity is tried, or a certificate. */
+/* SSL_set_psk_find_session_callback(3): server of TLS 1.3. 0 ends the
+** handshake; 1 without a session goes on with the client's next identity, or
+** with a certificate. Tickets come here too: they are no names of keys. */
 static int on_find_session (SSL *ssl, const unsigned char *identity, size_t n,
                             SSL_SESSION **session) {
   struct tls_engine *e = tls_engine_of(ssl);
   unsigned char key[PSK_MAX_PSK_LEN];
   *session = NULL;
   if (n > PSK_MAX_IDENTITY_LEN || tls_ticket_keys_match(e->ctx, identity, n))
-    return 1; /* a ticket is no key's name */
+    return 1;
   unsigned size =
       e->psk.server(e->psk.arg, (const char *)identity, n, key, sizeof key);
   if (size > 0 && size <= sizeof key && mark_handshake(e))
@@ -78,8 +72,8 @@ static int on_find_session (SSL *ssl, const unsigned char *identity, size_t n,
   return size == 0 || *session != NULL;
 }
 
-/* SSL_set_psk_server_callback(3): up to TLS 1.2; in TLS 1.3 on_find_session()
-** has answered already. */
+/* SSL_set_psk_server_callback(3): server up to TLS 1.2. OpenSSL calls it in
+** TLS 1.3 as well, after on_find_session(). */
 static unsigned on_server (SSL *ssl, const char *identity, unsigned char *key,
                            unsigned room) {
   struct tls_engine *e = tls_engine_of(ssl);
@@ -90,8 +84,8 @@ static unsigned on_server (SSL *ssl, const char *identity, unsigned char *key,
   return size <= room && mark_handshake(e) ? size : 0;
 }
 
-/* SSL_set_psk_use_session_callback(3): TLS 1.3. After a HelloRetryRequest 'md'
-** is the one that has been chosen. */
+/* SSL_set_psk_use_session_callback(3): client of TLS 1.3. After a
+** HelloRetryRequest 'md' is the hash that the server has chosen. */
 static int on_use_session (SSL *ssl, const EVP_MD *md, const unsigned char **id,
                            size_t *id_size, SSL_SESSION **session) {
   struct tls_engine *e = tls_engine_of(ssl);
@@ -109,8 +103,8 @@ static int on_use_session (SSL *ssl, const EVP_MD *md, const unsigned char **id,
   return size == 0 || *session != NULL;
 }
 
-/* SSL_set_psk_client_callback(3): up to TLS 1.2. OpenSSL also asks it for the
-** ClientHello, which on_use_session() has answered. */
+/* SSL_set_psk_client_callback(3): client up to TLS 1.2. OpenSSL calls it for
+** the ClientHello as well, after on_use_session(). */
 static unsigned on_client (SSL *ssl, const char *hint, char *identity,
                            unsigned identity_room, unsigned char *key,
                            unsigned room) {
@@ -133,8 +127,6 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
   e->psk = o->psk;
   if (o->psk.server == NULL && o->psk.client == NULL && o->psk_hint == NULL)
     return true;
-  if (!CRYPTO_THREAD_run_once(&once, make_slot) || slot < 0)
-    return false;
   if (o->psk.server != NULL) {
     SSL_set_psk_find_session_callback(e->ssl, on_find_session);
     SSL_set_psk_server_callback(e->ssl, on_server);
@@ -145,11 +137,11 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
 }
 
 bool tls_psk_made_session (const SSL_SESSION *session) {
-  return slot >= 0 && SSL_SESSION_get_ex_data(session, slot) != NULL;
+  return tls_session_mark(session) != 0;
 }
 
-/* Up to TLS 1.2 the suite says so: also of a client that a server with an RSA
-** certificate shows its own to. */
+/* Does the suite (up to TLS 1.2) prove that the peer knows the key? RSA_PSK
+** proves it of the client; its server shows a certificate. */
 static bool suite_needs_psk (const struct tls_engine *e,
                              const SSL_CIPHER *cipher) {
   return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_psk ||
@@ -164,6 +156,6 @@ bool tls_psk_authenticated (const struct tls_engine *e,
     return false;
   if (SSL_version(e->ssl) < TLS1_3_VERSION)
     return !SSL_session_reused(e->ssl) && suite_needs_psk(e, cipher);
-  void *mark = SSL_SESSION_get_ex_data(session, slot);
-  return SSL_session_reused(e->ssl) && (uintptr_t)mark == peer->psk_mark;
+  return SSL_session_reused(e->ssl) &&
+         tls_session_mark(session) == peer->psk_mark;
 }

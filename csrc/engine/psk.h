@@ -1,21 +1,20 @@
 /*
 ** psk: pre-shared keys. OpenSSL cannot wait for them, so the owner is asked
-*while
-** OpenSSL runs: see tls_engine_busy().
+** while OpenSSL runs: see tls_engine_busy().
 */
 #ifndef tls_psk_h
 #define tls_psk_h
 
 #include "engine.h"
 
-/* Give a new engine the callbacks of its options. */
+/* Give a new engine the callbacks of its options. False when memory is out,
+** or when OpenSSL refuses the hint. */
 bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o);
 
-/* Has a key of this connection's made the session (TLS 1.3)? Also one that was
-** copied from that. */
+/* Was the session (of TLS 1.3) made of a key, or copied from one that was? */
 bool tls_psk_made_session (const SSL_SESSION *session);
 
-/* Has a pre-shared key made the handshake of 'peer', which has finished? */
+/* Has a pre-shared key authenticated 'peer', whose handshake has finished? */
 bool tls_psk_authenticated (const struct tls_engine *e,
                             const struct tls_peer *peer);
 

@@ -1,5 +1,5 @@
 /*
-** read: records become plaintext, until the peer sends no more.
+** read: records become plaintext, see read.h.
 */
 #include "read.h"
 
@@ -7,40 +7,36 @@
 #include "failure.h"
 #include "handshake_peer.h"
 
-/* More than the records that tls_engine_write() may leave waiting: beyond it
-** only answers to the peer (key updates, say) can grow the out queue, so we
-** stop reading until it has taken them. */
+/* Reading pauses while this much waits to be sent. It is more than
+** tls_engine_write() leaves: only answers to the peer, such as key updates,
+** can reach it, and the peer has to take those first. */
 #define MAX_UNSENT (256 * 1024)
 
-/* Nothing more to read until the transport brings something. */
-static bool transport_ended (const struct tls_engine *e) {
-  return e->records.eof && tls_records_unread(&e->records) == 0;
-}
-
-static void end_input (struct tls_engine *e, bool truncated) {
-  e->ended = true;
-  e->truncated = truncated;
+static void end_input (struct tls_engine *e, enum input_state input) {
+  e->input = input;
   e->events |= TLS_EV_EOF;
-  e->renegotiate_due = false;
+  if (e->requested == REQUESTED_RENEGOTIATION)
+    e->requested = REQUESTED_NONE;
 }
 
-/* SSL_read returned nothing: is it for now, for good, or an error? */
+/* SSL_read_ex() has returned no data: for now, for good, or with an error. */
 static void read_stopped (struct tls_engine *e, int r) {
   switch (SSL_get_error(e->ssl, r)) {
     case SSL_ERROR_WANT_READ:
-      if (!e->records.withheld && transport_ended(e))
-        end_input(e, true);
+      if (!e->records.withheld && tls_records_ended(&e->records))
+        end_input(e, INPUT_TRUNCATED);
       return;
     case SSL_ERROR_WANT_RETRY_VERIFY: /* in a renegotiation */ return;
-    case SSL_ERROR_ZERO_RETURN: end_input(e, false); return;
+    case SSL_ERROR_ZERO_RETURN: end_input(e, INPUT_CLOSED); return;
     default: tls_engine_fail_ssl(e);
   }
 }
 
-/* Would SSL_read() only say so? With SSL_MODE_RELEASE_BUFFERS it makes a buffer
-** for that and frees it again: half of what a short record costs. An end has
-** to be looked at; a handshake may go on without bytes of the peer's, and one
-** that was asked for within a record begins behind it. */
+/* Would SSL_read_ex() only say WANT_READ? With SSL_MODE_RELEASE_BUFFERS it
+** makes a buffer for that and frees it again: half of what a short record
+** costs. It is called without new records at the end of the transport, within
+** a handshake, and when a renegotiation was put off until the end of a
+** record. */
 static bool nothing_to_read (const struct tls_engine *e) {
   return tls_records_unread(&e->records) == 0 && !e->records.eof &&
          !SSL_has_pending(e->ssl) && !SSL_in_init(e->ssl) &&
@@ -48,14 +44,15 @@ static bool nothing_to_read (const struct tls_engine *e) {
 }
 
 static bool may_read (const struct tls_engine *e) {
-  return tls_gate_open(e) && !e->ended && !tls_failed(e) &&
+  return tls_gate_open(e) && e->input == INPUT_OPEN && !tls_failed(e) &&
          tls_byte_queue_size(&e->records.out) < MAX_UNSENT &&
          !tls_suspended(e) && !nothing_to_read(e);
 }
 
 /* One call of SSL_read_ex(3), which drives a handshake as well. False when
-** there is nothing more for now. No data from behind a handshake comes before
-** that one was judged, see tls_records_one_at_a_time(). */
+** there is nothing more for now. Data behind a handshake must not come before
+** its peer was judged: tls_records_one_at_a_time() sees to that, and data
+** that comes nevertheless is dropped. */
 static bool read_once (struct tls_engine *e, char *to, size_t room, size_t *n) {
   *n = 0;
   if (!tls_engine_enter(e))
@@ -75,11 +72,11 @@ static bool read_once (struct tls_engine *e, char *to, size_t room, size_t *n) {
   return r == 1 || e->records.withheld;
 }
 
-size_t tls_read_plain (struct tls_engine *e, char *plain, size_t room) {
+/* Stops when a handshake begins and there is data: the handshake may ask the
+** owner for a key, who has to have the data first. */
+size_t tls_read_plaintext (struct tls_engine *e, char *plain, size_t room) {
   size_t got = 0, n;
   bool more = true;
-  /* In a handshake the owner may be asked for a key: what has come before is
-  ** handed over first. */
   while (more && got < room && may_read(e) &&
          (got == 0 || e->next_peer == NULL)) {
     more = read_once(e, plain + got, room - got, &n);

@@ -1,5 +1,6 @@
 /*
-** bio: the one BIO_METHOD of tls, see bio.h and BIO_meth_new(3).
+** record_bio: the BIO between OpenSSL and the transport, see record_bio.h and
+** BIO_meth_new(3).
 */
 #include "record_bio.h"
 
@@ -22,8 +23,7 @@ void tls_records_clear (struct tls_records *records) {
 
 bool tls_records_feed (struct tls_records *records, const char *data,
                        size_t n) {
-  if (tls_byte_queue_size(&records->in) >
-      0) /* order: behind what is kept already */
+  if (tls_byte_queue_size(&records->in) > 0) /* in order */
     return tls_byte_queue_append(&records->in, data, n);
   records->fed = data;
   records->fed_size = n;
@@ -36,6 +36,10 @@ bool tls_records_keep (struct tls_records *records) {
   records->fed = NULL;
   records->fed_size = 0;
   return kept;
+}
+
+bool tls_records_ended (const struct tls_records *records) {
+  return records->eof && tls_records_unread(records) == 0;
 }
 
 size_t tls_records_unread (const struct tls_records *records) {
@@ -76,7 +80,8 @@ void tls_records_allow_one (struct tls_records *records) {
   records->next_allowed = true;
 }
 
-/* How much of 'n' bytes lies in the record that is being read. */
+/* How many of the next 'n' bytes may be read: no more than what is left of
+** the header, or of the body, that is being read. */
 static size_t within_record (const struct tls_records *records, size_t n) {
   size_t left = records->body_left;
   if (records->header_read < HEADER)
@@ -94,15 +99,15 @@ static void end_record (struct tls_records *records) {
 static void count_byte (struct tls_records *records, unsigned char byte) {
   if (records->header_read == HEADER) {
     records->body_left--;
-  } else if (++records->header_read > HEADER - 2) { /* the length */
+  } else if (++records->header_read > HEADER - 2) { /* a byte of the length */
     records->body_left = records->body_left << 8 | byte;
   }
   if (records->header_read == HEADER && records->body_left == 0)
     end_record(records);
 }
 
-/* 'n' bytes have been read: a whole body, as nearly always, or part of one; or
-** a header, or part of that. */
+/* 'n' bytes have been read. Nearly always that is a whole body, or part of
+** one; headers are counted byte by byte. */
 static void count_record (struct tls_records *records, const char *bytes,
                           size_t n) {
   if (records->header_read == HEADER && n <= records->body_left) {
@@ -115,10 +120,10 @@ static void count_record (struct tls_records *records, const char *bytes,
     count_byte(records, (unsigned char)*bytes++);
 }
 
-/* The flags are set or cleared on every call: SSL_get_error() reads them. The
-** end of the transport is never shown to OpenSSL, which would fail the whole
-** connection on it, writing included: the engine looks at records->eof itself.
- */
+/* The retry flags are set or cleared on every call: SSL_get_error() reads
+** them. The end of the transport is never shown to OpenSSL, which would end
+** the whole connection, writing included: the engine checks
+** tls_records_ended(). */
 static int on_read (BIO *bio, char *to, size_t n, size_t *got) {
   struct tls_records *records = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
@@ -152,8 +157,8 @@ static long on_ctrl (BIO *bio, int cmd, long num, void *ptr) {
   (void)num;
   (void)ptr;
   switch (cmd) {
-    case BIO_CTRL_FLUSH: /* the queue takes everything at once */ return 1;
-    case BIO_CTRL_EOF: return records->eof && tls_records_unread(records) == 0;
+    case BIO_CTRL_FLUSH: /* on_write() takes all */ return 1;
+    case BIO_CTRL_EOF: return tls_records_ended(records);
     case BIO_CTRL_PENDING:
       size = tls_records_unread(records);
       return size > LONG_MAX ? LONG_MAX : (long)size;

@@ -1,13 +1,13 @@
 /*
-** tickets: the keys that a server seals its session tickets with (RFC 5077, 4).
-** Plain C over OpenSSL.
+** session_tickets: the keys that a server encrypts its session tickets with
+** (RFC 5077, 4).
 **
 ** A key is 48 bytes, as in Node: 16 of name, 16 for HMAC-SHA256, 16 for
-** AES-128-CBC. The first of a list seals; all of them open, and a ticket of an
-** older one is answered with a new ticket.
+** AES-128-CBC. The first key of a list encrypts; all of them decrypt, and a
+** ticket of an older key is answered with a new ticket.
 */
-#ifndef tls_tickets_h
-#define tls_tickets_h
+#ifndef tls_session_tickets_h
+#define tls_session_tickets_h
 
 #include <stdbool.h>
 
@@ -18,15 +18,17 @@
 /* Give 'ctx' a random key and install the callback. */
 bool tls_ticket_keys_install (SSL_CTX *ctx);
 
-/* Replace the keys by 'count' others, newest first; they are copied. */
+/* Replace the keys by 'count' others, newest first; they are copied. False
+** when memory is out: then the old keys stay. */
 bool tls_ticket_keys_set (SSL_CTX *ctx, const unsigned char *keys,
                           size_t count);
 
-/* Does a ticket begin like this, with the name of one of the keys? */
-bool tls_ticket_keys_match (const SSL_CTX *ctx, const unsigned char *bytes,
-                            size_t n);
-
 /* The keys, newest first; borrowed. NULL when there are none. */
 const unsigned char *tls_ticket_keys_get (const SSL_CTX *ctx, size_t *count);
+
+/* Are these bytes a ticket of ours, that is, do they begin with the name of
+** one of the keys? */
+bool tls_ticket_keys_match (const SSL_CTX *ctx, const unsigned char *bytes,
+                            size_t n);
 
 #endif

@@ -1,6 +1,5 @@
 /*
-** sessions: which sessions of a connection are kept, and which may be resumed.
-** The keys of tickets are in session_tickets.c.
+** sessions: the sessions of a connection, see sessions.h.
 */
 #include "sessions.h"
 
@@ -12,10 +11,10 @@
 #include "psk.h"
 #include "session_context.h"
 
-/* === which may be resumed ============================================== */
+/* === which ones may be resumed ========================================= */
 
 /* The host name of the ClientHello that is being looked at (RFC 6066, 3), or
-** NULL. The lengths are the client's word. */
+** NULL. The lengths are not to be trusted. */
 static const unsigned char *requested_name (SSL *ssl, size_t *n) {
   const unsigned char *ext;
   size_t size;
@@ -39,10 +38,10 @@ static bool same_name (SSL *ssl, const SSL_SESSION *session) {
   return strlen(ours) == n && memcmp(ours, asked, n) == 0;
 }
 
-/* In TLS 1.3 each resumption makes new sessions, with a time of their own. But
-** all of them end when the first one would have (RFC 8446, 4.6.1): they hand
-** that on, in seconds, as the ticket's data. 0 when there is none yet, -1 when
-** it cannot be read. */
+/* In TLS 1.3 each resumption makes new sessions, each with a lifetime of its
+** own. All of them must end when the first one would have (RFC 8446, 4.6.1),
+** so they hand its deadline on, in seconds since 1970, as the ticket's data.
+** 0 when there is none yet, -1 when it cannot be read. */
 static int64_t deadline_of (SSL_SESSION *session) {
   int64_t deadline = 0;
   void *kept;
@@ -62,7 +61,7 @@ static bool is_expired (SSL_SESSION *session) {
 static bool keep_deadline (SSL_SESSION *session) {
   int64_t deadline = deadline_of(session), now = (int64_t)time(NULL);
   if (deadline > 0) {
-    /* for the cache, which does not ask is_expired(); 0 s are refused */
+    /* for OpenSSL's cache, which does not ask is_expired(); 0 is refused */
     SSL_SESSION_set_timeout(session,
                             deadline > now ? (long)(deadline - now) : 1);
     return true;
@@ -76,7 +75,7 @@ static bool may_resume (const struct tls_engine *e, SSL_SESSION *session) {
          tls_session_context_matches(e, session) && !is_expired(session);
 }
 
-/* SSL_CTX_set_session_ticket_cb(3): a ticket has been opened. */
+/* A ticket was decrypted. */
 SSL_TICKET_RETURN
 tls_on_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
                      size_t key_size, SSL_TICKET_STATUS status, void *arg) {
@@ -90,9 +89,8 @@ tls_on_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
                                       : SSL_TICKET_RETURN_USE_RENEW;
 }
 
-/* A key stands for its client in the handshake in which it was named, and not
-** in later ones: where certificates are asked for, such a session is good
-** nowhere. */
+/* A pre-shared key authenticates a client in the handshake in which it is
+** named, and not in later ones. */
 static bool is_psk_session (const struct tls_engine *e,
                             const SSL_SESSION *session) {
   bool named = e->next_peer != NULL && e->next_peer->psk_mark != 0;
@@ -101,6 +99,8 @@ static bool is_psk_session (const struct tls_engine *e,
          (named || tls_psk_made_session(session));
 }
 
+/* Where certificates are asked for, a session without one must not stand for
+** one: it gets a session id context that fits nowhere. */
 static bool forbid_psk_resumption (const struct tls_engine *e,
                                    SSL_SESSION *session) {
   static const unsigned char nowhere[] = "psk";
@@ -108,7 +108,7 @@ static bool forbid_psk_resumption (const struct tls_engine *e,
          SSL_SESSION_set1_id_context(session, nowhere, sizeof nowhere);
 }
 
-/* ... and one is about to be sealed. 0 ends the connection. */
+/* 0 ends the connection. */
 int tls_on_ticket_made (SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   SSL_SESSION *session = SSL_get_session(ssl);
@@ -117,20 +117,22 @@ int tls_on_ticket_made (SSL *ssl, void *arg) {
          (SSL_version(ssl) < TLS1_3_VERSION || keep_deadline(session));
 }
 
-/* === the ones that are kept ============================================ */
+/* === which ones the owner gets ========================================= */
 
-/* What a server seals in tickets need not be kept: sessions that are known by
-** their id alone are told. */
+/* A ticket of TLS 1.3 holds the session itself, so its server has nothing to
+** store. */
 static bool is_reported (SSL *ssl) {
   return !SSL_is_server(ssl) || SSL_version(ssl) < TLS1_3_VERSION ||
          (SSL_get_options(ssl) & SSL_OP_NO_TICKET) != 0;
 }
 
-/* OpenSSL's own cache, which only contexts with early data have, does not ask
-** us: whether the name is the same, or whether a key made the session. */
+/* Contexts with early data use OpenSSL's own cache, which asks none of our
+** callbacks. So what they might decline leaves it at once: sessions that are
+** bound to a server name, and those of pre-shared keys. The cache is that of
+** the engine's own context, whatever context the server name has chosen. */
 static void remove_from_cache (const struct tls_engine *e,
                                SSL_SESSION *session) {
-  SSL_CTX *ctx = e->ctx; /* its cache, whatever context the name has chosen */
+  SSL_CTX *ctx = e->ctx;
   bool cached = (SSL_CTX_get_session_cache_mode(ctx) &
                  SSL_SESS_CACHE_NO_INTERNAL) != SSL_SESS_CACHE_NO_INTERNAL;
   bool unfit =
@@ -139,7 +141,6 @@ static void remove_from_cache (const struct tls_engine *e,
     SSL_CTX_remove_session(ctx, session);
 }
 
-/* SSL_CTX_sess_set_new_cb(3): 1 keeps the reference. */
 int tls_on_new_session (SSL *ssl, SSL_SESSION *session) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL)
@@ -154,12 +155,12 @@ int tls_on_new_session (SSL *ssl, SSL_SESSION *session) {
   return 1;
 }
 
-/* The answer was found at the ClientHello; it is for the id offered there. */
+/* The owner has found the session when it answered the ClientHello. */
 SSL_SESSION *tls_on_get_session (SSL *ssl, const unsigned char *id, int size,
                                  int *copy) {
   struct tls_engine *e = tls_engine_of(ssl);
   unsigned found;
-  *copy = 1; /* OpenSSL takes a reference of its own */
+  *copy = 1; /* OpenSSL takes its own reference */
   if (e == NULL || e->offered == NULL || !may_resume(e, e->offered))
     return NULL;
   const unsigned char *ours = SSL_SESSION_get_id(e->offered, &found);
@@ -178,15 +179,11 @@ SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
   return oldest;
 }
 
-void tls_engine_want_sessions (struct tls_engine *e, bool wanted) {
-  e->want_sessions = wanted;
-}
-
 /* === clients =========================================================== */
 
-/* A client that refuses strangers does not come back with a session in which
-** the server showed no certificate: it was a key that stood for it, and does
-** so again. */
+/* A client that refuses unauthorized servers does not resume a session
+** without a certificate: a pre-shared key has authenticated the server there,
+** and has to do so again. A full handshake follows. */
 bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
   if (!SSL_in_before(e->ssl))
     return false;
@@ -199,8 +196,8 @@ bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
   return true;
 }
 
-/* Up to TLS 1.2 OpenSSL tells of no new session when an old one is resumed,
-** also when the server replaced its ticket. */
+/* Up to TLS 1.2 OpenSSL reports no new session when an old one is resumed,
+** not even when the server has replaced its ticket. */
 void tls_sessions_note_renewal (struct tls_engine *e) {
   SSL_SESSION *now = SSL_get0_session(e->ssl);
   if (e->server || SSL_version(e->ssl) >= TLS1_3_VERSION ||

@@ -1,11 +1,9 @@
 /*
-** setup: how an engine is made and freed, see engine.h.
+** setup: makes an engine from its options, and frees it. See engine.h.
 */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <openssl/err.h>
 
 #include "alpn.h"
 #include "engine_state.h"
@@ -13,56 +11,41 @@
 #include "psk.h"
 #include "session_context.h"
 
-static unsigned char *copy (const unsigned char *data, size_t n) {
-  unsigned char *to = data == NULL ? NULL : malloc(n + 1);
-  if (to != NULL)
-    memcpy(to, data, n);
-  return to;
-}
+/* === early data ======================================================== */
 
-/* Early data that the session does not allow is not sent: the socket tells it
-** as not accepted, which is no error. */
-static bool may_send_early (const struct tls_engine *e,
-                            const struct tls_engine_options *o) {
+/* Only what the session allows is sent. Early data that is not sent counts as
+** not accepted, which is no error. */
+static bool may_send_early_data (const struct tls_engine *e,
+                                 const struct tls_engine_options *o) {
   int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
   return o->session != NULL && o->early_data_size > 0 &&
          o->early_data_size <= SSL_SESSION_get_max_early_data(o->session) &&
          (max == 0 || max >= TLS1_3_VERSION);
 }
 
-static bool set_early (struct tls_engine *e,
-                       const struct tls_engine_options *o) {
-  if (o->server) {
-    e->early_data_state = o->want_early_data ? EARLY_READING : EARLY_NONE;
+static bool set_early_data (struct tls_engine *e,
+                            const struct tls_engine_options *o) {
+  if (o->server && o->want_early_data)
+    e->early_data_state = EARLY_DATA_READING;
+  if (o->server || o->early_data == NULL || !may_send_early_data(e, o))
     return true;
-  }
-  if (!may_send_early(e, o))
-    return true;
-  e->early_data = copy(o->early_data, o->early_data_size);
-  e->early_data_size = o->early_data_size;
-  e->early_data_state = EARLY_WRITING;
-  return e->early_data != NULL;
+  e->early_data_state = EARLY_DATA_WRITING;
+  return tls_blob_set(&e->early_data, o->early_data, o->early_data_size);
 }
 
-/* What a client may ask for in its ClientHello. */
-static bool set_client (struct tls_engine *e,
-                        const struct tls_engine_options *o) {
-  SSL_set_post_handshake_auth(e->ssl, 1);
-  /* a server's matter; here it would only refuse what may be resumed */
-  if (!SSL_set_session_id_context(e->ssl, (const unsigned char *)"", 0))
+/* === making ============================================================ */
+
+static bool set_bio (struct tls_engine *e, const BIO_METHOD *method) {
+  BIO *bio = tls_record_bio_new(method, &e->records);
+  if (bio == NULL)
     return false;
-  if (o->request_ocsp &&
-      !SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp))
-    return false;
-  if (o->session != NULL && !tls_engine_set_session(e, o->session))
-    return false;
-  return o->servername == NULL ||
-         SSL_set_tlsext_host_name(e->ssl, o->servername);
+  SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
+  return true;
 }
 
 static int verify_mode (const struct tls_engine_options *o) {
   if (!o->server)
-    return SSL_VERIFY_PEER; /* tls_hook_verify decides */
+    return SSL_VERIFY_PEER; /* tls_on_verify() decides */
   if (!o->request_cert)
     return SSL_VERIFY_NONE;
   if (!o->reject_unauthorized)
@@ -70,26 +53,34 @@ static int verify_mode (const struct tls_engine_options *o) {
   return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 }
 
+/* A client's session id context is empty: with the one of its SSL_CTX it
+** would only refuse sessions that it may resume. */
+static bool set_client (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  SSL_set_connect_state(e->ssl);
+  SSL_set_post_handshake_auth(e->ssl, 1);
+  return SSL_set_session_id_context(e->ssl, (const unsigned char *)"", 0) &&
+         (!o->request_ocsp ||
+          SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp)) &&
+         (o->session == NULL || tls_engine_set_session(e, o->session)) &&
+         (o->servername == NULL || tls_engine_set_servername(e, o->servername));
+}
+
+static bool set_server (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  SSL_set_accept_state(e->ssl);
+  return tls_session_context_set(e, o);
+}
+
 static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   e->ssl = SSL_new(o->ctx);
-  if (e->ssl == NULL)
-    return false;
-  BIO *bio = tls_record_bio_new(o->method, &e->records);
-  if (bio == NULL)
-    return false;
-  SSL_set_bio(e->ssl, bio, bio); /* takes over the one reference */
-  if (!tls_alpn_set(e, o) || !tls_npn_set(e, o) || !set_early(e, o) ||
-      !tls_psk_set(e, o))
+  if (e->ssl == NULL || !set_bio(e, o->method) || !tls_alpn_set(e, o) ||
+      !set_early_data(e, o) || !tls_psk_set(e, o))
     return false;
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
   if (o->want_keylog)
     tls_engine_want_keylog(e);
-  if (o->server) {
-    SSL_set_accept_state(e->ssl);
-    return tls_session_context_set(e, o);
-  }
-  SSL_set_connect_state(e->ssl);
-  return set_client(e, o);
+  return o->server ? set_server(e, o) : set_client(e, o);
 }
 
 static void copy_flags (struct tls_engine *e,
@@ -120,6 +111,8 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
   return NULL;
 }
 
+/* === freeing =========================================================== */
+
 static void free_secrets (struct tls_engine *e) {
   SSL_SESSION *session;
   while ((session = tls_engine_take_session(e)) != NULL)
@@ -131,8 +124,8 @@ static void free_secrets (struct tls_engine *e) {
 void tls_engine_free (struct tls_engine *e) {
   if (e == NULL)
     return;
-  assert(e->depth == 0); /* OpenSSL would return into freed memory */
-  SSL_free(e->ssl);      /* the BIO with it, before the port */
+  assert(!e->in_openssl); /* it would return into freed memory */
+  SSL_free(e->ssl);       /* and its BIO, which borrows the records */
   SSL_CTX_free(e->ctx);
   tls_peer_free(e->peer);
   tls_peer_free(e->next_peer);

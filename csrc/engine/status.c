@@ -1,44 +1,23 @@
 /*
-** status: questions to an engine, see engine.h.
+** status: questions about a connection's state, and about what was negotiated.
+** See engine.h.
 */
 #include "engine_state.h"
 
-bool tls_engine_busy (const struct tls_engine *e) {
-  return e->depth > 0;
-}
-
 struct tls_records *tls_engine_records (struct tls_engine *e) {
   return &e->records;
+}
+
+bool tls_engine_busy (const struct tls_engine *e) {
+  return e->in_openssl;
 }
 
 bool tls_engine_secure (const struct tls_engine *e) {
   return e->secure;
 }
 
-bool tls_engine_renegotiating (const struct tls_engine *e) {
-  bool under_way = e->next_peer != NULL || e->renegotiate_due;
-  return e->secure && under_way && !tls_suspended(e);
-}
-
-bool tls_engine_may_update_keys (const struct tls_engine *e) {
-  return tls_ready(e) && !e->renegotiate_due && !e->close_notify_due &&
-         !e->close_notify_sent;
-}
-
-bool tls_engine_may_renegotiate (const struct tls_engine *e) {
-  return tls_engine_may_update_keys(e) && !e->ended;
-}
-
-bool tls_engine_handshake_cut_off (const struct tls_engine *e) {
-  return e->ended && e->next_peer != NULL;
-}
-
 bool tls_engine_writable (const struct tls_engine *e) {
   return tls_writable(e);
-}
-
-bool tls_engine_truncated (const struct tls_engine *e) {
-  return e->truncated;
 }
 
 bool tls_engine_failed (const struct tls_engine *e) {
@@ -46,7 +25,11 @@ bool tls_engine_failed (const struct tls_engine *e) {
 }
 
 bool tls_engine_ended (const struct tls_engine *e) {
-  return e->ended;
+  return e->input != INPUT_OPEN;
+}
+
+bool tls_engine_truncated (const struct tls_engine *e) {
+  return e->input == INPUT_TRUNCATED;
 }
 
 STACK_OF(X509) * tls_engine_peer_chain(const struct tls_engine *e) {
@@ -57,6 +40,40 @@ X509_STORE *tls_engine_trust_store (const struct tls_engine *e) {
   return SSL_CTX_get_cert_store(SSL_get_SSL_CTX(e->ssl));
 }
 
-SSL *tls_engine_ssl (const struct tls_engine *e) {
+const SSL *tls_engine_ssl (const struct tls_engine *e) {
   return e->ssl;
+}
+
+/* The ServerHello has settled cipher and key exchange. Before it, OpenSSL
+** answers from a session that is merely offered, and crashes without one:
+** SSL_get_negotiated_group(3). */
+bool tls_engine_negotiated (const struct tls_engine *e) {
+  return SSL_get_pending_cipher(e->ssl) != NULL &&
+         SSL_get0_session(e->ssl) != NULL;
+}
+
+EVP_PKEY *tls_engine_peer_ephemeral_key (const struct tls_engine *e) {
+  EVP_PKEY *key = NULL;
+  return SSL_get_peer_tmp_key(e->ssl, &key) ? key : NULL;
+}
+
+const char *tls_engine_group (const struct tls_engine *e) {
+  int id = 0;
+  if (tls_engine_negotiated(e))
+    id = (int)SSL_get_negotiated_group(e->ssl);
+  return id == 0 ? NULL : SSL_group_to_name(e->ssl, id);
+}
+
+int tls_engine_shared_sigalg (const struct tls_engine *e, int index, int *sign,
+                              int *hash) {
+  return SSL_get_shared_sigalgs(e->ssl, index, sign, hash, NULL, NULL, NULL);
+}
+
+bool tls_engine_export_key (const struct tls_engine *e, unsigned char *out,
+                            size_t size, const char *label, size_t label_size,
+                            const char *context, size_t context_size) {
+  tls_clear_errors();
+  return SSL_export_keying_material(e->ssl, out, size, label, label_size,
+                                    (const unsigned char *)context,
+                                    context_size, context != NULL) == 1;
 }

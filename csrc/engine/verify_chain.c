@@ -1,6 +1,5 @@
 /*
-** verify_chain: the peer's chain of certificates is verified, and a client's
-** handshake waits for what its owner makes of the result.
+** verify_chain: the peer's chain of certificates, see verify_chain.h.
 */
 #include "verify_chain.h"
 
@@ -9,16 +8,17 @@
 #include "engine_state.h"
 
 static struct tls_engine *engine_of (X509_STORE_CTX *ctx) {
-  int idx = SSL_get_ex_data_X509_STORE_CTX_idx();
-  SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, idx);
+  int index = SSL_get_ex_data_X509_STORE_CTX_idx();
+  SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, index);
   return ssl == NULL ? NULL : tls_engine_of(ssl);
 }
 
-/* Go on after an error, so that all of the chain is looked at and the last
-** error is known, as Node reports it (a lone leaf from an unknown issuer is
-** UNABLE_TO_VERIFY_LEAF_SIGNATURE, not its forerunner). Sticky: one error is
-** enough to refuse, whatever X509_verify_cert() says in the end. */
-static int on_verify_step (int ok, X509_STORE_CTX *ctx) {
+/* X509_STORE_CTX_set_verify_cb(3): 1 goes on after an error, so that all of
+** the chain is verified and the last error is known, which is the one that
+** Node reports (UNABLE_TO_VERIFY_LEAF_SIGNATURE for a lone leaf of an unknown
+** issuer, not the error before it). One error is enough to refuse, whatever
+** X509_verify_cert() returns in the end. */
+static int on_chain_step (int ok, X509_STORE_CTX *ctx) {
   struct tls_engine *e = engine_of(ctx);
   if (e == NULL || e->next_peer == NULL)
     return 0;
@@ -32,33 +32,35 @@ static int on_verify_step (int ok, X509_STORE_CTX *ctx) {
 static void verify_chain (struct tls_peer *peer, X509_STORE_CTX *ctx) {
   tls_peer_set_leaf(peer, X509_STORE_CTX_get0_cert(ctx));
   peer->chain_result = X509_V_OK;
-  X509_STORE_CTX_set_verify_cb(ctx, on_verify_step);
+  X509_STORE_CTX_set_verify_cb(ctx, on_chain_step);
   int r = X509_verify_cert(ctx);
   if (r != 1 && peer->chain_result == X509_V_OK)
     peer->chain_result = X509_V_ERR_UNSPECIFIED;
 }
 
-/* 1 goes on with the handshake, 0 ends it. The alert is made from the error
-** that is set here, and the session remembers it: that is what was found about
-** the chain, not what the user makes of it in this handshake. */
-static int verify_result (const struct tls_engine *e, X509_STORE_CTX *ctx) {
+/* 1 goes on with the handshake, 0 ends it. The error that is set here chooses
+** the alert, and OpenSSL keeps it in the session. An accepted peer's session
+** gets the result of the chain, which an override does not change. */
+static int accept_or_refuse (const struct tls_engine *e, X509_STORE_CTX *ctx) {
   const struct tls_peer *peer = e->next_peer;
   long fault = tls_peer_fault(peer);
   bool refuse = e->reject_unauthorized && fault != X509_V_OK;
   if (e->server && e->custom_verify)
-    refuse = false; /* the user has the last word, at the gate */
+    refuse = false; /* the owner decides, at the gate */
   X509_STORE_CTX_set_error(ctx, (int)(refuse ? fault : peer->chain_result));
   return !refuse;
 }
 
-/* A client looks at the name too, and asks the user: the handshake waits. */
-static bool waits_for_owner (const struct tls_engine *e) {
+/* A client's owner compares the certificate with the host name as well. A
+** chain that has failed is a question only where the owner may override that.
+*/
+static bool asks_owner (const struct tls_engine *e) {
   return !e->server &&
          (e->custom_verify || e->next_peer->chain_result == X509_V_OK);
 }
 
-/* SSL_CTX_set_cert_verify_callback(3): 1 accepts, and suspends when
-** SSL_set_retry_verify() was called. OpenSSL calls again after the answer. */
+/* 1 accepts, 0 refuses. After SSL_set_retry_verify() the handshake is
+** suspended instead, and OpenSSL calls again when it goes on. */
 int tls_on_verify (X509_STORE_CTX *ctx, void *arg) {
   struct tls_engine *e = engine_of(ctx);
   (void)arg;
@@ -67,14 +69,14 @@ int tls_on_verify (X509_STORE_CTX *ctx, void *arg) {
   switch (e->next_peer->question) {
     case TLS_QUESTION_NONE:
       verify_chain(e->next_peer, ctx);
-      if (!waits_for_owner(e))
-        return verify_result(e, ctx);
+      if (!asks_owner(e))
+        return accept_or_refuse(e, ctx);
       e->next_peer->question = TLS_QUESTION_OPEN;
       e->events |= TLS_EV_VERIFY;
       return SSL_set_retry_verify(e->ssl);
     case TLS_QUESTION_OPEN: return SSL_set_retry_verify(e->ssl);
     case TLS_QUESTION_ACCEPTED:
-    case TLS_QUESTION_REFUSED: return verify_result(e, ctx);
+    case TLS_QUESTION_REFUSED: return accept_or_refuse(e, ctx);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
 /*
-** write: plaintext becomes records, until our close_notify.
+** write: plaintext becomes records, see engine.h and write.h.
 */
 #include "write.h"
 
@@ -9,6 +9,8 @@
 #include "failure.h"
 #include "handshake_peer.h"
 
+/* SSL_write_ex() has taken nothing: a renegotiation needs the peer's bytes or
+** an answer of the owner's, or it is an error. */
 static void write_stopped (struct tls_engine *e, int r) {
   int why = SSL_get_error(e->ssl, r);
   e->write_wants_read =
@@ -18,7 +20,7 @@ static void write_stopped (struct tls_engine *e, int r) {
   tls_handshake_end(e);
 }
 
-/* One call of SSL_write_ex(3): how much it took. */
+/* One call of SSL_write_ex(3). Returns how much it took. */
 static size_t write_once (struct tls_engine *e, const char *data, size_t n) {
   size_t taken = 0;
   if (!tls_engine_enter(e))
@@ -46,29 +48,35 @@ size_t tls_engine_write (struct tls_engine *e, const char *data, size_t n,
   return done;
 }
 
-/* Not in the middle of a handshake, SSL_shutdown(3), nor before one that is
-** about to begin. Behind it nothing is sent: no tickets either, which a server
-** of TLS 1.3 would add to a client's late certificate. */
+/* SSL_shutdown(3) must not be called in the middle of a handshake. */
+static bool may_close (const struct tls_engine *e) {
+  return tls_gate_open(e) && e->next_peer == NULL &&
+         e->requested != REQUESTED_RENEGOTIATION && !SSL_in_init(e->ssl);
+}
+
+/* After it nothing is sent, so a server of TLS 1.3 sends no tickets either
+** when a client's late certificate arrives. An error of SSL_shutdown() does
+** not matter: the end of the transport follows. */
 void tls_send_close_notify (struct tls_engine *e) {
-  if (!e->close_notify_due || !tls_gate_open(e) || e->next_peer != NULL ||
-      e->renegotiate_due || SSL_in_init(e->ssl) || !tls_engine_enter(e))
+  if (e->close_notify != CLOSE_NOTIFY_DUE || !may_close(e) ||
+      !tls_engine_enter(e))
     return;
   if (e->server)
     SSL_set_num_tickets(e->ssl, 0);
-  e->close_notify_due = false;
-  e->close_notify_sent = true;
+  e->close_notify = CLOSE_NOTIFY_SENT;
   if (SSL_shutdown(e->ssl) < 0)
-    ERR_clear_error(); /* the FIN that follows ends it all the same */
+    ERR_clear_error();
   tls_engine_leave(e);
 }
 
 void tls_engine_shutdown (struct tls_engine *e) {
-  if (e->close_notify_sent || !e->secure || tls_failed(e))
+  if (e->close_notify == CLOSE_NOTIFY_SENT || !e->secure || tls_failed(e))
     return;
-  e->close_notify_due = true;
+  e->close_notify = CLOSE_NOTIFY_DUE;
   tls_send_close_notify(e);
 }
 
 bool tls_engine_shutting_down (const struct tls_engine *e) {
-  return e->close_notify_due && !tls_failed(e) && !e->ended;
+  return e->close_notify == CLOSE_NOTIFY_DUE && !tls_failed(e) &&
+         e->input == INPUT_OPEN;
 }

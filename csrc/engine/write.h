@@ -1,12 +1,12 @@
 /*
-** write: encrypts plaintext into records, up to and including close_notify.
+** write: encrypts plaintext into records, up to our close_notify.
 */
 #ifndef tls_write_h
 #define tls_write_h
 
 #include "engine.h"
 
-/* Send a close_notify that is due, if nothing stands in its way. */
+/* Send a close_notify that is due, unless something has to come first. */
 void tls_send_close_notify (struct tls_engine *e);
 
 #endif

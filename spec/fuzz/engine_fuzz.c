@@ -110,9 +110,9 @@ static char pattern (size_t i) {
   return (char)(i * 31 + i / 251);
 }
 
-/* What came up is what the other side wrote, in order, and only behind an open
-** gate; an error is told once and is the last; the queue of OpenSSL's errors is
-** left empty. */
+/* What came up is what the other side wrote, in order, and only behind an
+** open gate; an error is told once and is the last; the queue of OpenSSL's
+** errors is left empty. */
 static void watch (struct side *s, unsigned events, const char *plain,
                    size_t got) {
   size_t i;

@@ -203,8 +203,8 @@ static void test_connection (int version, size_t piece) {
   free_side(s);
 }
 
-/* OpenSSL puts off a renegotiation that is asked for when a record has come in
-** part: it begins behind that record, without another byte of the peer's. */
+/* OpenSSL puts off a renegotiation that is asked for when a record has come
+** in part: it begins behind that record, without another byte of the peer's. */
 static void test_put_off (void) {
   struct side *c = new_side(false, TLS1_2_VERSION, true);
   struct side *s = new_side(true, TLS1_2_VERSION, false);

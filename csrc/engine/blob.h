@@ -1,0 +1,22 @@
+/*
+** blob: a copy of some bytes. Knows nothing of TLS.
+*/
+#ifndef tls_blob_h
+#define tls_blob_h
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct tls_blob {
+  unsigned char *data; /* owned; NULL when there is none */
+  size_t size;
+};
+
+/* Replace the content by a copy of 'n' bytes at 'data'; NULL leaves no
+** content. False when memory is out: then the old content stays. */
+bool tls_blob_set (struct tls_blob *blob, const void *data, size_t n);
+
+/* Cleanse and free the content. Safe to call twice. */
+void tls_blob_clear (struct tls_blob *blob);
+
+#endif

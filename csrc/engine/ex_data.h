@@ -1,0 +1,36 @@
+/*
+** ex_data: what the engine attaches to OpenSSL's own objects, which outlive an
+** engine: CRYPTO_get_ex_new_index(3).
+*/
+#ifndef tls_ex_data_h
+#define tls_ex_data_h
+
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "blob.h"
+
+#define TLS_SESSION_CONTEXT_SIZE 32 /* SHA-256; SSL_MAX_SID_CTX_LENGTH */
+
+/* Of an SSL_CTX, which owns it. */
+struct tls_context_data {
+  struct tls_blob ticket_keys; /* newest first, see session_tickets.h */
+  unsigned char trust[TLS_SESSION_CONTEXT_SIZE]; /* hash of all that clients
+                                                    are verified by */
+  bool has_trust;                                /* something is in that hash */
+};
+
+/* NULL when 'ctx' has none. Borrowed from it. */
+struct tls_context_data *tls_context_data (const SSL_CTX *ctx);
+
+/* The same, made when there is none. NULL when memory is out. */
+struct tls_context_data *tls_context_data_make (SSL_CTX *ctx);
+
+/* A number that OpenSSL copies along with a session; 0 when there is none. */
+uintptr_t tls_session_mark (const SSL_SESSION *session);
+
+/* False when memory is out. */
+bool tls_session_set_mark (SSL_SESSION *session, uintptr_t mark);
+
+#endif
