@@ -1,9 +1,9 @@
 /*
-** bytes: a growable queue of bytes that gives its memory back when drained.
-** Knows nothing but libc.
+** byte_queue: a growable queue of bytes that gives its memory back when
+*drained.
 */
-#ifndef tls_bytes_h
-#define tls_bytes_h
+#ifndef tls_byte_queue_h
+#define tls_byte_queue_h
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,15 +15,15 @@ struct tls_buffer {
   char data[];
 };
 
-/* One spare buffer that all the queues of a Lua state hand on to each other:
-** a queue that fills and drains in each turn of the loop costs no malloc,
-** and an idle one holds no memory. */
+/* One spare buffer, which all queues of a pool hand to each other: a queue
+** that fills and drains in each turn of the loop costs no malloc, and an idle
+** one holds no memory. A pool and its queues belong to one thread. */
 struct tls_buffer_pool {
   struct tls_buffer *spare; /* owned, or NULL */
 };
 
 struct tls_byte_queue {
-  struct tls_buffer *chunk;     /* owned; NULL while empty */
+  struct tls_buffer *buffer;    /* owned; NULL while empty */
   struct tls_buffer_pool *pool; /* borrowed; outlives the queue */
 };
 
@@ -32,7 +32,7 @@ void tls_buffer_pool_free (struct tls_buffer_pool *pool);
 void tls_byte_queue_init (struct tls_byte_queue *b,
                           struct tls_buffer_pool *pool);
 
-/* Forget the content and give the memory back. Safe to call twice. */
+/* Drop the content and give the memory back. Safe to call twice. */
 void tls_byte_queue_clear (struct tls_byte_queue *b);
 
 /* Append 'n' bytes. False (and nothing appended) when memory is out. */
@@ -47,12 +47,12 @@ void tls_byte_queue_move (struct tls_byte_queue *to,
                           struct tls_byte_queue *from);
 
 static inline size_t tls_byte_queue_size (const struct tls_byte_queue *b) {
-  return b->chunk == NULL ? 0 : b->chunk->tail - b->chunk->head;
+  return b->buffer == NULL ? 0 : b->buffer->tail - b->buffer->head;
 }
 
-/* The first byte; NULL while empty. */
+/* The first byte; NULL while empty. Borrowed until the queue changes. */
 static inline const char *tls_byte_queue_peek (const struct tls_byte_queue *b) {
-  return b->chunk == NULL ? NULL : b->chunk->data + b->chunk->head;
+  return b->buffer == NULL ? NULL : b->buffer->data + b->buffer->head;
 }
 
 #endif

@@ -1,5 +1,5 @@
 /*
-** sslerr: OpenSSL's error queue as one plain struct.
+** openssl_error: errors as plain structs, see openssl_error.h.
 */
 #include "openssl_error.h"
 
@@ -14,7 +14,8 @@ static void copy (char *to, size_t size, const char *from) {
   snprintf(to, size, "%s", from == NULL ? "" : from);
 }
 
-/* "x509 certificate routines" and "PEM routines" are X509 and PEM in codes. */
+/* The word that codes use for a library: PEM for "PEM routines". NULL for a
+** library that they do not name. */
 static const char *short_library (int lib) {
   switch (lib) {
     case ERR_LIB_PEM: return "PEM";
@@ -52,8 +53,9 @@ void tls_error_set (struct tls_error *e, const char *code,
   copy(e->message, sizeof e->message, message);
 }
 
-/* Empty the queue; the entry that names the cause. That is the oldest one,
-** unless a provider's complaint stands before what it means for TLS. */
+/* Empties the queue and returns the entry that names the cause: the oldest
+** one of TLS, or the oldest. A provider may have complained before TLS said
+** what that means. 0 when the queue is empty. */
 static unsigned long clear_queue (void) {
   unsigned long entry, oldest = 0, cause = 0;
   while ((entry = ERR_get_error()) != 0) {

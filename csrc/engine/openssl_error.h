@@ -1,9 +1,9 @@
 /*
-** sslerr: OpenSSL's error queue (and a verdict on a chain) as one plain
-** struct. Plain C: nothing here can throw.
+** openssl_error: an error of a connection as one plain struct, from OpenSSL's
+** error queue or from our own words.
 */
-#ifndef tls_sslerr_h
-#define tls_sslerr_h
+#ifndef tls_openssl_error_h
+#define tls_openssl_error_h
 
 #include <stdbool.h>
 
@@ -14,8 +14,8 @@ struct tls_error {
   char reason[128];  /* OpenSSL's reason, or "" */
 };
 
-/* Take the entry that names the cause and empty the queue. With an
-** empty queue the error says 'code' and 'message'. */
+/* Fill 'e' from the entry of the queue that names the cause, and empty the
+** queue. When the queue is empty, the error is 'code' and 'message'. */
 void tls_error_from_queue (struct tls_error *e, const char *code,
                            const char *message);
 

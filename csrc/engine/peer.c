@@ -1,5 +1,5 @@
 /*
-** peer: all that one handshake has found out about the peer, see peer.h.
+** peer: what one handshake has found out about the peer, see peer.h.
 */
 #include "peer.h"
 

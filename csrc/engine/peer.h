@@ -61,16 +61,16 @@ void tls_peer_free (struct tls_peer *peer); /* NULL is allowed */
 /* Remember the certificate; takes a reference. NULL is allowed. */
 void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf);
 
-/* Remember an error of the chain: the last one counts, the first one says
-** where. 'cert' gets a reference and may be NULL. */
+/* Note an error of the chain: the last one counts as its result, the first
+** one says where it is. 'cert' gets a reference and may be NULL. */
 void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
                          X509 *cert);
 
-/* Why the handshake is to be refused, X509_V_OK when it is not: a fault of
-** the chain, or a name that does not fit. */
+/* Why the peer is to be refused: an error of its chain, unless it is
+** overridden, or a name that does not match. X509_V_OK when it is not. */
 long tls_peer_fault (const struct tls_peer *peer);
 
-/* Give the verdict on a finished handshake, once. */
+/* Accept or refuse the peer of a finished handshake. A verdict stays. */
 void tls_peer_set_verdict (struct tls_peer *peer, bool accepted, bool override);
 
 /* Has the peer shown who it is, and was that accepted? NULL is nobody. */

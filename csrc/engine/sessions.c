@@ -141,17 +141,25 @@ static void remove_from_cache (const struct tls_engine *e,
     SSL_CTX_remove_session(ctx, session);
 }
 
+static bool has_room (const struct tls_engine *e) {
+  return e->session_count < TLS_MAX_SESSIONS;
+}
+
+/* Takes over the caller's reference; there must be room. */
+static void report (struct tls_engine *e, SSL_SESSION *session) {
+  e->sessions[e->session_count++] = session;
+  e->events |= TLS_EV_SESSION;
+}
+
 int tls_on_new_session (SSL *ssl, SSL_SESSION *session) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL)
     return 0;
   remove_from_cache(e, session);
-  if (!e->want_sessions || !is_reported(ssl) ||
-      e->session_count == TLS_MAX_SESSIONS ||
+  if (!e->want_sessions || !is_reported(ssl) || !has_room(e) ||
       (e->server && !forbid_psk_resumption(e, session)))
     return 0;
-  e->sessions[e->session_count++] = session;
-  e->events |= TLS_EV_SESSION;
+  report(e, session);
   return 1;
 }
 
@@ -202,8 +210,7 @@ void tls_sessions_note_renewal (struct tls_engine *e) {
   SSL_SESSION *now = SSL_get0_session(e->ssl);
   if (e->server || SSL_version(e->ssl) >= TLS1_3_VERSION ||
       !SSL_session_reused(e->ssl) || now == e->offered || now == NULL ||
-      e->session_count == TLS_MAX_SESSIONS || !SSL_SESSION_up_ref(now))
+      !has_room(e) || !SSL_SESSION_up_ref(now))
     return;
-  e->sessions[e->session_count++] = now;
-  e->events |= TLS_EV_SESSION;
+  report(e, now);
 }
