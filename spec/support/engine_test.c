@@ -10,8 +10,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "engine/engine.h"
+#include "engine/blob.h"
 #include "engine/callbacks.h"
+#include "engine/engine.h"
 
 static int checks, failures;
 
@@ -376,6 +377,33 @@ static void test_cut_off (void) {
   free_side(s);
 }
 
+/* What may be set, and until when. */
+static void test_settings (void) {
+  struct side *c = new_side(false, TLS1_3_VERSION, true);
+  struct side *s = new_side(true, TLS1_3_VERSION, true);
+  CHECK(tls_engine_set_servername(c->engine, "localhost"));
+  CHECK(!tls_engine_set_key_cert(c->engine, NULL, NULL, NULL));
+  CHECK(tls_engine_set_key_cert(c->engine, cert, key, NULL));
+  CHECK(!tls_engine_set_max_send_fragment(c->engine, 511));
+  CHECK(tls_engine_set_max_send_fragment(c->engine, 512));
+  CHECK(!tls_engine_negotiated(c->engine));
+  CHECK(tls_engine_group(c->engine) == NULL);
+  handshake(c, s, 1 << 16);
+  CHECK(!tls_engine_set_servername(c->engine, "example.org"));
+  CHECK(tls_engine_negotiated(c->engine));
+  CHECK(tls_engine_group(c->engine) != NULL);
+  free_side(c);
+  free_side(s);
+}
+
+static void test_blob (void) {
+  struct tls_blob blob = {NULL, 0};
+  CHECK(tls_blob_set(&blob, "ab", 2) && blob.size == 2);
+  CHECK(tls_blob_set(&blob, "", 0) && blob.data != NULL && blob.size == 0);
+  CHECK(tls_blob_set(&blob, NULL, 0) && blob.data == NULL);
+  tls_blob_clear(&blob);
+}
+
 static void test_junk (void) {
   struct side *s = new_side(true, TLS1_3_VERSION, true);
   const char *junk = "GET / HTTP/1.0\r\n\r\n";
@@ -401,6 +429,8 @@ int main (void) {
   test_refused(false);
   test_cut_off();
   test_junk();
+  test_settings();
+  test_blob();
   EVP_PKEY_free(key);
   X509_free(cert);
   BIO_meth_free(method);
