@@ -148,7 +148,7 @@ static inline bool tls_ready (const struct tls_engine *e) {
          !tls_failed(e);
 }
 
-/* The same, and nothing that is to come first stands before a new record. */
+/* The same, and neither a renegotiation nor our close_notify comes first. */
 static inline bool tls_may_send (const struct tls_engine *e) {
   return tls_ready(e) && e->requested != REQUESTED_RENEGOTIATION &&
          e->close_notify == CLOSE_NOTIFY_NONE;
