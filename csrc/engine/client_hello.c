@@ -1,5 +1,5 @@
 /*
-** hello: a copy of a ClientHello, see hello.h.
+** client_hello: a copy of a ClientHello, see client_hello.h.
 */
 #include "client_hello.h"
 
@@ -16,7 +16,7 @@ static void read_fields (SSL *ssl, struct tls_client_hello *h) {
       SSL_client_hello_get0_compression_methods(ssl, &h->compressions.data);
 }
 
-/* The types belong to OpenSSL's allocator, our copy to ours. */
+/* OpenSSL allocates 'types'; what is kept is copied to memory of our own. */
 static bool read_extensions (SSL *ssl, struct tls_client_hello *h) {
   size_t i;
   int *types = NULL;
@@ -41,8 +41,8 @@ static void move_piece (struct tls_piece *piece, unsigned char **to) {
   *to += piece->size;
 }
 
-/* What has been looked at is OpenSSL's: move it to memory of our own. */
-static bool take (struct tls_client_hello *h) {
+/* The pieces point into OpenSSL's memory: copy them, and point there. */
+static bool copy_pieces (struct tls_client_hello *h) {
   size_t i, size = h->random.size + h->session_id.size + h->ciphers.size +
                    h->compressions.size;
   for (i = 0; i < h->count; i++)
@@ -64,7 +64,7 @@ struct tls_client_hello *tls_client_hello_copy (SSL *ssl) {
   if (h == NULL)
     return NULL;
   read_fields(ssl, h);
-  if (read_extensions(ssl, h) && take(h))
+  if (read_extensions(ssl, h) && copy_pieces(h))
     return h;
   tls_client_hello_free(h);
   return NULL;
