@@ -38,8 +38,8 @@ bool tls_records_feed (struct tls_records *records, const char *data, size_t n);
 /* Copy what was fed and is still unread. False when memory is out. */
 bool tls_records_keep (struct tls_records *records);
 
-/* Between handshakes OpenSSL reads as much as it likes. During a later
-** handshake it gets the record (RFC 8446, 5.1) that it is reading, and one
+/* Normally OpenSSL reads as much as it likes. During a later handshake
+** it gets the record (RFC 8446, 5.1) that it is reading, and one
 ** more for each tls_records_allow_one(). So it returns after the record that
 ** ends the handshake, and has not seen what follows. */
 void tls_records_one_at_a_time (struct tls_records *records, bool on);
