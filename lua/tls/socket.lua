@@ -289,7 +289,7 @@ function TLSSocket:_records_sent()
   if self._conn then drive_if(self, self._conn:sent()) end
 end
 
---- === the transport that tls.stream.duplex asks for: the connection of the core ===
+--- === the resource that tls.stream.duplex asks for: the connection of the core ===
 
 function TLSSocket:_read_start()
   local conn = self._conn

@@ -141,7 +141,7 @@ function Socket:_connected()
   if not self.destroyed then self:emit("ready") end
 end
 
---- === the transport that tls.stream.duplex asks for: the handle ===
+--- === the resource that tls.stream.duplex asks for: the handle ===
 
 -- libuv reports an end of data although the socket has an error, when a reset comes right behind data.
 local function hidden_error(self)

@@ -1,18 +1,19 @@
---- Internal. A duplex stream with Node's semantics, over any transport.
+--- Internal. A duplex stream with Node's semantics, over any resource.
 --
--- Glossary: the *transport* is what moves a stream's bytes, and nothing else is called so: a net.Socket's is its
--- handle, a TLSSocket's its connection in the core, a duplex pair's the other end. A *source* is the transport as it is
--- read from. The *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle in its place.
+-- Glossary: a stream's *resource* is what it reads from and writes to (Node: "underlying resource"): a net.Socket's is
+-- its handle, a TLSSocket's its connection in the core, a duplex pair's the other end. The *source* is the resource as
+-- it is read from. A *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle in its place. *Transport* is
+-- a word of TLS alone: the handle that carries a connection's records.
 --
--- The transport is what a subclass implements:
+-- The resource is what a subclass implements:
 --
 --   _read_start(), _read_stop()   start and stop the source; may be called twice, and before there is one
 --   _write(chunk) -> unsent, full send a string (never ''). Answers the bytes it now holds, and whether it takes no
 --                                 more before _written()
---   _unsent() -> integer          bytes held by the transport
+--   _unsent() -> integer          bytes held by the resource
 --   _notify()                     call _written() once, as soon as nothing is unsent, but not from inside _notify()
 --   _shutdown()                   half-close; call _shut(err) when that is done
---   _destroy(err)                 release the transport; call _released(err, now) once, when that has happened
+--   _destroy(err)                 release the resource; call _released(err, now) once, when that has happened
 --
 -- It calls `_push` and `_push_eof` with what it has read, `_ready` when it can take writes, `_fail` when it has failed.
 --
@@ -85,7 +86,7 @@ function Stream:_listener_removed(name)
   if name == "readable" then readable.listener_removed(self, name) end
 end
 
--- Once both sides have ended, the transport is not needed any more.
+-- Once both sides have ended, the resource is not needed any more.
 local function maybe_close(self)
   if self.readableEnded and self.writableFinished then Stream.destroy(self) end
 end
@@ -104,8 +105,8 @@ local function emit_close(self, had_error)
   emit(self, "close", had_error)
 end
 
---- Called by the transport: it is released.
----@param err table? what _destroy() was given, or an error of the transport's own
+--- Called by the resource: it is released.
+---@param err table? what _destroy() was given, or an error of the resource's own
 ---@param now boolean? 'close' may be emitted at once: no function of the user's is on the stack, and no handle of ours
 ---   is still closing
 function Stream:_released(err, now)
@@ -118,7 +119,7 @@ function Stream:_released(err, now)
 end
 
 --- Ends the stream at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is one)
--- and 'close' follow when the transport is released. Calls after the first do nothing. Source: Node's stream.destroy.
+-- and 'close' follow when the resource is released. Calls after the first do nothing. Source: Node's stream.destroy.
 ---@param err table|string?
 ---@return table self
 function Stream:destroy(err)
@@ -131,7 +132,7 @@ function Stream:destroy(err)
   return self
 end
 
---- Called by the transport: it has failed. Writes fail at once; `destroy(err)` follows when the data that came before
+--- Called by the resource: it has failed. Writes fail at once; `destroy(err)` follows when the data that came before
 -- has been read, or when nobody has taken any of it for a second.
 ---@param err table
 function Stream:_fail(err)

@@ -94,7 +94,7 @@ local function on_end(src, dst, pipe, close)
 end
 
 --- Whether the source waits for a 'drain' that will not come: that of a destination that is destroyed, or of the source
--- itself, of which this is asked when its transport has failed.
+-- itself, of which this is asked when its resource has failed.
 ---@param src table stream
 ---@return boolean
 function pipes.is_stuck(src)

@@ -1,6 +1,6 @@
 --- Internal. The writable half of a stream: write, cork, backpressure, end.
 --
--- State is in fields that begin with `_w`. Chunks go to the transport by `_write(chunk)`; the transport calls
+-- State is in fields that begin with `_w`. Chunks go to the resource by `_write(chunk)`; the resource calls
 -- `_written()` when all it was given has left, `_ready()` when it can take writes for the first time, and `_shut(err)`
 -- when the half-close is done. Mixed into `tls.stream.duplex`.
 -- @module tls.stream.writable
@@ -17,17 +17,17 @@ local Writable, getters = {}, {}
 
 local JOINED_SIZE = 64 * 1024 -- bytes: buffered chunks are joined to strings of about this size
 
--- Bytes that write() gives to the transport before it answers false, although the transport is not full. Without this
+-- Bytes that write() gives to the resource before it answers false, although the resource is not full. Without this
 -- limit a writer whose peer is as fast as itself would never return to the loop.
 local TURN_LIMIT = 1024 * 1024
 
 -- Defaults that stay in the class, see tls.support.class:
 local class_defaults = {
   _w_length = 0, -- bytes in the buffer
-  _w_write_callbacks = false, -- callbacks of chunks that the transport has
+  _w_write_callbacks = false, -- callbacks of chunks that the resource has
   _w_raw = true, -- writes go as they are: neither corked nor decoded
   _w_corked = 0,
-  _w_transport_full = false, _w_notify_requested = false, _w_need_drain = false,
+  _w_resource_full = false, _w_notify_requested = false, _w_need_drain = false,
   _w_end_callbacks = false, -- callbacks of end()
   _w_encoding = false,
 }
@@ -36,19 +36,19 @@ local class_defaults = {
 local instance_fields = {
   writableEnded = false, writableFinished = false,
   _w_blocked = false, -- see _block
-  _w_direct = true, -- chunks may go straight from write() to the transport
+  _w_direct = true, -- chunks may go straight from write() to the resource
   _w_buffer = false, -- see new_buffer; made when needed
-  _w_turn_bytes = 0, -- bytes given to the transport since _written(), see TURN_LIMIT
+  _w_turn_bytes = 0, -- bytes given to the resource since _written(), see TURN_LIMIT
   _w_shutdown_begun = false, -- nothing is left but the half-close
 }
 
--- What waits until the transport can take it: chunks, and a callback or false for each.
+-- What waits until the resource can take it: chunks, and a callback or false for each.
 local function new_buffer()
   return { chunks = {}, callbacks = {}, first = 1, last = 0 }
 end
 
 local function is_open(self)
-  return not (self._w_blocked or self.writableEnded or self.destroyed or self._w_buffer or self._w_transport_full)
+  return not (self._w_blocked or self.writableEnded or self.destroyed or self._w_buffer or self._w_resource_full)
     and self._w_corked == 0
 end
 
@@ -67,12 +67,12 @@ local function request_notify(self)
   self._class._notify(self)
 end
 
--- Accounts for a chunk that the transport took. Answers whether the writer may go on.
+-- Accounts for a chunk that the resource took. Answers whether the writer may go on.
 local function account(self, size, unsent, full)
   local turn = self._w_turn_bytes + size
   self._w_turn_bytes = turn
   if full then
-    self._w_transport_full, self._w_direct = true, false
+    self._w_resource_full, self._w_direct = true, false
     request_notify(self)
   end
   if unsent < self.writableHighWaterMark and turn < TURN_LIMIT then return true end
@@ -85,7 +85,7 @@ local function write_chunk(self, chunk)
   local unsent, full = self._class._write(self, chunk)
   local turn = self._w_turn_bytes + #chunk
   self._w_turn_bytes = turn
-  if full then self._w_transport_full = true end
+  if full then self._w_resource_full = true end
   return not full and unsent < self.writableHighWaterMark and turn < TURN_LIMIT
 end
 
@@ -112,7 +112,7 @@ local function take_joined(self)
 end
 
 local function flush(self)
-  local more = not (self._w_blocked or self._w_transport_full or self.destroyed) and self._w_corked == 0
+  local more = not (self._w_blocked or self._w_resource_full or self.destroyed) and self._w_corked == 0
   while more and self._w_buffer do
     local piece = take_joined(self)
     if piece ~= "" then more = write_chunk(self, piece) end
@@ -128,13 +128,13 @@ local function maybe_shutdown(self)
   self._class._shutdown(self)
 end
 
--- Asks the transport for _written(), if anything waits for that.
+-- Asks the resource for _written(), if anything waits for that.
 local function wait_if_needed(self)
   if self.destroyed or self._w_shutdown_begun then return end
   if self.writableEnded then maybe_shutdown(self) end
   if self._w_shutdown_begun or self.destroyed then return end
   local movable = self._w_corked == 0 and (self._w_need_drain or self.writableEnded or self._w_buffer)
-  if self._w_transport_full or self._w_write_callbacks or movable then request_notify(self) end
+  if self._w_resource_full or self._w_write_callbacks or movable then request_notify(self) end
 end
 
 local function report(code, message, callback)
@@ -178,7 +178,7 @@ end
 local function write_slow(self, data, enc, callback)
   if type(enc) == "function" then enc, callback = nil, enc end
   if type(data) ~= "string" then errors.throw(errors.arg_type("chunk", "string", data)) end
-  if self._r_error then self:destroy(self._r_error) end -- the transport has failed
+  if self._r_error then self:destroy(self._r_error) end -- the resource has failed
   if self.destroyed or self.writableEnded then return refuse(self, callback) end
   data = encoding.decode(data, enc or self._w_encoding)
   if self._w_direct or is_open(self) then return write_through(self, data, callback) end
@@ -215,9 +215,9 @@ local function is_drained(self)
   return not self.writableEnded
 end
 
---- Called by the transport: everything it was given has been sent.
+--- Called by the resource: everything it was given has been sent.
 function Writable:_written()
-  self._w_notify_requested, self._w_transport_full, self._w_turn_bytes = false, false, 0
+  self._w_notify_requested, self._w_resource_full, self._w_turn_bytes = false, false, 0
   if self.destroyed then return end
   run_write_callbacks(self)
   flush(self)
@@ -227,7 +227,7 @@ function Writable:_written()
   if drained and not self.destroyed then emit(self, "drain") end
 end
 
---- Called by the transport: it can take writes from now on.
+--- Called by the resource: it can take writes from now on.
 function Writable:_ready()
   if not self._w_blocked then return end
   self._w_blocked = false
@@ -240,7 +240,7 @@ function Writable:_ready()
   wait_if_needed(self)
 end
 
---- Called by the transport: it can take no writes until `_ready()`.
+--- Called by the resource: it can take no writes until `_ready()`.
 function Writable:_block()
   self._w_blocked, self._w_direct = true, false
 end
@@ -253,7 +253,7 @@ local function run_end_callbacks(self, err)
   for i = 1, #list do immediate(list[i], err) end
 end
 
---- Called by the transport: the half-close is done, or has failed.
+--- Called by the resource: the half-close is done, or has failed.
 ---@param err table?
 function Writable:_shut(err)
   if self.destroyed or self.writableFinished then return end
