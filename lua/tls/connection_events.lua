@@ -80,7 +80,7 @@ local push = Socket._push
 -- Called for each batch of plaintext. `_push` alone would do the same for a flowing stream, with one call more.
 local function on_data(self, data)
   self.bytesRead = self.bytesRead + #data
-  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._reports_traffic then self:_restart_idle_timer() end
   if not self._r_direct then return push(self, data) end
   local listeners = self._events
   local listener = listeners and listeners.data
@@ -105,7 +105,7 @@ end
 
 -- All that was given to the core has been sent; behind _shutdown() that is our close_notify.
 local function on_written(self)
-  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._reports_traffic then self:_restart_idle_timer() end
   if not self._w_shutdown_begun then return Socket._written(self) end
   -- Both sides have said close_notify: a handle need only be closed. A stream in its place is ended, too.
   if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end

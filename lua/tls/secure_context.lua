@@ -1,5 +1,4 @@
---- Options of Node's createSecureContext, checked and brought into the one form
--- that the core takes.
+--- Internal. SecureContexts: the options of createSecureContext, brought into the form that the core takes.
 -- @module tls.secure_context
 
 local core = require "tls.core"
@@ -99,8 +98,7 @@ end
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
---- One more anchor, for this context alone. With `ca` it is added to those,
--- without to the default ones.
+--- Adds a certificate that this context trusts, to those of `ca` or, without that, to the default ones.
 --- @param pem string
 -- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
 function SecureContext:addCACert(pem)

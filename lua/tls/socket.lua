@@ -303,7 +303,7 @@ end
 function TLSSocket:_write(chunk)
   local unsent, full, wanted = self._conn:write(chunk)
   self._bytes_written = self._bytes_written + #chunk
-  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._reports_traffic then self:_restart_idle_timer() end
   if wanted then tick.immediate(drive, self) end
   return unsent, full
 end

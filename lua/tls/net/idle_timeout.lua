@@ -1,7 +1,7 @@
 --- Internal. net.Socket's setTimeout: 'timeout' is emitted after a time without traffic. Mixed into tls.net.socket.
 --
--- `_idle_timer` is the timer, owned by the socket. `_has_idle_timer` says that there is one to be told of traffic: this
--- socket's own, or perhaps that of the plain socket that it has taken over.
+-- `_idle_timer` is the timer, owned by the socket. `_reports_traffic`: there is a timer that traffic is reported to by
+-- `_restart_idle_timer`; this socket's own, or perhaps that of the plain socket that it has taken over.
 -- @module tls.net.idle_timeout
 
 local uv = require "luv"
@@ -15,7 +15,7 @@ local methods = {}
 --- @param self net.Socket
 local function close_timer(self)
   if self._idle_timer then self:_close_part(self._idle_timer) end
-  self._idle_timer, self._has_idle_timer = false, self._plain_socket ~= false
+  self._idle_timer, self._reports_traffic = false, self._plain_socket ~= false
 end
 
 --- There was traffic: the time begins anew.
@@ -36,7 +36,7 @@ end
 -- The timer does not keep the loop running. Its interval is for again(), after traffic.
 local function start_timer(self, ms)
   local timer = handles.register(uv.new_timer())
-  self._idle_timer, self._has_idle_timer = timer, true
+  self._idle_timer, self._reports_traffic = timer, true
   uv.update_time() -- the loop's clock may be older than this callback
   timer:unref()
   timer:start(ms, ms, function()

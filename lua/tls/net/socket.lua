@@ -29,7 +29,7 @@ Socket._own_options = false -- what setNoDelay, setKeepAlive and unref have chan
 Socket:_instance_fields {
   bytesRead = 0, _bytes_written = 0,
   _handle = false,
-  _has_idle_timer = false, -- there is a timer to be told of traffic: ours, or that of the socket taken over
+  _reports_traffic = false, -- see tls.net.idle_timeout
 }
 
 Socket:_class_defaults {
@@ -41,7 +41,7 @@ Socket:_class_defaults {
   _attempt = false, -- what is connecting, with cancel(): see tls.net.connecting
   _new_owner = false, _close_with_reset = false,
   _closing_parts = 0, -- handles beside its own that have not finished closing
-  _release_waits = false, _release_error = false, -- its own has: 'close' waits for the others, and will tell of this
+  _release_waits = false, _release_error = false, -- its own has: 'close', with this error, waits for the others
   _extra_timer = false, -- beside that of setTimeout; it is closed with the socket
   _counted_by_server = false, -- its server counts it
 }
@@ -153,7 +153,7 @@ end
 local function on_read(self, err, data)
   if self.destroyed then return end
   if err then return self:_fail(errors.from_uv(err, "read")) end
-  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._reports_traffic then self:_restart_idle_timer() end
   if not data then
     local reset = hidden_error(self)
     self:_read_stop()
@@ -181,7 +181,7 @@ local function on_written(self, size, err)
   self._unsent_bytes = self._unsent_bytes - size
   if self.destroyed or core.closing() then return end
   if err then return self:destroy(errors.from_uv(err, "write")) end
-  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._reports_traffic then self:_restart_idle_timer() end
   if self._unsent_bytes == 0 and self._notify_wanted then
     self._notify_wanted = false
     self:_written()
@@ -190,7 +190,7 @@ end
 
 function Socket:_write(chunk)
   local handle = self._handle
-  if self._has_idle_timer then self:_restart_idle_timer() end
+  if self._reports_traffic then self:_restart_idle_timer() end
   self._bytes_written = self._bytes_written + #chunk
   if self._unsent_bytes == 0 then
     local n = handle:try_write(chunk)
@@ -290,7 +290,7 @@ function Socket:_destroy(err)
     if self._attempt then self._attempt:cancel() end
     self._attempt = false
   end
-  if self._has_idle_timer then idle_timeout.close_timer(self) end
+  if self._reports_traffic then idle_timeout.close_timer(self) end
   local timer = rawget(self, "_extra_timer")
   if timer then self:_close_part(timer) end
   self._handle = false

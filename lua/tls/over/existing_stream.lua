@@ -34,7 +34,7 @@ end
 local function take_over(socket, plain)
   if socket.destroyed then return end
   if plain.destroyed then return cut_off(socket) end
-  socket._plain_socket, socket._has_idle_timer = plain, true
+  socket._plain_socket, socket._reports_traffic = plain, true
   socket:_start_on_handle(plain:_give_handle_to(socket))
 end
 
