@@ -49,9 +49,13 @@ net.createConnection = net.connect
 --- 4, 6, or 0 when `text` is no IP address. Source: Node's net.isIP.
 net.isIP = ip.version
 
+--- Source: Node's net.isIPv4.
+--- @param text any
 --- @return boolean
 function net.isIPv4(text) return ip.version(text) == 4 end
 
+--- Source: Node's net.isIPv6.
+--- @param text any
 --- @return boolean
 function net.isIPv6(text) return ip.version(text) == 6 end
 

@@ -22,6 +22,7 @@ end
 --- The side of the plaintext: a TLSSocket, whose bytesWritten is that of the records.
 local CleartextStream, clear_getters = class("tls.CleartextStream", TLSSocket)
 
+--- Bytes of records that have left for the peer. Source: Node's.
 function clear_getters.bytesWritten(self)
   return self._encrypted_end._bytes_given
 end

@@ -7,16 +7,28 @@
 local errors = require "tls.support.errors"
 local tick = require "tls.support.next_tick"
 
+---@class tls.StreamHandle
+---@field duplex table borrowed: the stream that carries the records
+---@field socket tls.TLSSocket? borrowed, since attach()
+---@field in_lua true a handle of luv's has no such field
+---@field ended boolean nothing more will be read
+---@field waiting boolean? records were written, and the duplex has not asked for more yet
+---@field failed boolean its error has been passed on
+---@field shut fun()? the callback of shutdown(), which is called once
+---@field closing boolean close() was called
+---@field closed boolean the duplex has emitted 'close'
 local StreamHandle = {}
 StreamHandle.__index = StreamHandle
 
-StreamHandle.in_lua = true -- a handle of luv's has no such field
+StreamHandle.in_lua = true
 
 local function callable(object, name)
   local kind = type(object)
   return (kind == "table" or kind == "userdata") and type(object[name]) == "function"
 end
 
+--- @param duplex table borrowed
+--- @return tls.StreamHandle
 function StreamHandle.new(duplex)
   return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, StreamHandle)
 end
@@ -111,12 +123,16 @@ function StreamHandle:send(records)
   if more ~= false then self:sent() end
 end
 
---- === what net.Socket asks of a handle ===
+--- === what net.Socket asks of a handle: methods of luv's uv_tcp ===
 
+--- @return boolean
 function StreamHandle:is_closing()
   return self.closing
 end
 
+--- Ends the duplex.
+--- @param callback fun() called once: when it has finished, or is closed
+--- @return boolean begun
 function StreamHandle:shutdown(callback)
   local called = false
   self.shut = function()
@@ -151,23 +167,31 @@ local function close(self, method, callback)
   if not self.shut then call(self, callable(duplex, "end") and "end" or "finish") end
 end
 
+--- Destroys the duplex, or ends it if it has no such method.
+--- @param callback fun() called when it is closed, if it is a stream of ours, else in the next turn
 function StreamHandle:close(callback)
   close(self, "destroy", callback)
 end
 
+--- The same with a reset (RST), if the duplex can do that.
+--- @param callback fun()
+--- @return boolean begun
 function StreamHandle:close_reset(callback)
   close(self, callable(self.duplex, "resetAndDestroy") and "resetAndDestroy" or "destroy", callback)
   return true
 end
 
+--- @param on boolean
 function StreamHandle:nodelay(on) call(self, "setNoDelay", on) end
 
 --- @param on boolean
 --- @param delay integer s
 function StreamHandle:keepalive(on, delay) call(self, "setKeepAlive", on, (delay or 0) * 1000) end
 
+--- The loop goes on while the duplex is open.
 function StreamHandle:ref() call(self, "ref") end
 
+--- The loop may end although it is open.
 function StreamHandle:unref() call(self, "unref") end
 
 local function place(address, port, family)
@@ -175,11 +199,13 @@ local function place(address, port, family)
   return { ip = address, port = port, family = family == "IPv6" and "inet6" or "inet" }
 end
 
+--- @return {ip: string, port: integer, family: 'inet'|'inet6'}?
 function StreamHandle:getsockname()
   local d = self.duplex
   return place(d.localAddress, d.localPort, d.localFamily)
 end
 
+--- @return {ip: string, port: integer, family: 'inet'|'inet6'}?
 function StreamHandle:getpeername()
   local d = self.duplex
   return place(d.remoteAddress, d.remotePort, d.remoteFamily)

@@ -405,15 +405,18 @@ function Readable:_wants_data()
   return self._r_mode ~= PAUSED or has_listener(self, "readable")
 end
 
+--- Whether data may still be read. Source: this and those below are Node's.
 function getters.readable(self)
   return not self.destroyed and not self.readableEnded
 end
 
+--- nil while nobody has asked for data; else whether 'data' is emitted.
 function getters.readableFlowing(self)
   if self._r_mode == UNSET then return nil end
   return self._r_mode == FLOWING
 end
 
+--- Bytes in the buffer.
 function getters.readableLength(self)
   return self._r_queue.length
 end

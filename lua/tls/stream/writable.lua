@@ -357,24 +357,29 @@ local function abandon(self, err)
   end
 end
 
+--- Whether write() may be called. Source: this and those below are Node's.
 function getters.writable(self)
   return not self.destroyed and not self.writableEnded
 end
 
+--- Bytes that have been written and not yet been sent.
 function getters.writableLength(self)
   if self.destroyed then return 0 end
   return self._w_length + self._class._unsent(self)
 end
 
+--- The same; nil once the stream is destroyed.
 function getters.bufferSize(self)
   if self.destroyed then return nil end
   return self._w_length + self._class._unsent(self)
 end
 
+--- Whether write() has answered false and 'drain' is to come.
 function getters.writableNeedDrain(self)
   return self._w_need_drain and not self.destroyed and not self.writableEnded
 end
 
+--- How many times uncork() has to be called.
 function getters.writableCorked(self)
   return self._w_corked
 end
