@@ -73,7 +73,7 @@ failed_streams = DeadlineQueue.new(GRACE, function(item)
 end, true)
 
 local function drop(self)
-  local item = rawget(self, "_r_failing")
+  local item = rawget(self, "_r_reader_watch")
   if item then failed_streams:remove(item) end
   self._r_queue = EMPTY
   self._r_direct = false
