@@ -34,6 +34,7 @@ build = {
   modules = {
     ["tls.core"] = {
       sources = {
+        "csrc/connection/client_hello_table.c",
         "csrc/connection/commands.c",
         "csrc/connection/connection.c",
         "csrc/connection/drive.c",
@@ -61,6 +62,7 @@ build = {
         "csrc/engine/callbacks.c",
         "csrc/engine/client_hello.c",
         "csrc/engine/client_hello_callback.c",
+        "csrc/engine/client_hello_fields.c",
         "csrc/engine/engine_state.c",
         "csrc/engine/ex_data.c",
         "csrc/engine/failure.c",
@@ -108,7 +110,6 @@ build = {
     ["tls.connection_info"] = "lua/tls/connection_info.lua",
     ["tls.default_ca"] = "lua/tls/default_ca.lua",
     ["tls.handshake.alpn"] = "lua/tls/handshake/alpn.lua",
-    ["tls.handshake.client_hello"] = "lua/tls/handshake/client_hello.lua",
     ["tls.handshake.client_hello_callbacks"] = "lua/tls/handshake/client_hello_callbacks.lua",
     ["tls.handshake.psk"] = "lua/tls/handshake/psk.lua",
     ["tls.handshake.renegotiation"] = "lua/tls/handshake/renegotiation.lua",

@@ -13,45 +13,21 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 
+#include "client_hello_table.h"
 #include "connection.h"
 #include "credentials/secure_context.h"
 #include "credentials/session_der.h"
-#include "engine/client_hello.h"
 #include "lua/lua_error.h"
 
-/* Push a sequence of the extensions' types and one of their bodies. [-0, +2]
- */
-static void push_extensions (lua_State *L, const struct tls_client_hello *h) {
-  size_t i;
-  lua_createtable(L, (int)h->count, 0);
-  lua_createtable(L, (int)h->count, 0);
-  for (i = 0; i < h->count; i++) {
-    lua_pushinteger(L, h->types[i]);
-    lua_rawseti(L, -3, (int)i + 1);
-    lua_pushlstring(L, (const char *)h->bodies[i].data, h->bodies[i].size);
-    lua_rawseti(L, -2, (int)i + 1);
-  }
-}
-
-static void push_piece (lua_State *L, const struct tls_piece *piece) {
-  lua_pushlstring(L, (const char *)piece->data, piece->size);
-}
-
-/* conn:getClientHello() -> version, random, session id, ciphers, compressions
-** (bytes as they came), types and bodies of the extensions; or nothing. */
+/* conn:getClientHello() -> a tls.ClientHello; nothing when there is none. */
 static int get_client_hello (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  const struct tls_client_hello *h =
+  const struct tls_client_hello *hello =
       c == NULL ? NULL : tls_engine_client_hello(c->engine);
-  if (h == NULL)
+  if (hello == NULL)
     return 0;
-  lua_pushinteger(L, h->version);
-  push_piece(L, &h->random);
-  push_piece(L, &h->session_id);
-  push_piece(L, &h->ciphers);
-  push_piece(L, &h->compressions);
-  push_extensions(L, h);
-  return 7;
+  tls_client_hello_push_table(L, hello);
+  return 1;
 }
 
 /* The string field 'name' of the table at index 2, which keeps it; or NULL.

@@ -1,6 +1,6 @@
 /*
 ** hello: a copy of what a client said first (RFC 8446, 4.1.2), taken while
-** OpenSSL shows it. The bytes are hostile and not parsed here.
+** OpenSSL shows it. The bytes are hostile; client_hello_fields.h reads them.
 */
 #ifndef tls_hello_h
 #define tls_hello_h
@@ -9,11 +9,9 @@
 
 #include <openssl/ssl.h>
 
-struct tls_piece {
-  const unsigned char *data; /* borrowed: from the copy */
-  size_t size;
-};
+#include "byte_reader.h"
 
+/* The pieces are borrowed: from 'bytes'. */
 struct tls_client_hello {
   unsigned version; /* the legacy one */
   struct tls_piece random, session_id, ciphers, compressions;

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "client_hello_fields.h"
 #include "engine_state.h"
 #include "ex_data.h"
 
@@ -54,12 +55,12 @@ bool tls_session_context_set (struct tls_engine *e,
 
 static bool mix_name (unsigned char *hash,
                       const struct tls_client_hello *hello) {
-  size_t i;
-  for (i = 0; hello != NULL && i < hello->count; i++)
-    if (hello->types[i] == TLSEXT_TYPE_server_name)
-      return tls_session_context_mix(hash, hello->bodies[i].data,
-                                     hello->bodies[i].size);
-  return true;
+  const struct tls_piece *requested =
+      hello == NULL
+          ? NULL
+          : tls_client_hello_extension(hello, TLSEXT_TYPE_server_name);
+  return requested == NULL ||
+         tls_session_context_mix(hash, requested->data, requested->size);
 }
 
 static bool mix_certificate (unsigned char *hash, const SSL_CTX *ctx) {

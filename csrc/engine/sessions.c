@@ -7,35 +7,32 @@
 #include <string.h>
 #include <time.h>
 
+#include "client_hello_fields.h"
 #include "engine_state.h"
 #include "psk.h"
 #include "session_context.h"
 
 /* === which ones may be resumed ========================================= */
 
-/* The host name of the ClientHello that is being looked at (RFC 6066, 3), or
-** NULL. The lengths are not to be trusted. */
-static const unsigned char *requested_name (SSL *ssl, size_t *n) {
-  const unsigned char *ext;
-  size_t size;
-  *n = 0;
-  if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &size) ||
-      size < 5 || ext[2] != TLSEXT_NAMETYPE_host_name)
-    return NULL;
-  *n = (size_t)ext[3] << 8 | ext[4];
-  return *n == size - 5 ? ext + 5 : NULL;
+/* Does the ClientHello that is being looked at ask for a host by name? */
+static bool requested_name (SSL *ssl, struct tls_piece *name) {
+  struct tls_piece body;
+  return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &body.data,
+                                   &body.size) &&
+         tls_read_host_name(body, name);
 }
 
 /* Up to TLS 1.2 a session belongs to the name it was made under. */
 static bool same_name (SSL *ssl, const SSL_SESSION *session) {
-  size_t n;
+  struct tls_piece requested;
   const char *ours = SSL_SESSION_get0_hostname(session);
-  const unsigned char *asked = requested_name(ssl, &n);
+  bool named = requested_name(ssl, &requested);
   if (SSL_version(ssl) >= TLS1_3_VERSION)
     return true;
-  if (ours == NULL || asked == NULL)
-    return ours == NULL && asked == NULL;
-  return strlen(ours) == n && memcmp(ours, asked, n) == 0;
+  if (ours == NULL || !named)
+    return ours == NULL && !named;
+  return strlen(ours) == requested.size &&
+         memcmp(ours, requested.data, requested.size) == 0;
 }
 
 /* In TLS 1.3 each resumption makes new sessions, each with a lifetime of its

@@ -3,7 +3,6 @@
 -- A reader may refuse with an error of ours, a table; one of Lua's own ("attempt to index a nil value") is a finding,
 -- and so is what a reader asserts.
 local certs = require "spec.support.certs"
-local client_hello = require "tls.handshake.client_hello"
 local core = require "tls.core"
 local encoding = require "tls.stream.encoding"
 local identity = require "tls.handshake.server_identity"
@@ -30,16 +29,6 @@ local function context(option, kind)
   end
 end
 
--- Takes bytes from the front of a string.
-local function cutter(bytes)
-  local at = 1
-  return function(n)
-    local piece = bytes:sub(at, at + n - 1)
-    at = at + n
-    return piece
-  end
-end
-
 local readers = {}
 
 function readers.certificate(der)
@@ -56,19 +45,6 @@ readers.key = context("key", "PRIVATE KEY")
 
 function readers.session(der)
   refused(pcall(core.conn, CLIENT.context, core.connectionOptions { session = der }))
-end
-
-function readers.hello(bytes)
-  local cut = cutter(bytes)
-  local kinds, bodies = {}, {}
-  for i, kind in ipairs { 0, 5, 10, 11, 13, 16, 35, 41, 43 } do
-    kinds[i], bodies[i] = kind, cut(cut(1):byte() or 0)
-  end
-  local answer = client_hello.read {
-    getClientHello = function() return 0x0303, ("r"):rep(32), cut(32), cut(20), cut(2), kinds, bodies end,
-  }
-  for _, name in ipairs(answer.ALPNProtocols) do assert(type(name) == "string") end
-  for _, number in ipairs(answer.ciphers) do assert(number >= 0 and number < 65536) end
 end
 
 function readers.names(text)
@@ -103,7 +79,7 @@ function readers.pieces(bytes)
 end
 
 local ORDER = {
-  "certificate", "cert", "ca", "crl", "key", "session", "hello", "names", "address", "pieces",
+  "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces",
 }
 
 -- A session of a real handshake, as 'session' gives it.
@@ -145,7 +121,6 @@ local function write_seeds(dir)
     seed("address", i, text)
   end
   for i = 0, #CODINGS - 1 do seed("pieces", i, string.char(i, i) .. "h\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80l") end
-  seed("hello", "short", "\9\0\7\0\0\4host\5\1\0\0\0\0\6\0\4\0\29\0\23\2\1\0\4\0\2\4\3\5\0\3\2h2\0\0\5\4\3\4\3\3")
 end
 
 if arg and arg[1] == "--seeds" then return write_seeds(arg[2]) end

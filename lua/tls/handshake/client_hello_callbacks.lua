@@ -6,7 +6,6 @@
 
 local alpn = require "tls.handshake.alpn"
 local user_callback = require "tls.handshake.user_callback"
-local client_hello = require "tls.handshake.client_hello"
 local kinds = require "tls.options.kinds"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
@@ -148,7 +147,7 @@ end
 --- The core has suspended the handshake at the ClientHello: asks, and gives the core the answer.
 --- @param socket tls.TLSSocket
 function client_hello_callbacks.answer(socket)
-  local info, answer, at = client_hello.read(socket._conn), {}, 0
+  local info, answer, at = socket._conn:getClientHello(), {}, 0
   if not info then return end
   socket.servername = info.servername or false -- also for a handshake that fails
   local function next_step()

@@ -1,0 +1,15 @@
+/*
+** client_hello_table: a ClientHello as the table that a server's 'clientHello'
+** gets.
+*/
+#ifndef tls_client_hello_table_h
+#define tls_client_hello_table_h
+
+#include "engine/client_hello.h"
+#include "lua/compat.h"
+
+/* Push a tls.ClientHello, see lua/tls/types/values.lua. [-0, +1] */
+void tls_client_hello_push_table (lua_State *L,
+                                  const struct tls_client_hello *hello);
+
+#endif
