@@ -10,6 +10,7 @@
 #include "class.h"
 #include "connection/methods.h"
 #include "connection/options.h"
+#include "connection/protocol_names.h"
 #include "credentials/algorithms.h"
 #include "credentials/certificate_table.h"
 #include "credentials/default_ca.h"
@@ -37,6 +38,7 @@ static const luaL_Reg functions[] = {
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},
     {"connectionOptions", tls_connection_options_new},
+    {"encodeProtocols", tls_encode_protocols},
     {"conn", tls_connection_new},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},

@@ -1,0 +1,15 @@
+/*
+** protocol_names: lists of ALPN's and NPN's protocols from Lua.
+*/
+#ifndef tls_protocol_names_h
+#define tls_protocol_names_h
+
+#include "lua/compat.h"
+
+/* core.encodeProtocols(names) -> wire form, or nil and the index of the first
+** that is no string of 1 to 255 bytes.
+** core.encodeProtocols(wire) -> the same string, or nil and the offset at which
+** it is malformed. */
+int tls_encode_protocols (lua_State *L);
+
+#endif
