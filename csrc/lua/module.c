@@ -13,6 +13,7 @@
 #include "connection/protocol_names.h"
 #include "credentials/algorithms.h"
 #include "credentials/certificate_table.h"
+#include "credentials/contexts_by_name.h"
 #include "credentials/default_ca.h"
 #include "credentials/secure_context.h"
 #include "environment.h"
@@ -32,6 +33,7 @@ static const luaL_Reg functions[] = {
     {"addCACert", tls_secure_context_add_ca},
     {"ticketKeys", tls_secure_context_ticket_keys},
     {"contextCertificate", tls_secure_context_certificate},
+    {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_push_dhparam_bits},
     {"curves", tls_list_curves},
     {"readCertificates", tls_default_ca_read},
@@ -116,6 +118,7 @@ int luaopen_tls_core (lua_State *L) {
   tls_lua_state_open(L);
   tls_state_closing_open(L);
   tls_secure_context_open(L);
+  tls_contexts_by_name_open(L);
   tls_default_ca_open(L);
   tls_connection_open(L);
   push_core(L);

@@ -11,7 +11,6 @@ local handshake_options = require "tls.options.handshake"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local net = require "tls.net"
-local Names = require "tls.handshake.sni"
 local secure_context = require "tls.secure_context"
 local ticket_keys = require "tls.handshake.ticket_keys"
 local timeout = require "tls.handshake.timeout"
@@ -174,7 +173,7 @@ function Server:addContext(hostname, given)
       '"servername" is required parameter for Server.addContext'))
   end
   local context = secure_context.given(given, credentials.add, "context")
-  self._contexts_by_name = self._contexts_by_name or Names.new()
+  self._contexts_by_name = self._contexts_by_name or core.contextsByName()
   self._contexts_by_name:add(hostname, context)
   self._SNICallback = self._SNICallback or from_table(self)
   forget_shared_options(self)

@@ -4,7 +4,7 @@ local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
 local pair = require "spec.support.pair"
 local tls = require "tls"
-local Names = require "tls.handshake.sni"
+local core = require "tls.core"
 
 local function credentials(name, more)
   local options = { key = certs[name].key, cert = certs[name].cert }
@@ -46,7 +46,7 @@ describe("the table of names", function()
 
   it("keeps one context for each name and pattern, whatever their case", function()
     for _, name in ipairs { "*.example.test", "one.example.test" } do
-      local names, contexts = Names.new(), setmetatable({}, { __mode = "k" })
+      local names, contexts = core.contextsByName(), setmetatable({}, { __mode = "k" })
       for i = 1, 20 do
         local context = { number = i }
         contexts[context] = true
@@ -61,7 +61,7 @@ describe("the table of names", function()
   end)
 
   it("lets a pattern that is added again go before those added since", function()
-    local names = Names.new()
+    local names = core.contextsByName()
     names:add("*.test", "first")
     names:add("a*.test", "second")
     names:add("*.TEST", "third")
@@ -69,7 +69,7 @@ describe("the table of names", function()
   end)
 
   it("finds exact names and wildcards, the latest first", function()
-    local names = Names.new()
+    local names = core.contextsByName()
     names:add("a.test", "exact")
     names:add("*.test", "wild")
     names:add("b.test", "b")
@@ -89,13 +89,49 @@ describe("the table of names", function()
   end)
 
   it("takes every character but the star as it is", function()
-    local names = Names.new()
+    local names = core.contextsByName()
     names:add("%d+(.)[x]^$-?.test", "odd")
     assert.equal("odd", found(names, "%d+(.)[x]^$-?.test"))
     names:add("*.a-b.test", "dash")
     assert.equal("dash", found(names, "x.a-b.test"))
     assert.is_nil(found(names, "x.aab.test"))
     assert.is_nil(found(names, "x.a-bxtest"))
+  end)
+
+  it("is quick among many names, patterns as well, and with names made to be slow", function()
+    local names, COUNT = core.contextsByName(), 4000
+    local began = os.clock()
+    for i = 1, COUNT do
+      names:add(("host%d.test"):format(i), i)
+      names:add(("*.host%d.test"):format(i), -i)
+    end
+    names:add(("*a"):rep(100) .. ".test", "slow")
+    local wrong = 0
+    for i = 1, COUNT do
+      if found(names, ("HOST%d.test"):format(i)) ~= i then wrong = wrong + 1 end
+      if found(names, ("www.host%d.test"):format(i)) ~= -i then wrong = wrong + 1 end
+    end
+    assert.equal(0, wrong)
+    for _ = 1, 100 do assert.is_nil(found(names, ("a"):rep(250) .. ".tes")) end
+    assert.is_true(os.clock() - began < 5 * helper.slow)
+  end)
+
+  it("finds no name that is longer than one can be", function()
+    local names = core.contextsByName()
+    names:add("*", "any")
+    names:add(("x"):rep(300), "long")
+    assert.equal("any", found(names, ("x"):rep(255)))
+    assert.is_nil(found(names, ("x"):rep(256)))
+    assert.is_nil(found(names, ("x"):rep(300)))
+    assert.equal("any", found(names, ""))
+    assert.equal("any", found(names, "a\0b"))
+  end)
+
+  it("is the same with every letter's case, and knows no other alphabet", function()
+    local names = core.contextsByName()
+    names:add("\195\132.Z.test", "umlaut")
+    assert.equal("umlaut", found(names, "\195\132.z.TEST"))
+    assert.is_nil(found(names, "\195\164.z.test"))
   end)
 end)
 
