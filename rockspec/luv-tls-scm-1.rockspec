@@ -58,6 +58,7 @@ build = {
         "csrc/credentials/public_key_table.c",
         "csrc/credentials/secure_context.c",
         "csrc/credentials/session_der.c",
+        "csrc/credentials/ticket_key_list.c",
         "csrc/engine/alpn.c",
         "csrc/engine/blob.c",
         "csrc/engine/byte_queue.c",

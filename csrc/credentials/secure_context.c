@@ -130,7 +130,8 @@ int tls_secure_context_ticket_keys (lua_State *L) {
   size_t count;
   const unsigned char *keys = tls_ticket_keys_get(ctx, &count);
   lua_pushlstring(L, (const char *)keys, count * TLS_TICKET_KEY_SIZE);
-  return 1;
+  lua_pushlstring(L, (const char *)keys, count > 0 ? TLS_TICKET_KEY_SIZE : 0);
+  return 2;
 }
 
 int tls_secure_context_certificate (lua_State *L) {

@@ -28,8 +28,8 @@ int tls_secure_context_new (lua_State *L);
 ** context alone. */
 int tls_secure_context_add_ca (lua_State *L);
 
-/* core.ticketKeys(context[, keys]) -> the keys in use, newest first, after
-** setting them if they are given. */
+/* core.ticketKeys(context[, keys]) -> the keys in use, newest first, and the
+** newest alone, after setting them if they are given. */
 int tls_secure_context_ticket_keys (lua_State *L);
 
 /* core.contextCertificate(context) -> the DER of its certificate and of the

@@ -16,6 +16,7 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/default_ca.h"
 #include "credentials/secure_context.h"
+#include "credentials/ticket_key_list.h"
 #include "environment.h"
 #include "ip_address.h"
 #include "lua_error.h"
@@ -32,6 +33,7 @@ static const luaL_Reg functions[] = {
     {"context", tls_secure_context_new},
     {"addCACert", tls_secure_context_add_ca},
     {"ticketKeys", tls_secure_context_ticket_keys},
+    {"joinTicketKeys", tls_join_ticket_keys},
     {"contextCertificate", tls_secure_context_certificate},
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_push_dhparam_bits},

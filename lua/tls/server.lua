@@ -198,7 +198,8 @@ end
 -- this one's tickets. Source: Node's server.getTicketKeys.
 --- @return string key the newest of several
 function Server:getTicketKeys()
-  return core.ticketKeys(self._context.context):sub(1, ticket_keys.SIZE)
+  local _, newest = core.ticketKeys(self._context.context)
+  return newest
 end
 
 --- Sets the keys of session tickets, for handshakes from now on. Source: Node's server.setTicketKeys.

@@ -1,28 +1,32 @@
---- The keys that a server seals its session tickets with: 48 bytes each, 16 of name, 16 for HMAC, 16 for AES.
+--- Internal. The keys that a server encrypts its session tickets with: the core checks and joins them; the errors are
+-- made here.
 -- @module tls.handshake.ticket_keys
 
+local core = require "tls.core"
 local errors = require "tls.support.errors"
 
-local ticket_keys = { SIZE = 48 }
+local ticket_keys = {}
 
-local function check(key, name, reason)
-  if type(key) ~= "string" then errors.throw(errors.arg_type(name, "string", key)) end
-  if #key ~= ticket_keys.SIZE then
-    errors.throw(errors.arg_value(name, ("%d bytes"):format(#key), reason or "must be exactly 48 bytes"))
+local function refuse(keys, index, name, reason)
+  local key = keys
+  if type(keys) == "table" then
+    if index == 0 then errors.throw(errors.arg_value(name, "{}", "must hold a key")) end
+    key = keys[index]
   end
-  return key
+  if type(key) ~= "string" then errors.throw(errors.arg_type(name, "string", key)) end
+  errors.throw(errors.arg_value(name, ("%d bytes"):format(#key), reason or "must be exactly 48 bytes"))
 end
 
 --- One key, or several with the newest first: that one seals, all of them open.
---- @param keys string|string[]
---- @param name string the option or argument
---- @param reason? string what to say of a wrong size
---- @return string joined
+---@param keys string|string[]
+---@param name string the option or argument
+---@param reason? string what to say of a wrong size
+---@return string joined
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function ticket_keys.join(keys, name, reason)
-  if type(keys) ~= "table" then return check(keys, name, reason) end
-  if #keys == 0 then errors.throw(errors.arg_value(name, "{}", "must hold a key")) end
-  for _, key in ipairs(keys) do check(key, name, reason) end
-  return table.concat(keys)
+  local joined, wrong = core.joinTicketKeys(keys)
+  if not joined then refuse(keys, wrong, name, reason) end
+  return joined
 end
 
 return ticket_keys
