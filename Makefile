@@ -72,7 +72,7 @@ test: deps
 	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
 
 # The engine alone, without Lua and libuv: that it links is half the test.
-$(BUILD)/engine_test: spec/support/engine_test.c $(ENGINE)
+$(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
@@ -158,14 +158,15 @@ fuzz: deps
 	@command -v clang >/dev/null || { echo 'fuzz: clang is not installed'; exit 1; }
 	@$(MAKE) -s BUILD=build-fuzz CC=clang LDFLAGS='$(FUZZ_SAN)' \
 		CFLAGS='$(FUZZ_SAN) -fsanitize=fuzzer-no-link' all \
-		build-fuzz/engine_fuzz build-fuzz/readers_fuzz
-	@mkdir -p build-fuzz/engine build-fuzz/readers build-fuzz/seeds
+		build-fuzz/engine_fuzz build-fuzz/wire_fuzz build-fuzz/readers_fuzz
+	@mkdir -p build-fuzz/engine build-fuzz/wire build-fuzz/readers build-fuzz/seeds
 	$(PATHS) $(MAKE) -s all && $(PATHS) $(LUA) spec/fuzz/readers.lua --seeds build-fuzz/seeds
 	build-fuzz/engine_fuzz $(FUZZ_OPTIONS) build-fuzz/engine spec/fuzz/seeds
+	build-fuzz/wire_fuzz $(FUZZ_OPTIONS) build-fuzz/wire spec/fuzz/wire_seeds
 	$(subst $(BUILD)/?,build-fuzz/?,$(PATHS)) FUZZ_SCRIPT=spec/fuzz/readers.lua \
 		build-fuzz/readers_fuzz $(FUZZ_OPTIONS) build-fuzz/readers build-fuzz/seeds
 
-build-fuzz/engine_fuzz: spec/fuzz/engine_fuzz.c $(ENGINE:$(BUILD)/%=build-fuzz/%)
+build-fuzz/engine_fuzz build-fuzz/wire_fuzz: build-fuzz/%: spec/fuzz/%.c $(ENGINE:$(BUILD)/%=build-fuzz/%)
 	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) -fsanitize=fuzzer -Icsrc -o $@ \
 		$^ $(OPENSSL_LIBS)
 

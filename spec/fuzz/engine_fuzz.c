@@ -15,6 +15,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "engine/client_hello_fields.h"
 #include "engine/engine.h"
 #include "engine/callbacks.h"
 
@@ -191,10 +192,18 @@ static void tamper (struct side *from, size_t at, unsigned bits, size_t times) {
   free(copy);
 }
 
-static void answer (struct side *s, unsigned how) {
+/* What the client has sent is read, whatever it is. */
+static void answer_client_hello (struct side *s) {
   const struct tls_client_hello_answer none = {0};
+  struct tls_client_hello_fields fields;
+  tls_client_hello_read_fields(tls_engine_client_hello(s->engine), &fields);
+  PROMISE(fields.session_id.size <= 32);
+  tls_engine_answer_client_hello(s->engine, &none);
+}
+
+static void answer (struct side *s, unsigned how) {
   if (tls_engine_client_hello_pending(s->engine))
-    tls_engine_answer_client_hello(s->engine, &none);
+    answer_client_hello(s);
   tls_engine_answer_verify(s->engine, tls_engine_generation(s->engine),
                            (how & 1) == 0, (how & 2) != 0);
   run(s);

@@ -2,7 +2,6 @@
 ** engine_test: two engines shake hands in memory. No socket, no Lua, no libuv:
 ** the program is linked from the engine's own units alone.
 */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,20 +9,12 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "check.h"
 #include "engine/blob.h"
 #include "engine/callbacks.h"
 #include "engine/engine.h"
 
-static int checks, failures;
-
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    checks++;                                                                 \
-    if (!(condition)) {                                                       \
-      failures++;                                                             \
-      fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-    }                                                                         \
-  } while (0)
+int checks, failures;
 
 static struct tls_buffer_pool pool;
 static BIO_METHOD *method;
@@ -431,6 +422,7 @@ int main (void) {
   test_junk();
   test_settings();
   test_blob();
+  test_wire();
   EVP_PKEY_free(key);
   X509_free(cert);
   BIO_meth_free(method);

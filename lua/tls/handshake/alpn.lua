@@ -14,9 +14,9 @@ local function refuse_name(name, index, option)
   errors.throw(errors.out_of_range("The byte length of the protocol at index " .. (index - 1), ">= 1 && <= 255", #name))
 end
 
----@param protocols? string[]|string names, or their wire form
----@param option? string its name, 'ALPNProtocols'
----@return string? wire nil when none are given
+--- @param protocols? string[]|string names, or their wire form
+--- @param option? string its name, 'ALPNProtocols'
+--- @return string? wire nil when none are given
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
 function alpn.encode(protocols, option)
   option = option or "ALPNProtocols"

@@ -18,10 +18,10 @@ local function refuse(keys, index, name, reason)
 end
 
 --- One key, or several with the newest first: that one seals, all of them open.
----@param keys string|string[]
----@param name string the option or argument
----@param reason? string what to say of a wrong size
----@return string joined
+--- @param keys string|string[]
+--- @param name string the option or argument
+--- @param reason? string what to say of a wrong size
+--- @return string joined
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function ticket_keys.join(keys, name, reason)
   local joined, wrong = core.joinTicketKeys(keys)
