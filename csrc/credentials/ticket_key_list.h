@@ -8,7 +8,8 @@
 
 /* core.joinTicketKeys(keys) -> the key, or the keys of a sequence one behind
 ** the other. Or nil and the index of the first that is no key, a string of
-** TLS_TICKET_KEY_SIZE bytes: 0 when 'keys' is none itself, or an empty sequence. */
+** TLS_TICKET_KEY_SIZE bytes: 0 when 'keys' itself is none, or an empty
+** sequence. */
 int tls_join_ticket_keys (lua_State *L);
 
 #endif
