@@ -109,11 +109,13 @@ jit:
 
 # The rules of the house, by grep: see docs/internals.md.
 check:
-	luacheck -q lua spec examples bench
+	luacheck -q lua spec examples bench scripts
 	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.c bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
+	@echo 'who may use whom'
+	@$(LUA) scripts/architecture.lua build/check
 	@echo 'engine side: neither Lua nor libuv'
 	@! grep -nE '(lua|lauxlib|uv|luv)\.h|lua_State' csrc/engine/*.[ch]
 	@echo 'libuv only in lua_state, libuv_symbols, state_closing and connection'

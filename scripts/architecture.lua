@@ -28,7 +28,6 @@ local LUA = {
   "tls/types", -- for an editor, never loaded
   "tls/options", -- every option of every function
   "tls/support",
-  "tls/types", -- annotations for an editor, which nothing loads
 }
 
 local failed = false
@@ -115,6 +114,15 @@ local function add_calls(graph)
     if used and used ~= need[1] and graph[need[1]] and graph[used] then graph[need[1]][used] = true end
   end
   return graph
+end
+
+-- Two headers with one include guard would silence each other.
+for _, path in ipairs(lines_of "ls csrc/*/*.h") do
+  local file = assert(io.open(path))
+  local guard = file:read("*a"):match "#ifndef (%S+)"
+  file:close()
+  local expected = path:gsub("^csrc/", "tls_"):gsub("/", "_"):gsub("%.h$", "_h")
+  if guard ~= expected then complain("%s has the include guard %s, not %s", path, tostring(guard), expected) end
 end
 
 check(add_calls(read_graph("ls csrc/*/*.[ch]", "csrc", '^#include "(.*)%.h"', function(name, folder)

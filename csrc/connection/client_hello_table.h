@@ -2,8 +2,8 @@
 ** client_hello_table: a ClientHello as the table that a server's 'clientHello'
 ** gets.
 */
-#ifndef tls_client_hello_table_h
-#define tls_client_hello_table_h
+#ifndef tls_connection_client_hello_table_h
+#define tls_connection_client_hello_table_h
 
 #include "engine/client_hello.h"
 #include "lua/compat.h"

@@ -1,8 +1,8 @@
 /*
 ** commands: what Lua tells a connection. Used by methods.c.
 */
-#ifndef tls_commands_h
-#define tls_commands_h
+#ifndef tls_connection_commands_h
+#define tls_connection_commands_h
 
 #include "lua/compat.h"
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "transport.h"
+#include "transport_failure.h"
 #include "write.h"
 
 struct tls_connection *tls_connection_push_new (lua_State *L,

@@ -5,8 +5,8 @@
 **
 ** Used by all files here that take a connection from Lua.
 */
-#ifndef tls_connection_h
-#define tls_connection_h
+#ifndef tls_connection_connection_h
+#define tls_connection_connection_h
 
 #include "connection_state.h"
 

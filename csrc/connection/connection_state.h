@@ -2,8 +2,8 @@
 ** connection_state: what a connection consists of. Read and changed by the
 ** files of this folder alone.
 */
-#ifndef tls_connection_state_h
-#define tls_connection_state_h
+#ifndef tls_connection_connection_state_h
+#define tls_connection_connection_state_h
 
 #include "engine/engine.h"
 #include "lua/lua_state.h"

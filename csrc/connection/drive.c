@@ -14,7 +14,7 @@
 #include "connection.h"
 #include "events.h"
 #include "read.h"
-#include "transport.h"
+#include "transport_failure.h"
 #include "write.h"
 
 static void emit_event (struct tls_connection *c, unsigned event,

@@ -7,8 +7,8 @@
 ** does not enter Lua again: it returns true when the connection has to be
 ** driven, and Lua calls conn:drive() from a callback of its own.
 */
-#ifndef tls_drive_h
-#define tls_drive_h
+#ifndef tls_connection_drive_h
+#define tls_connection_drive_h
 
 #include "connection_state.h"
 

@@ -7,8 +7,8 @@
 ** When one of these returns, any Lua code may have been run: the connection
 ** may be closed (tls_connection_is_closed()).
 */
-#ifndef tls_events_h
-#define tls_events_h
+#ifndef tls_connection_events_h
+#define tls_connection_events_h
 
 #include "connection_state.h"
 

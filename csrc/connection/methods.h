@@ -3,8 +3,8 @@
 ** Those that do not move bytes stand in commands.c and queries.c. Used by
 ** module.c.
 */
-#ifndef tls_methods_h
-#define tls_methods_h
+#ifndef tls_connection_methods_h
+#define tls_connection_methods_h
 
 #include "lua/compat.h"
 

@@ -2,8 +2,8 @@
 ** negotiated: what the two ends have agreed on in the handshake, as Lua
 ** values. Used by events.c and queries.c.
 */
-#ifndef tls_negotiated_h
-#define tls_negotiated_h
+#ifndef tls_connection_negotiated_h
+#define tls_connection_negotiated_h
 
 #include "connection_state.h"
 

@@ -3,8 +3,8 @@
 ** once and shared by many connections: all those of a server. Used by
 ** methods.c.
 */
-#ifndef tls_options_h
-#define tls_options_h
+#ifndef tls_connection_options_h
+#define tls_connection_options_h
 
 #include "engine/engine.h"
 #include "lua/compat.h"

@@ -1,8 +1,8 @@
 /*
 ** protocol_names: lists of ALPN's and NPN's protocols from Lua.
 */
-#ifndef tls_protocol_names_h
-#define tls_protocol_names_h
+#ifndef tls_connection_protocol_names_h
+#define tls_connection_protocol_names_h
 
 #include "lua/compat.h"
 

@@ -1,8 +1,8 @@
 /*
 ** queries: what Lua may ask a connection. Used by methods.c.
 */
-#ifndef tls_queries_h
-#define tls_queries_h
+#ifndef tls_connection_queries_h
+#define tls_connection_queries_h
 
 #include "lua/compat.h"
 

@@ -7,7 +7,7 @@
 
 #include "events.h"
 #include "lua/socket_options.h"
-#include "transport.h"
+#include "transport_failure.h"
 
 /* How much plaintext Lua is given while it has paused, in a handshake after
 ** the first. A peer may send this much before it notices the handshake; one

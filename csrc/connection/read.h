@@ -2,8 +2,8 @@
 ** read: ciphertext comes from luv's stream while the connection wants it.
 ** Used by the drive loop and by the methods that start, pause and resume.
 */
-#ifndef tls_read_h
-#define tls_read_h
+#ifndef tls_connection_read_h
+#define tls_connection_read_h
 
 #include "connection_state.h"
 

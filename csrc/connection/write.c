@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "events.h"
-#include "transport.h"
+#include "transport_failure.h"
 
 /* How many bytes of records gather before a system call, and the most that is
 ** encrypted ahead of the socket. More than 64 KiB gains nothing (measured).

@@ -3,8 +3,8 @@
 ** connection has a stream, else by Lua. Used by the drive loop and by the
 ** methods that write and close.
 */
-#ifndef tls_write_h
-#define tls_write_h
+#ifndef tls_connection_write_h
+#define tls_connection_write_h
 
 #include "connection_state.h"
 

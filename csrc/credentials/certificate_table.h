@@ -3,8 +3,8 @@
 ** getPeerCertificate. Used by secure_context.c and the queries of a
 ** connection.
 */
-#ifndef tls_certificate_table_h
-#define tls_certificate_table_h
+#ifndef tls_credentials_certificate_table_h
+#define tls_credentials_certificate_table_h
 
 #include <openssl/x509.h>
 

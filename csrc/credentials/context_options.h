@@ -2,8 +2,8 @@
 ** context_options: the options of a secure context, each applied to an
 ** SSL_CTX. Used by secure_context.c.
 */
-#ifndef tls_context_options_h
-#define tls_context_options_h
+#ifndef tls_credentials_context_options_h
+#define tls_credentials_context_options_h
 
 #include <openssl/ssl.h>
 

@@ -2,8 +2,8 @@
 ** contexts_by_name: a userdata with a server's contexts for the names that
 ** clients ask for (SNI).
 */
-#ifndef tls_contexts_by_name_h
-#define tls_contexts_by_name_h
+#ifndef tls_credentials_contexts_by_name_h
+#define tls_credentials_contexts_by_name_h
 
 #include "lua/compat.h"
 

@@ -6,8 +6,8 @@
 ** 140 certificates take 2 MiB and 80 ms. Nothing is ever added to it. Used by
 ** secure_context.c.
 */
-#ifndef tls_default_ca_h
-#define tls_default_ca_h
+#ifndef tls_credentials_default_ca_h
+#define tls_credentials_default_ca_h
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
 ** names_table: the names in a certificate as Lua values. Used by
 ** certificate_table.c and by the queries of a connection.
 */
-#ifndef tls_names_table_h
-#define tls_names_table_h
+#ifndef tls_credentials_names_table_h
+#define tls_credentials_names_table_h
 
 #include <openssl/x509.h>
 

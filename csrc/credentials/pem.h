@@ -3,8 +3,8 @@
 ** OpenSSL, which cannot throw: where a function returns false, OpenSSL's
 ** error queue says why. Used by the other files of this folder.
 */
-#ifndef tls_pem_h
-#define tls_pem_h
+#ifndef tls_credentials_pem_h
+#define tls_credentials_pem_h
 
 #include <stdbool.h>
 #include <stddef.h>

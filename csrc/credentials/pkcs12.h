@@ -2,8 +2,8 @@
 ** pkcs12: PKCS#12 ("pfx") into an SSL_CTX. Plain C over OpenSSL, which cannot
 ** throw. Used by context_options.c.
 */
-#ifndef tls_pkcs12_h
-#define tls_pkcs12_h
+#ifndef tls_credentials_pkcs12_h
+#define tls_credentials_pkcs12_h
 
 #include "pem.h"
 

@@ -2,8 +2,8 @@
 ** public_key_table: the public key of a certificate as fields of a Lua table.
 ** Used by certificate_table.c.
 */
-#ifndef tls_public_key_table_h
-#define tls_public_key_table_h
+#ifndef tls_credentials_public_key_table_h
+#define tls_credentials_public_key_table_h
 
 #include <openssl/x509.h>
 

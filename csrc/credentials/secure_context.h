@@ -3,8 +3,8 @@
 ** and not changed while connections use it; any number of them share it. Used
 ** by methods.c and commands.c of connections.
 */
-#ifndef tls_secure_context_h
-#define tls_secure_context_h
+#ifndef tls_credentials_secure_context_h
+#define tls_credentials_secure_context_h
 
 #include <openssl/ssl.h>
 

@@ -2,8 +2,8 @@
 ** session_der: an SSL_SESSION as a Lua string, in DER (i2d_SSL_SESSION(3)).
 ** It holds the session's keys, so buffers on the way are cleansed.
 */
-#ifndef tls_session_der_h
-#define tls_session_der_h
+#ifndef tls_credentials_session_der_h
+#define tls_credentials_session_der_h
 
 #include <openssl/ssl.h>
 

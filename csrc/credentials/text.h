@@ -1,8 +1,8 @@
 /*
 ** text: a Lua string of PEM or DER on its way to OpenSSL.
 */
-#ifndef tls_text_h
-#define tls_text_h
+#ifndef tls_credentials_text_h
+#define tls_credentials_text_h
 
 #include "lua/compat.h"
 #include "pem.h"

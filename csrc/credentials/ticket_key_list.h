@@ -1,8 +1,8 @@
 /*
 ** ticket_key_list: the keys of session tickets as Lua gives them.
 */
-#ifndef tls_ticket_key_list_h
-#define tls_ticket_key_list_h
+#ifndef tls_credentials_ticket_key_list_h
+#define tls_credentials_ticket_key_list_h
 
 #include "lua/compat.h"
 

@@ -2,8 +2,8 @@
 ** alpn: agrees with the peer on the application's protocol, by ALPN (RFC 7301)
 ** or by NPN, its predecessor up to TLS 1.2.
 */
-#ifndef tls_alpn_h
-#define tls_alpn_h
+#ifndef tls_engine_alpn_h
+#define tls_engine_alpn_h
 
 #include "engine.h"
 

@@ -1,8 +1,8 @@
 /*
 ** blob: a copy of some bytes. Knows nothing of TLS.
 */
-#ifndef tls_blob_h
-#define tls_blob_h
+#ifndef tls_engine_blob_h
+#define tls_engine_blob_h
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 ** byte_queue: a growable queue of bytes that gives its memory back when
 *drained.
 */
-#ifndef tls_byte_queue_h
-#define tls_byte_queue_h
+#ifndef tls_engine_byte_queue_h
+#define tls_engine_byte_queue_h
 
 #include <stdbool.h>
 #include <stddef.h>

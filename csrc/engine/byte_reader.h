@@ -6,8 +6,8 @@
 ** end: all that is read afterwards is 0 or empty. A vector that is cut off
 ** counts as far as it goes, and 'failed' says that it was.
 */
-#ifndef tls_byte_reader_h
-#define tls_byte_reader_h
+#ifndef tls_engine_byte_reader_h
+#define tls_engine_byte_reader_h
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,8 +10,8 @@
 ** (psk.c), a client's NPN (alpn.c), the key log (keylog.c), and messages and
 ** states of later handshakes (handshake_watch.c).
 */
-#ifndef tls_callbacks_h
-#define tls_callbacks_h
+#ifndef tls_engine_callbacks_h
+#define tls_engine_callbacks_h
 
 #include <openssl/ssl.h>
 

@@ -2,8 +2,8 @@
 ** hello: a copy of what a client said first (RFC 8446, 4.1.2), taken while
 ** OpenSSL shows it. The bytes are hostile; client_hello_fields.h reads them.
 */
-#ifndef tls_hello_h
-#define tls_hello_h
+#ifndef tls_engine_client_hello_h
+#define tls_engine_client_hello_h
 
 #include <stdbool.h>
 

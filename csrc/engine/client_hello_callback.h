@@ -3,8 +3,8 @@
 ** its owner has answered TLS_EV_CLIENT_HELLO: with a context, protocols, a
 ** session and an OCSP response, or with a refusal.
 */
-#ifndef tls_client_hello_callback_h
-#define tls_client_hello_callback_h
+#ifndef tls_engine_client_hello_callback_h
+#define tls_engine_client_hello_callback_h
 
 #include "engine.h"
 

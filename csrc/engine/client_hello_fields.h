@@ -6,8 +6,8 @@
 ** that is cut off or malformed is short or empty, and there are no errors.
 ** OpenSSL refuses such a ClientHello by itself when it comes to use it.
 */
-#ifndef tls_client_hello_fields_h
-#define tls_client_hello_fields_h
+#ifndef tls_engine_client_hello_fields_h
+#define tls_engine_client_hello_fields_h
 
 #include "client_hello.h"
 

@@ -24,8 +24,8 @@
 ** step, read, write, handshake, gate, client_hello_callback, sessions, keylog,
 ** handshake_control, settings, failure, status.
 */
-#ifndef tls_engine_h
-#define tls_engine_h
+#ifndef tls_engine_engine_h
+#define tls_engine_engine_h
 
 #include <openssl/ssl.h>
 

@@ -1,8 +1,8 @@
 /*
 ** engine_state: the engine's fields, for the files of this folder alone.
 */
-#ifndef tls_engine_state_h
-#define tls_engine_state_h
+#ifndef tls_engine_engine_state_h
+#define tls_engine_engine_state_h
 
 #include <openssl/err.h>
 

@@ -2,8 +2,8 @@
 ** ex_data: what the engine attaches to OpenSSL's own objects, which outlive an
 ** engine: CRYPTO_get_ex_new_index(3).
 */
-#ifndef tls_ex_data_h
-#define tls_ex_data_h
+#ifndef tls_engine_ex_data_h
+#define tls_engine_ex_data_h
 
 #include <stdint.h>
 

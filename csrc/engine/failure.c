@@ -7,6 +7,7 @@
 
 #include <openssl/x509.h>
 
+#include "authorization.h"
 #include "engine_state.h"
 
 /* Stands for an error that found no memory to be written down. */

@@ -2,8 +2,8 @@
 ** failure: notes why a connection has failed. The engine calls OpenSSL no more
 ** afterwards.
 */
-#ifndef tls_failure_h
-#define tls_failure_h
+#ifndef tls_engine_failure_h
+#define tls_engine_failure_h
 
 #include "engine.h"
 

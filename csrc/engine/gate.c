@@ -1,7 +1,8 @@
 /*
-** gate: what the owner makes of the peer, and the gate that it opens. See
-** engine.h.
+** gate: takes the owner's answers about the peer (answer_verify, set_verdict)
+** and opens the gate for it (approve). See engine.h.
 */
+#include "authorization.h"
 #include "engine_state.h"
 #include "handshake_watch.h"
 
@@ -34,7 +35,7 @@ bool tls_engine_set_verdict (struct tls_engine *e, unsigned generation,
   return true;
 }
 
-/* From now on another handshake is news. */
+/* From now on a later handshake is watched for. */
 void tls_engine_approve (struct tls_engine *e, unsigned generation) {
   if (e->peer == NULL || e->peer->generation != generation)
     return;

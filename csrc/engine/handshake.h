@@ -2,8 +2,8 @@
 ** handshake: drives the first handshake, and the early data (RFC 8446, 2.3)
 ** that a client sends with it.
 */
-#ifndef tls_handshake_h
-#define tls_handshake_h
+#ifndef tls_engine_handshake_h
+#define tls_engine_handshake_h
 
 #include "engine.h"
 

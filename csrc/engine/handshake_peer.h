@@ -2,8 +2,8 @@
 ** handshake_peer: gives each handshake a tls_peer of its own when it begins,
 ** which replaces the previous one when the handshake has finished.
 */
-#ifndef tls_handshake_peer_h
-#define tls_handshake_peer_h
+#ifndef tls_engine_handshake_peer_h
+#define tls_engine_handshake_peer_h
 
 #include "engine.h"
 

@@ -2,8 +2,8 @@
 ** handshake_watch: notices that another handshake begins or ends on a
 ** connection that is secure, and shows messages to tls_engine_trace().
 */
-#ifndef tls_handshake_watch_h
-#define tls_handshake_watch_h
+#ifndef tls_engine_handshake_watch_h
+#define tls_engine_handshake_watch_h
 
 #include "engine.h"
 

@@ -2,8 +2,8 @@
 ** ocsp_stapling: a server sends an OCSP response with its certificate (RFC
 ** 6066, 8); a client reports whether one has come.
 */
-#ifndef tls_ocsp_stapling_h
-#define tls_ocsp_stapling_h
+#ifndef tls_engine_ocsp_stapling_h
+#define tls_engine_ocsp_stapling_h
 
 #include "engine.h"
 

@@ -2,8 +2,8 @@
 ** openssl_error: an error of a connection as one plain struct, from OpenSSL's
 ** error queue or from our own words.
 */
-#ifndef tls_openssl_error_h
-#define tls_openssl_error_h
+#ifndef tls_engine_openssl_error_h
+#define tls_engine_openssl_error_h
 
 #include <stdbool.h>
 

@@ -43,28 +43,3 @@ void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
     peer->failed_cert = cert;
   }
 }
-
-long tls_peer_fault (const struct tls_peer *peer) {
-  if (peer->question == TLS_QUESTION_REFUSED && peer->chain_result == X509_V_OK)
-    return X509_V_ERR_HOSTNAME_MISMATCH;
-  return peer->override ? X509_V_OK : peer->chain_result;
-}
-
-void tls_peer_set_verdict (struct tls_peer *peer, bool accepted,
-                           bool override) {
-  if (peer->verdict != TLS_VERDICT_PENDING)
-    return;
-  peer->verdict = accepted ? TLS_VERDICT_ACCEPTED : TLS_VERDICT_REFUSED;
-  if (override)
-    peer->override = true;
-}
-
-bool tls_peer_authorized (const struct tls_peer *peer) {
-  if (peer == NULL || peer->verdict != TLS_VERDICT_ACCEPTED)
-    return false;
-  if (peer->authentication == TLS_AUTHENTICATION_PSK)
-    return true;
-  return peer->authentication == TLS_AUTHENTICATION_CERTIFICATE &&
-         peer->leaf != NULL && peer->question != TLS_QUESTION_REFUSED &&
-         (peer->chain_result == X509_V_OK || peer->override);
-}

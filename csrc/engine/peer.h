@@ -5,8 +5,8 @@
 ** can count in a later one: a certificate that is not shown again, a key that
 ** was known for another identity, an override by the user.
 */
-#ifndef tls_peer_h
-#define tls_peer_h
+#ifndef tls_engine_peer_h
+#define tls_engine_peer_h
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,15 +65,5 @@ void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf);
 ** one says where it is. 'cert' gets a reference and may be NULL. */
 void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
                          X509 *cert);
-
-/* Why the peer is to be refused: an error of its chain, unless it is
-** overridden, or a name that does not match. X509_V_OK when it is not. */
-long tls_peer_fault (const struct tls_peer *peer);
-
-/* Accept or refuse the peer of a finished handshake. A verdict stays. */
-void tls_peer_set_verdict (struct tls_peer *peer, bool accepted, bool override);
-
-/* Has the peer shown who it is, and was that accepted? NULL is nobody. */
-bool tls_peer_authorized (const struct tls_peer *peer);
 
 #endif

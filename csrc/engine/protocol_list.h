@@ -2,8 +2,8 @@
 ** protocol_list: lists of protocol names as ALPN and NPN send them (RFC 7301,
 ** 3.1): each name is 1 to 255 bytes with its length in one byte in front.
 */
-#ifndef tls_protocol_list_h
-#define tls_protocol_list_h
+#ifndef tls_engine_protocol_list_h
+#define tls_engine_protocol_list_h
 
 #include "byte_reader.h"
 

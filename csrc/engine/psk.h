@@ -2,8 +2,8 @@
 ** psk: pre-shared keys. OpenSSL cannot wait for them, so the owner is asked
 ** while OpenSSL runs: see tls_engine_busy().
 */
-#ifndef tls_psk_h
-#define tls_psk_h
+#ifndef tls_engine_psk_h
+#define tls_engine_psk_h
 
 #include "engine.h"
 

@@ -1,8 +1,8 @@
 /*
 ** read: decrypts records into plaintext while the gate is open.
 */
-#ifndef tls_read_h
-#define tls_read_h
+#ifndef tls_engine_read_h
+#define tls_engine_read_h
 
 #include "engine.h"
 

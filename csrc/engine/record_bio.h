@@ -3,8 +3,8 @@
 ** received bytes where they lie, without a copy before its own, and writes
 ** records to a queue.
 */
-#ifndef tls_record_bio_h
-#define tls_record_bio_h
+#ifndef tls_engine_record_bio_h
+#define tls_engine_record_bio_h
 
 #include <openssl/bio.h>
 

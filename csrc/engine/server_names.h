@@ -9,8 +9,8 @@
 ** Exact names and those of the form "*.example.org" are found by hash, at once
 ** however many there are; other patterns one after the other.
 */
-#ifndef tls_server_names_h
-#define tls_server_names_h
+#ifndef tls_engine_server_names_h
+#define tls_engine_server_names_h
 
 #include "byte_reader.h"
 

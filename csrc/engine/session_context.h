@@ -8,8 +8,8 @@
 ** its own cache alike. A session that does not fit is declined; a full
 ** handshake follows, which asks for the certificate.
 */
-#ifndef tls_session_context_h
-#define tls_session_context_h
+#ifndef tls_engine_session_context_h
+#define tls_engine_session_context_h
 
 #include "engine.h"
 #include "ex_data.h" /* TLS_SESSION_CONTEXT_SIZE */

@@ -6,8 +6,8 @@
 ** AES-128-CBC. The first key of a list encrypts; all of them decrypt, and a
 ** ticket of an older key is answered with a new ticket.
 */
-#ifndef tls_session_tickets_h
-#define tls_session_tickets_h
+#ifndef tls_engine_session_tickets_h
+#define tls_engine_session_tickets_h
 
 #include <stdbool.h>
 

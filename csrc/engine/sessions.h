@@ -2,8 +2,8 @@
 ** sessions: decides which sessions may be resumed, and keeps new ones until the
 ** owner takes them. The keys of tickets are in session_tickets.c.
 */
-#ifndef tls_sessions_h
-#define tls_sessions_h
+#ifndef tls_engine_sessions_h
+#define tls_engine_sessions_h
 
 #include "engine.h"
 

@@ -5,6 +5,7 @@
 
 #include <openssl/x509_vfy.h>
 
+#include "authorization.h"
 #include "engine_state.h"
 
 static struct tls_engine *engine_of (X509_STORE_CTX *ctx) {

@@ -3,8 +3,8 @@
 ** The result is noted in the handshake's tls_peer. A client's handshake is then
 ** suspended until the owner has answered TLS_EV_VERIFY.
 */
-#ifndef tls_verify_chain_h
-#define tls_verify_chain_h
+#ifndef tls_engine_verify_chain_h
+#define tls_engine_verify_chain_h
 
 #include "engine.h"
 

@@ -1,8 +1,8 @@
 /*
 ** write: encrypts plaintext into records, up to our close_notify.
 */
-#ifndef tls_write_h
-#define tls_write_h
+#ifndef tls_engine_write_h
+#define tls_engine_write_h
 
 #include "engine.h"
 

@@ -3,8 +3,8 @@
 ** objects are made, and computed properties read, faster than in Lua. Used by
 ** module.c.
 */
-#ifndef tls_class_h
-#define tls_class_h
+#ifndef tls_lua_class_h
+#define tls_lua_class_h
 
 #include "compat.h"
 

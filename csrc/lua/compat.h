@@ -3,8 +3,8 @@
 ** 5.2 and 5.3. The only conditionals by Lua version, but for one in
 ** lua_state.c. Included instead of lua.h by every file outside the engine.
 */
-#ifndef tls_compat_h
-#define tls_compat_h
+#ifndef tls_lua_compat_h
+#define tls_lua_compat_h
 
 #include <lauxlib.h>
 #include <lua.h>

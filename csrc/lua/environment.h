@@ -2,8 +2,8 @@
 ** environment: environment variables that decide whom we trust and what we
 ** encrypt with.
 */
-#ifndef tls_environment_h
-#define tls_environment_h
+#ifndef tls_lua_environment_h
+#define tls_lua_environment_h
 
 #include "compat.h"
 

@@ -1,8 +1,8 @@
 /*
 ** ip_address: IP addresses as text.
 */
-#ifndef tls_ip_address_h
-#define tls_ip_address_h
+#ifndef tls_lua_ip_address_h
+#define tls_lua_ip_address_h
 
 #include "compat.h"
 

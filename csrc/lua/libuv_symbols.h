@@ -8,8 +8,8 @@
 ** declared here, and spec/support/abi_check.c compares it with the real
 ** headers. libuv keeps this ABI through all of 1.x, on Unix.
 */
-#ifndef tls_libuv_symbols_h
-#define tls_libuv_symbols_h
+#ifndef tls_lua_libuv_symbols_h
+#define tls_lua_libuv_symbols_h
 
 #include <stdbool.h>
 #include <stddef.h>

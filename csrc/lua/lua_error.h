@@ -2,8 +2,8 @@
 ** lua_error: errors as Lua tables with message, code and, from OpenSSL,
 ** library and reason.
 */
-#ifndef tls_lua_error_h
-#define tls_lua_error_h
+#ifndef tls_lua_lua_error_h
+#define tls_lua_lua_error_h
 
 #include <stdbool.h>
 

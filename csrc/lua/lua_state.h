@@ -3,8 +3,8 @@
 ** buffers, the functions of the Lua layer, and the one way from libuv into
 ** Lua.
 */
-#ifndef tls_lua_state_h
-#define tls_lua_state_h
+#ifndef tls_lua_lua_state_h
+#define tls_lua_lua_state_h
 
 #include "compat.h"
 #include "engine/record_bio.h"

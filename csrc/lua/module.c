@@ -11,7 +11,7 @@
 #include "connection/methods.h"
 #include "connection/options.h"
 #include "connection/protocol_names.h"
-#include "credentials/algorithms.h"
+#include "credentials/algorithm_lists.h"
 #include "credentials/certificate_table.h"
 #include "credentials/contexts_by_name.h"
 #include "credentials/default_ca.h"

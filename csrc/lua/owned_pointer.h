@@ -2,8 +2,8 @@
 ** owned_pointer: a userdata that owns one object of OpenSSL's while Lua may
 ** throw, so that an error between "made" and "freed" leaks nothing.
 */
-#ifndef tls_owned_pointer_h
-#define tls_owned_pointer_h
+#ifndef tls_lua_owned_pointer_h
+#define tls_lua_owned_pointer_h
 
 #include "compat.h"
 

@@ -1,8 +1,8 @@
 /*
 ** socket_options: the socket options that libuv has no call for.
 */
-#ifndef tls_socket_options_h
-#define tls_socket_options_h
+#ifndef tls_lua_socket_options_h
+#define tls_lua_socket_options_h
 
 #include "compat.h"
 

@@ -7,8 +7,8 @@
 ** userdata, so that the loop then uses freed memory. Therefore the loop is
 ** run once before that, while the handles still exist.
 */
-#ifndef tls_state_closing_h
-#define tls_state_closing_h
+#ifndef tls_lua_state_closing_h
+#define tls_lua_state_closing_h
 
 #include "lua_state.h"
 

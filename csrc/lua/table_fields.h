@@ -2,8 +2,8 @@
 ** table_fields: fields of the table on top of the stack, and metatables. Used
 ** by every folder but the engine.
 */
-#ifndef tls_table_fields_h
-#define tls_table_fields_h
+#ifndef tls_lua_table_fields_h
+#define tls_lua_table_fields_h
 
 #include "compat.h"
 

@@ -12,7 +12,7 @@ local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local net = require "tls.net"
 local secure_context = require "tls.secure_context"
-local ticket_keys = require "tls.handshake.ticket_keys"
+local ticket_keys = require "tls.options.ticket_keys"
 local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
 local existing_stream = require "tls.over.existing_stream"
@@ -96,18 +96,12 @@ function Server.new(options, listener)
   return self
 end
 
--- What a server's options say of its sockets.
-local OF_SOCKETS = {
-  "allowHalfOpen", "highWaterMark", "keepAlive", "keepAliveInitialDelay",
-  "ALPNProtocols", "ALPNCallback", "NPNProtocols", "pskCallback", "pskIdentityHint", "verify", "enableTrace",
-  "requestCert",
-}
-
--- The options that the server's sockets share.
+-- The options that the server's sockets share: the server's own, and what belongs to this server.
 local function options_of(self)
-  local own = self._options
-  local shared = { server = self, isServer = true, secureContext = self._context, SNICallback = self._SNICallback }
-  for _, name in ipairs(OF_SOCKETS) do shared[name] = own[name] end
+  local own, shared = self._options, {}
+  for name, value in pairs(own) do shared[name] = value end
+  shared.server, shared.isServer = self, true
+  shared.secureContext, shared.SNICallback = self._context, self._SNICallback
   shared.rejectUnauthorized = own.requestCert and own.rejectUnauthorized
   shared.noDelay = self._no_delay -- by default the listening socket hands it on
   return shared

@@ -4,7 +4,7 @@
 -- The steps run one after the other on one table, `answer`, which is given to the core in the end.
 -- @module tls.handshake.client_hello_callbacks
 
-local alpn = require "tls.handshake.alpn"
+local protocol_list = require "tls.options.protocol_list"
 local user_callback = require "tls.handshake.user_callback"
 local kinds = require "tls.options.kinds"
 local core = require "tls.core"
@@ -89,7 +89,7 @@ function steps.alpn(socket, info, answer, done)
     return done()
   end
   if not contains(offered, choice) then return socket:destroy(not_offered(choice, offered)) end
-  answer.alpn = alpn.encode { choice }
+  answer.alpn = protocol_list.encode { choice }
   done()
 end
 

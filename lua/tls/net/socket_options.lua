@@ -5,6 +5,8 @@
 -- in `_own_options`, also for a handle that is yet to come.
 -- @module tls.net.socket_options
 
+local declared = require "tls.options.socket"
+local kinds = require "tls.options.kinds"
 local usable = require("tls.support.luv_handles").usable
 
 local methods = {}
@@ -17,11 +19,11 @@ local methods = {}
 
 --- @return tls.OwnSocketOptions
 local function own_options(self)
-  local options = self._options
-  self._own_options = self._own_options or {
-    noDelay = options.noDelay, keepAlive = options.keepAlive, keepAliveInitialDelay = options.keepAliveInitialDelay,
-  }
-  return self._own_options
+  if self._own_options then return self._own_options end
+  local own = {}
+  for _, option in ipairs(declared.tcp) do own[option[1]] = self._options[option[1]] end
+  self._own_options = own
+  return own
 end
 
 local function set_keep_alive(handle, on, delay)
@@ -44,9 +46,7 @@ end
 --- @param options table
 local function add(self, options)
   local own = own_options(self)
-  for _, name in ipairs { "noDelay", "keepAlive", "keepAliveInitialDelay" } do
-    own[name] = own[name] or options[name]
-  end
+  for _, option in ipairs(declared.tcp) do own[option[1]] = own[option[1]] or options[option[1]] end
 end
 
 --- Sends small writes at once (TCP_NODELAY) in the place of gathering them. Source: Node's socket.setNoDelay.
@@ -64,7 +64,9 @@ end
 --- @param on? boolean default false
 --- @param delay? number ms before the first probe; default 0, which is 1 s here
 --- @return table self
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
 function methods:setKeepAlive(on, delay)
+  if delay ~= nil then kinds.milliseconds.check(delay, "delay") end
   local own = own_options(self)
   on = on and true or false
   own.keepAlive, own.keepAliveInitialDelay = on, delay

@@ -6,6 +6,8 @@
 
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
+local protocol_list = require "tls.options.protocol_list"
+local ticket_keys = require "tls.options.ticket_keys"
 
 local floor = math.floor
 
@@ -198,12 +200,12 @@ end
 
 --- Names of protocols, or their wire form (RFC 7301, 3.1); answers the wire form.
 kinds.protocols = kind("sequence of strings, or wire form", "string|string[]", function(value, name)
-  return require "tls.handshake.alpn".encode(value, name:match "%.(.*)")
+  return protocol_list.encode(value, name:match "%.(.*)")
 end)
 
 --- Keys of session tickets, newest first; answers them joined.
 kinds.ticket_keys = kind("string, or sequence of strings", "string|string[]", function(value, name)
-  return require "tls.handshake.ticket_keys".join(value, name)
+  return ticket_keys.join(value, name)
 end)
 
 -- === objects ===

@@ -1,9 +1,10 @@
 /*
-** algorithms: what OpenSSL offers to choose from, as lists for Lua. Used by
+** algorithm_lists: what OpenSSL offers to choose from, as lists for Lua. Used
+*by
 ** module.c.
 */
-#ifndef tls_algorithms_h
-#define tls_algorithms_h
+#ifndef tls_credentials_algorithm_lists_h
+#define tls_credentials_algorithm_lists_h
 
 #include "lua/compat.h"
 

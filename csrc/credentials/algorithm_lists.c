@@ -1,7 +1,7 @@
 /*
-** algorithms: what OpenSSL offers to choose from, see algorithms.h.
+** algorithm_lists: what OpenSSL offers to choose from, see algorithms.h.
 */
-#include "algorithms.h"
+#include "algorithm_lists.h"
 
 #include <openssl/ec.h>
 #include <openssl/err.h>

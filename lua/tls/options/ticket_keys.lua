@@ -1,6 +1,6 @@
 --- Internal. The keys that a server encrypts its session tickets with: the core checks and joins them; the errors are
 -- made here.
--- @module tls.handshake.ticket_keys
+-- @module tls.options.ticket_keys
 
 local core = require "tls.core"
 local errors = require "tls.support.errors"

@@ -1,7 +1,8 @@
 /*
-** transport: the end of what carries a connection's records, see transport.h.
+** transport_failure: the end of what carries a connection's records, see
+*transport_failure.h.
 */
-#include "transport.h"
+#include "transport_failure.h"
 
 void tls_connection_stop_reading (struct tls_connection *c) {
   if (c->reading && c->stream != NULL)

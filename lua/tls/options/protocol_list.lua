@@ -1,11 +1,11 @@
 --- Internal. ALPNProtocols and NPNProtocols: the core checks them and makes their wire form (RFC 7301); the errors are
 -- made here.
--- @module tls.handshake.alpn
+-- @module tls.options.protocol_list
 
 local core = require "tls.core"
 local errors = require "tls.support.errors"
 
-local alpn = {}
+local protocol_list = {}
 
 local function refuse_name(name, index, option)
   if type(name) ~= "string" then
@@ -18,7 +18,7 @@ end
 --- @param option? string its name, 'ALPNProtocols'
 --- @return string? wire nil when none are given
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
-function alpn.encode(protocols, option)
+function protocol_list.encode(protocols, option)
   option = option or "ALPNProtocols"
   local kind = type(protocols)
   if protocols == nil or protocols == "" then return nil end
@@ -33,4 +33,4 @@ function alpn.encode(protocols, option)
   return wire ~= "" and wire or nil
 end
 
-return alpn
+return protocol_list

@@ -1,9 +1,9 @@
 /*
-** transport: the end of what carries a connection's records, one of luv's
-** streams or Lua. Used by read.c, write.c and the drive loop.
+** transport_failure: notes that reading or writing has failed, and stops
+** reading. Used by read.c, write.c and the drive loop.
 */
-#ifndef tls_transport_h
-#define tls_transport_h
+#ifndef tls_connection_transport_failure_h
+#define tls_connection_transport_failure_h
 
 #include "connection_state.h"
 
