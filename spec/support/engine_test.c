@@ -12,6 +12,7 @@
 #include "check.h"
 #include "engine/blob.h"
 #include "engine/callbacks.h"
+#include "engine/authorization.h"
 #include "engine/engine.h"
 
 int checks, failures;
