@@ -1,6 +1,6 @@
 /*
 ** byte_queue: a growable queue of bytes that gives its memory back when
-*drained.
+** drained.
 */
 #ifndef tls_engine_byte_queue_h
 #define tls_engine_byte_queue_h
