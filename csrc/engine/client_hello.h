@@ -1,6 +1,6 @@
 /*
-** hello: a copy of what a client said first (RFC 8446, 4.1.2), taken while
-** OpenSSL shows it. The bytes are hostile; client_hello_fields.h reads them.
+** client_hello: a copy of a ClientHello (RFC 8446, 4.1.2), taken while OpenSSL
+** shows it. The bytes are hostile; client_hello_fields.h reads them.
 */
 #ifndef tls_engine_client_hello_h
 #define tls_engine_client_hello_h
@@ -21,10 +21,11 @@ struct tls_client_hello {
   unsigned char *bytes;     /* owned; all that the pieces point into */
 };
 
-/* Only inside SSL_CTX_set_client_hello_cb(3). NULL when memory is out. */
+/* A copy of the one that OpenSSL shows, within SSL_CTX_set_client_hello_cb(3)
+** alone. NULL when memory is out. */
 struct tls_client_hello *tls_client_hello_copy (SSL *ssl);
 
-void tls_client_hello_free (
-    struct tls_client_hello *hello); /* NULL is allowed */
+/* NULL is allowed. */
+void tls_client_hello_free (struct tls_client_hello *hello);
 
 #endif

@@ -14,7 +14,8 @@
 
 /* === which ones may be resumed ========================================= */
 
-/* Does the ClientHello that is being looked at ask for a host by name? */
+/* The host name that the ClientHello asks for, which OpenSSL is reading. False
+** when there is none. */
 static bool requested_name (SSL *ssl, struct tls_piece *name) {
   struct tls_piece body;
   return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &body.data,
