@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <signal.h>
+#include <sys/un.h>
 
 #include <openssl/crypto.h>
 
@@ -91,6 +92,11 @@ static void ignore_sigpipe (void) {
 /* The module's table is in the registry under this name. */
 #define CORE_T "tls.core"
 
+/* Bytes of a unix socket's path, unix(7), without the NUL behind it. libuv up
+** to 1.46 cuts a longer one: the socket would be another one. */
+#define MAX_UNIX_PATH \
+  ((lua_Integer)(sizeof((struct sockaddr_un *)0)->sun_path - 1))
+
 /* Push what Lua is given: functions, lists, and 'modules', where those Lua
 ** modules put themselves that are required by name. [-0, +1] */
 static void push_core (lua_State *L) {
@@ -100,6 +106,8 @@ static void push_core (lua_State *L) {
   tls_lua_state_push_errnos(L);
   lua_setfield(L, -2, "errnos");
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
+  lua_pushinteger(L, MAX_UNIX_PATH);
+  lua_setfield(L, -2, "maxUnixPath");
   lua_newtable(L);
   lua_setfield(L, -2, "modules");
 }

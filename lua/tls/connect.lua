@@ -2,6 +2,7 @@
 -- @module tls.connect
 
 local declared = require "tls.options.connect"
+local flat = require("tls.options.declaration").flat
 local errors = require "tls.support.errors"
 local existing_stream = require "tls.over.existing_stream"
 local secure_context = require "tls.secure_context"
@@ -22,18 +23,24 @@ local function place_of(list, last)
   return { port = first, host = second }
 end
 
+-- The last argument that is not nil.
+local function last_given(list, last)
+  while last > 0 and list[last] == nil do last = last - 1 end
+  return last
+end
+
 -- (options), (port[, host][, options]) or (path[, options]), each with an optional callback at the end. Options
 -- override what comes positionally.
 local function arguments(...)
   local given, callback = nil, nil
-  local list, last = { ... }, select("#", ...)
-  while last > 0 and list[last] == nil do last = last - 1 end
+  local list = { ... }
+  local last = last_given(list, select("#", ...))
   if type(list[last]) == "function" then
-    callback, last = list[last], last - 1
+    callback, last = list[last], last_given(list, last - 1)
   end
-  if type(list[last]) == "table" then given, last = list[last], last - 1 end
+  if type(list[last]) == "table" then given, last = list[last], last_given(list, last - 1) end
   local options = place_of(list, last)
-  for name, value in pairs(given or {}) do options[name] = value end
+  for name, value in pairs(given and flat(given) or {}) do options[name] = value end
   return options, callback
 end
 
@@ -72,11 +79,12 @@ local function connect(...)
   local own = Connecting._settings(options)
   check_place(own, options)
   local given = own.socket
-  if given then own.allowHalfOpen = type(given) == "table" and given.allowHalfOpen end
+  if type(given) == "table" then own.allowHalfOpen = given.allowHalfOpen end
   local socket = TLSSocket.create(own, Connecting)
-  socket._given_options, socket._name_to_verify = options, own.name_to_verify
+  socket._given_options, socket._name_to_verify = declared:keep(options), own.name_to_verify
   if callback then socket:once("secureConnect", callback) end
   if given then
+    if own.timeout then socket:setTimeout(own.timeout) end
     existing_stream.over(socket, given)
     return socket
   end

@@ -36,7 +36,8 @@ end
 --- @param name string no IP address
 -- @raise ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for an address; ERR_TLS_SNI_FROM_SERVER
 function methods:setServername(name)
-  kinds.server_name.check(name, "name")
+  name = kinds.server_name.check(name, "name")
+  if name == "" then errors.throw(errors.arg_value("name", name, "must not be empty")) end
   if self._options.isServer then
     errors.throw(errors.new("ERR_TLS_SNI_FROM_SERVER", "Cannot issue SNI from a TLS server-side socket"))
   end
@@ -61,7 +62,9 @@ end
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function methods:setKeyCert(given)
   local context = secure_context.given(given, declared.create, "context")
-  if self._conn then self._conn:setKeyCert(context.context) end
+  if self._conn then return self._conn:setKeyCert(context.context) end
+  if self.destroyed then return end
+  errors.throw(errors.new("ERR_TLS_INVALID_STATE", "There is no handshake yet that could show the certificate"))
 end
 
 --- Prints each TLS message of this connection on stderr (SSL_trace(3)): for debugging; it shows secrets. Source: Node's

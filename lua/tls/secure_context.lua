@@ -144,6 +144,8 @@ end
 
 --- The context that options name, or one made of them.
 --- @param own table options that have been read
+--- @return tls.SecureContext
+-- @raise what createSecureContext throws
 function secure_context.of(own)
   return own.secureContext or secure_context.make(own)
 end
@@ -155,7 +157,7 @@ end
 function secure_context.given(given, declared, name)
   if type(given) ~= "table" then errors.throw(errors.arg_type(name, "object", given)) end
   if kinds.is_secure_context(given) then return given end
-  return secure_context.of(declared:read(given))
+  return secure_context.make(declared:read(given))
 end
 
 --- tls.getCiphers: the names of the suites OpenSSL offers, in lower case.

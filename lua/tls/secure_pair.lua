@@ -6,8 +6,8 @@ local class = require "tls.support.class"
 local duplex_pair = require "tls.stream.duplex_pair"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
+local flat = require("tls.options.declaration").flat
 local kinds = require "tls.options.kinds"
-local secure_context = require "tls.secure_context"
 local TLSSocket = require "tls.socket"
 local existing_stream = require "tls.over.existing_stream"
 
@@ -29,13 +29,15 @@ end
 
 local SecurePair = class("tls.SecurePair", Emitter)
 
-local function settings(given_context, is_server, request_cert, reject, options)
+-- What stands in a place of its own counts before what `options` say.
+local function with_arguments(given_context, is_server, request_cert, reject, options)
   local own = {}
-  for name, value in pairs(options) do own[name] = value end
-  own.secureContext, own.isServer = given_context, is_server and true or false
-  if own.isServer then -- the positional ones are a server's alone
-    own.requestCert, own.rejectUnauthorized = request_cert and true or false, reject and true or false
-  end
+  for name, value in pairs(flat(options)) do own[name] = value end
+  if given_context ~= nil then own.secureContext = given_context end
+  if is_server ~= nil then own.isServer = is_server end
+  if own.isServer ~= true then return own end -- those that follow are a server's alone
+  if request_cert ~= nil then own.requestCert = request_cert end
+  if reject ~= nil then own.rejectUnauthorized = reject end
   return own
 end
 
@@ -50,7 +52,7 @@ function SecurePair.init(self, given_context, is_server, request_cert, reject, o
   check(given_context, options, { isServer = is_server, requestCert = request_cert, rejectUnauthorized = reject })
   local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
   duplex_pair.join(inner, outer)
-  local own = settings(given_context or secure_context.create(), is_server, request_cert, reject, options or {})
+  local own = with_arguments(given_context, is_server, request_cert, reject, options or {})
   local clear = setmetatable(TLSSocket.new(nil, own), CleartextStream.__meta)
   clear._class, clear._encrypted_end = CleartextStream, outer
   self.cleartext, self.encrypted = clear, outer

@@ -65,7 +65,7 @@ function Accepted:_on_destroyed(err)
 end
 
 local function arguments(options, listener)
-  if type(options) == "function" then options, listener = nil, options end
+  if type(options) == "function" and listener == nil then options, listener = nil, options end
   if listener ~= nil and type(listener) ~= "function" then
     errors.throw(errors.arg_type("listener", "function", listener))
   end
@@ -102,7 +102,6 @@ local function options_of(self)
   for name, value in pairs(own) do shared[name] = value end
   shared.server, shared.isServer = self, true
   shared.secureContext, shared.SNICallback = self._context, self._SNICallback
-  shared.rejectUnauthorized = own.requestCert and own.rejectUnauthorized
   shared.noDelay = self._no_delay -- by default the listening socket hands it on
   return shared
 end
@@ -208,7 +207,9 @@ end
 on_connection = function(self, duplex)
   existing_stream.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us
-  existing_stream.over(new_socket(self), duplex)
+  local socket = new_socket(self)
+  if self._options.noDelay then socket:setNoDelay(true) end -- it may have another listening socket than ours
+  existing_stream.over(socket, duplex)
 end
 
 --- Makes a socket of an accepted handle. A plain socket for 'connection' is made only when somebody else listens for

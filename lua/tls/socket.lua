@@ -108,13 +108,14 @@ local function settings(declaration, options)
   local own = declaration:read(options)
   if own.isServer then handshake_options.check_server(own) end
   own.secureContext = secure_context.of(own)
+  if own.servername == "" then own.servername = nil end -- none is sent
   own.checkServerIdentity = own.checkServerIdentity or server_identity.check
   return own
 end
 
 --- The options of connect() on one that was made by hand. tls.connect's sockets have stricter ones.
 function TLSSocket._settings(options)
-  return settings(declared.connect, options)
+  return settings(declared.whole, options)
 end
 
 --- TLS on a connection that is there: the client's side, unless isServer is true. Emits 'secure' after the handshake
@@ -129,7 +130,7 @@ function TLSSocket.new(socket, options)
   local own = settings(declared.new, options)
   if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(own)
-  self._given_options, self._name_to_verify = options or {}, own.servername or "localhost"
+  self._given_options, self._name_to_verify = declared.new:keep(options), own.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
   return self
 end
@@ -226,36 +227,58 @@ for _, name in ipairs {
   FOR_ONE_CONNECTION[name] = true
 end
 
--- The options of a connection that is to be made by connect(): the new call's, and beside them what was given before.
-local function options_for(self, call)
+-- What this socket was given so far, and what connect() is given now, which wins. For a connection that is not the
+-- first, without what belonged to the one before.
+local function options_so_far(self, call)
   local options = {}
   for name, value in pairs(self._given_options) do
-    if not (self.closed and FOR_ONE_CONNECTION[name]) then options[name] = value end
+    local over = self.destroyed and FOR_ONE_CONNECTION[name]
+    local replaced = call.secureContext and credentials.create.named[name]
+    if not over and not replaced then options[name] = value end
   end
-  options.secureContext = not credentials.given(call) and self._options.secureContext or nil
   for _, given in ipairs { self._options_for_next or {}, call } do
     for name, value in pairs(given) do options[name] = value end
   end
   return options
 end
 
+-- A context is made anew only for options of one that connect() is given. A finished one has its options.
+local function with_context(self, options, call)
+  local name = credentials.given(call)
+  if call.secureContext then return options end
+  if name and options.secureContext then
+    errors.throw(errors.new("ERR_INVALID_ARG_VALUE", ("The property 'options.%s' cannot be changed: this socket was "
+      .. "given a secureContext, so give another one"):format(name)))
+  end
+  if name then return options end
+  local copy = { secureContext = self._options.secureContext }
+  for key, value in pairs(options) do
+    if key ~= "secureContext" and not credentials.create.named[key] then copy[key] = value end
+  end
+  return copy
+end
+
 --- Connects, for the first time or again after 'close': arguments as of net.Socket's connect. The place, the name that
 -- is asked for and verified (`servername`, else `host`), `session` and `earlyData` are this call's alone; other options
--- that it does not give stay as they were.
+-- that it does not give stay as they were; a `secureContext` can only be replaced by another one.
 --- @param first tls.TLSSocketConnectOptions|integer|string
 --- @return table self
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE and what the options say
 function TLSSocket:connect(first, second, third)
   local call, callback = connecting.call_of(first, second, third)
-  if self.destroyed and not self.closed then
-    return self:once("close", function() self:connect(call, callback) end)
+  call = declared.connect:keep(call)
+  local given = self._given_options and options_so_far(self, call) or call
+  local own = self._class._settings(self._given_options and with_context(self, given, call) or given)
+  connecting.check_place(own)
+  local function begin()
+    if not self.connecting and not self._handle and self._given_options then
+      self._name_to_verify, own.servername = server_name.to_verify(own), server_name.to_send(own)
+      self._given_options, self._options, self._options_for_next = given, own, false
+    end
+    return self:_connect_to(own, callback)
   end
-  local options = self._given_options and options_for(self, call) or call
-  local own = self._class._settings(options)
-  if not self.connecting and not self._handle and self._given_options then
-    self._name_to_verify, own.servername = server_name.to_verify(own), server_name.to_send(own)
-    self._given_options, self._options, self._options_for_next = options, own, false
-  end
-  return self:_connect_to(own, callback)
+  if self.destroyed and not self.closed then return self:once("close", begin) end
+  return begin()
 end
 
 TLSSocket._watched_events = { keylog = true, session = true }

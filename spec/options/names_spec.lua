@@ -26,6 +26,7 @@ local functions = {
   ["net.createServer"] = function(options) return net.createServer(options) end,
   ["socket:connect"] = function(options) return net.Socket():connect(options) end,
   ["server:listen"] = function(options) return net.createServer():listen(options) end,
+  ["tls.CryptoStream"] = function(options) return tls.CryptoStream(options) end,
   ["stream:pipe"] = function(options) return stream:pipe(net.Socket(), options) end,
 }
 

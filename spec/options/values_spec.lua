@@ -70,6 +70,7 @@ local calls = {
     if options.host == nil then options.host = "127.0.0.1" end
     return server:listen(options)
   end,
+  ["tls.CryptoStream"] = tls.CryptoStream.new,
   ["stream:pipe"] = function(options) return keep(net.Socket()):pipe(keep(net.Socket()), options) end,
 }
 

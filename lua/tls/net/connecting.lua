@@ -65,11 +65,14 @@ local function to_path(socket, path)
     socket:_close_part(pipe)
     finish(socket, errors.from_uv(name, "connect", { address = path }))
   end
-  local ok, _, name = pcall(pipe.connect, pipe, path, function(err)
-    if socket.destroyed or core.closing() then return end
-    if err then return failed(err) end
-    finish(socket, nil, pipe)
-  end)
+  local ok, _, name = false, nil, "ENAMETOOLONG"
+  if #path <= core.maxUnixPath then
+    ok, _, name = pcall(pipe.connect, pipe, path, function(err)
+      if socket.destroyed or core.closing() then return end
+      if err then return failed(err) end
+      finish(socket, nil, pipe)
+    end)
+  end
   if ok then return end
   tick.immediate(function()
     if not socket.destroyed then failed(name or "EINVAL") end

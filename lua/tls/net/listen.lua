@@ -57,6 +57,7 @@ function listen.arguments(...)
   while last > 0 and list[last] == nil do last = last - 1 end
   if type(list[last]) == "function" then
     callback, last = list[last], last - 1
+    while last > 0 and list[last] == nil do last = last - 1 end
   end
   local own = declared:read(options_of(list, last))
   if not own.path and not own.fd and not own.handle then own.port = own.port or 0 end
@@ -64,7 +65,9 @@ function listen.arguments(...)
 end
 
 local function on_path(options, done)
-  local pipe, place = new_pipe(), { address = options.path }
+  local place = { address = options.path }
+  if #options.path > core.maxUnixPath then return done("ENAMETOOLONG", nil, place) end
+  local pipe = new_pipe()
   local ok, _, err = pipe:bind(options.path)
   if ok and (options.readableAll or options.writableAll) then
     ok, _, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))

@@ -65,10 +65,12 @@ end
 -- A list of our own (the resolver may keep its), or nil and what is no address.
 local function to_list(answer)
   local list = {}
-  local given = type(answer) == "table" and answer or { { address = answer } }
+  local given = type(answer) == "table" and answer.address == nil and answer or { answer }
   for i, entry in ipairs(given) do
-    list[i] = to_entry(entry.address)
-    if not list[i] then return nil, entry.address end
+    local address = entry
+    if type(entry) == "table" then address = entry.address end
+    list[i] = to_entry(address)
+    if not list[i] then return nil, address end
   end
   return unique(list)
 end

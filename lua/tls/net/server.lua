@@ -26,7 +26,10 @@ end
 --- @param options? net.ServerOptions
 --- @param listener? fun(socket: net.Socket) for 'connection'
 function Server.init(self, options, listener)
-  if type(options) == "function" then options, listener = nil, options end
+  if type(options) == "function" and listener == nil then options, listener = nil, options end
+  if listener ~= nil and type(listener) ~= "function" then
+    errors.throw(errors.arg_type("listener", "function", listener))
+  end
   Server._start(self, declared.net:read(options))
   if listener then self:on("connection", listener) end
 end

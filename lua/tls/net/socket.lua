@@ -66,13 +66,18 @@ function Socket._start(self, options, again)
   if options.onread then self:_read_to_callback(options.onread.buffer, options.onread.callback) end
 end
 
+-- The option signal: aborted, it destroys the socket.
+local function follow_signal(self)
+  abort.follow(self._options.signal, self, function(err) self:destroy(err) end)
+end
+
 --- A socket with options that have been read, on its handle if they have one. For those who make sockets.
 --- @param own table kept
 function Socket._set_up(self, own)
   core.checkAlive()
   Socket._start(self, own)
   if not own.handle then self:_block() end
-  abort.follow(own.signal, self, function(err) self:destroy(err) end)
+  follow_signal(self)
   if not own.handle then return end
   self:_adopt_handle(own.handle)
   if own.onread then self:_read_start() end
@@ -129,6 +134,7 @@ end
 --- A closed socket becomes one that is yet to be connected.
 function Socket:_renew()
   Socket._start(self, self._options, true)
+  follow_signal(self)
   self:_block()
   self._known_addresses, self._connect_options = nil, nil
 end

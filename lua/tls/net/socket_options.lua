@@ -41,12 +41,15 @@ local function apply(self, handle)
   if options.keepAlive then set_keep_alive(handle, true, options.keepAliveInitialDelay) end
 end
 
---- Takes those that connect() was given and nothing else has set.
+--- Takes those that connect() was given.
 --- @param self net.Socket
 --- @param options table
 local function add(self, options)
   local own = own_options(self)
-  for _, option in ipairs(declared.tcp) do own[option[1]] = own[option[1]] or options[option[1]] end
+  for _, option in ipairs(declared.tcp) do
+    local given = options[option[1]]
+    if given ~= nil then own[option[1]] = given end
+  end
 end
 
 --- Sends small writes at once (TCP_NODELAY) in the place of gathering them. Source: Node's socket.setNoDelay.
@@ -66,7 +69,7 @@ end
 --- @return table self
 -- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
 function methods:setKeepAlive(on, delay)
-  if delay ~= nil then kinds.milliseconds.check(delay, "delay") end
+  if delay ~= nil then kinds.keep_alive_delay.check(delay, "delay") end
   local own = own_options(self)
   on = on and true or false
   own.keepAlive, own.keepAliveInitialDelay = on, delay

@@ -17,11 +17,11 @@ local own = {
 return declare {
   name = "tls.connect", class = "tls.ConnectOptions",
   groups = {
-    own, socket.place, handshake.client, handshake.both, socket.tcp, socket.made_with, socket.refused,
+    own, socket.place, handshake.client, handshake.both, socket.tcp, socket.buffering, socket.made_with, socket.refused,
     credentials.group,
   },
   changes = {
-    minDHSize = { default = 1024 },
+    minDHSize = { default = 1024, shown = "1024" },
     allowHalfOpen = { text = "do not end when the peer has ended; with `socket`, that one's" },
   },
   beside = { credentials.create },

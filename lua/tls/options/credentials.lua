@@ -58,7 +58,7 @@ local group = {
   { "minVersion", version "minimum", shown = '`"TLSv1.2"`',
     text = 'also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`' },
   { "maxVersion", version "maximum", shown = '`"TLSv1.3"`', text = "the same" },
-  { "secureProtocol", kinds.full_text, text = '`"TLSv1_2_method"` and the like, instead of the two' },
+  { "secureProtocol", kinds.full_text, or_false = true, text = '`"TLSv1_2_method"` and the like, instead of the two' },
   { "secureOptions", kinds.integer(0, 2 ^ 40), shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
   { "honorCipherOrder", kinds.boolean, default = false, shown = "`true` in `createServer`",
     text = "the server's order wins" },
@@ -96,19 +96,20 @@ credentials.replace = declare {
   groups = {
     group,
     { { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
-      text = "from `tls.createSecureContext`" } },
+      text = "from `tls.createSecureContext`, whose options do not count beside it" } },
   },
   changes = SERVER, beside = { credentials.create },
 }
 
 --- Is there an option of createSecureContext among these?
 ---@param options table
----@return boolean
+---@return string? name one of them
 function credentials.given(options)
-  for name in pairs(options) do
-    if credentials.create.named[name] then return true end
+  for name, value in pairs(options) do
+    local option = credentials.create.named[name]
+    if option and (value ~= false or not (option.or_false or option.refused)) then return name end
   end
-  return false
+  return nil
 end
 
 return credentials

@@ -51,7 +51,7 @@ local function declare(spec)
       self.list[#self.list + 1], self.named[option[1]] = option, option
     end
   end
-  all[#all + 1] = self
+  if not spec.is_internal then all[#all + 1] = self end
   return self
 end
 
@@ -97,6 +97,38 @@ function Declaration:check_names(options)
   end
 end
 
+-- A table's fields, and those that it finds through the `__index` tables of its metatables: what `pairs` does not show
+-- would be read but not checked. Answers the table itself when it has no metatable.
+local function flat(options)
+  local meta = getmetatable(options)
+  local index = type(meta) == "table" and rawget(meta, "__index")
+  if not meta then return options end
+  if type(index) == "function" or meta and type(meta) ~= "table" then
+    return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
+      "The options must be a plain table: the names that a function in __index knows cannot be checked"))
+  end
+  local all_fields = {}
+  if type(index) == "table" then
+    for name, value in pairs(flat(index)) do all_fields[name] = value end
+  end
+  for name, value in pairs(options) do all_fields[name] = value end
+  return all_fields
+end
+
+local function check_table(options)
+  if options == nil then return {} end
+  if type(options) ~= "table" then return errors.throw(errors.arg_type("options", "object", options)) end
+  return flat(options)
+end
+
+-- Lists of texts and of tables with texts: what their owner changes later is not to count.
+local function copy_list(value)
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, entry in pairs(value) do copy[key] = copy_list(entry) end
+  return copy
+end
+
 local function read_value(option, value)
   if value == nil or value == false and (option.or_false or option.refused) then return nil end
   if option[2] then value = option[2].check(value, "options." .. option[1]) end
@@ -110,8 +142,7 @@ end
 ---@return table own
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE and what the option says
 function Declaration:read(options)
-  if options == nil then options = {} end
-  if type(options) ~= "table" then return errors.throw(errors.arg_type("options", "object", options)) end
+  options = check_table(options)
   self:check_names(options)
   local own = {}
   for _, option in ipairs(self.list) do
@@ -123,7 +154,25 @@ function Declaration:read(options)
   return own
 end
 
+--- What the user has given, to be read later: its names are checked, its values not yet. `false` that stands for "not
+-- given" is left out.
+---@param options table? the user's; it is neither changed nor kept
+---@return table given
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function Declaration:keep(options)
+  options = check_table(options)
+  self:check_names(options)
+  local given = {}
+  for name, value in pairs(options) do
+    local option = self.named[name]
+    if value ~= false or not option.or_false then
+      given[name] = option[2] and option[2].is_list and copy_list(value) or value
+    end
+  end
+  return given
+end
+
 --- @return tls.Declaration[] what has been declared so far
 function Declaration.all() return all end
 
-return setmetatable({ all = Declaration.all }, { __call = function(_, spec) return declare(spec) end })
+return setmetatable({ all = Declaration.all, flat = flat }, { __call = function(_, spec) return declare(spec) end })

@@ -10,12 +10,13 @@ local VERIFY = "tls.Verify"
 
 handshake.both = {
   { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
-    text = "from `tls.createSecureContext`" },
+    text = "from `tls.createSecureContext`, whose options do not count beside it" },
   { "ALPNProtocols", kinds.protocols, or_false = true, shown = "none",
     text = "in order of preference; a server's order wins, and no overlap ends the handshake with an alert" },
   { "NPNProtocols", kinds.protocols, or_false = true, shown = "none",
     text = "ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN" },
   { "pskCallback", kinds.callback("tls.PskCallback", "function(hint), or a server's: function(socket, identity)"),
+    or_false = true,
     text = "answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
       "[PSK](handshake.md#pre-shared-keys)" },
   { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)"),
@@ -48,7 +49,7 @@ handshake.server = {
     "fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?",
     "function({servername, protocols}, socket)"), or_false = true,
     text = "returns the protocol, or `nil` to refuse; not with `ALPNProtocols`" },
-  { "pskIdentityHint", kinds.text, shown = "none", text = "TLS 1.2; 256 bytes at most" },
+  { "pskIdentityHint", kinds.text, or_false = true, shown = "none", text = "TLS 1.2; 256 bytes at most" },
 }
 
 --- A server's protocols are a list or a callback's choice, not both.

@@ -69,6 +69,12 @@ local LONGEST = 2 ^ 31 - 1 -- ms, 24 days: what libuv's and Node's timers take
 
 kinds.milliseconds = kinds.number(0, LONGEST, "ms")
 
+--- The same without a fraction.
+kinds.whole_milliseconds = kinds.integer(0, LONGEST, "ms")
+
+--- What the system takes as TCP_KEEPIDLE, tcp(7): up to 32767 s.
+kinds.keep_alive_delay = kinds.number(0, 32767000, "ms")
+
 --- Bytes that a stream buffers in a direction. The error is Node's, whatever is wrong.
 kinds.high_water_mark = kind("integer, bytes", "integer", function(value, name)
   if type(value) == "number" and value >= 0 and value <= 2 ^ 53 and value % 1 == 0 then return floor(value) end
@@ -135,8 +141,9 @@ end)
 
 --- A host's name for SNI. RFC 6066, 3 has no addresses.
 kinds.server_name = kind("string", "string", function(value, name)
-  check_text(value, name)
-  if ip.version(value) == 0 then return value end
+  local host = check_text(value, name):gsub("%.$", "") -- absolute names are sent without their dot
+  if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
+  if ip.version(host) == 0 then return host end
   return wrong_value(name, value,
     "is an IP address: setting the TLS ServerName to an IP address is not permitted by RFC 6066")
 end)
@@ -158,15 +165,35 @@ local function check_credential(value, name)
   return value
 end
 
+-- Nothing in it may be overlooked: it has no holes, and no fields with names.
+local function check_sequence(value, name)
+  local count = 0
+  for key in pairs(value) do
+    count = count + 1
+    if type(key) ~= "number" then
+      return wrong_value(name, tostring(key), "must be a sequence, without named fields")
+    end
+  end
+  if count ~= #value then return wrong_value(name, "a table with holes", "must be a sequence") end
+  return value
+end
+
 local function sequence(value, name, expected)
   if type(value) == "string" then return { value } end
   if type(value) ~= "table" or #value == 0 and next(value) ~= nil then return wrong_type(name, expected, value) end
-  return value
+  return check_sequence(value, name)
+end
+
+-- The kind is one of lists: see Declaration:keep.
+local function list_kind(doc_type, luacats, check)
+  local made = kind(doc_type, luacats, check)
+  made.is_list = true
+  return made
 end
 
 --- A text, or a sequence of texts; answers a sequence. `may_be_empty`: the empty sequence means something.
 function kinds.texts(may_be_empty)
-  return kind("string, or sequence of strings", "string|string[]", function(value, name)
+  return list_kind("string, or sequence of strings", "string|string[]", function(value, name)
     local list = {}
     for i, text in ipairs(sequence(value, name, "string or an array of strings")) do
       list[i] = check_credential(text, name)
@@ -182,6 +209,7 @@ function kinds.secrets(field)
   local function entry_of(entry, name)
     if type(entry) ~= "table" then return { [field] = check_credential(entry, name) } end
     if entry.passphrase ~= nil then kinds.bytes.check(entry.passphrase, "options.passphrase") end
+    if getmetatable(entry) then return wrong_value(name, tostring(entry), "takes plain tables") end
     for key in pairs(entry) do
       if key ~= field and key ~= "passphrase" then
         return wrong_value(name, tostring(key), ("takes tables with %s and passphrase"):format(field))
@@ -190,7 +218,7 @@ function kinds.secrets(field)
     return { [field] = check_credential(entry[field], name), passphrase = entry.passphrase }
   end
   local doc = ("string, or sequence of strings and `{%s=, passphrase=}`"):format(field)
-  return kind(doc, ("string|(string|{%s: string, passphrase: string?})[]"):format(field), function(value, name)
+  return list_kind(doc, ("string|(string|{%s: string, passphrase: string?})[]"):format(field), function(value, name)
     local list = {}
     if type(value) == "table" and #value == 0 then return wrong_type(name, "string or an array", value) end
     for i, entry in ipairs(sequence(value, name, "string or an array")) do list[i] = entry_of(entry, name) end
@@ -199,12 +227,14 @@ function kinds.secrets(field)
 end
 
 --- Names of protocols, or their wire form (RFC 7301, 3.1); answers the wire form.
-kinds.protocols = kind("sequence of strings, or wire form", "string|string[]", function(value, name)
+kinds.protocols = list_kind("sequence of strings, or wire form", "string|string[]", function(value, name)
+  if type(value) == "table" then check_sequence(value, name) end
   return protocol_list.encode(value, name:match "%.(.*)")
 end)
 
 --- Keys of session tickets, newest first; answers them joined.
-kinds.ticket_keys = kind("string, or sequence of strings", "string|string[]", function(value, name)
+kinds.ticket_keys = list_kind("string, or sequence of strings", "string|string[]", function(value, name)
+  if type(value) == "table" then check_sequence(value, name) end
   return ticket_keys.join(value, name)
 end)
 
@@ -218,9 +248,13 @@ function kinds.callback(signature, doc_type)
   end)
 end
 
+local function field_of(object, name) return object[name] end
+
+-- A userdata without a metatable has no fields.
 local function has_method(object, name)
-  local of = type(object)
-  return (of == "table" or of == "userdata") and type(object[name]) == "function"
+  if type(object) ~= "table" and type(object) ~= "userdata" then return false end
+  local ok, method = pcall(field_of, object, name)
+  return ok and type(method) == "function"
 end
 
 local function is_luv_stream(object, names)
@@ -233,8 +267,13 @@ local STREAMS = { uv_tcp = true, uv_pipe = true, uv_tty = true }
 --- Is this luv's handle of a connection?
 function kinds.is_connection_handle(object) return is_luv_stream(object, CONNECTIONS) end
 
+local function check_open(handle, name)
+  if not handle:is_closing() then return handle end
+  return wrong_value(name, tostring(handle), "is closed")
+end
+
 kinds.stream_handle = kind("luv's `uv_tcp`, `uv_pipe` or `uv_tty`", "userdata", function(value, name)
-  if is_luv_stream(value, STREAMS) then return value end
+  if is_luv_stream(value, STREAMS) then return check_open(value, name) end
   return wrong_type(name, "luv's uv_tcp, uv_pipe or uv_tty", value)
 end)
 
@@ -245,14 +284,15 @@ function kinds.is_stream(object)
 end
 
 kinds.connection = kind("stream, or luv's `uv_tcp`, `uv_pipe`", "table|userdata", function(value, name)
-  if kinds.is_connection_handle(value) or kinds.is_stream(value) then return value end
+  if kinds.is_connection_handle(value) then return check_open(value, name) end
+  if kinds.is_stream(value) then return value end
   return wrong_type(name, "stream, or luv's uv_tcp or uv_pipe", value)
 end)
 
 kinds.listening_handle = kind("luv's `uv_tcp` or `uv_pipe`, or a net.Server", "table|userdata", function(value, name)
   local handle = value
   if type(value) == "table" then handle = rawget(value, "_handle") end
-  if kinds.is_connection_handle(handle) then return handle end
+  if kinds.is_connection_handle(handle) then return check_open(handle, name) end
   return wrong_type(name, "luv's uv_tcp or uv_pipe, or what has one", value)
 end)
 
@@ -270,7 +310,10 @@ kinds.secure_context = kind("SecureContext", "tls.SecureContext", function(value
 end)
 
 kinds.abort_signal = kind("AbortSignal", "tls.AbortSignal", function(value, name)
-  if type(value) == "table" and value.aborted ~= nil and has_method(value, "once") then return value end
+  if type(value) == "table" and value.aborted ~= nil and has_method(value, "once") and
+    has_method(value, "removeListener") then
+    return value
+  end
   return wrong_type(name, "AbortSignal", value)
 end)
 

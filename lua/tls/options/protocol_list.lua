@@ -7,6 +7,8 @@ local errors = require "tls.support.errors"
 
 local protocol_list = {}
 
+local MAX_BYTES = 65533 -- with its length in an extension, whose size has two bytes
+
 local function refuse_name(name, index, option)
   if type(name) ~= "string" then
     errors.throw(errors.arg_type(("options.%s[%d]"):format(option, index), "string", name))
@@ -29,6 +31,9 @@ function protocol_list.encode(protocols, option)
   if not wire and kind == "table" then refuse_name(protocols[bad], bad, option) end
   if not wire then
     errors.throw(errors.arg_value("options." .. option, protocols, "is not a list of length-prefixed names"))
+  end
+  if #wire > MAX_BYTES then
+    errors.throw(errors.out_of_range("options." .. option, ("at most %d bytes in all"):format(MAX_BYTES), #wire))
   end
   return wire ~= "" and wire or nil
 end

@@ -23,7 +23,8 @@ server.net = declare {
 local own = {
   { "rejectUnauthorized", kinds.boolean, default = false,
     text = "refuse a client without a certificate, or with one that does not verify; only with `requestCert`" },
-  { "handshakeTimeout", kinds.milliseconds, shown = "120000", text = "for the whole handshake; 0: no limit" },
+  { "handshakeTimeout", kinds.milliseconds, or_false = true, shown = "120000",
+    text = "for the whole handshake; 0: no limit" },
 }
 
 server.tls = declare {
@@ -31,7 +32,7 @@ server.tls = declare {
   groups = { handshake.server, own, handshake.both, sockets, socket.tcp, socket.refused, credentials.group },
   changes = {
     honorCipherOrder = { default = true },
-    noDelay = { default = true,
+    noDelay = { default = true, shown = "`true`",
       text = "no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's " ..
         "default is `false`" },
     verify = { text = "with `requestCert`: have the last word on the client, now or later, see " ..

@@ -31,13 +31,17 @@ local BODY_ONLY = "is not supported: a socket is a stream of bytes"
 
 local socket = {}
 
---- What a socket is made with.
-socket.made_with = {
+--- Of any duplex stream.
+socket.buffering = {
   { "allowHalfOpen", kinds.boolean, default = false, text = "do not end when the peer has ended" },
   { "highWaterMark", kinds.high_water_mark, shown = "65536", text = "see [Streams](#streams)" },
   { "readableHighWaterMark", kinds.high_water_mark, shown = "`highWaterMark`", text = "the same for what is read" },
   { "writableHighWaterMark", kinds.high_water_mark, shown = "`highWaterMark`", text = "the same for what is written" },
-  { "onread", kinds.read_into,
+}
+
+--- What a socket is made with beside that.
+socket.made_with = {
+  { "onread", kinds.read_into, or_false = true,
     text = "`callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; " ..
       "`false` as its answer pauses the socket" },
   { "signal", kinds.abort_signal, text = "aborting destroys the socket with `ABORT_ERR`" },
@@ -49,9 +53,9 @@ socket.made_with = {
 
 --- What may be set on a TCP connection.
 socket.tcp = {
-  { "noDelay", kinds.boolean, default = false, text = "no Nagle's algorithm" },
-  { "keepAlive", kinds.boolean, default = false, text = "probes on an idle connection" },
-  { "keepAliveInitialDelay", kinds.milliseconds, shown = "0", text = "before the first of these probes" },
+  { "noDelay", kinds.boolean, shown = "`false`", text = "no Nagle's algorithm" },
+  { "keepAlive", kinds.boolean, shown = "`false`", text = "probes on an idle connection" },
+  { "keepAliveInitialDelay", kinds.keep_alive_delay, shown = "0", text = "before the first of these probes" },
 }
 
 --- Where to connect to, and how.
@@ -64,7 +68,7 @@ socket.place = {
     text = "`net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them" },
   { "autoSelectFamily", kinds.boolean, default = true,
     text = "the families take turns; `false`: only the first address is tried" },
-  { "autoSelectFamilyAttemptTimeout", kinds.milliseconds, default = 250,
+  { "autoSelectFamilyAttemptTimeout", kinds.whole_milliseconds, default = 250,
     text = "before the next address is tried as well; 10 at least" },
   { "lookup", kinds.callback("tls.Lookup", "function(host, options, callback)"), shown = "the system's, asynchronous",
     text = "calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`" },
@@ -84,12 +88,13 @@ socket.refused = {
 }
 
 socket.new = declare {
-  name = "net.Socket", class = "net.SocketOptions", groups = { socket.handle, socket.made_with, socket.tcp },
+  name = "net.Socket", class = "net.SocketOptions",
+  groups = { socket.handle, socket.buffering, socket.made_with, socket.tcp },
 }
 
 socket.net_connect = declare {
   name = "net.connect", class = "net.ConnectOptions",
-  groups = { socket.place, socket.tcp, socket.made_with, socket.handle, socket.refused },
+  groups = { socket.place, socket.tcp, socket.buffering, socket.made_with, socket.handle, socket.refused },
   beside = { socket.new },
 }
 

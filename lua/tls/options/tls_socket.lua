@@ -18,21 +18,29 @@ local own = {
 }
 
 local groups = {
-  own, handshake.both, handshake.client, handshake.server, socket.made_with, socket.tcp, credentials.group,
+  own, handshake.both, handshake.client, handshake.server, socket.buffering, socket.made_with, socket.tcp,
+  credentials.group,
 }
 
 tls_socket.new = declare {
   name = "tls.TLSSocket", class = "tls.TLSSocketOptions", groups = groups, beside = { credentials.create },
 }
 
-local with_place = { socket.place, socket.refused }
-for _, group in ipairs(groups) do with_place[#with_place + 1] = group end
+-- Those of a call of connect(): not what a socket is made with.
+local call, whole = { socket.place, socket.refused }, { socket.place, socket.refused }
+for _, group in ipairs(groups) do
+  whole[#whole + 1] = group
+  if group ~= socket.made_with and group ~= socket.buffering then call[#call + 1] = group end
+end
 
 --- Of a TLSSocket that was made by hand and is yet to be connected, or connects again.
 tls_socket.connect = declare {
-  name = "tlsSocket:connect", class = "tls.TLSSocketConnectOptions", groups = with_place,
+  name = "tlsSocket:connect", class = "tls.TLSSocketConnectOptions", groups = call,
   beside = { credentials.create, tls_socket.new },
 }
+
+--- What it was made with and what connect() was given, together.
+tls_socket.whole = declare { name = "tlsSocket:connect", groups = whole, is_internal = true }
 
 tls_socket.renegotiate = declare {
   name = "tlsSocket:renegotiate", class = "tls.RenegotiateOptions",

@@ -3,6 +3,7 @@
 -- @module tls.stream.duplex_pair
 
 local class = require "tls.support.class"
+local declared = require "tls.options.stream"
 local errors = require "tls.support.errors"
 local Stream = require "tls.stream.duplex"
 local tick = require "tls.support.next_tick"
@@ -16,9 +17,12 @@ local End = class("tls.DuplexEnd", Stream)
 ---@field _wanted boolean this end wants to be given more
 ---@field _bytes_given integer bytes ever given to this end's reader
 
---- @param options? tls.StreamOptions
+local NOBODY = { destroyed = true } -- the other end of one that is not joined
+
+--- @param options? tls.CryptoStreamOptions
 function End.init(self, options)
-  Stream.init(self, options)
+  Stream.init(self, declared.duplex:read(options))
+  self._other = NOBODY
   self._held, self._held_size, self._bytes_given = {}, 0, 0
   self._wanted, self._delivery_scheduled, self._notify_requested = false, false, false
 end

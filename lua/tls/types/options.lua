@@ -16,7 +16,7 @@
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
 ---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
 ---@field maxVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? the same; default `"TLSv1.3"`
----@field secureProtocol string? `"TLSv1_2_method"` and the like, instead of the two
+---@field secureProtocol (string|false)? `"TLSv1_2_method"` and the like, instead of the two
 ---@field secureOptions integer? OpenSSL's `SSL_OP_` bits; default 0
 ---@field honorCipherOrder boolean? the server's order wins; default `true` in `createServer`
 ---@field sessionIdContext string? 32 bytes at most; default `"luv-tls"`
@@ -30,7 +30,7 @@
 
 --- Options of server:setSecureContext.
 ---@class tls.SetSecureContextOptions : tls.SecureContextOptions
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 
 --- Options of net.Socket.
 ---@class net.SocketOptions
@@ -39,7 +39,7 @@
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
----@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?})? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
@@ -53,7 +53,7 @@
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
 ---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
 ---@field localPort (integer|string|false)? of our end
@@ -67,7 +67,7 @@
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
 ---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
 ---@field localPort (integer|string|false)? of our end
@@ -87,7 +87,7 @@
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
 ---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
 ---@field localPort (integer|string|false)? of our end
@@ -97,11 +97,11 @@
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field earlyData string? sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)
----@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
----@field pskCallback tls.PskCallback? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field pskCallback (tls.PskCallback|false)? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
 ---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
@@ -111,7 +111,7 @@
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
----@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?})? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
 
 --- Options of net.createServer.
@@ -128,13 +128,13 @@
 ---@field requestCert boolean? ask the client for a certificate; default `false`
 ---@field SNICallback ((fun(servername: string, callback: fun(err: any, context: tls.SecureContext?)))|false)? `callback(nil, context)`, or `callback()` for the server's own; default looks up `addContext`'s
 ---@field ALPNCallback ((fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?)|false)? returns the protocol, or `nil` to refuse; not with `ALPNProtocols`
----@field pskIdentityHint string? TLS 1.2; 256 bytes at most; default none
+---@field pskIdentityHint (string|false)? TLS 1.2; 256 bytes at most; default none
 ---@field rejectUnauthorized boolean? refuse a client without a certificate, or with one that does not verify; only with `requestCert`; default `false`
----@field handshakeTimeout number? for the whole handshake; 0: no limit; ms; default 120000
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field handshakeTimeout (number|false)? for the whole handshake; 0: no limit; ms; default 120000
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
----@field pskCallback tls.PskCallback? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field pskCallback (tls.PskCallback|false)? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
 ---@field verify tls.Verify? with `requestCert`: have the last word on the client, now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? of its sockets; default `false`
 ---@field allowHalfOpen boolean? of its sockets; default `false`
@@ -150,10 +150,10 @@
 ---@field rejectUnauthorized boolean? refuse a peer that does not verify; else look at `authorized`; default `false`
 ---@field server tls.Server? whose events of the handshake count for this socket
 ---@field initialData string? records that somebody else has read from the socket already
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`; default made from the options
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
----@field pskCallback tls.PskCallback? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field pskCallback (tls.PskCallback|false)? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
 ---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
@@ -165,12 +165,12 @@
 ---@field requestCert boolean? ask the client for a certificate; default `false`
 ---@field SNICallback ((fun(servername: string, callback: fun(err: any, context: tls.SecureContext?)))|false)? `callback(nil, context)`, or `callback()` for the server's own; default looks up `addContext`'s
 ---@field ALPNCallback ((fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?)|false)? returns the protocol, or `nil` to refuse; not with `ALPNProtocols`
----@field pskIdentityHint string? TLS 1.2; 256 bytes at most; default none
+---@field pskIdentityHint (string|false)? TLS 1.2; 256 bytes at most; default none
 ---@field allowHalfOpen boolean? do not end when the peer has ended; default `false`
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
----@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?})? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
@@ -184,7 +184,7 @@
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
 ---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout number? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
 ---@field localPort (integer|string|false)? of our end
@@ -213,3 +213,10 @@
 --- Options of stream:pipe.
 ---@class tls.PipeOptions
 ---@field end boolean? `false` leaves the destination open; default `true`
+
+--- Options of tls.CryptoStream.
+---@class tls.CryptoStreamOptions
+---@field allowHalfOpen boolean? do not end when the peer has ended; default `false`
+---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
+---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
+---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
