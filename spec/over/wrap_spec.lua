@@ -393,17 +393,17 @@ describe("tls.TLSSocket", function()
 
   it("keeps the plain socket's timer from running out", function()
     serve(function(plain)
-      plain:setTimeout(60, helper.never "timeout")
+      plain:setTimeout(800, helper.never "timeout")
       echo(secure_server(plain))
     end, function(port, done)
       local client = tls.connect { port = port, host = "127.0.0.1", servername = "localhost", ca = certs.ca.cert }
       client:resume()
       local timer, times = uv.new_timer(), 0
       uv.update_time()
-      timer:start(20, 20, function()
+      timer:start(100, 100, function()
         times = times + 1
         client:write("alive")
-        if times < 6 then return end
+        if times < 10 then return end
         timer:close()
         client:finish()
       end)
