@@ -9,8 +9,9 @@
 
 #include "lua/compat.h"
 
-/* Apply the options in the table at index 1, as lua/tls/secure_context.lua has
-** normalised them. Throws what OpenSSL refuses; something else owns 'ctx'. */
+/* Apply the options in the table at index 1, as lua/tls/secure_context.lua
+** has normalised them. Throws what OpenSSL refuses; something else owns
+** 'ctx'. */
 void tls_context_options_apply (lua_State *L, SSL_CTX *ctx);
 
 /* Set the ticket keys in the string on top of the stack, newest first.

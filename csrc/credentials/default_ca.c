@@ -136,9 +136,9 @@ X509_STORE *tls_default_ca_system (lua_State *L) {
 /* What setDefaultCACertificates has chosen for this Lua state. */
 struct chosen_store {
   X509_STORE *store; /* owned */
-  unsigned char
-      terms[TLS_SESSION_CONTEXT_SIZE]; /* a digest of its certificates, see
-                                          sessions.h */
+
+  /* a digest of its certificates, see session_context.h */
+  unsigned char digest[TLS_SESSION_CONTEXT_SIZE];
 };
 
 static int store_gc (lua_State *L) {
@@ -172,7 +172,7 @@ bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx) {
   const struct chosen_store *chosen = get_chosen(L);
   if (chosen == NULL)
     return tls_session_context_add(ctx, "system", 6);
-  return tls_session_context_add(ctx, chosen->terms, sizeof chosen->terms);
+  return tls_session_context_add(ctx, chosen->digest, sizeof chosen->digest);
 }
 
 /* OpenSSL reads the folder of hashed names on demand, also for the copy. */
@@ -225,7 +225,7 @@ int tls_default_ca_set (lua_State *L) {
     struct tls_text pem = tls_check_text(L, -1);
     ERR_clear_error();
     if (!tls_load_anchors(chosen->store, NULL, pem) ||
-        !tls_session_context_mix(chosen->terms, pem.data, pem.size))
+        !tls_session_context_mix(chosen->digest, pem.data, pem.size))
       return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                                "not a certificate in PEM");
     lua_pop(L, 1);

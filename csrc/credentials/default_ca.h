@@ -29,7 +29,8 @@ X509_STORE *tls_default_ca_chosen (lua_State *L);
 bool tls_store_add (X509_STORE *to, X509_STORE *from);
 
 /* Note in 'ctx' that it verifies clients by the default CA certificates, for
-** the sessions that it makes: see sessions.h. False when memory is out. */
+** the sessions that it makes: see session_context.h. False when memory is
+** out. */
 bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx);
 
 /* A new store with all certificates of 'from'; the caller frees it. NULL when
