@@ -1,7 +1,7 @@
 /*
-** secure_context: a userdata over an SSL_CTX. It is built once from options
-** and not changed while connections use it; any number of them share it. Used
-** by methods.c and commands.c of connections.
+** secure_context: a userdata over an SSL_CTX, which any number of connections
+** share. It is built from options; later only CA certificates may be added and
+** the ticket keys be changed. Used by methods.c and commands.c of connections.
 */
 #ifndef tls_credentials_secure_context_h
 #define tls_credentials_secure_context_h
