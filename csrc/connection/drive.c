@@ -100,8 +100,10 @@ static void emit_data (struct tls_connection *c, const char *data, size_t n) {
 ** left all the same: 'error' comes behind it, and Lua may never resume.
 ** (Early data has an event of its own, which pausing does not stop.) */
 static size_t room_for_data (const struct tls_connection *c) {
-  bool paused = tls_connection_reading_paused(c);
-  return paused && c->transport == TLS_TRANSPORT_OPEN ? 0 : TLS_PLAINTEXT_SIZE;
+  if (c->paused && c->transport == TLS_TRANSPORT_OPEN &&
+      tls_connection_reading_paused(c))
+    return 0;
+  return TLS_PLAINTEXT_SIZE;
 }
 
 /* How much Lua was given although it had paused. */
@@ -185,11 +187,13 @@ static void drive_round (struct tls_connection *c) {
   step(c);
   if (tls_connection_is_closed(c))
     return;
-  tls_connection_excuse_write(c);
+  if (c->transport == TLS_TRANSPORT_WRITE_FAILED)
+    tls_connection_excuse_write(c);
   emit_handshake(c);
   if (tls_connection_is_closed(c))
     return;
-  tls_connection_encrypt_pending(c);
+  if (c->pending != NULL)
+    tls_connection_encrypt_pending(c);
   check_stuck(c);
   finish_round(c);
   emit_written(c);

@@ -167,11 +167,11 @@ void tls_connection_flush (struct tls_connection *c) {
 
 /* Lua takes one string at a time, and calls sent() for it. */
 void tls_connection_emit_records (struct tls_connection *c) {
-  struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
-  size_t n = tls_byte_queue_size(out);
   if (c->stream != NULL || c->life == TLS_LIFE_NEW ||
       tls_connection_is_closed(c))
     return;
+  struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
+  size_t n = tls_byte_queue_size(out);
   if (c->output != TLS_OUTPUT_IDLE || n == 0 || is_corked(c))
     return;
   struct tls_byte_queue records; /* owned, until they are a Lua string */
