@@ -98,7 +98,7 @@ function Server._on_listening() end
 local function start(self, handle, backlog, place)
   local ok, _, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
   if not ok then return failed(self, handle, err, place) end
-  self._handle, self._place = handle, place
+  self._handle = handle
   self.listening = true
   tick.handle_opened()
   if self._unref then handle:unref() end

@@ -101,7 +101,7 @@ end
 local function class(name, parent)
   local from = parent or Class
   local methods, getters = copy(from, {}), copy(from.__getters, {})
-  methods.__getters, methods.__parent = getters, parent
+  methods.__getters = getters
   methods.__class_defaults = copy(from.__class_defaults, {})
   methods.__meta = { __name = name, __index = core.indexer(methods, getters) }
   own_instance_fields(methods, from)
