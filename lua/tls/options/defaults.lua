@@ -1,5 +1,4 @@
---- The defaults of Node's tls, writable through the public table and read at
--- each call.
+--- Internal. The defaults of Node's tls, writable through the public table and read at each call.
 -- @module tls.options.defaults
 
 local core = require "tls.core"
@@ -36,7 +35,7 @@ local defaults = {
   DEFAULT_MIN_VERSION = "TLSv1.2",
   DEFAULT_MAX_VERSION = "TLSv1.3",
 
-  CLIENT_RENEG_LIMIT = 3, -- in a window, see renegotiate.lua
+  CLIENT_RENEG_LIMIT = 3, -- in a window, see tls.handshake.renegotiation
   CLIENT_RENEG_WINDOW = 600, -- s
 
   handshake_timeout = 120000, -- ms
