@@ -18,7 +18,7 @@
 /* The functions of the Lua layer that connections call, by name. */
 /* clang-format off */
 #define TLS_HANDLERS(X) \
-  X(identity)           \
+  X(verify)             \
   X(hello)              \
   X(ocsp)               \
   X(session)            \

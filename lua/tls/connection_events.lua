@@ -133,7 +133,7 @@ local function on_error(self, err)
 end
 
 core.handlers {
-  identity = verify.in_handshake,
+  verify = verify.in_handshake,
   hello = client_hello_callbacks.answer,
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
   session = session_resumption.on_session,
