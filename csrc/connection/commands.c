@@ -50,9 +50,9 @@ static bool verifies (const struct tls_connection *c) {
   return SSL_get_verify_mode(tls_engine_ssl(c->engine)) != SSL_VERIFY_NONE;
 }
 
-/* conn:answerHello{context=, groups=, alpn=, alpnRefused=, session=, ocsp=,
-** alert=} -> needsDrive. Throws what OpenSSL refuses. */
-static int answer_hello (lua_State *L) {
+/* conn:answerClientHello{context=, groups=, alpn=, alpnRefused=, session=,
+** ocsp=, alert=} -> needsDrive. Throws what OpenSSL refuses. */
+static int answer_client_hello (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   struct tls_client_hello_answer a = {0};
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -236,7 +236,7 @@ static int set_session (lua_State *L) {
 
 const luaL_Reg tls_connection_commands[] = {
     {"getClientHello", get_client_hello},
-    {"answerHello", answer_hello},
+    {"answerClientHello", answer_client_hello},
     {"answerVerify", answer_verify},
     {"setVerdict", set_verdict},
     {"renegotiate", renegotiate},

@@ -146,7 +146,7 @@ static void emit_handshake (struct tls_connection *c) {
   if (c->events == 0)
     return;
   emit_event(c, TLS_EV_KEYLOG, TLS_ON_keylog);
-  emit_event(c, TLS_EV_CLIENT_HELLO, TLS_ON_hello);
+  emit_event(c, TLS_EV_CLIENT_HELLO, TLS_ON_clientHello);
   emit_event(c, TLS_EV_OCSP, TLS_ON_ocsp);
   emit_event(c, TLS_EV_VERIFY, TLS_ON_verify);
   emit_event(c, TLS_EV_RENEGOTIATING, TLS_ON_renegotiating);

@@ -36,8 +36,8 @@ static void read_options (lua_State *L, struct tls_connection_options *t) {
   o->server = flag_field(L, "server");
   o->request_cert = flag_field(L, "requestCert");
   o->reject_unauthorized = flag_field(L, "rejectUnauthorized");
-  o->want_client_hello = flag_field(L, "askHello");
-  o->custom_verify = flag_field(L, "askVerify");
+  o->ask_client_hello = flag_field(L, "askClientHello");
+  o->ask_verify = flag_field(L, "askVerify");
   o->request_ocsp = flag_field(L, "requestOCSP");
   o->want_sessions = flag_field(L, "sessions");
   o->want_keylog = flag_field(L, "keylog");

@@ -22,8 +22,8 @@ void tls_connection_options_open (lua_State *L);
 
 /* core.connectionOptions(table) -> options. The table must not be changed from
 ** then on. Its fields are
-**   booleans: server, requestCert, rejectUnauthorized, askHello, askVerify,
-**     requestOCSP, sessions, keylog, early, psk;
+**   booleans: server, requestCert, rejectUnauthorized, askClientHello,
+**     askVerify, requestOCSP, sessions, keylog, early, psk;
 **   strings: servername, alpn and npn (as on the wire), earlyData, session
 **     (DER), pskHint. */
 int tls_connection_options_new (lua_State *L);

@@ -42,7 +42,7 @@ int tls_on_client_hello (SSL *ssl, int *alert, void *arg) {
   (void)arg;
   if (e == NULL || (e->secure && !begin_renegotiation(e)))
     return refuse(alert, SSL_AD_INTERNAL_ERROR);
-  if (e->secure || !e->want_client_hello)
+  if (e->secure || !e->ask_client_hello)
     return SSL_CLIENT_HELLO_SUCCESS;
   switch (e->client_hello_state) {
     case CLIENT_HELLO_NOT_SEEN: return ask_owner(e, alert);

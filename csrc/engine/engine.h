@@ -101,16 +101,16 @@ struct tls_engine_options {
   struct tls_psk psk;
   const char *psk_hint; /* server: or NULL; copied */
   bool server;
-  bool want_client_hello; /* server: suspend at the ClientHello */
-  bool want_early_data;   /* server: read early data */
-  bool want_sessions;     /* keep new sessions for tls_engine_take_session() */
-  bool want_keylog;       /* keep lines for tls_engine_take_keylog() */
-  bool request_ocsp;      /* client: ask for a stapled response */
-  bool request_cert;      /* server: ask the client for a certificate */
+  bool ask_client_hello; /* server: suspend at the ClientHello */
+  bool want_early_data;  /* server: read early data */
+  bool want_sessions;    /* keep new sessions for tls_engine_take_session() */
+  bool want_keylog;      /* keep lines for tls_engine_take_keylog() */
+  bool request_ocsp;     /* client: ask for a stapled response */
+  bool request_cert;     /* server: ask the client for a certificate */
   bool reject_unauthorized; /* refuse a peer that does not verify */
-  bool custom_verify; /* the owner has the last word on the chain: a client
-                         asks about failed ones too, a server refuses none
-                         before the gate */
+  bool ask_verify; /* the owner has the last word on the chain: a client
+                      asks about failed ones too, a server refuses none
+                      before the gate */
 };
 
 /* === making and freeing ================================================ */

@@ -86,8 +86,8 @@ struct tls_engine {
   bool write_wants_read;    /* writing waits for bytes of the peer's */
   bool alpn_refused;        /* server: no protocol will do */
   bool reject_unauthorized; /* a peer that does not verify is refused */
-  bool custom_verify;       /* the owner has the last word on the chain */
-  bool want_client_hello, want_sessions, want_keylog;
+  bool ask_verify;          /* the owner has the last word on the chain */
+  bool ask_client_hello, want_sessions, want_keylog;
 };
 
 /* The engine that an SSL belongs to; NULL before the SSL has its BIO. */

@@ -44,7 +44,7 @@ static bool apply (struct tls_engine *e) {
 
 bool tls_session_context_set (struct tls_engine *e,
                               const struct tls_engine_options *o) {
-  unsigned char asked[2] = {o->reject_unauthorized, o->custom_verify};
+  unsigned char asked[2] = {o->reject_unauthorized, o->ask_verify};
   if (!o->request_cert)
     return true;
   e->session_context = calloc(1, TLS_SESSION_CONTEXT_SIZE);

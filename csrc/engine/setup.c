@@ -88,8 +88,8 @@ static void copy_flags (struct tls_engine *e,
   e->server = o->server;
   e->reject_unauthorized =
       o->reject_unauthorized && (!o->server || o->request_cert);
-  e->want_client_hello = o->want_client_hello;
-  e->custom_verify = o->custom_verify;
+  e->ask_client_hello = o->ask_client_hello;
+  e->ask_verify = o->ask_verify;
   e->want_sessions = o->want_sessions;
 }
 

@@ -46,7 +46,7 @@ static int accept_or_refuse (const struct tls_engine *e, X509_STORE_CTX *ctx) {
   const struct tls_peer *peer = e->next_peer;
   long fault = tls_peer_fault(peer);
   bool refuse = e->reject_unauthorized && fault != X509_V_OK;
-  if (e->server && e->custom_verify)
+  if (e->server && e->ask_verify)
     refuse = false; /* the owner decides, at the gate */
   X509_STORE_CTX_set_error(ctx, (int)(refuse ? fault : peer->chain_result));
   return !refuse;
@@ -57,7 +57,7 @@ static int accept_or_refuse (const struct tls_engine *e, X509_STORE_CTX *ctx) {
 */
 static bool asks_owner (const struct tls_engine *e) {
   return !e->server &&
-         (e->custom_verify || e->next_peer->chain_result == X509_V_OK);
+         (e->ask_verify || e->next_peer->chain_result == X509_V_OK);
 }
 
 /* 1 accepts, 0 refuses. After SSL_set_retry_verify() the handshake is

@@ -19,7 +19,7 @@
 /* clang-format off */
 #define TLS_HANDLERS(X) \
   X(verify)             \
-  X(hello)              \
+  X(clientHello)        \
   X(ocsp)               \
   X(session)            \
   X(keylog)             \

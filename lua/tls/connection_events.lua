@@ -134,7 +134,7 @@ end
 
 core.handlers {
   verify = verify.in_handshake,
-  hello = client_hello_callbacks.answer,
+  clientHello = client_hello_callbacks.answer,
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
   session = session_resumption.on_session,
   keylog = on_keylog,

@@ -169,7 +169,7 @@ function TLSSocket:_make_core_options()
     rejectUnauthorized = options.rejectUnauthorized,
     servername = options.servername,
     alpn = options.ALPNProtocols, npn = options.NPNProtocols,
-    askHello = options.isServer and client_hello_callbacks.wanted(self),
+    askClientHello = options.isServer and client_hello_callbacks.wanted(self),
     askVerify = options.verify ~= nil,
     requestOCSP = options.requestOCSP,
     session = options.session,

@@ -290,9 +290,9 @@ static void start (struct side *s, struct side *peer, bool server,
   o.servername = server ? NULL : "localhost";
   o.alpn = (const unsigned char *)(server ? "\2h2\3foo" : "\3foo\2h2");
   o.alpn_size = 7;
-  o.want_client_hello = server && (asks & 1) != 0;
+  o.ask_client_hello = server && (asks & 1) != 0;
   o.request_cert = server && (asks & 2) != 0;
-  o.custom_verify = (asks & 4) != 0;
+  o.ask_verify = (asks & 4) != 0;
   o.request_ocsp = !server && (asks & 8) != 0;
   o.want_sessions = o.want_keylog = (asks & 16) != 0;
   o.reject_unauthorized = (asks & 32) != 0;
