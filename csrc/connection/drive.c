@@ -88,7 +88,7 @@ static void emit_data_after_sessions (struct tls_connection *c,
 
 static void emit_data (struct tls_connection *c, const char *data, size_t n) {
   bool early = (c->events & TLS_EV_EARLY_DATA) != 0;
-  enum tls_handler which = early ? TLS_ON_early : TLS_ON_data;
+  enum tls_handler which = early ? TLS_ON_earlyData : TLS_ON_data;
   c->events &= ~(unsigned)TLS_EV_EARLY_DATA;
   if ((c->events & TLS_EV_SESSION) == 0)
     emit_data_alone(c, which, data, n);

@@ -95,7 +95,7 @@ static int push_arguments (lua_State *L, const struct event *e) {
   struct tls_connection *c = e->connection;
   switch (e->which) {
     case TLS_ON_data:
-    case TLS_ON_early:
+    case TLS_ON_earlyData:
     case TLS_ON_records: push_bytes(L, e); return 1;
     case TLS_ON_verify:
     case TLS_ON_renegotiated: push_generation(L, c); return 1;

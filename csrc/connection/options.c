@@ -41,7 +41,7 @@ static void read_options (lua_State *L, struct tls_connection_options *t) {
   o->request_ocsp = flag_field(L, "requestOCSP");
   o->want_sessions = flag_field(L, "sessions");
   o->want_keylog = flag_field(L, "keylog");
-  o->want_early_data = flag_field(L, "early");
+  o->read_early_data = flag_field(L, "readEarlyData");
   o->servername = string_field(L, "servername", NULL);
   o->alpn = bytes_field(L, "alpn", &o->alpn_size);
   o->npn = bytes_field(L, "npn", &o->npn_size);

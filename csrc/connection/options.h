@@ -23,7 +23,7 @@ void tls_connection_options_open (lua_State *L);
 /* core.connectionOptions(table) -> options. The table must not be changed from
 ** then on. Its fields are
 **   booleans: server, requestCert, rejectUnauthorized, askClientHello,
-**     askVerify, requestOCSP, sessions, keylog, early, psk;
+**     askVerify, requestOCSP, sessions, keylog, readEarlyData, psk;
 **   strings: servername, alpn and npn (as on the wire), earlyData, session
 **     (DER), pskHint. */
 int tls_connection_options_new (lua_State *L);

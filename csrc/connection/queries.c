@@ -288,7 +288,7 @@ static int get_ticket (lua_State *L) {
 }
 
 /* -> whether the server took a client's early data; nil when it sent none */
-static int get_early_accepted (lua_State *L) {
+static int is_early_data_accepted (lua_State *L) {
   const SSL *ssl = check_ssl(L);
   int status =
       ssl == NULL ? SSL_EARLY_DATA_NOT_SENT : SSL_get_early_data_status(ssl);
@@ -316,7 +316,7 @@ static int is_authorized (lua_State *L) {
 const luaL_Reg tls_connection_queries[] = {
     {"getSession", get_session},
     {"getTLSTicket", get_ticket},
-    {"getEarlyAccepted", get_early_accepted},
+    {"isEarlyDataAccepted", is_early_data_accepted},
     {"isPsk", is_psk},
     {"isAuthorized", is_authorized},
     {"getSharedSigalgs", get_shared_sigalgs},

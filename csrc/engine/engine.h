@@ -102,7 +102,7 @@ struct tls_engine_options {
   const char *psk_hint; /* server: or NULL; copied */
   bool server;
   bool ask_client_hello; /* server: suspend at the ClientHello */
-  bool want_early_data;  /* server: read early data */
+  bool read_early_data;  /* server: read early data */
   bool want_sessions;    /* keep new sessions for tls_engine_take_session() */
   bool want_keylog;      /* keep lines for tls_engine_take_keylog() */
   bool request_ocsp;     /* client: ask for a stapled response */

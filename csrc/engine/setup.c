@@ -25,7 +25,7 @@ static bool may_send_early_data (const struct tls_engine *e,
 
 static bool set_early_data (struct tls_engine *e,
                             const struct tls_engine_options *o) {
-  if (o->server && o->want_early_data)
+  if (o->server && o->read_early_data)
     e->early_data_state = EARLY_DATA_READING;
   if (o->server || o->early_data == NULL || !may_send_early_data(e, o))
     return true;

@@ -23,7 +23,7 @@
   X(ocsp)               \
   X(session)            \
   X(keylog)             \
-  X(early)              \
+  X(earlyData)          \
   X(renegotiating)      \
   X(renegotiated)       \
   X(psk)                \

@@ -28,7 +28,7 @@ local events = { HANDSHAKING = HANDSHAKING, SECURE = SECURE, ANNOUNCED = ANNOUNC
 local function open_gate(self, generation)
   local conn = self._conn
   self._handshake_state = SECURE
-  if self._options.earlyData then self.earlyDataAccepted = conn:getEarlyAccepted() or false end
+  if self._options.earlyData then self.earlyDataAccepted = conn:isEarlyDataAccepted() or false end
   if conn:approve(generation) then next_tick(drive, self) end
   Socket._ready(self)
   if self._events then emit(self, "secure") end
@@ -69,7 +69,7 @@ local function on_keylog(self, lines)
   end
 end
 
-local function on_early(self, data)
+local function on_early_data(self, data)
   self.bytesRead = self.bytesRead + #data
   self:emit("earlyData", data)
   if self.server then self.server:emit("earlyData", data, self) end
@@ -138,7 +138,7 @@ core.handlers {
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
   session = session_resumption.on_session,
   keylog = on_keylog,
-  early = on_early,
+  earlyData = on_early_data,
   renegotiating = renegotiation.on_begin,
   renegotiated = on_renegotiated,
   psk = psk.answer,

@@ -175,7 +175,7 @@ function TLSSocket:_make_core_options()
     session = options.session,
     sessions = not options.isServer or anyone_listens(self, "newSession"),
     keylog = anyone_listens(self, "keylog"),
-    early = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
+    readEarlyData = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
     earlyData = options.earlyData,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
   }
