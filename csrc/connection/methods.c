@@ -99,8 +99,8 @@ static int conn_unsent (lua_State *L) {
   return 1;
 }
 
-/* conn:read(boolean) -> needsDrive: whether Lua wants data. */
-static int conn_read (lua_State *L) {
+/* conn:setReading(boolean) -> needsDrive: whether Lua wants data. */
+static int conn_set_reading (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   if (c == NULL)
@@ -268,7 +268,7 @@ static const luaL_Reg methods[] = {
     {"write", conn_write},
     {"notify", conn_notify},
     {"unsent", conn_unsent},
-    {"read", conn_read},
+    {"setReading", conn_set_reading},
     {"shutdown", conn_shutdown},
     {"approve", conn_approve},
     {"feed", conn_feed},

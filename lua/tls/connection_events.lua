@@ -94,7 +94,7 @@ end
 
 -- Whether the core wants more records from it.
 local function on_reading(self, wanted)
-  self._handle:read(wanted)
+  self._handle:set_reading(wanted)
 end
 
 -- The peer will send no more; `truncated`: without having said close_notify.

@@ -200,7 +200,7 @@ function TLSSocket:_connected()
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
-  if not Socket._wants_data(self) then drive_if(self, conn:read(false)) end
+  if not Socket._wants_data(self) then drive_if(self, conn:setReading(false)) end
   local carried = handle.in_lua -- it is a tls.over.stream_as_handle
   if conn:start(self, not carried and handle or nil) then next_tick(drive, self) end
   if carried then handle:attach(self) end
@@ -316,11 +316,11 @@ end
 
 function TLSSocket:_read_start()
   local conn = self._conn
-  if conn and conn:read(true) then next_tick(drive, self) end
+  if conn and conn:setReading(true) then next_tick(drive, self) end
 end
 
 function TLSSocket:_read_stop()
-  if self._conn then drive_if(self, self._conn:read(false)) end
+  if self._conn then drive_if(self, self._conn:setReading(false)) end
 end
 
 function TLSSocket:_write(chunk)

@@ -100,7 +100,7 @@ end
 
 --- The core wants more records, or none for now.
 --- @param wanted boolean
-function StreamHandle:read(wanted)
+function StreamHandle:set_reading(wanted)
   call(self, wanted and "resume" or "pause")
 end
 
