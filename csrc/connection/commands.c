@@ -165,7 +165,7 @@ static int hold (lua_State *L) {
   luaL_checktype(L, 2, LUA_TBOOLEAN);
   if (c == NULL)
     return 0;
-  c->corked = lua_toboolean(L, 2);
+  c->output_held = lua_toboolean(L, 2);
   return tls_connection_push_needs_drive(L, c);
 }
 

@@ -66,7 +66,7 @@ struct tls_connection {
   bool drive_asked;    /* Lua has been asked to call drive() */
   bool reading;        /* libuv reads (or Lua, when it carries the records) */
   bool paused;         /* Lua wants no data for now */
-  bool corked;         /* conn:hold(true): nothing is sent for now */
+  bool output_held;    /* conn:hold(true): nothing is sent for now */
   bool written_wanted; /* Lua waits for 'written' */
   bool written_told;   /* 'written' has been emitted in this drive */
 };

@@ -127,8 +127,8 @@ static void start_write (struct tls_connection *c, struct tls_byte_queue *out) {
   c->output = TLS_OUTPUT_IN_FLIGHT;
 }
 
-static bool is_corked (const struct tls_connection *c) {
-  return c->corked && !tls_engine_failed(c->engine); /* an alert may go */
+static bool is_held (const struct tls_connection *c) {
+  return c->output_held && !tls_engine_failed(c->engine); /* an alert may go */
 }
 
 /* uv_try_write() comes first: it saves a request and a turn of the loop. */
@@ -145,7 +145,7 @@ static void write_now (struct tls_connection *c, struct tls_byte_queue *out) {
 
 static bool may_write (const struct tls_connection *c) {
   return c->stream != NULL && c->output == TLS_OUTPUT_IDLE &&
-         c->transport == TLS_TRANSPORT_OPEN && !is_corked(c);
+         c->transport == TLS_TRANSPORT_OPEN && !is_held(c);
 }
 
 void tls_connection_flush (struct tls_connection *c) {
@@ -172,7 +172,7 @@ void tls_connection_emit_records (struct tls_connection *c) {
     return;
   struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
   size_t n = tls_byte_queue_size(out);
-  if (c->output != TLS_OUTPUT_IDLE || n == 0 || is_corked(c))
+  if (c->output != TLS_OUTPUT_IDLE || n == 0 || is_held(c))
     return;
   struct tls_byte_queue records; /* owned, until they are a Lua string */
   tls_byte_queue_move(&records, out);
