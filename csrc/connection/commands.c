@@ -77,7 +77,7 @@ static int answer_client_hello (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:answerVerify(generation, accepted, overruled) -> needsDrive: may the
+/* conn:answerVerify(generation, accepted, override) -> needsDrive: may the
 ** handshake that is suspended go on? 'generation' came with the question; the
 ** answer to a question of another handshake does nothing. */
 static int answer_verify (lua_State *L) {
@@ -91,7 +91,7 @@ static int answer_verify (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:setVerdict(generation, accepted, overruled) -> done: the same for a
+/* conn:setVerdict(generation, accepted, override) -> done: the same for a
 ** handshake that has finished. */
 static int set_verdict (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);

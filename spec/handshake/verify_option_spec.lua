@@ -50,7 +50,7 @@ end
 for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
   describe("verify over " .. version, function()
     for when, answer in pairs { ["at once"] = now, later = later } do
-      it("on a client keeps, refuses or overrules the verdict, " .. when, function()
+      it("on a client keeps, refuses or overrides the verdict, " .. when, function()
         local chain, preverify
         local r = client(function(given, verdict, callback)
           chain, preverify = given, verdict
@@ -96,7 +96,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.equal(1, r.connected)
       end)
 
-      it("on a server keeps, refuses or overrules the verdict, " .. when, function()
+      it("on a server keeps, refuses or overrides the verdict, " .. when, function()
         local chain, preverify, calls = nil, nil, 0
         local r, authorized = server(function(given, verdict, callback)
           chain, preverify, calls = given, verdict, calls + 1

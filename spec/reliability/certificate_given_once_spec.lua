@@ -82,7 +82,7 @@ for _, version in ipairs { 12, 13 } do
       assert.equal("ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE", found.error)
     end)
 
-    it("is no longer overruled by the verify of before", function()
+    it("is no longer overridden by the verify of before", function()
       local asked = 0
       local found = ask(version, "stranger,-", { LAX, LAX }, {
         verify = function(_, _, callback)

@@ -1,4 +1,4 @@
--- A session made while `verify` overruled a bad chain, or while nobody was rejected, is worth no more than that: a
+-- A session made while `verify` overrode a bad chain, or while nobody was rejected, is worth no more than that: a
 -- later connection that rejects and has no such `verify` makes a full handshake, with its alert and its error.
 local certs = require "spec.support.certs"
 local visits = require "spec.support.visits"
@@ -9,9 +9,9 @@ local KEYS = ("k"):rep(48)
 local UNKNOWN = "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
 local SELF_SIGNED = "DEPTH_ZERO_SELF_SIGNED_CERT"
 
-local function overrule(_, _, callback) callback(nil, true) end
+local function override(_, _, callback) callback(nil, true) end
 local WAYS = {
-  { "made under an override", { verify = overrule } },
+  { "made under an override", { verify = override } },
   { "made where nobody is rejected", { rejectUnauthorized = false } },
 }
 
@@ -61,7 +61,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     end
 
     it("is what its handshake found, also where its issuer has become trusted", function()
-      local seen = one(SERVER, merge(STRICT, { session = from { verify = overrule }, ca = certs.selfsigned.cert }))
+      local seen = one(SERVER, merge(STRICT, { session = from { verify = override }, ca = certs.selfsigned.cert }))
       assert.equal(0, seen.connected)
       assert.equal(SELF_SIGNED, seen.failed)
     end)

@@ -1,5 +1,5 @@
 -- A server's `verify` is asked when the handshake is finished, before 'secureConnection' and 'data', and in every
--- handshake alike: full, resumed, renegotiated (TLS 1.2), behind the handshake (TLS 1.3). It may overrule a bad chain.
+-- handshake alike: full, resumed, renegotiated (TLS 1.2), behind the handshake (TLS 1.3). It may override a bad chain.
 -- Its refusal closes the connection, without an alert; the server's error keeps its code. Without `verify` a bad chain
 -- is refused in the handshake, by its alert; a client's `verify` waits in the handshake, and its refusal is one.
 local helper = require "spec.helper"
@@ -61,7 +61,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.equal("x", seen.data)
       end)
 
-      it("overrules a bad chain", function()
+      it("overrides a bad chain", function()
         local asked = {}
         local seen = one(server_options(answering(asked, wait, nil, true), version), client_options "stranger")
         assert.same({ "stranger " .. UNKNOWN }, asked)

@@ -102,7 +102,7 @@ local function as_error(value)
 end
 
 -- Asks the option `verify`. An error that it throws refuses the peer, as one that it answers with does. `preverify` is
--- the verdict without it; `done(refusal, overruled)` gets the one with it.
+-- the verdict without it; `done(refusal, override)` gets the one with it.
 local function ask_user(socket, preverify, done)
   local callback_of_user, answered = socket._options.verify, false
   user_callback(socket, function(err, accept)
@@ -128,23 +128,23 @@ function verify.in_handshake(socket, generation)
   verify.forget_other(socket, generation)
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
-  local function answer(refusal, overruled)
+  local function answer(refusal, override)
     keep(socket, generation, refusal)
-    socket:_drive_if(conn:answerVerify(generation, refusal == nil, overruled))
+    socket:_drive_if(conn:answerVerify(generation, refusal == nil, override))
   end
   if not socket._options.verify then return answer(err, false) end
   ask_user(socket, err, answer)
 end
 
 -- Gives the core the verdict.
-local function conclude(socket, generation, refusal, overruled, done)
-  socket._conn:setVerdict(generation, refusal == nil, overruled)
+local function conclude(socket, generation, refusal, override, done)
+  socket._conn:setVerdict(generation, refusal == nil, override)
   done(socket, generation, socket._options.rejectUnauthorized and refusal or nil)
 end
 
-local function conclude_at_gate(socket, generation, refusal, overruled, done)
+local function conclude_at_gate(socket, generation, refusal, override, done)
   keep(socket, generation, refusal)
-  conclude(socket, generation, refusal, overruled, done)
+  conclude(socket, generation, refusal, override, done)
 end
 
 local function check_peer(socket)
@@ -165,7 +165,7 @@ function verify.at_gate(socket, generation, done)
   if weak then return done(socket, generation, weak) end
   if options.pskCallback and conn:isPsk() then return conclude_at_gate(socket, generation, nil, false, done) end
   local answer = socket._verify_answer
-  if answer and answer.generation == generation then -- given inside the handshake; the core knows what it overruled
+  if answer and answer.generation == generation then -- given inside the handshake; the core knows what it overrode
     return conclude(socket, generation, answer.error, false, done)
   end
   local err = check_peer(socket)
@@ -175,9 +175,9 @@ function verify.at_gate(socket, generation, done)
   end
   -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.
   session_resumption.hold(socket)
-  ask_user(socket, err, function(refusal, overruled)
+  ask_user(socket, err, function(refusal, override)
     session_resumption.release(socket)
-    conclude_at_gate(socket, generation, refusal, overruled, done)
+    conclude_at_gate(socket, generation, refusal, override, done)
   end)
 end
 
