@@ -70,7 +70,7 @@ static int answer_client_hello (lua_State *L) {
   lua_getfield(L, 2, "alpnRefused");
   a.alpn_refused = lua_toboolean(L, -1);
   lua_getfield(L, 2, "session");
-  a.session = tls_session_read(L, lua_gettop(L));
+  a.session = tls_session_der_read(L, lua_gettop(L));
   if (!tls_engine_answer_client_hello(c->engine, &a))
     return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
                              "Invalid SNI context");
@@ -226,7 +226,7 @@ static int set_servername (lua_State *L) {
 /* conn:setSession(der) -> done: false when it is no session, or too late. */
 static int set_session (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  SSL_SESSION *session = tls_session_read(L, 2);
+  SSL_SESSION *session = tls_session_der_read(L, 2);
   bool ok = c != NULL && session != NULL &&
             tls_engine_set_session(c->engine, session);
   ERR_clear_error();

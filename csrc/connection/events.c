@@ -119,12 +119,12 @@ static int push_arguments (lua_State *L, const struct event *e) {
 }
 
 /* Push the id and the DER of a session. The DER holds keys:
-** tls_session_push() cleanses its buffer. [-0, +2] */
+** tls_session_der_push() cleanses its buffer. [-0, +2] */
 static void push_session (lua_State *L, SSL_SESSION *session) {
   unsigned n;
   const unsigned char *id = SSL_SESSION_get_id(session, &n);
   lua_pushlstring(L, (const char *)id, n);
-  tls_session_push(L, session);
+  tls_session_der_push(L, session);
 }
 
 static int emit_session_protected (lua_State *L) {

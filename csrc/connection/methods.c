@@ -234,7 +234,7 @@ static void set_psk (struct tls_connection *c, struct tls_engine_options *o) {
 static void read_session (lua_State *L, struct tls_engine_options *o) {
   tls_connection_options_push_table(L, 2);
   lua_getfield(L, -1, "session");
-  o->session = tls_session_read(L, lua_gettop(L));
+  o->session = tls_session_der_read(L, lua_gettop(L));
 }
 
 int tls_connection_new (lua_State *L) {

@@ -268,7 +268,7 @@ static int get_session (lua_State *L) {
   SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
   if (session == NULL)
     return 0;
-  tls_session_push(L, session);
+  tls_session_der_push(L, session);
   return 1;
 }
 

@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-void tls_session_push (lua_State *L, SSL_SESSION *session) {
+void tls_session_der_push (lua_State *L, SSL_SESSION *session) {
   int n = i2d_SSL_SESSION(session, NULL);
   if (n <= 0) {
     ERR_clear_error();
@@ -20,7 +20,7 @@ void tls_session_push (lua_State *L, SSL_SESSION *session) {
   lua_remove(L, -2);
 }
 
-SSL_SESSION *tls_session_read (lua_State *L, int arg) {
+SSL_SESSION *tls_session_der_read (lua_State *L, int arg) {
   size_t n;
   const char *der = lua_tolstring(L, arg, &n);
   struct tls_owned *owned = tls_owned_push(L, tls_free_session);

@@ -10,10 +10,10 @@
 #include "lua/owned_pointer.h"
 
 /* Push the DER of 'session', or nil when OpenSSL has none. [-0, +1] */
-void tls_session_push (lua_State *L, SSL_SESSION *session);
+void tls_session_der_push (lua_State *L, SSL_SESSION *session);
 
 /* Push the owner of the session whose DER is at 'arg', and return the
 ** session; NULL when that is no string or no session. [-0, +1] */
-SSL_SESSION *tls_session_read (lua_State *L, int arg);
+SSL_SESSION *tls_session_der_read (lua_State *L, int arg);
 
 #endif

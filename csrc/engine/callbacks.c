@@ -18,6 +18,6 @@ void tls_callbacks_install (SSL_CTX *ctx) {
   SSL_CTX_set_tlsext_status_cb(ctx, tls_on_ocsp_status);
   SSL_CTX_sess_set_new_cb(ctx, tls_on_new_session);
   SSL_CTX_sess_set_get_cb(ctx, tls_on_get_session);
-  SSL_CTX_set_session_ticket_cb(ctx, tls_on_ticket_made, tls_on_ticket_opened,
-                                NULL);
+  SSL_CTX_set_session_ticket_cb(ctx, tls_on_ticket_made,
+                                tls_on_ticket_decrypted, NULL);
 }

@@ -17,7 +17,7 @@ static bool begin_renegotiation (struct tls_engine *e) {
   if (e->next_peer != NULL)
     return true;
   e->events |= TLS_EV_RENEGOTIATING;
-  return tls_handshake_begin(e);
+  return tls_handshake_peer_begin(e);
 }
 
 static int refuse (int *alert, int with) {

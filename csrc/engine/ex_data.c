@@ -31,14 +31,14 @@ static bool have_indexes (void) {
          session_index >= 0;
 }
 
-struct tls_context_data *tls_context_data (const SSL_CTX *ctx) {
+struct tls_context_data *tls_ex_data_context (const SSL_CTX *ctx) {
   return context_index < 0 ? NULL : SSL_CTX_get_ex_data(ctx, context_index);
 }
 
-struct tls_context_data *tls_context_data_make (SSL_CTX *ctx) {
+struct tls_context_data *tls_ex_data_make_context (SSL_CTX *ctx) {
   if (!have_indexes())
     return NULL;
-  struct tls_context_data *data = tls_context_data(ctx);
+  struct tls_context_data *data = tls_ex_data_context(ctx);
   if (data != NULL)
     return data;
   data = OPENSSL_zalloc(sizeof *data);
@@ -48,13 +48,13 @@ struct tls_context_data *tls_context_data_make (SSL_CTX *ctx) {
   return NULL;
 }
 
-uintptr_t tls_session_mark (const SSL_SESSION *session) {
+uintptr_t tls_ex_data_session_mark (const SSL_SESSION *session) {
   if (session_index < 0)
     return 0;
   return (uintptr_t)SSL_SESSION_get_ex_data(session, session_index);
 }
 
-bool tls_session_set_mark (SSL_SESSION *session, uintptr_t mark) {
+bool tls_ex_data_set_session_mark (SSL_SESSION *session, uintptr_t mark) {
   return have_indexes() &&
          SSL_SESSION_set_ex_data(session, session_index, (void *)mark);
 }

@@ -50,7 +50,7 @@ void tls_do_handshake (struct tls_engine *e) {
   }
   tls_sessions_note_renewal(e);
   e->next_peer->finished = true;
-  tls_handshake_end(e);
+  tls_handshake_peer_end(e);
 }
 
 /* One call of SSL_read_early_data(3), which adds to '*got'. False when there

@@ -15,7 +15,7 @@ static bool send_request (struct tls_engine *e) {
   bool ok = SSL_do_handshake(e->ssl) >= 0 || ERR_peek_error() == 0;
   tls_engine_leave(e);
   if (ok)
-    tls_handshake_end(e);
+    tls_handshake_peer_end(e);
   return ok;
 }
 

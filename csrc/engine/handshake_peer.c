@@ -7,7 +7,7 @@
 #include "failure.h"
 #include "psk.h"
 
-bool tls_handshake_begin (struct tls_engine *e) {
+bool tls_handshake_peer_begin (struct tls_engine *e) {
   struct tls_peer *peer = tls_peer_new(++e->generation);
   if (peer == NULL) {
     tls_engine_fail_memory(e);
@@ -36,7 +36,7 @@ static void set_authentication (struct tls_engine *e, struct tls_peer *peer) {
     peer->authentication = TLS_AUTHENTICATION_PSK;
 }
 
-void tls_handshake_end (struct tls_engine *e) {
+void tls_handshake_peer_end (struct tls_engine *e) {
   struct tls_peer *peer = e->next_peer;
   if (peer == NULL || !peer->finished || tls_failed(e))
     return;

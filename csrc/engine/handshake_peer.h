@@ -9,11 +9,11 @@
 
 /* A handshake begins: 'next_peer' is made. False when memory is out; the
 ** engine has failed then. */
-bool tls_handshake_begin (struct tls_engine *e);
+bool tls_handshake_peer_begin (struct tls_engine *e);
 
 /* If the last message of the handshake under way has been read, it ends here:
 ** 'next_peer' becomes 'peer', and the gate is shut. To be called after
 ** OpenSSL has returned without an error. */
-void tls_handshake_end (struct tls_engine *e);
+void tls_handshake_peer_end (struct tls_engine *e);
 
 #endif

@@ -15,7 +15,8 @@ static void on_info (const SSL *ssl, int where, int value) {
   (void)value;
   if (e == NULL || SSL_version(ssl) >= TLS1_3_VERSION)
     return;
-  if ((where & SSL_CB_HANDSHAKE_START) && !e->server && tls_handshake_begin(e))
+  if ((where & SSL_CB_HANDSHAKE_START) && !e->server &&
+      tls_handshake_peer_begin(e))
     e->events |= TLS_EV_RENEGOTIATING;
   if ((where & SSL_CB_HANDSHAKE_DONE) && e->next_peer != NULL)
     e->next_peer->finished = true;
@@ -27,7 +28,7 @@ static void on_info (const SSL *ssl, int where, int value) {
 ** between. */
 static void on_certificate_answer (struct tls_engine *e, unsigned char type) {
   if (type == SSL3_MT_KEY_UPDATE ||
-      (e->next_peer == NULL && !tls_handshake_begin(e)))
+      (e->next_peer == NULL && !tls_handshake_peer_begin(e)))
     return;
   if (type != SSL3_MT_FINISHED)
     return;

@@ -48,7 +48,7 @@ static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
       SSL_SESSION_set1_master_key(session, key, n) &&
       SSL_SESSION_set_cipher(session, cipher) &&
       SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) &&
-      tls_session_set_mark(session, mark))
+      tls_ex_data_set_session_mark(session, mark))
     return session;
   SSL_SESSION_free(session);
   return NULL;
@@ -137,7 +137,7 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
 }
 
 bool tls_psk_made_session (const SSL_SESSION *session) {
-  return tls_session_mark(session) != 0;
+  return tls_ex_data_session_mark(session) != 0;
 }
 
 /* Does the suite (up to TLS 1.2) prove that the peer knows the key? RSA_PSK
@@ -157,5 +157,5 @@ bool tls_psk_authenticated (const struct tls_engine *e,
   if (SSL_version(e->ssl) < TLS1_3_VERSION)
     return !SSL_session_reused(e->ssl) && suite_needs_psk(e, cipher);
   return SSL_session_reused(e->ssl) &&
-         tls_session_mark(session) == peer->psk_mark;
+         tls_ex_data_session_mark(session) == peer->psk_mark;
 }

@@ -68,7 +68,7 @@ static bool read_once (struct tls_engine *e, char *to, size_t room, size_t *n) {
   if (r != 1)
     read_stopped(e, r);
   if (e->next_peer != NULL)
-    tls_handshake_end(e);
+    tls_handshake_peer_end(e);
   return r == 1 || e->records.withheld;
 }
 

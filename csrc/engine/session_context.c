@@ -24,7 +24,7 @@ bool tls_session_context_mix (unsigned char *hash, const void *data, size_t n) {
 }
 
 bool tls_session_context_add (SSL_CTX *ctx, const void *data, size_t n) {
-  struct tls_context_data *context = tls_context_data_make(ctx);
+  struct tls_context_data *context = tls_ex_data_make_context(ctx);
   if (context == NULL)
     return false;
   context->has_trust = true;
@@ -32,7 +32,7 @@ bool tls_session_context_add (SSL_CTX *ctx, const void *data, size_t n) {
 }
 
 static bool mix_trust (unsigned char *hash, const SSL_CTX *ctx) {
-  const struct tls_context_data *context = tls_context_data(ctx);
+  const struct tls_context_data *context = tls_ex_data_context(ctx);
   return context == NULL || !context->has_trust ||
          tls_session_context_mix(hash, context->trust, sizeof context->trust);
 }

@@ -26,7 +26,7 @@ static const unsigned char *key_at (const struct tls_blob *keys, size_t i) {
 
 /* NULL when there are no keys. */
 static const struct tls_blob *keys_of (const SSL_CTX *ctx) {
-  const struct tls_context_data *data = tls_context_data(ctx);
+  const struct tls_context_data *data = tls_ex_data_context(ctx);
   return data == NULL || key_count(&data->ticket_keys) == 0
              ? NULL
              : &data->ticket_keys;
@@ -34,7 +34,7 @@ static const struct tls_blob *keys_of (const SSL_CTX *ctx) {
 
 bool tls_ticket_keys_set (SSL_CTX *ctx, const unsigned char *keys,
                           size_t count) {
-  struct tls_context_data *data = tls_context_data_make(ctx);
+  struct tls_context_data *data = tls_ex_data_make_context(ctx);
   return data != NULL &&
          tls_blob_set(&data->ticket_keys, keys, count * TLS_TICKET_KEY_SIZE);
 }

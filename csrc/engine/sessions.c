@@ -75,8 +75,9 @@ static bool may_resume (const struct tls_engine *e, SSL_SESSION *session) {
 
 /* A ticket was decrypted. */
 SSL_TICKET_RETURN
-tls_on_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
-                     size_t key_size, SSL_TICKET_STATUS status, void *arg) {
+tls_on_ticket_decrypted(SSL *ssl, SSL_SESSION *session,
+                        const unsigned char *key, size_t key_size,
+                        SSL_TICKET_STATUS status, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)key, (void)key_size, (void)arg;
   if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)

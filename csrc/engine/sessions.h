@@ -18,10 +18,10 @@ SSL_SESSION *tls_on_get_session (SSL *ssl, const unsigned char *id, int size,
 /* SSL_CTX_set_session_ticket_cb(3): server; a ticket is about to be
 ** encrypted, or was decrypted. */
 int tls_on_ticket_made (SSL *ssl, void *arg);
-SSL_TICKET_RETURN tls_on_ticket_opened (SSL *ssl, SSL_SESSION *session,
-                                        const unsigned char *key,
-                                        size_t key_size,
-                                        SSL_TICKET_STATUS status, void *arg);
+SSL_TICKET_RETURN tls_on_ticket_decrypted (SSL *ssl, SSL_SESSION *session,
+                                           const unsigned char *key,
+                                           size_t key_size,
+                                           SSL_TICKET_STATUS status, void *arg);
 
 /* Client: the first handshake has finished; keep a renewed ticket. */
 void tls_sessions_note_renewal (struct tls_engine *e);

@@ -105,7 +105,7 @@ struct tls_engine *tls_engine_new (const struct tls_engine_options *options) {
   }
   e->ctx = options->ctx;
   copy_flags(e, options);
-  if (tls_handshake_begin(e) && set_up(e, options))
+  if (tls_handshake_peer_begin(e) && set_up(e, options))
     return e;
   tls_engine_free(e);
   return NULL;

@@ -17,7 +17,7 @@ static void write_stopped (struct tls_engine *e, int r) {
       why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_RETRY_VERIFY;
   if (!e->write_wants_read)
     tls_engine_fail_ssl(e);
-  tls_handshake_end(e);
+  tls_handshake_peer_end(e);
 }
 
 /* One call of SSL_write_ex(3). Returns how much it took. */

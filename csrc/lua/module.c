@@ -48,7 +48,7 @@ static const luaL_Reg functions[] = {
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
     {"checkAlive", tls_lua_state_check_alive},
-    {"handleMade", tls_handle_made},
+    {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_list_ciphers},
     {"parseCertificate", tls_certificate_parse},
     {"reusePort", tls_reuse_port},

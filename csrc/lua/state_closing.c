@@ -19,7 +19,7 @@ struct sentinel {
   struct tls_lua_state *state; /* borrowed; older, so it outlives this */
 };
 
-int tls_handle_made (lua_State *L) {
+int tls_state_closing_handle_made (lua_State *L) {
   struct tls_lua_state *state = tls_lua_state_get(L);
   if (state->closing)
     return 0;

@@ -17,6 +17,6 @@ void tls_state_closing_open (lua_State *L);
 
 /* core.handleMade(): Lua calls it for each handle of luv's that we make or
 ** are given. */
-int tls_handle_made (lua_State *L);
+int tls_state_closing_handle_made (lua_State *L);
 
 #endif
