@@ -1,5 +1,5 @@
 /*
-** lua_state: the record of a Lua state, see lua_state.h.
+** lua_state: what the connections of a Lua state share, see lua_state.h.
 */
 #include "lua_state.h"
 
@@ -12,10 +12,10 @@
 
 #define LUA_STATE_T "tls.lua"
 
-static const char record_key = 0; /* its address is the key in the registry */
+static const char state_key = 0; /* its address is the key in the registry */
 
 struct tls_lua_state *tls_lua_state_get (lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &record_key);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
   struct tls_lua_state *state = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return state;
@@ -25,7 +25,7 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L) {
 ** of all connections and contexts, which are younger, and before luv closes
 ** its loop, which is older. Callbacks that come from there find 'closing'
 ** set. */
-static int record_gc (lua_State *L) {
+static int state_gc (lua_State *L) {
   struct tls_lua_state *state = luaL_checkudata(L, 1, LUA_STATE_T);
   state->closing = true;
   BIO_meth_free(state->bio_method);
@@ -81,7 +81,7 @@ void tls_lua_state_open (lua_State *L) {
   struct tls_lua_state *state = lua_newuserdatauv(L, sizeof *state, 0);
   memset(state, 0, offsetof(struct tls_lua_state, read_buffer));
   luaL_newmetatable(L, LUA_STATE_T);
-  tls_set_function(L, "__gc", record_gc);
+  tls_set_function(L, "__gc", state_gc);
   lua_setmetatable(L, -2);
   link_luv(L, state);
   state->main = main_thread(L, state);
@@ -90,7 +90,7 @@ void tls_lua_state_open (lua_State *L) {
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)
     luaL_error(L, "tls: out of memory");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &record_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
 }
 
 char *tls_lua_state_take_buffer (struct tls_lua_state *state) {

@@ -1,7 +1,7 @@
 /*
 ** lua_state: what all connections of one Lua state share: libuv's functions,
-** buffers, the functions of the Lua layer, and the one way from libuv into
-** Lua.
+** buffers, the functions of the Lua layer, and the core's one way from libuv
+** into Lua.
 */
 #ifndef tls_lua_lua_state_h
 #define tls_lua_lua_state_h
@@ -12,7 +12,7 @@
 
 #define TLS_READ_SIZE (64 * 1024)
 
-/* What one read may bring, and a record kept from before it. */
+/* What one read may bring, and a TLS record kept from before it. */
 #define TLS_PLAINTEXT_SIZE (80 * 1024)
 
 /* The functions of the Lua layer that connections call, by name. */
@@ -63,20 +63,21 @@ struct tls_lua_state {
                                       connections */
 };
 
-/* Make the record and remember it. Stack: luv's module table on top. Throws
+/* Make the struct and keep it in the registry. Stack: luv's module table on top. Throws
 ** when libuv's functions cannot be found. [-0, +0] */
 void tls_lua_state_open (lua_State *L);
 
-/* The record of this Lua state. Borrowed. */
+/* The struct of this Lua state. Borrowed from the registry. */
 struct tls_lua_state *tls_lua_state_get (lua_State *L);
 
-/* A buffer of TLS_PLAINTEXT_SIZE bytes: the state's own; or another one, when
-** a connection uses that and its listener runs the loop, which drives this
-** one. NULL when memory is out. The caller gives it back. */
+/* A buffer of TLS_PLAINTEXT_SIZE bytes: the state's own, or a new one while
+** that is in use: by a connection whose listener runs the loop, so that other
+** connections are driven meanwhile. NULL when there is no memory. The caller
+** gives it back. */
 char *tls_lua_state_take_buffer (struct tls_lua_state *state);
 void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer);
 
-/* The only way from libuv's callbacks into Lua. 'fn' gets 'arg' as a light
+/* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a light
 ** userdata and runs protected: it may allocate and throw, while this function
 ** does not. False when it was not run, or when it threw and the host went on:
 ** luv's policy for errors in callbacks is the host's (by default it prints
@@ -85,7 +86,7 @@ bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
                          void *arg);
 
 /* core.closing() -> boolean: has lua_close() begun? Objects that are older
-** than this module are finalized after this record. */
+** than this module are finalized after this struct. */
 int tls_lua_state_closing (lua_State *L);
 
 /* core.checkAlive(): throws when it has. What is made then would be freed by
