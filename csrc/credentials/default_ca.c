@@ -43,8 +43,7 @@ static bool is_transient (unsigned long entry) {
          reason == EINTR || reason == EAGAIN;
 }
 
-/* Empty OpenSSL's error queue and return its first transient failure, or 0.
- */
+/* Empty OpenSSL's error queue and return its first transient failure, or 0. */
 static unsigned long take_transient (void) {
   unsigned long entry, found = 0;
   while ((entry = ERR_get_error()) != 0)

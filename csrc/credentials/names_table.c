@@ -234,8 +234,8 @@ static void push_type (lua_State *L, const ASN1_OBJECT *type) { /* [-0, +1] */
     tls_names_push_oid(L, type);
 }
 
-/* A value that is not valid in its own type of string is given as its bytes.
- */
+/* A value that is not valid in its own type of string is given as its
+** bytes. */
 static void push_value (lua_State *L, struct tls_owned *owned,
                         const ASN1_STRING *value) { /* [-0, +1] */
   unsigned char *text = NULL;

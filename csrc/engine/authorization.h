@@ -1,8 +1,7 @@
 /*
 ** authorization: what follows from all that is known of the peer (peer.h): is
 ** it to be refused, what is the verdict, and is it authorized? The result of
-*the
-** chain becomes `socket.authorized` here and nowhere else.
+** the chain becomes `socket.authorized` here and nowhere else.
 */
 #ifndef tls_engine_authorization_h
 #define tls_engine_authorization_h

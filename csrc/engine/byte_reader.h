@@ -59,8 +59,8 @@ static inline unsigned tls_read_u16 (struct tls_reader *r) {
   return tls_read_number(r, 2);
 }
 
-/* Bytes with their length in front (RFC 8446, 3.4), which takes 'prefix' bytes:
-** one or two. */
+/* Bytes with their length in front (RFC 8446, 3.4), which takes 'prefix'
+** bytes: one or two. */
 static inline struct tls_piece tls_read_vector (struct tls_reader *r,
                                                 size_t prefix) {
   size_t length = tls_read_number(r, prefix);

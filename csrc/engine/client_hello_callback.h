@@ -1,7 +1,7 @@
 /*
-** client_hello_callback: suspends a server's handshake at the ClientHello until
-** its owner has answered TLS_EV_CLIENT_HELLO: with a context, protocols, a
-** session and an OCSP response, or with a refusal.
+** client_hello_callback: suspends a server's handshake at the ClientHello
+** until its owner has answered TLS_EV_CLIENT_HELLO: with a context, protocols,
+** a session and an OCSP response, or with a refusal.
 */
 #ifndef tls_engine_client_hello_callback_h
 #define tls_engine_client_hello_callback_h

@@ -1,15 +1,15 @@
 /*
 ** engine: one TLS connection as a pure machine. Its owner feeds it the records
-** that arrive, lets it step, and gets plaintext, records to send, and events as
-** bits. The engine does no I/O, reads no clock but for the age of sessions,
+** that arrive, lets it step, and gets plaintext, records to send, and events
+** as bits. The engine does no I/O, reads no clock but for the age of sessions,
 ** knows neither Lua nor libuv, and never calls its owner (but for pre-shared
 ** keys).
 **
 ** Questions. Where OpenSSL wants a decision, the handshake is suspended and an
 ** event says so; the owner answers and steps again. What is known of the peer
 ** in one handshake, the first or a later one, is one 'struct tls_peer' with a
-** generation. Each answer names the generation that it is for, and does nothing
-** when that handshake is over.
+** generation. Each answer names the generation that it is for, and does
+** nothing when that handshake is over.
 **
 ** The gate. No plaintext passes, in or out, until the handshake has finished
 ** and tls_engine_approve() was called for it; each later handshake shuts the
@@ -249,7 +249,8 @@ bool tls_engine_renegotiating (const struct tls_engine *e);
 ** never finishes. */
 bool tls_engine_handshake_cut_off (const struct tls_engine *e);
 
-/* May the keys be changed now? As above, but the peer's end does not matter. */
+/* May the keys be changed now? As above, but the peer's end does not
+** matter. */
 bool tls_engine_may_update_keys (const struct tls_engine *e);
 
 /* New keys in both directions (TLS 1.3). False as above. */

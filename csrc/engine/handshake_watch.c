@@ -36,8 +36,8 @@ static void on_certificate_answer (struct tls_engine *e, unsigned char type) {
   e->next_peer->finished = true;
 }
 
-/* SSL_set_msg_callback(3). The first byte of a handshake message is its type.
- */
+/* SSL_set_msg_callback(3). The first byte of a handshake message is its
+** type. */
 static void on_message (int written, int version, int content, const void *buf,
                         size_t size, SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);

@@ -1,9 +1,9 @@
 /*
-** peer: all that one handshake has found out about the peer. One is made when a
-** handshake begins, the first or a later one, and replaces the previous one as
-** a whole when that handshake has finished. So nothing of an earlier handshake
-** can count in a later one: a certificate that is not shown again, a key that
-** was known for another identity, an override by the user.
+** peer: all that one handshake has found out about the peer. One is made when
+** a handshake begins, the first or a later one, and replaces the previous one
+** as a whole when that handshake has finished. So nothing of an earlier
+** handshake can count in a later one: a certificate that is not shown again, a
+** key that was known for another identity, an override by the user.
 */
 #ifndef tls_engine_peer_h
 #define tls_engine_peer_h

@@ -1,10 +1,11 @@
 /*
 ** psk: pre-shared keys, see psk.h.
 **
-** In TLS 1.3 a key looks like a session that is resumed, and a client may offer
-** several of both (RFC 8446, 4.2.11). So it proves nothing that our callback
-** was asked: another offer may have been chosen. The session that is made of
-** the key carries a mark that only the tls_peer of this handshake knows.
+** In TLS 1.3 a key looks like a session that is resumed, and a client may
+** offer several of both (RFC 8446, 4.2.11). So it proves nothing that our
+** callback was asked: another offer may have been chosen. The session that is
+** made of the key carries a mark that only the tls_peer of this handshake
+** knows.
 */
 #include "psk.h"
 
@@ -39,7 +40,8 @@ static bool mark_handshake (struct tls_engine *e) {
 ** SHA-256 unless it is said otherwise (RFC 8446, 4.2.11). */
 static const unsigned char sha256_suite[] = {0x13, 0x01};
 
-/* A session of TLS 1.3 made of a key. The caller's; NULL when memory is out. */
+/* A session of TLS 1.3 made of a key. The caller's; NULL when memory is
+** out. */
 static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
                                      size_t n, uintptr_t mark) {
   const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, sha256_suite);

@@ -50,7 +50,8 @@ static bool has_star (const unsigned char *text, size_t size) {
   return memchr(text, '*', size) != NULL;
 }
 
-/* Must it be tried, because it is neither an exact name nor "*.example.org"? */
+/* Must it be tried, because it is neither an exact name nor
+** "*.example.org"? */
 static bool is_pattern (const struct name *name) {
   const unsigned char *text = name->text;
   bool first_label = name->size > 1 && text[0] == '*' && text[1] == '.';

@@ -1,6 +1,6 @@
 /*
-** sessions: decides which sessions may be resumed, and keeps new ones until the
-** owner takes them. The keys of tickets are in session_tickets.c.
+** sessions: decides which sessions may be resumed, and keeps new ones until
+** the owner takes them. The keys of tickets are in session_tickets.c.
 */
 #ifndef tls_engine_sessions_h
 #define tls_engine_sessions_h

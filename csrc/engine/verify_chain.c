@@ -53,8 +53,8 @@ static int accept_or_refuse (const struct tls_engine *e, X509_STORE_CTX *ctx) {
 }
 
 /* A client's owner compares the certificate with the host name as well. A
-** chain that has failed is a question only where the owner may override that.
-*/
+** chain that has failed is a question only where the owner may override
+** that. */
 static bool asks_owner (const struct tls_engine *e) {
   return !e->server &&
          (e->ask_verify || e->next_peer->chain_result == X509_V_OK);

@@ -1,7 +1,7 @@
 /*
-** verify_chain: verifies the peer's chain of certificates within the handshake.
-** The result is noted in the handshake's tls_peer. A client's handshake is then
-** suspended until the owner has answered TLS_EV_VERIFY.
+** verify_chain: verifies the peer's chain of certificates within the
+** handshake. The result is noted in the handshake's tls_peer. A client's
+** handshake is then suspended until the owner has answered TLS_EV_VERIFY.
 */
 #ifndef tls_engine_verify_chain_h
 #define tls_engine_verify_chain_h

@@ -19,8 +19,8 @@ struct tls_owned *tls_owned_push (lua_State *L, void (*release)(void *));
 /* Free the object now. Another may be stored afterwards. */
 void tls_owned_free (struct tls_owned *owned);
 
-/* Push an uninitialized buffer of 'size' bytes, which Lua collects. [-0, +1]
- */
+/* Push an uninitialized buffer of 'size' bytes, which Lua collects.
+** [-0, +1] */
 unsigned char *tls_push_buffer (lua_State *L, size_t size);
 
 /* For each type: tls_free_bio(), tls_free_certificate(), ... */

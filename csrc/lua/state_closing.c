@@ -31,8 +31,7 @@ int tls_state_closing_handle_made (lua_State *L) {
   return 0;
 }
 
-/* Stands in for luv's cb_pcall while the loop runs: no callback enters Lua.
- */
+/* Stands in for luv's cb_pcall while the loop runs: no callback enters Lua. */
 static int drop_call (lua_State *L, int nargs, int nresults, int flags) {
   (void)nresults, (void)flags;
   lua_pop(L, nargs + 1); /* and the function */
