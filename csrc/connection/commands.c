@@ -30,8 +30,7 @@ static int get_client_hello (lua_State *L) {
   return 1;
 }
 
-/* The string field 'name' of the table at index 2, which keeps it; or NULL.
- */
+/* The string field 'name' of the table at index 2, which keeps it; or NULL. */
 static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
   lua_getfield(L, 2, name);
   const char *s = lua_tolstring(L, -1, n);
@@ -147,8 +146,8 @@ static int update_keys (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:fail(code, message) -> needsDrive: end the handshake with this error.
- */
+/* conn:fail(code, message) -> needsDrive: end the handshake with this
+** error. */
 static int fail (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const char *code = luaL_checkstring(L, 2), *message = luaL_checkstring(L, 3);
@@ -158,8 +157,8 @@ static int fail (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:hold(boolean) -> needsDrive: while true, nothing is sent but an alert.
- */
+/* conn:hold(boolean) -> needsDrive: while true, nothing is sent but an
+** alert. */
 static int hold (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TBOOLEAN);

@@ -44,8 +44,8 @@ int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c) {
   return 1;
 }
 
-/* The stream inside luv's userdata at index 3. */
-static struct tls_uv_handle *check_stream (lua_State *L,
+/* The handle inside luv's userdata at index 3. */
+static struct tls_uv_handle *check_handle (lua_State *L,
                                            struct tls_connection *c) {
   struct tls_uv_handle **userdata = luaL_testudata(L, 3, "uv_tcp");
   if (userdata == NULL)
@@ -62,7 +62,7 @@ static struct tls_uv_handle *check_stream (lua_State *L,
 }
 
 void tls_connection_attach (lua_State *L, struct tls_connection *c) {
-  struct tls_uv_handle *stream = check_stream(L, c);
+  struct tls_uv_handle *handle = check_handle(L, c);
   tls_new_user_values(L, 1);
   lua_pushvalue(L, 2);
   tls_set_user_value(L, 1, TLS_VALUE_SOCKET);
@@ -70,17 +70,17 @@ void tls_connection_attach (lua_State *L, struct tls_connection *c) {
   tls_set_user_value(L, 1, TLS_VALUE_HANDLE);
   lua_pushvalue(L, 1);
   c->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  c->stream = stream;
-  tls_connection_luv_part(stream)->extra = c;
+  c->handle = handle;
+  tls_connection_luv_part(handle)->extra = c;
 }
 
 void tls_connection_detach (struct tls_connection *c) {
-  if (c->stream == NULL)
+  if (c->handle == NULL)
     return;
   tls_connection_stop_reading(c);
   tls_connection_forget_write(c);
-  tls_connection_luv_part(c->stream)->extra = NULL;
-  c->stream = NULL;
+  tls_connection_luv_part(c->handle)->extra = NULL;
+  c->handle = NULL;
 }
 
 /* luaL_unref() never throws. */
@@ -99,7 +99,7 @@ bool tls_connection_closed_meanwhile (struct tls_connection *c) {
   return tls_connection_is_closed(c);
 }
 
-/* The collector gets here only when the connection is attached to no stream,
+/* The collector gets here only when the connection is attached to no handle,
 ** or in lua_close(). Then a write may be in flight, which ends without us,
 ** maybe after the Lua state: the libuv loop may be the host's. */
 int tls_connection_gc (lua_State *L) {

@@ -1,7 +1,7 @@
 /*
 ** connection: the userdata of a connection, from its making to its end. It
-** binds an engine to one of luv's streams, or to none: then Lua carries the
-** records. The stream stays luv's: Lua closes it, after conn:close().
+** binds an engine to one of luv's handles, or to none: then Lua carries the
+** records. The handle stays luv's: Lua closes it, after conn:close().
 **
 ** Used by all files here that take a connection from Lua.
 */
@@ -25,13 +25,13 @@ struct tls_connection *tls_connection_check_open (lua_State *L);
 ** way, and not when Lua has been asked already. [-0, +1]; returns 1 */
 int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c);
 
-/* Read from and write to luv's stream. Stack: the connection at 1, the Lua
-** socket at 2, luv's handle at 3; throws when that is no stream or is in use.
+/* Read from and write to luv's handle. Stack: the connection at 1, the Lua
+** socket at 2, luv's handle at 3; throws when that is not one or is in use.
 ** The connection keeps itself, the socket and the handle alive until it is
 ** released. [-0, +0] */
 void tls_connection_attach (lua_State *L, struct tls_connection *c);
 
-/* Leave the stream. A write that is in flight goes on without us. */
+/* Leave the handle. A write that is in flight goes on without us. */
 void tls_connection_detach (struct tls_connection *c);
 
 /* Free the engine of a closed connection and let go of the userdata, unless

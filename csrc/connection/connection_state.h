@@ -16,7 +16,7 @@ struct tls_write;
 /* From beginning to end; a connection never goes back. */
 enum tls_life {
   TLS_LIFE_NEW,     /* made; Lua has not called start() */
-  TLS_LIFE_STARTED, /* has a transport: a stream, or Lua */
+  TLS_LIFE_STARTED, /* has a transport: a handle, or Lua */
   TLS_LIFE_FAILED,  /* 'error' has been emitted, and is the last event */
   TLS_LIFE_CLOSED   /* Lua has called close(): nothing is emitted */
 };
@@ -39,7 +39,7 @@ enum tls_output {
 struct tls_connection {
   struct tls_lua_state *lua;    /* borrowed; outlives every connection */
   struct tls_engine *engine;    /* owned; NULL once finished */
-  struct tls_uv_handle *stream; /* borrowed from luv, whose userdata is kept
+  struct tls_uv_handle *handle; /* borrowed from luv, whose userdata is kept
                                    alive by a user value; NULL when Lua carries
                                    the records */
   struct tls_write *write; /* borrowed from libuv, until on_written(); NULL when
@@ -52,7 +52,7 @@ struct tls_connection {
   size_t pending_size;
   int pending_ref;   /* registry reference to its string */
   int self_ref;      /* registry reference to this userdata while it is attached
-                        to a stream */
+                        to a handle */
   size_t unsent;     /* plaintext bytes encrypted, not yet with the kernel
                         (pending ones not counted) */
   size_t read_ahead; /* plaintext bytes given to Lua in spite of 'paused' */
@@ -85,8 +85,8 @@ static inline bool tls_connection_is_over (const struct tls_connection *c) {
 
 /* luv's own part of the handle: it has a field for us. */
 static inline struct tls_luv_handle *
-tls_connection_luv_part (struct tls_uv_handle *stream) {
-  return stream->data;
+tls_connection_luv_part (struct tls_uv_handle *handle) {
+  return handle->data;
 }
 
 #endif

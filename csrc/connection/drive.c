@@ -51,8 +51,8 @@ static void emit_written (struct tls_connection *c) {
   tls_connection_emit(c, TLS_ON_written);
 }
 
-/* An event for each session that the engine has; it keeps no more than these.
- */
+/* An event for each session that the engine has; it keeps no more than
+** these. */
 static void emit_sessions (struct tls_connection *c) {
   int i;
   unsigned was = c->events & TLS_EV_SESSION;

@@ -26,7 +26,7 @@ struct event {
 };
 
 /* Push the Lua socket of 'c', or nil when it has been collected. A connection
-** that is attached to a stream keeps its socket; one whose records Lua
+** that is attached to a handle keeps its socket; one whose records Lua
 ** carries is kept by its socket. [-0, +1] */
 static void push_socket (lua_State *L, struct tls_connection *c) {
   if (c->self_ref != LUA_NOREF) {

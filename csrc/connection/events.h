@@ -27,8 +27,8 @@ bool tls_connection_emit_bytes (struct tls_connection *c,
 int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
                                size_t size);
 
-/* Tell it, unless the connection has been closed, and release the reference.
- */
+/* Tell it, unless the connection has been closed, and release the
+** reference. */
 void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
                                int ref);
 

@@ -44,7 +44,7 @@ static int conn_start (lua_State *L) {
   else
     tls_connection_attach(L, c);
   c->life = TLS_LIFE_STARTED;
-  if (c->stream != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
+  if (c->handle != NULL && SSL_is_server(tls_engine_ssl(c->engine)))
     tls_connection_update_reading(c);
   if (c->reading)
     return 0;
@@ -109,9 +109,9 @@ static int conn_set_reading (lua_State *L) {
   if (c->paused == paused)
     return 0;
   c->paused = paused;
-  if (!c->driving && c->stream != NULL)
+  if (!c->driving && c->handle != NULL)
     tls_connection_update_reading(c);
-  if (paused && c->stream != NULL && c->transport == TLS_TRANSPORT_OPEN)
+  if (paused && c->handle != NULL && c->transport == TLS_TRANSPORT_OPEN)
     return 0;
   return tls_connection_push_needs_drive(L, c); /* unread bytes may wait */
 }
@@ -182,7 +182,7 @@ static int conn_sent (lua_State *L) {
 ** nil. [-0, +1] */
 static void push_last_records (lua_State *L, struct tls_connection *c) {
   struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
-  bool rest = c->stream == NULL && c->output == TLS_OUTPUT_IDLE &&
+  bool rest = c->handle == NULL && c->output == TLS_OUTPUT_IDLE &&
               tls_engine_writable(c->engine) && tls_byte_queue_size(out) > 0;
   if (rest)
     lua_pushlstring(L, tls_byte_queue_peek(out), tls_byte_queue_size(out));
@@ -229,8 +229,8 @@ static void set_psk (struct tls_connection *c, struct tls_engine_options *o) {
 }
 
 /* Push the owner of the session in the options at index 2, if there is one. A
-** session that cannot be read is left out: the handshake is a full one then.
-*/
+** session that cannot be read is left out: the handshake is a full one
+** then. */
 static void read_session (lua_State *L, struct tls_engine_options *o) {
   tls_connection_options_push_table(L, 2);
   lua_getfield(L, -1, "session");

@@ -11,8 +11,7 @@
 /* Register the metatables of connections and of their options. [-0, +0] */
 void tls_connection_open (lua_State *L);
 
-/* core.conn(context, options) -> connection; see options.h for the options.
- */
+/* core.conn(context, options) -> connection; see options.h for the options. */
 int tls_connection_new (lua_State *L);
 
 #endif

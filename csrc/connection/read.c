@@ -1,5 +1,5 @@
 /*
-** read: ciphertext comes from luv's stream, see read.h.
+** read: ciphertext comes from luv's handle, see read.h.
 */
 #include "read.h"
 
@@ -14,9 +14,9 @@
 ** that never answers it cannot fill our memory. */
 #define MAX_READ_AHEAD (16 * 1024 * 1024)
 
-/* NULL when the connection has left the stream. */
-static struct tls_connection *of_stream (struct tls_uv_handle *stream) {
-  return tls_connection_luv_part(stream)->extra;
+/* NULL when the connection has left the handle. */
+static struct tls_connection *of_handle (struct tls_uv_handle *handle) {
+  return tls_connection_luv_part(handle)->extra;
 }
 
 /* During a later handshake reading goes on although Lua has paused: Lua may
@@ -40,9 +40,9 @@ void tls_connection_keep_unread (struct tls_connection *c) {
 }
 
 /* uv_alloc_cb */
-static void on_alloc (struct tls_uv_handle *stream, size_t hint,
+static void on_alloc (struct tls_uv_handle *handle, size_t hint,
                       struct tls_uv_buf *buf) {
-  struct tls_connection *c = of_stream(stream);
+  struct tls_connection *c = of_handle(handle);
   (void)hint;
   buf->base = c == NULL ? NULL : c->lua->read_buffer;
   buf->len = c == NULL ? 0 : sizeof c->lua->read_buffer;
@@ -66,7 +66,7 @@ static void received (struct tls_connection *c, const char *data, size_t n) {
 ** an end. */
 static int hidden_error (const struct tls_connection *c) {
   int fd, error = 0;
-  if (c->lua->uv.uv_fileno(c->stream, &fd) == 0)
+  if (c->lua->uv.uv_fileno(c->handle, &fd) == 0)
     error = tls_socket_error(fd);
   return error == -EPIPE ? 0 : error;
 }
@@ -85,9 +85,9 @@ static void read_ended (struct tls_connection *c, ssize_t n) {
 }
 
 /* uv_read_cb; 0 is EAGAIN, not the end. */
-static void on_read (struct tls_uv_handle *stream, ssize_t n,
+static void on_read (struct tls_uv_handle *handle, ssize_t n,
                      const struct tls_uv_buf *buf) {
-  struct tls_connection *c = of_stream(stream);
+  struct tls_connection *c = of_handle(handle);
   if (n == 0 || c == NULL || tls_connection_is_closed(c))
     return;
   if (n > 0)
@@ -114,7 +114,7 @@ void tls_connection_update_reading (struct tls_connection *c) {
   bool wanted = wants_to_read(c);
   if (wanted == c->reading)
     return;
-  if (c->stream == NULL) {
+  if (c->handle == NULL) {
     c->reading = wanted;
     tls_connection_emit(c, TLS_ON_reading);
     return;
@@ -123,7 +123,7 @@ void tls_connection_update_reading (struct tls_connection *c) {
     tls_connection_stop_reading(c);
     return;
   }
-  int r = c->lua->uv.uv_read_start(c->stream, on_alloc, on_read);
+  int r = c->lua->uv.uv_read_start(c->handle, on_alloc, on_read);
   if (r < 0)
     tls_connection_fail_read(c, r);
   c->reading = r == 0;

@@ -1,5 +1,5 @@
 /*
-** read: ciphertext comes from luv's stream while the connection wants it.
+** read: ciphertext comes from luv's handle while the connection wants it.
 ** Used by the drive loop and by the methods that start, pause and resume.
 */
 #ifndef tls_connection_read_h

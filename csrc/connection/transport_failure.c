@@ -1,12 +1,12 @@
 /*
 ** transport_failure: the end of what carries a connection's records, see
-*transport_failure.h.
+** transport_failure.h.
 */
 #include "transport_failure.h"
 
 void tls_connection_stop_reading (struct tls_connection *c) {
-  if (c->reading && c->stream != NULL)
-    c->lua->uv.uv_read_stop(c->stream);
+  if (c->reading && c->handle != NULL)
+    c->lua->uv.uv_read_stop(c->handle);
   c->reading = false;
 }
 
@@ -28,6 +28,6 @@ void tls_connection_fail_read (struct tls_connection *c, int status) {
 ** why may still be waiting to be read, so reading goes on until it ends. */
 void tls_connection_fail_write (struct tls_connection *c, int status) {
   fail(c, status, TLS_TRANSPORT_WRITE_FAILED);
-  if (c->stream == NULL || c->lua->uv.uv_is_closing(c->stream))
+  if (c->handle == NULL || c->lua->uv.uv_is_closing(c->handle))
     tls_connection_stop_reading(c); /* nothing more will come */
 }

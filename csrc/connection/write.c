@@ -11,8 +11,7 @@
 #include "transport_failure.h"
 
 /* How many bytes of records gather before a system call, and the most that is
-** encrypted ahead of the socket. More than 64 KiB gains nothing (measured).
-*/
+** encrypted ahead of the socket. More than 64 KiB gains nothing (measured). */
 #define GATHER (64 * 1024)
 
 /* The most that one turn of the loop encrypts of a long string. Without it, a
@@ -117,7 +116,7 @@ static void start_write (struct tls_connection *c, struct tls_byte_queue *out) {
   }
   buf.base = (char *)tls_byte_queue_peek(&w->bytes);
   buf.len = tls_byte_queue_size(&w->bytes);
-  int r = c->lua->uv.uv_write(w + 1, c->stream, &buf, 1, on_written);
+  int r = c->lua->uv.uv_write(w + 1, c->handle, &buf, 1, on_written);
   if (r < 0) {
     end_write(w);
     write_failed(c, r);
@@ -136,7 +135,7 @@ static void write_now (struct tls_connection *c, struct tls_byte_queue *out) {
   struct tls_uv_buf buf;
   buf.base = (char *)tls_byte_queue_peek(out);
   buf.len = tls_byte_queue_size(out);
-  int n = c->lua->uv.uv_try_write(c->stream, &buf, 1);
+  int n = c->lua->uv.uv_try_write(c->handle, &buf, 1);
   if (n > 0)
     tls_byte_queue_consume(out, (size_t)n);
   else if (n != -EAGAIN && n < 0)
@@ -144,16 +143,16 @@ static void write_now (struct tls_connection *c, struct tls_byte_queue *out) {
 }
 
 static bool may_write (const struct tls_connection *c) {
-  return c->stream != NULL && c->output == TLS_OUTPUT_IDLE &&
+  return c->handle != NULL && c->output == TLS_OUTPUT_IDLE &&
          c->transport == TLS_TRANSPORT_OPEN && !is_held(c);
 }
 
 void tls_connection_flush (struct tls_connection *c) {
   struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
   if (!may_write(c))
-    return; /* without a stream, tls_connection_emit_records() sends */
+    return; /* without a handle, tls_connection_emit_records() sends */
   if (tls_byte_queue_size(out) > 0) {
-    if (c->lua->uv.uv_is_closing(c->stream)) { /* not by us */
+    if (c->lua->uv.uv_is_closing(c->handle)) { /* not by us */
       tls_connection_fail_write(c, -ECANCELED);
       return;
     }
@@ -167,7 +166,7 @@ void tls_connection_flush (struct tls_connection *c) {
 
 /* Lua takes one string at a time, and calls sent() for it. */
 void tls_connection_emit_records (struct tls_connection *c) {
-  if (c->stream != NULL || c->life == TLS_LIFE_NEW ||
+  if (c->handle != NULL || c->life == TLS_LIFE_NEW ||
       tls_connection_is_closed(c))
     return;
   struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
@@ -189,7 +188,7 @@ void tls_connection_emit_records (struct tls_connection *c) {
 void tls_connection_send_last (struct tls_connection *c) {
   struct tls_byte_queue *out = &tls_engine_records(c->engine)->out;
   if (tls_engine_writable(c->engine) && may_write(c) &&
-      tls_byte_queue_size(out) > 0 && !c->lua->uv.uv_is_closing(c->stream))
+      tls_byte_queue_size(out) > 0 && !c->lua->uv.uv_is_closing(c->handle))
     write_now(c, out);
 }
 

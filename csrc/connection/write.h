@@ -1,6 +1,6 @@
 /*
 ** write: plaintext becomes records, and records leave: by libuv when the
-** connection has a stream, else by Lua. Used by the drive loop and by the
+** connection has a handle, else by Lua. Used by the drive loop and by the
 ** methods that write and close.
 */
 #ifndef tls_connection_write_h
@@ -24,10 +24,10 @@ bool tls_connection_may_encrypt (const struct tls_connection *c);
 void tls_connection_drop_pending (struct tls_connection *c);
 
 /* Give the records that have gathered to libuv. Does nothing without a
-** stream, while a write is in flight, and behind a failure. */
+** handle, while a write is in flight, and behind a failure. */
 void tls_connection_flush (struct tls_connection *c);
 
-/* Give them to Lua, when there is no stream. Enters Lua. */
+/* Give them to Lua, when there is no handle. Enters Lua. */
 void tls_connection_emit_records (struct tls_connection *c);
 
 /* Before the connection is closed: give libuv what it takes at once. */
@@ -45,8 +45,7 @@ void tls_connection_forget_write (struct tls_connection *c);
 size_t tls_connection_queued (const struct tls_connection *c);
 size_t tls_connection_unsent (const struct tls_connection *c);
 
-/* Is all that was written, and the close_notify behind it, with the kernel?
- */
+/* Is all that was written, and the close_notify behind it, with the kernel? */
 bool tls_connection_all_sent (const struct tls_connection *c);
 
 #endif

@@ -67,7 +67,7 @@ static void link_luv (lua_State *L, struct tls_lua_state *state) {
 }
 
 /* Weak values: a socket lives as long as somebody uses it, or as its
-** connection is attached to a stream. */
+** connection is attached to a handle. */
 static int new_sockets_table (lua_State *L) {
   lua_newtable(L);
   lua_newtable(L);

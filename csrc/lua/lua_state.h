@@ -54,7 +54,7 @@ struct tls_lua_state {
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
   bool handlers_set;               /* by core.handlers */
   int sockets;  /* registry reference: table with weak values, connection (light
-                  userdata) -> socket, of connections without a stream */
+                  userdata) -> socket, of connections without a handle */
   bool closing; /* lua_close() has begun: Lua must not be entered */
   const void *closing_sentinel;    /* borrowed from the registry; NULL at first;
                                       see state_closing.c */
@@ -63,8 +63,8 @@ struct tls_lua_state {
                                       connections */
 };
 
-/* Make the struct and keep it in the registry. Stack: luv's module table on top. Throws
-** when libuv's functions cannot be found. [-0, +0] */
+/* Make the struct and keep it in the registry. Stack: luv's module table on
+** top. Throws when libuv's functions cannot be found. [-0, +0] */
 void tls_lua_state_open (lua_State *L);
 
 /* The struct of this Lua state. Borrowed from the registry. */
@@ -77,11 +77,11 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L);
 char *tls_lua_state_take_buffer (struct tls_lua_state *state);
 void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer);
 
-/* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a light
-** userdata and runs protected: it may allocate and throw, while this function
-** does not. False when it was not run, or when it threw and the host went on:
-** luv's policy for errors in callbacks is the host's (by default it prints
-** them and ends the process). */
+/* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a
+** light userdata and runs protected: it may allocate and throw, while this
+** function does not. False when it was not run, or when it threw and the host
+** went on: luv's policy for errors in callbacks is the host's (by default it
+** prints them and ends the process). */
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
                          void *arg);
 
