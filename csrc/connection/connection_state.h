@@ -21,11 +21,12 @@ enum tls_life {
   TLS_LIFE_CLOSED   /* Lua has called close(): nothing is emitted */
 };
 
-/* Only the first failure counts; io_error has its number. */
-enum tls_transport {
-  TLS_TRANSPORT_OPEN,
-  TLS_TRANSPORT_READ_FAILED,
-  TLS_TRANSPORT_WRITE_FAILED
+/* How the transport has failed. Only the first failure counts; io_error has
+** its number. */
+enum tls_transport_failure {
+  TLS_FAILURE_NONE,
+  TLS_FAILURE_READ,
+  TLS_FAILURE_WRITE
 };
 
 /* Who has records that have not been sent yet. Until they are sent, records
@@ -59,7 +60,7 @@ struct tls_connection {
   unsigned events;   /* engine events not yet emitted */
   int io_error;      /* libuv's status that ended the transport, or 0 */
   enum tls_life life;
-  enum tls_transport transport;
+  enum tls_transport_failure transport_failure;
   enum tls_output output;
   bool driving;        /* the drive loop is under way */
   bool drive_again;    /* it has to run another round */

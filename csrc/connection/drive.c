@@ -28,7 +28,8 @@ static void emit_event (struct tls_connection *c, unsigned event,
 static bool has_failed (const struct tls_connection *c) {
   if ((c->events & TLS_EV_ERROR) != 0)
     return true;
-  return c->transport != TLS_TRANSPORT_OPEN && !tls_connection_awaits_alert(c);
+  return c->transport_failure != TLS_FAILURE_NONE &&
+         !tls_connection_awaits_alert(c);
 }
 
 /* The last event of all. */
@@ -100,7 +101,7 @@ static void emit_data (struct tls_connection *c, const char *data, size_t n) {
 ** left all the same: 'error' comes behind it, and Lua may never resume.
 ** (Early data has an event of its own, which pausing does not stop.) */
 static size_t room_for_data (const struct tls_connection *c) {
-  if (c->paused && c->transport == TLS_TRANSPORT_OPEN &&
+  if (c->paused && c->transport_failure == TLS_FAILURE_NONE &&
       tls_connection_reading_paused(c))
     return 0;
   return TLS_PLAINTEXT_SIZE;
@@ -175,7 +176,8 @@ static void finish_round (struct tls_connection *c) {
     return;
   tls_connection_flush(c);
   tls_connection_emit_records(c);
-  if (c->transport != TLS_TRANSPORT_OPEN && tls_engine_truncated(c->engine))
+  if (c->transport_failure != TLS_FAILURE_NONE &&
+      tls_engine_truncated(c->engine))
     c->events &= ~(unsigned)TLS_EV_EOF; /* it was this failure, and no end */
   if (!c->drive_again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
@@ -201,7 +203,7 @@ static void drive_round (struct tls_connection *c) {
 
 /* Is there work that no callback of libuv's will bring the loop back to? */
 static bool has_work_left (const struct tls_connection *c) {
-  if (tls_connection_is_over(c) || c->transport != TLS_TRANSPORT_OPEN ||
+  if (tls_connection_is_over(c) || c->transport_failure != TLS_FAILURE_NONE ||
       c->output != TLS_OUTPUT_IDLE)
     return false;
   if (c->written_wanted && tls_connection_all_sent(c))

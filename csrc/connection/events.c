@@ -53,7 +53,7 @@ static bool push_call (lua_State *L, struct tls_connection *c,
 static void push_io_error (lua_State *L, struct tls_connection *c) {
   struct tls_error e;
   const char *syscall =
-      c->transport == TLS_TRANSPORT_WRITE_FAILED ? "write" : "read";
+      c->transport_failure == TLS_FAILURE_WRITE ? "write" : "read";
   char name[32], text[128];
   c->lua->uv.uv_err_name_r(c->io_error, name, sizeof name);
   c->lua->uv.uv_strerror_r(c->io_error, text, sizeof text);

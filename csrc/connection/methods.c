@@ -111,7 +111,7 @@ static int conn_set_reading (lua_State *L) {
   c->paused = paused;
   if (!c->driving && c->handle != NULL)
     tls_connection_update_reading(c);
-  if (paused && c->handle != NULL && c->transport == TLS_TRANSPORT_OPEN)
+  if (paused && c->handle != NULL && c->transport_failure == TLS_FAILURE_NONE)
     return 0;
   return tls_connection_push_needs_drive(L, c); /* unread bytes may wait */
 }

@@ -29,7 +29,7 @@ bool tls_connection_reading_paused (const struct tls_connection *c) {
 }
 
 bool tls_connection_awaits_alert (const struct tls_connection *c) {
-  return c->transport == TLS_TRANSPORT_WRITE_FAILED && c->reading &&
+  return c->transport_failure == TLS_FAILURE_WRITE && c->reading &&
          !tls_connection_reading_paused(c) && !tls_engine_ended(c->engine);
 }
 
@@ -104,7 +104,8 @@ static bool wants_to_read (const struct tls_connection *c) {
   if (c->life != TLS_LIFE_STARTED || tls_engine_failed(c->engine) ||
       tls_engine_ended(c->engine))
     return false;
-  if (c->transport != TLS_TRANSPORT_OPEN && !tls_connection_awaits_alert(c))
+  if (c->transport_failure != TLS_FAILURE_NONE &&
+      !tls_connection_awaits_alert(c))
     return false;
   return !records->eof && tls_records_unread(records) == 0 &&
          !tls_connection_reading_paused(c);

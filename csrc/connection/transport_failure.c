@@ -11,23 +11,23 @@ void tls_connection_stop_reading (struct tls_connection *c) {
 }
 
 static void fail (struct tls_connection *c, int status,
-                  enum tls_transport how) {
-  if (c->transport != TLS_TRANSPORT_OPEN)
+                  enum tls_transport_failure how) {
+  if (c->transport_failure != TLS_FAILURE_NONE)
     return;
   c->io_error = status;
-  c->transport = how;
+  c->transport_failure = how;
   c->drive_again = true;
 }
 
 void tls_connection_fail_read (struct tls_connection *c, int status) {
-  fail(c, status, TLS_TRANSPORT_READ_FAILED);
+  fail(c, status, TLS_FAILURE_READ);
   tls_connection_stop_reading(c);
 }
 
 /* A write fails when the peer has reset the connection. The alert that says
 ** why may still be waiting to be read, so reading goes on until it ends. */
 void tls_connection_fail_write (struct tls_connection *c, int status) {
-  fail(c, status, TLS_TRANSPORT_WRITE_FAILED);
+  fail(c, status, TLS_FAILURE_WRITE);
   if (c->handle == NULL || c->lua->uv.uv_is_closing(c->handle))
     tls_connection_stop_reading(c); /* nothing more will come */
 }

@@ -86,11 +86,11 @@ static void write_failed (struct tls_connection *c, int status) {
 
 /* The write failed first, and the peer's end was read after that. */
 void tls_connection_excuse_write (struct tls_connection *c) {
-  if (c->transport != TLS_TRANSPORT_WRITE_FAILED ||
+  if (c->transport_failure != TLS_FAILURE_WRITE ||
       tls_connection_unsent(c) > 0 || !tls_engine_ended(c->engine))
     return;
   c->io_error = 0;
-  c->transport = TLS_TRANSPORT_OPEN;
+  c->transport_failure = TLS_FAILURE_NONE;
   tls_byte_queue_clear(&tls_engine_records(c->engine)->out);
 }
 
@@ -144,7 +144,7 @@ static void write_now (struct tls_connection *c, struct tls_byte_queue *out) {
 
 static bool may_write (const struct tls_connection *c) {
   return c->handle != NULL && c->output == TLS_OUTPUT_IDLE &&
-         c->transport == TLS_TRANSPORT_OPEN && !is_held(c);
+         c->transport_failure == TLS_FAILURE_NONE && !is_held(c);
 }
 
 void tls_connection_flush (struct tls_connection *c) {
@@ -160,7 +160,7 @@ void tls_connection_flush (struct tls_connection *c) {
   }
   if (tls_byte_queue_size(out) == 0)
     c->unsent = 0;
-  else if (c->transport == TLS_TRANSPORT_OPEN)
+  else if (c->transport_failure == TLS_FAILURE_NONE)
     start_write(c, out);
 }
 
