@@ -2,7 +2,9 @@
 ** commands: what Lua tells a connection: answers to the questions of a
 ** handshake, and orders. Methods of the metatable that methods.c makes.
 **
-** A command never enters Lua, because Lua has called it. It returns
+** Only the drive loop calls handlers. What else runs OpenSSL may call the one
+** for pre-shared keys; after it the code looks whether the connection has been
+** closed. A command that leaves work for the drive loop returns
 ** needsDrive: true when Lua has to call conn:drive() from a callback of its
 ** own.
 */
@@ -194,8 +196,8 @@ static int trace (lua_State *L) {
   return 0;
 }
 
-/* conn:setKeyCert(context): take that context's key and certificate; all else
-** stays. */
+/* conn:setKeyCert(context): take that context's key and certificate; nothing
+** else changes. */
 static int set_key_cert (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   const SSL_CTX *ctx = tls_secure_context_check(L, 2);
@@ -222,7 +224,7 @@ static int set_servername (lua_State *L) {
   return 1;
 }
 
-/* conn:setSession(der) -> done: false when it is no session, or too late. */
+/* conn:setSession(der) -> done: false when it is not a session, or too late. */
 static int set_session (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   SSL_SESSION *session = tls_session_der_read(L, 2);

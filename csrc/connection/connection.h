@@ -15,7 +15,7 @@
 struct tls_connection *tls_connection_push_new (lua_State *L,
                                                 struct tls_lua_state *state);
 
-/* The connection at index 1; an error when it is none. */
+/* The connection at index 1; throws when it is not one. */
 struct tls_connection *tls_connection_check (lua_State *L);
 
 /* The same, but NULL once it has been closed. */

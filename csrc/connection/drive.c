@@ -63,7 +63,7 @@ static void emit_sessions (struct tls_connection *c) {
   }
 }
 
-/* When memory is out, the connection fails: no byte may be missing in what
+/* When there is no memory, the connection fails: no byte may be missing in what
 ** Lua gets. */
 static void emit_data_alone (struct tls_connection *c, enum tls_handler which,
                              const char *data, size_t n) {
@@ -189,7 +189,7 @@ static void drive_round (struct tls_connection *c) {
   step(c);
   if (tls_connection_is_closed(c))
     return;
-  if (c->transport == TLS_TRANSPORT_WRITE_FAILED)
+  if (c->transport_failure == TLS_FAILURE_WRITE)
     tls_connection_excuse_write(c);
   emit_handshake(c);
   if (tls_connection_is_closed(c))

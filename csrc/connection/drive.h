@@ -4,8 +4,12 @@
 ** Whatever happens to a connection ends in tls_connection_drive(): bytes have
 ** arrived or a write has finished (libuv's callbacks call it, through
 ** c->drive), Lua has written or answered a question. A method that Lua calls
-** does not enter Lua again: it returns true when the connection has to be
-** driven, and Lua calls conn:drive() from a callback of its own.
+** returns true when the connection has to be driven, and Lua calls
+** conn:drive() from a callback of its own.
+**
+** Only the drive loop calls handlers. What else runs OpenSSL may call the one
+** for pre-shared keys; after it the code looks whether the connection has been
+** closed.
 */
 #ifndef tls_connection_drive_h
 #define tls_connection_drive_h

@@ -21,7 +21,7 @@ struct event {
   enum tls_handler which;
   const char *data; /* borrowed: plaintext, or records */
   size_t size;
-  int ref;     /* registry reference to a string in their place, or LUA_NOREF */
+  int ref; /* registry reference to a string instead of them, or LUA_NOREF */
   bool pushed; /* the arguments are on the stack; or there is no socket */
 };
 
@@ -163,7 +163,8 @@ struct psk_question {
   size_t size; /* of the key that was given */
 };
 
-/* Copy the string at 'idx'. 0 when it is none, or too long. */
+/* Copy the string at 'idx'; returns its size. 0 when it is not a string, or too
+** long. */
 static size_t take_string (lua_State *L, int idx, void *to, size_t room) {
   size_t n;
   const char *s = lua_tolstring(L, idx, &n);

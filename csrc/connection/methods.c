@@ -1,7 +1,9 @@
 /*
 ** methods: a connection as Lua sees it, see methods.h.
 **
-** A method never enters Lua, because Lua has called it. It returns
+** Only the drive loop calls handlers. What else runs OpenSSL may call the one
+** for pre-shared keys; after it the code looks whether the connection has been
+** closed. A method that leaves work for the drive loop returns
 ** needsDrive: true when Lua has to call conn:drive() from a callback of its
 ** own.
 */
@@ -149,7 +151,7 @@ static int conn_approve (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:feed(records|nil) -> needsDrive: bytes that libuv has not read for us,
+/* conn:feed(records|nil) -> needsDrive: records that libuv has not read for us,
 ** because Lua carries the records or read them before the handle was
 ** attached; nil when there are no more. */
 static int conn_feed (lua_State *L) {

@@ -1,5 +1,5 @@
 /*
-** options: what a connection is to be like, see options.h.
+** options: a connection's options, see options.h.
 */
 #include "options.h"
 

@@ -1,7 +1,6 @@
 /*
-** options: what a connection is to be like. They are read from a Lua table
-** once and shared by many connections: all those of a server. Used by
-** methods.c.
+** options: a connection's options, read from a Lua table once and shared by
+** many connections: all those of a server. Used by methods.c.
 */
 #ifndef tls_connection_options_h
 #define tls_connection_options_h
@@ -28,7 +27,7 @@ void tls_connection_options_open (lua_State *L);
 **     (DER), pskHint. */
 int tls_connection_options_new (lua_State *L);
 
-/* The options at 'arg'; an error when there are none. Borrowed. */
+/* The options at 'arg'; throws when they are not options. Borrowed. */
 const struct tls_connection_options *tls_connection_options_check (lua_State *L,
                                                                    int arg);
 

@@ -7,8 +7,9 @@
 #include "lua/compat.h"
 
 /* core.encodeProtocols(names) -> wire form, or nil and the index of the first
-** that is no string of 1 to 255 bytes. core.encodeProtocols(wire) -> the same
-** string, or nil and the offset at which it is malformed. */
+** that is not a string of 1 to 255 bytes.
+** core.encodeProtocols(wire) -> the same string, or nil and the offset at which
+** it is malformed. */
 int tls_encode_protocols (lua_State *L);
 
 #endif

@@ -1,7 +1,8 @@
 /*
 ** queries: what Lua may ask a connection. Methods of the metatable that
 ** methods.c makes. Each returns nil once the connection is closed, and before
-** the handshake has settled the answer.
+** the handshake has settled the value; but isPsk and isAuthorized return false
+** then, and getPeerNames an empty table.
 */
 #include "queries.h"
 

@@ -28,7 +28,7 @@ struct tls_write {
   struct tls_byte_queue bytes; /* owned */
 };
 
-/* Takes the bytes out of 'out'. NULL when memory is out. */
+/* Takes the bytes out of 'out'. NULL when there is no memory. */
 static struct tls_write *new_write (struct tls_connection *c,
                                     struct tls_byte_queue *out) {
   struct tls_write *w =

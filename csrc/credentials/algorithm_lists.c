@@ -1,5 +1,6 @@
 /*
-** algorithm_lists: what OpenSSL offers to choose from, see algorithms.h.
+** algorithm_lists: what OpenSSL offers to choose from, see
+** algorithm_lists.h.
 */
 #include "algorithm_lists.h"
 

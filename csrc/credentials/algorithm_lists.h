@@ -1,6 +1,6 @@
 /*
-** algorithm_lists: what OpenSSL offers to choose from, as lists for Lua. Used
-** by module.c.
+** algorithm_lists: what OpenSSL offers to choose from, as lists for Lua; and
+** the size of DH parameters. Used by module.c.
 */
 #ifndef tls_credentials_algorithm_lists_h
 #define tls_credentials_algorithm_lists_h

@@ -11,7 +11,7 @@
 #include "lua/compat.h"
 
 /* Certificates, lists and stores are borrowed. The caller keeps them alive
-** even when a function throws, as all do when memory is out. */
+** even when a function throws, as all do when there is no memory. */
 
 /* Push one certificate. Its field 'issuer' is its 'issuerInfo'. [-0, +1] */
 void tls_certificate_push (lua_State *L, X509 *cert);

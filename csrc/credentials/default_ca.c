@@ -33,8 +33,8 @@ static const char *variable (const char *name, const char *otherwise) {
   return value != NULL && *value != '\0' ? value : otherwise;
 }
 
-/* May another attempt succeed? Yes when memory or descriptors were out; no
-** when the file is missing or not readable for us. */
+/* May another attempt succeed? Yes when there was no memory or no free
+** descriptor; no when the file is missing or not readable for us. */
 static bool is_transient (unsigned long entry) {
   int reason = ERR_GET_REASON(entry);
   if (!ERR_SYSTEM_ERROR(entry))

@@ -16,21 +16,21 @@
 #include "lua/compat.h"
 
 /* The system's store, with the file that LUA_EXTRA_CA_CERTS names. Borrowed
-** from the process, which keeps it. Throws when descriptors or memory are
-** out; the next call tries again. */
+** from the process, which keeps it. Throws when there is no memory or
+** no free descriptor; the next call tries again. */
 X509_STORE *tls_default_ca_system (lua_State *L);
 
 /* The store that setDefaultCACertificates has set in this Lua state, or NULL.
 ** Borrowed from the registry. */
 X509_STORE *tls_default_ca_chosen (lua_State *L);
 
-/* Add all certificates of 'from'. False when memory is out: some may be there
-** then. */
+/* Add all certificates of 'from'. False when there is no memory: some may be
+** there then. */
 bool tls_store_add (X509_STORE *to, X509_STORE *from);
 
 /* Note in 'ctx' that it verifies clients by the default CA certificates, for
-** the sessions that it makes: see session_context.h. False when memory is
-** out. */
+** the sessions that it makes: see session_context.h. False when there is no
+** memory. */
 bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx);
 
 /* A new store with all certificates of 'from'; the caller frees it. NULL when

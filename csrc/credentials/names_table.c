@@ -170,7 +170,8 @@ static const char *kind (int type) {
   }
 }
 
-/* False only when memory is out: for what cannot be read there is a text. */
+/* False only when there is no memory: for what cannot be read there is a
+** text. */
 static bool put_general (BIO *out, const GENERAL_NAME *name, bool quote) {
   if (!put_string(out, kind(name->type)))
     return false;

@@ -13,7 +13,7 @@
 /* Register the metatable. [-0, +0] */
 void tls_secure_context_open (lua_State *L);
 
-/* The SSL_CTX of the context at 'arg'. Borrowed. Throws when it is none. */
+/* The SSL_CTX of the context at 'arg'. Borrowed. Throws when it is not one. */
 SSL_CTX *tls_secure_context_check (lua_State *L, int arg);
 
 /* A peer is about to be verified by the context at 'arg': load the default CA

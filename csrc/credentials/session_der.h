@@ -13,7 +13,7 @@
 void tls_session_der_push (lua_State *L, SSL_SESSION *session);
 
 /* Push the owner of the session whose DER is at 'arg', and return the
-** session; NULL when that is no string or no session. [-0, +1] */
+** session; NULL when that is not a string, or not a session. [-0, +1] */
 SSL_SESSION *tls_session_der_read (lua_State *L, int arg);
 
 #endif

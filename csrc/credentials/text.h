@@ -7,7 +7,8 @@
 #include "lua/compat.h"
 #include "pem.h"
 
-/* The string at 'arg', which keeps the bytes; an error when it is none. */
+/* The string at 'arg', which keeps the bytes; throws when it is not a
+** string. */
 static inline struct tls_text tls_check_text (lua_State *L, int arg) {
   struct tls_text text;
   text.data = luaL_checklstring(L, arg, &text.size);

@@ -6,10 +6,10 @@
 
 #include "lua/compat.h"
 
-/* core.joinTicketKeys(keys) -> the key, or the keys of a sequence one behind
-** the other. Or nil and the index of the first that is no key, a string of
-** TLS_TICKET_KEY_SIZE bytes: 0 when 'keys' itself is none, or an empty
-** sequence. */
+/* core.joinTicketKeys(keys) -> one string. A key is a string of
+** TLS_TICKET_KEY_SIZE bytes; 'keys' is one key, or a sequence of keys, which
+** are joined. Else nil and the index of the first value that is not a key: 0
+** when 'keys' itself is not a key, or is an empty sequence. */
 int tls_join_ticket_keys (lua_State *L);
 
 #endif

@@ -16,8 +16,8 @@ int tls_on_alpn_select (SSL *ssl, const unsigned char **out,
 int tls_on_npn_advertise (SSL *ssl, const unsigned char **out, unsigned *size,
                           void *arg);
 
-/* Give a new engine the protocols of its options. False when memory is out,
-** or when OpenSSL refuses them. */
+/* Give a new engine the protocols of its options. False when there is no
+** memory, or when OpenSSL refuses them. */
 bool tls_alpn_set (struct tls_engine *e, const struct tls_engine_options *o);
 
 #endif

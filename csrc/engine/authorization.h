@@ -9,7 +9,8 @@
 #include "peer.h"
 
 /* Why the peer is to be refused: an error of its chain, unless it is
-** overridden, or a name that does not match. X509_V_OK when it is not. */
+** overridden, or a name that does not match. X509_V_OK when there is no
+** reason. */
 long tls_peer_fault (const struct tls_peer *peer);
 
 /* Accept or refuse the peer of a finished handshake. A verdict stays. */

@@ -13,7 +13,7 @@ struct tls_blob {
 };
 
 /* Replace the content by a copy of 'n' bytes at 'data'; NULL leaves no
-** content. False when memory is out: then the old content stays. */
+** content. False when there is no memory: then the old content stays. */
 bool tls_blob_set (struct tls_blob *blob, const void *data, size_t n);
 
 /* Cleanse and free the content. Safe to call twice. */

@@ -48,7 +48,7 @@ static size_t grown (size_t cap, size_t need) {
   return cap;
 }
 
-/* Room for 'n' bytes in all. False when memory is out. */
+/* Room for 'n' bytes in all. False when there is no memory. */
 static bool grow (struct tls_byte_queue *b, size_t n) {
   size_t cap = b->buffer == NULL ? 0 : b->buffer->cap;
   if (cap >= n)

@@ -35,7 +35,7 @@ void tls_byte_queue_init (struct tls_byte_queue *b,
 /* Drop the content and give the memory back. Safe to call twice. */
 void tls_byte_queue_clear (struct tls_byte_queue *b);
 
-/* Append 'n' bytes. False (and nothing appended) when memory is out. */
+/* Append 'n' bytes. False (and nothing appended) when there is no memory. */
 bool tls_byte_queue_append (struct tls_byte_queue *b, const void *src,
                             size_t n);
 

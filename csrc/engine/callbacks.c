@@ -1,5 +1,6 @@
 /*
-** callbacks: the table of what OpenSSL calls, see callbacks.h.
+** callbacks: the table of callbacks that every connection needs, see
+** callbacks.h.
 */
 #include "callbacks.h"
 

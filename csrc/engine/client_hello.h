@@ -22,7 +22,7 @@ struct tls_client_hello {
 };
 
 /* A copy of the one that OpenSSL shows, within SSL_CTX_set_client_hello_cb(3)
-** alone. NULL when memory is out. */
+** alone. NULL when there is no memory. */
 struct tls_client_hello *tls_client_hello_copy (SSL *ssl);
 
 /* NULL is allowed. */

@@ -1,5 +1,5 @@
 /*
-** client_hello_callback: what a server makes of a ClientHello, see
+** client_hello_callback: a server's decisions at the ClientHello, see
 ** client_hello_callback.h.
 */
 #include "client_hello_callback.h"

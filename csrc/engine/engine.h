@@ -22,7 +22,8 @@
 **
 ** The functions stand in the files of this folder by their subject: setup,
 ** step, read, write, handshake, gate, client_hello_callback, sessions, keylog,
-** handshake_control, settings, failure, status.
+** ocsp_stapling, handshake_control, handshake_watch, settings, failure,
+** status.
 */
 #ifndef tls_engine_engine_h
 #define tls_engine_engine_h
@@ -185,8 +186,8 @@ const struct tls_client_hello *
 tls_engine_client_hello (const struct tls_engine *e);
 bool tls_engine_client_hello_pending (const struct tls_engine *e);
 
-/* Answer it. False when OpenSSL refuses something, or memory is out: then the
-** question stays open. */
+/* Answer it. False when OpenSSL refuses something, or there is no memory: then
+** the question stays open. */
 bool tls_engine_answer_client_hello (
     struct tls_engine *e, const struct tls_client_hello_answer *answer);
 
@@ -210,7 +211,7 @@ void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
 
 void tls_engine_want_keylog (struct tls_engine *e);
 
-/* Show each message in 'to', which is borrowed and outlives the engine:
+/* Print each message to 'to', which is borrowed and outlives the engine:
 ** SSL_trace(3). */
 void tls_engine_trace (struct tls_engine *e, BIO *to);
 
@@ -265,7 +266,7 @@ void tls_engine_fail (struct tls_engine *e, const char *code,
 /* Why it has failed. Borrowed; not to be called before. */
 const struct tls_error *tls_engine_error (const struct tls_engine *e);
 
-/* === questions about the state ========================================= */
+/* === queries of the state ============================================== */
 
 bool tls_engine_busy (const struct tls_engine *e);   /* OpenSSL is running */
 bool tls_engine_secure (const struct tls_engine *e); /* the first handshake has
@@ -276,14 +277,14 @@ bool tls_engine_truncated (const struct tls_engine *e); /* ... and there was no
                                                            close_notify */
 bool tls_engine_failed (const struct tls_engine *e);
 
-/* === questions about what was negotiated =============================== */
+/* === queries of what was negotiated ==================================== */
 
-/* For OpenSSL's questions, which take a const SSL. The ones below are those
-** of which OpenSSL's function takes another. Borrowed. */
+/* For OpenSSL's own queries, which take a const SSL. Where OpenSSL's function
+** wants an SSL that is not const, there is a query below. Borrowed. */
 const SSL *tls_engine_ssl (const struct tls_engine *e);
 
-/* Have cipher and key exchange been settled? Before that, OpenSSL's answers
-** about them mean nothing. */
+/* Have cipher and key exchange been settled? Before that, what OpenSSL says of
+** them means nothing. */
 bool tls_engine_negotiated (const struct tls_engine *e);
 
 /* The group of the key exchange, or NULL. */

@@ -52,10 +52,10 @@ struct tls_engine {
   struct tls_peer *next_peer; /* owned; of the handshake under way, or NULL */
   struct tls_records records; /* owned; the SSL's BIO borrows it */
   struct tls_error *error;    /* owned; NULL until the engine has failed, and
-                                 when memory was out for it */
-  BIO *trace;                 /* borrowed; shows messages, or NULL */
-  unsigned generation;        /* of the newest of the two peers */
-  unsigned events;            /* not yet reported */
+                                 when there was no memory for it */
+  BIO *trace;          /* borrowed; messages are printed to it; or NULL */
+  unsigned generation; /* of the newest of the two peers */
+  unsigned events;     /* not yet reported */
 
   /* The first handshake alone needs these: tls_engine_forget_handshake(). */
   struct tls_blob alpn;          /* server: its protocols in wire form */
@@ -131,7 +131,9 @@ static inline bool tls_suspended (const struct tls_engine *e) {
   return tls_question_open(e) || e->client_hello_state == CLIENT_HELLO_PENDING;
 }
 
-/* The peer of the handshake that a question is asked about; never NULL. */
+/* What tls_engine_peer() returns: the peer of the first handshake; of a later
+** one that is under way, once its certificate is known; or else of the last
+** one that has finished. Never NULL. */
 static inline const struct tls_peer *
 tls_current_peer (const struct tls_engine *e) {
   bool under_way = e->next_peer != NULL && e->next_peer->leaf != NULL;

@@ -24,13 +24,13 @@ struct tls_context_data {
 /* NULL when 'ctx' has none. Borrowed from it. */
 struct tls_context_data *tls_ex_data_context (const SSL_CTX *ctx);
 
-/* The same, made when there is none. NULL when memory is out. */
+/* The same, made when there is none. NULL when there is no memory. */
 struct tls_context_data *tls_ex_data_make_context (SSL_CTX *ctx);
 
 /* A number that OpenSSL copies along with a session; 0 when there is none. */
 uintptr_t tls_ex_data_session_mark (const SSL_SESSION *session);
 
-/* False when memory is out. */
+/* False when there is no memory. */
 bool tls_ex_data_set_session_mark (SSL_SESSION *session, uintptr_t mark);
 
 #endif

@@ -14,7 +14,7 @@
 static const struct tls_error no_memory = {
     .code = "ERR_MEMORY_ALLOCATION_FAILED", .message = "out of memory"};
 
-/* False when memory is out: then 'no_memory' is the error. */
+/* False when there is no memory: then 'no_memory' is the error. */
 static bool set_failed (struct tls_engine *e) {
   if (e->error == NULL)
     e->error = calloc(1, sizeof *e->error);

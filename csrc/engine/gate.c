@@ -1,6 +1,7 @@
 /*
 ** gate: takes the owner's answers about the peer (answer_verify, set_verdict)
-** and opens the gate for it (approve). See engine.h.
+** and opens the gate for it (approve). See engine.h. Whether the peer is
+** authorized is decided in authorization.c.
 */
 #include "authorization.h"
 #include "engine_state.h"

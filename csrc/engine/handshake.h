@@ -1,5 +1,5 @@
 /*
-** handshake: drives the first handshake, and the early data (RFC 8446, 2.3)
+** handshake: runs the first handshake, and the early data (RFC 8446, 2.3)
 ** that a client sends with it.
 */
 #ifndef tls_engine_handshake_h

@@ -7,7 +7,7 @@
 
 #include "engine.h"
 
-/* A handshake begins: 'next_peer' is made. False when memory is out; the
+/* A handshake begins: 'next_peer' is made. False when there is no memory; the
 ** engine has failed then. */
 bool tls_handshake_peer_begin (struct tls_engine *e);
 

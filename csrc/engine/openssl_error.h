@@ -1,6 +1,6 @@
 /*
-** openssl_error: an error of a connection as one plain struct, from OpenSSL's
-** error queue or from our own words.
+** openssl_error: an error of a connection or a context as one plain struct,
+** from OpenSSL's error queue or from our own words.
 */
 #ifndef tls_engine_openssl_error_h
 #define tls_engine_openssl_error_h

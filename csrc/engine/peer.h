@@ -3,7 +3,9 @@
 ** a handshake begins, the first or a later one, and replaces the previous one
 ** as a whole when that handshake has finished. So nothing of an earlier
 ** handshake can count in a later one: a certificate that is not shown again, a
-** key that was known for another identity, an override by the user.
+** key that was known for another identity, an override by the user. What
+** follows from it, whether the peer is authorized, is decided in
+** authorization.c.
 */
 #ifndef tls_engine_peer_h
 #define tls_engine_peer_h
@@ -29,7 +31,7 @@ enum tls_question {
   TLS_QUESTION_REFUSED
 };
 
-/* What the owner makes of the peer of a finished handshake. */
+/* What the owner has decided about the peer of a finished handshake. */
 enum tls_verdict {
   TLS_VERDICT_PENDING, /* the gate is shut */
   TLS_VERDICT_ACCEPTED,
@@ -54,7 +56,7 @@ struct tls_peer {
   bool gate_open; /* plaintext may pass, see engine.h */
 };
 
-/* NULL when memory is out. */
+/* NULL when there is no memory. */
 struct tls_peer *tls_peer_new (unsigned generation);
 void tls_peer_free (struct tls_peer *peer); /* NULL is allowed */
 

@@ -40,8 +40,8 @@ static bool mark_handshake (struct tls_engine *e) {
 ** SHA-256 unless it is said otherwise (RFC 8446, 4.2.11). */
 static const unsigned char sha256_suite[] = {0x13, 0x01};
 
-/* A session of TLS 1.3 made of a key. The caller's; NULL when memory is
-** out. */
+/* A session of TLS 1.3 made of a key. The caller's; NULL when there is no
+** memory. */
 static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
                                      size_t n, uintptr_t mark) {
   const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, sha256_suite);
@@ -58,7 +58,8 @@ static SSL_SESSION *new_psk_session (SSL *ssl, const unsigned char *key,
 
 /* SSL_set_psk_find_session_callback(3): server of TLS 1.3. 0 ends the
 ** handshake; 1 without a session goes on with the client's next identity, or
-** with a certificate. Tickets come here too: they are no names of keys. */
+** with a certificate. Tickets come here, too: they are not the names of
+** keys. */
 static int on_find_session (SSL *ssl, const unsigned char *identity, size_t n,
                             SSL_SESSION **session) {
   struct tls_engine *e = tls_engine_of(ssl);

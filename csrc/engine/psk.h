@@ -7,8 +7,8 @@
 
 #include "engine.h"
 
-/* Give a new engine the callbacks of its options. False when memory is out,
-** or when OpenSSL refuses the hint. */
+/* Give a new engine the callbacks of its options. False when there is no
+** memory, or when OpenSSL refuses the hint. */
 bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o);
 
 /* Was the session (of TLS 1.3) made of a key, or copied from one that was? */

@@ -49,7 +49,7 @@ static bool may_read (const struct tls_engine *e) {
          !tls_suspended(e) && !nothing_to_read(e);
 }
 
-/* One call of SSL_read_ex(3), which drives a handshake as well. False when
+/* One call of SSL_read_ex(3), which runs a handshake as well. False when
 ** there is nothing more for now. Data behind a handshake must not come before
 ** its peer was judged: tls_records_one_at_a_time() sees to that, and data
 ** that comes nevertheless is dropped. */

@@ -6,7 +6,7 @@
 
 #include "engine.h"
 
-/* Decrypt into 'plain', at most 'room' bytes. Returns how many. Drives a
+/* Decrypt into 'plain', at most 'room' bytes. Returns how many. Runs a
 ** later handshake as well. */
 size_t tls_read_plaintext (struct tls_engine *e, char *plain, size_t room);
 

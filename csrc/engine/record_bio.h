@@ -32,10 +32,10 @@ void tls_records_clear (struct tls_records *records);
 
 /* Offer 'n' received bytes. OpenSSL reads them from 'data' itself, which must
 ** not change until tls_records_keep(); every feeding ends with that. False
-** when memory is out. */
+** when there is no memory. */
 bool tls_records_feed (struct tls_records *records, const char *data, size_t n);
 
-/* Copy what was fed and is still unread. False when memory is out. */
+/* Copy what was fed and is still unread. False when there is no memory. */
 bool tls_records_keep (struct tls_records *records);
 
 /* Normally OpenSSL reads as much as it likes. During a later handshake
@@ -56,7 +56,7 @@ size_t tls_records_unread (const struct tls_records *records);
 bool tls_records_ended (const struct tls_records *records);
 
 /* A new method. The caller's: BIO_meth_free(), after the last BIO made from
-** it. NULL when memory is out. */
+** it. NULL when there is no memory. */
 BIO_METHOD *tls_record_bio_method (void);
 
 /* A new BIO over 'records', which it borrows. The caller's. */

@@ -20,12 +20,12 @@
 
 struct tls_server_names;
 
-/* NULL when memory or randomness is out. */
+/* NULL when there is no memory, or no randomness. */
 struct tls_server_names *tls_server_names_new (void);
 void tls_server_names_free (struct tls_server_names *names); /* or NULL */
 
-/* The number of the name; 0 when memory is out, and nothing has changed. One
-** that is added again counts as added last. */
+/* The number of the name; 0 when there is no memory, and then nothing has
+** changed. One that is added again counts as added last. */
 size_t tls_server_names_add (struct tls_server_names *names,
                              struct tls_piece name);
 

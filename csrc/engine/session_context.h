@@ -19,7 +19,7 @@
 bool tls_session_context_mix (unsigned char *hash, const void *data, size_t n);
 
 /* Clients of 'ctx' are verified by this too (anchors, revocation lists,
-** flags). False when memory is out. */
+** flags). False when there is no memory. */
 bool tls_session_context_add (SSL_CTX *ctx, const void *data, size_t n);
 
 /* Set the session id context of a new server that asks for a certificate. */

@@ -83,7 +83,7 @@ bool tls_ticket_keys_match (const SSL_CTX *ctx, const unsigned char *bytes,
   return keys != NULL && n > PART && find_key(keys, bytes) < key_count(keys);
 }
 
-/* 0: the ticket is none of ours, a full handshake follows; 1: good; 2: good,
+/* 0: the ticket is not ours, a full handshake follows; 1: good; 2: good,
 ** and to be renewed: its key is an old one, or it is of TLS 1.3, whose
 ** clients should show a ticket only once (RFC 8446, C.4). */
 static int decrypt (const struct tls_blob *keys, const unsigned char *name,

@@ -19,7 +19,7 @@
 bool tls_ticket_keys_install (SSL_CTX *ctx);
 
 /* Replace the keys by 'count' others, newest first; they are copied. False
-** when memory is out: then the old keys stay. */
+** when there is no memory: then the old keys stay. */
 bool tls_ticket_keys_set (SSL_CTX *ctx, const unsigned char *keys,
                           size_t count);
 

@@ -1,5 +1,5 @@
 /*
-** status: questions about a connection's state, and about what was negotiated.
+** status: queries of a connection's state, and of what was negotiated.
 ** See engine.h.
 */
 #include "engine_state.h"
@@ -45,7 +45,7 @@ const SSL *tls_engine_ssl (const struct tls_engine *e) {
 }
 
 /* The ServerHello has settled cipher and key exchange. Before it, OpenSSL
-** answers from a session that is merely offered, and crashes without one:
+** takes them from a session that is merely offered, and crashes without one:
 ** SSL_get_negotiated_group(3). */
 bool tls_engine_negotiated (const struct tls_engine *e) {
   return SSL_get_pending_cipher(e->ssl) != NULL &&

@@ -1,6 +1,6 @@
 /*
-** step: runs a connection until the records at hand are used up, see
-** tls_engine_step() in engine.h.
+** step: runs a connection until the records at hand are used up, or 'room' is
+** full. See tls_engine_step() in engine.h.
 */
 #include "engine_state.h"
 #include "handshake.h"

@@ -8,7 +8,7 @@
 
 /* core.address(text) -> address, version: the address in the one spelling
 ** that may be compared with another, without a zone, and 4 or 6. Nothing when
-** it is no address. */
+** it is not an address. */
 int tls_ip_address (lua_State *L);
 
 #endif

@@ -1,5 +1,6 @@
 /*
-** module: luaopen_tls_core. Opens the units and registers their functions.
+** module: luaopen_tls_core. Opens the other files and registers their
+** functions.
 */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
