@@ -104,6 +104,17 @@ static int set_verdict (lua_State *L) {
   return 1;
 }
 
+/* conn:approve(generation) -> needsDrive: open the gate, see
+** tls_engine_approve(). */
+static int approve (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
+  if (c == NULL)
+    return 0;
+  tls_engine_approve(c->engine, generation);
+  return tls_connection_push_needs_drive(L, c);
+}
+
 /* Throw when the connection is not in the state that a command needs. */
 static void check_state (lua_State *L, bool ok, const char *message) {
   ERR_clear_error();
@@ -216,6 +227,15 @@ static int set_key_cert (lua_State *L) {
   return 0;
 }
 
+/* conn:setMaxSendFragment(size) -> whether OpenSSL has accepted it */
+static int set_max_send_fragment (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  long size = (long)luaL_checkinteger(L, 2);
+  lua_pushboolean(L, c != NULL &&
+                         tls_engine_set_max_send_fragment(c->engine, size));
+  return 1;
+}
+
 /* conn:setServername(name) -> done: false once the handshake has begun. */
 static int set_servername (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
@@ -240,6 +260,7 @@ const luaL_Reg tls_connection_commands[] = {
     {"answerClientHello", answer_client_hello},
     {"answerVerify", answer_verify},
     {"setVerdict", set_verdict},
+    {"approve", approve},
     {"renegotiate", renegotiate},
     {"updateKeys", update_keys},
     {"fail", fail},
@@ -248,6 +269,7 @@ const luaL_Reg tls_connection_commands[] = {
     {"trace", trace},
     {"hold", hold},
     {"setKeyCert", set_key_cert},
+    {"setMaxSendFragment", set_max_send_fragment},
     {"setServername", set_servername},
     {"setSession", set_session},
     {NULL, NULL}};

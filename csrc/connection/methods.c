@@ -131,26 +131,6 @@ static int conn_shutdown (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:setMaxSendFragment(size) -> whether OpenSSL has accepted it */
-static int conn_set_max_send_fragment (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  long size = (long)luaL_checkinteger(L, 2);
-  lua_pushboolean(L, c != NULL &&
-                         tls_engine_set_max_send_fragment(c->engine, size));
-  return 1;
-}
-
-/* conn:approve(generation) -> needsDrive: open the gate, see
-** tls_engine_approve(). */
-static int conn_approve (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  unsigned generation = (unsigned)luaL_checkinteger(L, 2);
-  if (c == NULL)
-    return 0;
-  tls_engine_approve(c->engine, generation);
-  return tls_connection_push_needs_drive(L, c);
-}
-
 /* conn:feed(records|nil) -> needsDrive: records that libuv has not read for us,
 ** because Lua carries the records or read them before the handle was
 ** attached; nil when there are no more. */
@@ -264,20 +244,17 @@ int tls_connection_new (lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"start", conn_start},
-    {"drive", conn_drive},
-    {"write", conn_write},
-    {"notify", conn_notify},
-    {"unsent", conn_unsent},
-    {"setReading", conn_set_reading},
-    {"shutdown", conn_shutdown},
-    {"approve", conn_approve},
-    {"feed", conn_feed},
-    {"sent", conn_sent},
-    {"close", conn_close},
-    {"setMaxSendFragment", conn_set_max_send_fragment},
-    {NULL, NULL}};
+static const luaL_Reg methods[] = {{"start", conn_start},
+                                   {"drive", conn_drive},
+                                   {"write", conn_write},
+                                   {"notify", conn_notify},
+                                   {"unsent", conn_unsent},
+                                   {"setReading", conn_set_reading},
+                                   {"shutdown", conn_shutdown},
+                                   {"feed", conn_feed},
+                                   {"sent", conn_sent},
+                                   {"close", conn_close},
+                                   {NULL, NULL}};
 
 /* Stack: the metatable, the table of methods. [-0, +0] */
 static void add_methods (lua_State *L, const luaL_Reg *list) {
