@@ -57,7 +57,7 @@ static int encode_names (lua_State *L) {
   return 1;
 }
 
-int tls_encode_protocols (lua_State *L) {
+int tls_protocol_names_encode (lua_State *L) {
   if (lua_type(L, 1) == LUA_TSTRING)
     return check_wire(L);
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -10,6 +10,6 @@
 ** that is not a string of 1 to 255 bytes.
 ** core.encodeProtocols(wire) -> the same string, or nil and the offset at which
 ** it is malformed. */
-int tls_encode_protocols (lua_State *L);
+int tls_protocol_names_encode (lua_State *L);
 
 #endif

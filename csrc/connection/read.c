@@ -67,7 +67,7 @@ static void received (struct tls_connection *c, const char *data, size_t n) {
 static int hidden_error (const struct tls_connection *c) {
   int fd, error = 0;
   if (c->lua->uv.uv_fileno(c->handle, &fd) == 0)
-    error = tls_socket_error(fd);
+    error = tls_socket_options_error(fd);
   return error == -EPIPE ? 0 : error;
 }
 

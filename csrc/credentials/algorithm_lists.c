@@ -12,7 +12,7 @@
 #include "secure_context.h"
 #include "text.h"
 
-int tls_list_ciphers (lua_State *L) {
+int tls_algorithm_lists_ciphers (lua_State *L) {
   int i;
   SSL_CTX *ctx = tls_secure_context_check(L, 1);
   STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx); /* borrowed */
@@ -24,7 +24,7 @@ int tls_list_ciphers (lua_State *L) {
   return 1;
 }
 
-int tls_list_curves (lua_State *L) {
+int tls_algorithm_lists_curves (lua_State *L) {
   size_t i, n = EC_get_builtin_curves(NULL, 0);
   EC_builtin_curve *curves =
       lua_newuserdatauv(L, (n > 0 ? n : 1) * sizeof *curves, 0);
@@ -37,8 +37,8 @@ int tls_list_curves (lua_State *L) {
   return 1;
 }
 
-int tls_push_dhparam_bits (lua_State *L) {
-  lua_pushinteger(L, tls_dhparam_bits(tls_check_text(L, 1)));
+int tls_algorithm_lists_dhparam_bits (lua_State *L) {
+  lua_pushinteger(L, tls_pem_dhparam_bits(tls_text_check(L, 1)));
   ERR_clear_error();
   return 1;
 }

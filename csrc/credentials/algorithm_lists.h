@@ -8,12 +8,12 @@
 #include "lua/compat.h"
 
 /* core.ciphers(context) -> names as OpenSSL lists them, TLS 1.3 first. */
-int tls_list_ciphers (lua_State *L);
+int tls_algorithm_lists_ciphers (lua_State *L);
 
 /* core.curves() -> names of the curves OpenSSL was built with. */
-int tls_list_curves (lua_State *L);
+int tls_algorithm_lists_curves (lua_State *L);
 
 /* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
-int tls_push_dhparam_bits (lua_State *L);
+int tls_algorithm_lists_dhparam_bits (lua_State *L);
 
 #endif

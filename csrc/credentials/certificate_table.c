@@ -319,7 +319,7 @@ static X509 *read_pem (lua_State *L, const char *text, size_t size) {
   X509 *cert = NULL;
   owned->p = BIO_new_mem_buf(text, (int)size);
   if (owned->p != NULL)
-    cert = tls_read_certificate(owned->p);
+    cert = tls_pem_read_certificate(owned->p);
   tls_owned_free(owned);
   return cert;
 }

@@ -20,7 +20,7 @@ static struct tls_text text_field (lua_State *L, const char *name) {
   struct tls_text text = {"", 0};
   lua_getfield(L, -1, name);
   if (!lua_isnil(L, -1))
-    text = tls_check_text(L, -1);
+    text = tls_text_check(L, -1);
   lua_pop(L, 1);
   return text;
 }
@@ -111,11 +111,11 @@ static void set_maxEarlyData (lua_State *L, SSL_CTX *ctx) {
 }
 
 static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = tls_check_text(L, -1);
+  struct tls_text pem = tls_text_check(L, -1);
   if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0)
     SSL_CTX_set_dh_auto(ctx, 1);
   else
-    tls_require(L, tls_load_dhparam(ctx, pem));
+    tls_require(L, tls_pem_load_dhparam(ctx, pem));
 }
 
 /* What loads one entry, which is on top of the stack. */
@@ -134,30 +134,30 @@ static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
 }
 
 static bool load_cert (lua_State *L, SSL_CTX *ctx) {
-  return tls_load_cert(ctx, tls_check_text(L, -1));
+  return tls_pem_load_cert(ctx, tls_text_check(L, -1));
 }
 
 static bool load_key (lua_State *L, SSL_CTX *ctx) {
   struct tls_text pem = text_field(L, "pem");
-  return tls_load_key(ctx, pem, text_field(L, "passphrase"));
+  return tls_pem_load_key(ctx, pem, text_field(L, "passphrase"));
 }
 
 static bool load_ca (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = tls_check_text(L, -1);
-  return tls_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
+  struct tls_text pem = tls_text_check(L, -1);
+  return tls_pem_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
          tls_session_context_add(ctx, pem.data, pem.size);
 }
 
 static bool load_crl (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = tls_check_text(L, -1);
-  return tls_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
+  struct tls_text pem = tls_text_check(L, -1);
+  return tls_pem_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
          tls_session_context_add(ctx, pem.data, pem.size);
 }
 
 static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
   struct tls_text buf = text_field(L, "buf");
   struct tls_text passphrase = text_field(L, "passphrase");
-  switch (tls_load_pkcs12(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
+  switch (tls_pkcs12_load(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
     case TLS_PKCS12_LOADED:
       return tls_session_context_add(ctx, buf.data, buf.size);
     case TLS_PKCS12_FAILED: return false;

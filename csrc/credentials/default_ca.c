@@ -29,7 +29,7 @@ static X509_STORE *system_store; /* owned by the process; guarded by 'lock' */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *variable (const char *name, const char *otherwise) {
-  const char *value = tls_safe_getenv(name);
+  const char *value = tls_environment_get(name);
   return value != NULL && *value != '\0' ? value : otherwise;
 }
 
@@ -200,13 +200,13 @@ static bool copy_certs (X509_STORE *to, X509_STORE *from) {
   return ok;
 }
 
-bool tls_store_add (X509_STORE *to, X509_STORE *from) {
+bool tls_default_ca_add_store (X509_STORE *to, X509_STORE *from) {
   return copy_certs(to, from) && copy_lookup(to, from);
 }
 
-X509_STORE *tls_store_copy (X509_STORE *from) {
+X509_STORE *tls_default_ca_copy_store (X509_STORE *from) {
   X509_STORE *to = X509_STORE_new();
-  if (to != NULL && tls_store_add(to, from))
+  if (to != NULL && tls_default_ca_add_store(to, from))
     return to;
   X509_STORE_free(to); /* NULL is allowed */
   return NULL;
@@ -221,9 +221,9 @@ int tls_default_ca_set (lua_State *L) {
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
   for (i = 1; i <= (int)lua_rawlen(L, 1); i++) {
     lua_rawgeti(L, 1, i);
-    struct tls_text pem = tls_check_text(L, -1);
+    struct tls_text pem = tls_text_check(L, -1);
     ERR_clear_error();
-    if (!tls_load_anchors(chosen->store, NULL, pem) ||
+    if (!tls_pem_load_anchors(chosen->store, NULL, pem) ||
         !tls_session_context_mix(chosen->digest, pem.data, pem.size))
       return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                                "not a certificate in PEM");
@@ -249,7 +249,7 @@ static void push_pem (lua_State *L, X509 *cert) {
 /* Stack: the list at -1. False when there are no more. [-0, +0] */
 static bool append_next (lua_State *L, BIO *in) {
   struct tls_owned *owned = tls_owned_push(L, tls_free_certificate);
-  X509 *cert = owned->p = tls_read_certificate(in);
+  X509 *cert = owned->p = tls_pem_read_certificate(in);
   if (cert != NULL) {
     push_pem(L, cert);
     lua_rawseti(L, -3, (int)lua_rawlen(L, -3) + 1);
@@ -260,14 +260,14 @@ static bool append_next (lua_State *L, BIO *in) {
 }
 
 int tls_default_ca_read (lua_State *L) {
-  struct tls_text pem = tls_check_text(L, 1);
+  struct tls_text pem = tls_text_check(L, 1);
   ERR_clear_error();
   struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
-  BIO *in = owned->p = tls_open_text(pem);
+  BIO *in = owned->p = tls_text_open(pem);
   lua_newtable(L);
   while (in != NULL && append_next(L, in))
     continue;
-  if (lua_rawlen(L, -1) == 0 || !tls_only_end_of_pem())
+  if (lua_rawlen(L, -1) == 0 || !tls_pem_only_end())
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                              "not a certificate in PEM");
   tls_owned_free(owned);

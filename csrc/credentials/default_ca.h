@@ -26,7 +26,7 @@ X509_STORE *tls_default_ca_chosen (lua_State *L);
 
 /* Add all certificates of 'from'. False when there is no memory: some may be
 ** there then. */
-bool tls_store_add (X509_STORE *to, X509_STORE *from);
+bool tls_default_ca_add_store (X509_STORE *to, X509_STORE *from);
 
 /* Note in 'ctx' that it verifies clients by the default CA certificates, for
 ** the sessions that it makes: see session_context.h. False when there is no
@@ -35,7 +35,7 @@ bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx);
 
 /* A new store with all certificates of 'from'; the caller frees it. NULL when
 ** memory is out. */
-X509_STORE *tls_store_copy (X509_STORE *from);
+X509_STORE *tls_default_ca_copy_store (X509_STORE *from);
 
 /* core.setDefaultCertificates(pems): all of them; or it throws, and nothing
 ** has changed. */

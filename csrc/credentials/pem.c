@@ -12,7 +12,7 @@
 #include <openssl/ui.h>
 #include <openssl/x509.h>
 
-BIO *tls_open_text (struct tls_text text) {
+BIO *tls_text_open (struct tls_text text) {
   if (text.size > INT_MAX)
     return NULL;
   return BIO_new_mem_buf(text.data, (int)text.size);
@@ -32,7 +32,7 @@ static int on_passphrase (char *buf, int size, int writing, void *arg) {
 
 static struct tls_text no_passphrase = {"", 0};
 
-bool tls_only_end_of_pem (void) {
+bool tls_pem_only_end (void) {
   unsigned long entry = ERR_peek_last_error();
   if (ERR_GET_LIB(entry) != ERR_LIB_PEM ||
       ERR_GET_REASON(entry) != PEM_R_NO_START_LINE)
@@ -50,18 +50,18 @@ static bool add_chain (SSL_CTX *ctx, BIO *bio) {
       return false;
     }
   }
-  return tls_only_end_of_pem();
+  return tls_pem_only_end();
 }
 
-X509 *tls_read_certificate (BIO *in) {
+X509 *tls_pem_read_certificate (BIO *in) {
   return PEM_read_bio_X509_AUX(in, NULL, on_passphrase, &no_passphrase);
 }
 
-bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem) {
-  BIO *bio = tls_open_text(pem);
+bool tls_pem_load_cert (SSL_CTX *ctx, struct tls_text pem) {
+  BIO *bio = tls_text_open(pem);
   if (bio == NULL)
     return false;
-  X509 *leaf = tls_read_certificate(bio);
+  X509 *leaf = tls_pem_read_certificate(bio);
   bool ok = leaf != NULL && SSL_CTX_use_certificate(ctx, leaf) == 1 &&
             add_chain(ctx, bio);
   X509_free(leaf); /* the context has its own reference */
@@ -78,7 +78,7 @@ static bool use_key (SSL_CTX *ctx, EVP_PKEY *key) {
 
 static EVP_PKEY *read_pem_key (struct tls_text pem,
                                struct tls_text passphrase) {
-  BIO *bio = tls_open_text(pem);
+  BIO *bio = tls_text_open(pem);
   if (bio == NULL)
     return NULL;
   EVP_PKEY *key =
@@ -120,8 +120,8 @@ static EVP_PKEY *read_stored_key (struct tls_text uri,
   return key;
 }
 
-bool tls_load_key (SSL_CTX *ctx, struct tls_text text,
-                   struct tls_text passphrase) {
+bool tls_pem_load_key (SSL_CTX *ctx, struct tls_text text,
+                       struct tls_text passphrase) {
   EVP_PKEY *key = is_uri(text) ? read_stored_key(text, passphrase)
                                : read_pem_key(text, passphrase);
   bool ok = key != NULL && use_key(ctx, key);
@@ -134,22 +134,23 @@ static bool add_anchor (X509_STORE *store, SSL_CTX *ctx, X509 *cert) {
          (ctx == NULL || SSL_CTX_add_client_CA(ctx, cert));
 }
 
-bool tls_load_anchors (X509_STORE *store, SSL_CTX *ctx, struct tls_text pem) {
-  BIO *bio = tls_open_text(pem);
+bool tls_pem_load_anchors (X509_STORE *store, SSL_CTX *ctx,
+                           struct tls_text pem) {
+  BIO *bio = tls_text_open(pem);
   X509 *cert;
   size_t count = 0;
   bool ok = bio != NULL;
-  while (ok && (cert = tls_read_certificate(bio))) {
+  while (ok && (cert = tls_pem_read_certificate(bio))) {
     ok = add_anchor(store, ctx, cert);
     X509_free(cert); /* both have their own reference */
     count++;
   }
   BIO_free(bio);
-  return ok && count > 0 && tls_only_end_of_pem();
+  return ok && count > 0 && tls_pem_only_end();
 }
 
-bool tls_load_crl (X509_STORE *store, struct tls_text pem) {
-  BIO *bio = tls_open_text(pem);
+bool tls_pem_load_crl (X509_STORE *store, struct tls_text pem) {
+  BIO *bio = tls_text_open(pem);
   X509_CRL *crl;
   size_t count = 0;
   bool ok = bio != NULL;
@@ -160,13 +161,13 @@ bool tls_load_crl (X509_STORE *store, struct tls_text pem) {
     count++;
   }
   BIO_free(bio);
-  return ok && count > 0 && tls_only_end_of_pem() &&
+  return ok && count > 0 && tls_pem_only_end() &&
          X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK |
                                          X509_V_FLAG_CRL_CHECK_ALL);
 }
 
 static EVP_PKEY *read_dhparam (struct tls_text pem) {
-  BIO *bio = tls_open_text(pem);
+  BIO *bio = tls_text_open(pem);
   if (bio == NULL)
     return NULL;
   EVP_PKEY *params = PEM_read_bio_Parameters_ex(bio, NULL, NULL, NULL);
@@ -174,14 +175,14 @@ static EVP_PKEY *read_dhparam (struct tls_text pem) {
   return params;
 }
 
-int tls_dhparam_bits (struct tls_text pem) {
+int tls_pem_dhparam_bits (struct tls_text pem) {
   EVP_PKEY *params = read_dhparam(pem);
   int bits = params == NULL ? 0 : EVP_PKEY_get_bits(params);
   EVP_PKEY_free(params);
   return bits;
 }
 
-bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem) {
+bool tls_pem_load_dhparam (SSL_CTX *ctx, struct tls_text pem) {
   EVP_PKEY *params = read_dhparam(pem);
   if (params != NULL && SSL_CTX_set0_tmp_dh_pkey(ctx, params) == 1)
     return true; /* the context has taken it over */

@@ -17,34 +17,35 @@ struct tls_text { /* borrowed bytes of a Lua string */
 };
 
 /* A BIO over the text, or NULL. */
-BIO *tls_open_text (struct tls_text text);
+BIO *tls_text_open (struct tls_text text);
 
 /* When PEM text has been read to its end, OpenSSL's error queue has "no start
 ** line". Then, and when it has nothing else, empty it and return true. */
-bool tls_only_end_of_pem (void);
+bool tls_pem_only_end (void);
 
 /* The next certificate of PEM text, or NULL. The caller frees it. */
-X509 *tls_read_certificate (BIO *in);
+X509 *tls_pem_read_certificate (BIO *in);
 
 /* The certificate, and its chain behind it. */
-bool tls_load_cert (SSL_CTX *ctx, struct tls_text pem);
+bool tls_pem_load_cert (SSL_CTX *ctx, struct tls_text pem);
 
 /* A private key, in PEM or as the URI of an OpenSSL store ("file:...",
 ** "pkcs11:..."). 'passphrase' may be empty. False, too, when there is a
 ** certificate of that type already to which the key does not belong. */
-bool tls_load_key (SSL_CTX *ctx, struct tls_text text,
-                   struct tls_text passphrase);
+bool tls_pem_load_key (SSL_CTX *ctx, struct tls_text text,
+                       struct tls_text passphrase);
 
 /* Trust every certificate in 'pem'. When 'ctx' is not NULL, its servers also
 ** name them to clients that they ask for a certificate. */
-bool tls_load_anchors (X509_STORE *store, SSL_CTX *ctx, struct tls_text pem);
+bool tls_pem_load_anchors (X509_STORE *store, SSL_CTX *ctx,
+                           struct tls_text pem);
 
 /* Revoked certificates; from then on each chain is checked for them. */
-bool tls_load_crl (X509_STORE *store, struct tls_text pem);
+bool tls_pem_load_crl (X509_STORE *store, struct tls_text pem);
 
 /* Parameters for DHE key exchange, and their size in bits (0: there are
 ** none). */
-bool tls_load_dhparam (SSL_CTX *ctx, struct tls_text pem);
-int tls_dhparam_bits (struct tls_text pem);
+bool tls_pem_load_dhparam (SSL_CTX *ctx, struct tls_text pem);
+int tls_pem_dhparam_bits (struct tls_text pem);
 
 #endif

@@ -25,7 +25,7 @@ static void clear (struct content *c) {
 ** passphrase is a Lua string, so it ends in NUL. */
 static bool decode (struct content *c, OSSL_LIB_CTX *lib, struct tls_text der,
                     struct tls_text passphrase) {
-  BIO *bio = tls_open_text(der);
+  BIO *bio = tls_text_open(der);
   PKCS12 *pfx = PKCS12_init_ex(NID_pkcs7_data, lib, NULL);
   bool ok = bio != NULL && pfx != NULL && d2i_PKCS12_bio(bio, &pfx) != NULL &&
             PKCS12_parse(pfx, passphrase.data, &c->key, &c->cert, &c->others);
@@ -135,7 +135,7 @@ static bool use (SSL_CTX *ctx, X509_STORE *store, const struct content *c) {
          use_others(ctx, store, c->others);
 }
 
-enum tls_pkcs12 tls_load_pkcs12 (SSL_CTX *ctx, X509_STORE *store,
+enum tls_pkcs12 tls_pkcs12_load (SSL_CTX *ctx, X509_STORE *store,
                                  struct tls_text der,
                                  struct tls_text passphrase) {
   struct content c = {0};

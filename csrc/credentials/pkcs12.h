@@ -19,7 +19,7 @@ enum tls_pkcs12 {
 ** OpenSSL 1.1 and older Windows write them, need OpenSSL's legacy provider.
 ** They are read in a library context of their own, so that the process's
 ** providers stay as they are. */
-enum tls_pkcs12 tls_load_pkcs12 (SSL_CTX *ctx, X509_STORE *store,
+enum tls_pkcs12 tls_pkcs12_load (SSL_CTX *ctx, X509_STORE *store,
                                  struct tls_text der,
                                  struct tls_text passphrase);
 

@@ -58,7 +58,7 @@ void tls_secure_context_need_anchors (lua_State *L, int arg) {
     c->trust = TRUST_SHARED;
   } else if (c->trust == TRUST_OWN_LATER) {
     X509_STORE *own = SSL_CTX_get_cert_store(c->ctx);
-    if (!tls_store_add(own, tls_default_ca_system(L)))
+    if (!tls_default_ca_add_store(own, tls_default_ca_system(L)))
       tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
     c->trust = TRUST_OWN;
   }
@@ -83,7 +83,8 @@ static void choose_store (lua_State *L, struct context *c) {
   if (chosen == NULL) {
     c->trust = own ? TRUST_OWN_LATER : TRUST_LATER;
   } else if (own) {
-    tls_require(L, tls_store_add(SSL_CTX_get_cert_store(c->ctx), chosen));
+    tls_require(
+        L, tls_default_ca_add_store(SSL_CTX_get_cert_store(c->ctx), chosen));
   } else {
     SSL_CTX_set1_cert_store(c->ctx, chosen);
     c->trust = TRUST_SHARED;
@@ -92,18 +93,18 @@ static void choose_store (lua_State *L, struct context *c) {
 
 int tls_secure_context_add_ca (lua_State *L) {
   struct context *c = check_context(L, 1);
-  struct tls_text pem = tls_check_text(L, 2);
+  struct tls_text pem = tls_text_check(L, 2);
   ERR_clear_error();
   if (c->trust == TRUST_LATER) {
     c->trust = TRUST_OWN_LATER; /* the empty store that it was made with */
   } else if (c->trust == TRUST_SHARED) {
-    X509_STORE *own = tls_store_copy(SSL_CTX_get_cert_store(c->ctx));
+    X509_STORE *own = tls_default_ca_copy_store(SSL_CTX_get_cert_store(c->ctx));
     tls_require(L, own != NULL);
     SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  tls_require(L, tls_load_anchors(store, c->ctx, pem) &&
+  tls_require(L, tls_pem_load_anchors(store, c->ctx, pem) &&
                      tls_session_context_add(c->ctx, pem.data, pem.size));
   return 0;
 }

@@ -9,7 +9,7 @@
 
 /* The string at 'arg', which keeps the bytes; throws when it is not a
 ** string. */
-static inline struct tls_text tls_check_text (lua_State *L, int arg) {
+static inline struct tls_text tls_text_check (lua_State *L, int arg) {
   struct tls_text text;
   text.data = luaL_checklstring(L, arg, &text.size);
   return text;

@@ -55,7 +55,7 @@ static int join_sequence (lua_State *L) {
   return count == 0 || wrong != 0 ? refuse(L, wrong) : join(L, count);
 }
 
-int tls_join_ticket_keys (lua_State *L) {
+int tls_ticket_key_list_join (lua_State *L) {
   lua_settop(L, 1);
   if (lua_type(L, 1) == LUA_TTABLE)
     return join_sequence(L);

@@ -10,6 +10,6 @@
 ** TLS_TICKET_KEY_SIZE bytes; 'keys' is one key, or a sequence of keys, which
 ** are joined. Else nil and the index of the first value that is not a key: 0
 ** when 'keys' itself is not a key, or is an empty sequence. */
-int tls_join_ticket_keys (lua_State *L);
+int tls_ticket_key_list_join (lua_State *L);
 
 #endif

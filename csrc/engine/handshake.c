@@ -37,7 +37,7 @@ static bool send_early_data (struct tls_engine *e) {
   return r == 1;
 }
 
-void tls_do_handshake (struct tls_engine *e) {
+void tls_handshake_run (struct tls_engine *e) {
   if (tls_suspended(e) ||
       (e->early_data_state == EARLY_DATA_WRITING && !send_early_data(e)) ||
       !tls_engine_enter(e))
@@ -75,7 +75,8 @@ static bool read_once (struct tls_engine *e, char *to, size_t room,
   return r == SSL_READ_EARLY_DATA_SUCCESS;
 }
 
-size_t tls_read_early_data (struct tls_engine *e, char *plain, size_t room) {
+size_t tls_handshake_read_early_data (struct tls_engine *e, char *plain,
+                                      size_t room) {
   size_t got = 0;
   while (got < room && !tls_suspended(e) &&
          read_once(e, plain + got, room - got, &got))

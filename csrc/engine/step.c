@@ -10,14 +10,14 @@
 static size_t run (struct tls_engine *e, char *plain, size_t room) {
   size_t got = 0;
   if (e->early_data_state == EARLY_DATA_READING && room > 0)
-    got = tls_read_early_data(e, plain, room);
+    got = tls_handshake_read_early_data(e, plain, room);
   if (!e->secure && got == 0 && e->early_data_state != EARLY_DATA_READING &&
       !tls_failed(e))
-    tls_do_handshake(e);
+    tls_handshake_run(e);
   if (room > 0 && tls_gate_open(e))
     got = tls_read_plaintext(e, plain, room);
   if (e->close_notify == CLOSE_NOTIFY_DUE)
-    tls_send_close_notify(e);
+    tls_write_close_notify(e);
   return got;
 }
 

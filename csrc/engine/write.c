@@ -57,7 +57,7 @@ static bool may_close (const struct tls_engine *e) {
 /* After it nothing is sent, so a server of TLS 1.3 sends no tickets either
 ** when a client's late certificate arrives. An error of SSL_shutdown() does
 ** not matter: the end of the transport follows. */
-void tls_send_close_notify (struct tls_engine *e) {
+void tls_write_close_notify (struct tls_engine *e) {
   if (e->close_notify != CLOSE_NOTIFY_DUE || !may_close(e) ||
       !tls_engine_enter(e))
     return;
@@ -73,7 +73,7 @@ void tls_engine_shutdown (struct tls_engine *e) {
   if (e->close_notify == CLOSE_NOTIFY_SENT || !e->secure || tls_failed(e))
     return;
   e->close_notify = CLOSE_NOTIFY_DUE;
-  tls_send_close_notify(e);
+  tls_write_close_notify(e);
 }
 
 bool tls_engine_shutting_down (const struct tls_engine *e) {

@@ -7,6 +7,6 @@
 #include "engine.h"
 
 /* Send a close_notify that is due, unless something has to come first. */
-void tls_send_close_notify (struct tls_engine *e);
+void tls_write_close_notify (struct tls_engine *e);
 
 #endif

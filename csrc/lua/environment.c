@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *tls_safe_getenv (const char *name) {
+const char *tls_environment_get (const char *name) {
 #ifdef __linux__ /* glibc 2.17, musl 1.1.24: also asks for capabilities */
   return secure_getenv(name);
 #else /* the BSDs, macOS, Solaris */
@@ -15,7 +15,8 @@ const char *tls_safe_getenv (const char *name) {
 #endif
 }
 
-int tls_getenv (lua_State *L) {
-  lua_pushstring(L, tls_safe_getenv(luaL_checkstring(L, 1))); /* NULL: nil */
+int tls_environment_push (lua_State *L) {
+  lua_pushstring(L,
+                 tls_environment_get(luaL_checkstring(L, 1))); /* NULL: nil */
   return 1;
 }

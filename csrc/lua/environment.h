@@ -10,10 +10,10 @@
 /* As getenv(3), but NULL in a program that has more privileges than the user
 ** who has started it (set-user-id, file capabilities): that user must not
 ** decide whom the program trusts. Borrowed from the environment. */
-const char *tls_safe_getenv (const char *name);
+const char *tls_environment_get (const char *name);
 
 /* core.getenv(name) -> value, or nil. The Lua layer reads its variables by
 ** this alone. */
-int tls_getenv (lua_State *L);
+int tls_environment_push (lua_State *L);
 
 #endif

@@ -35,8 +35,8 @@ static const char *resolve_all (struct tls_uv *uv, void *image) {
   return NULL;
 }
 
-bool tls_libuv_resolve (struct tls_uv *uv, const void *of, char *why,
-                        size_t size) {
+bool tls_libuv_symbols_resolve (struct tls_uv *uv, const void *of, char *why,
+                                size_t size) {
   Dl_info info;
   if (of == NULL || dladdr(of, &info) == 0) {
     snprintf(why, size, "tls: cannot tell which library holds luv");

@@ -76,7 +76,7 @@ struct tls_uv {
 /* Fill 'uv' from the image that holds 'of', one of luv's C functions. False,
 ** and a sentence in 'why' that names what is missing, when that fails. Does
 ** not throw. */
-bool tls_libuv_resolve (struct tls_uv *uv, const void *of, char *why,
-                        size_t size);
+bool tls_libuv_symbols_resolve (struct tls_uv *uv, const void *of, char *why,
+                                size_t size);
 
 #endif

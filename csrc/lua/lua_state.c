@@ -59,7 +59,7 @@ static void link_luv (lua_State *L, struct tls_lua_state *state) {
   f = lua_tocfunction(L, -1);
   lua_pop(L, 1);
   memcpy(&address, &f, sizeof address);
-  if (!tls_libuv_resolve(&state->uv, address, why, sizeof why))
+  if (!tls_libuv_symbols_resolve(&state->uv, address, why, sizeof why))
     luaL_error(L, "%s", why);
   state->luv = state->uv.luv_context(L);
   if (state->luv == NULL || state->luv->cb_pcall == NULL)

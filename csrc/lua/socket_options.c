@@ -8,7 +8,7 @@
 
 #include "lua_state.h"
 
-int tls_reuse_port (lua_State *L) {
+int tls_socket_options_reuse_port (lua_State *L) {
   int fd = (int)luaL_checkinteger(L, 1), on = 1;
 #ifdef SO_REUSEPORT
   if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) {
@@ -24,7 +24,7 @@ int tls_reuse_port (lua_State *L) {
   return 2;
 }
 
-int tls_socket_error (int fd) {
+int tls_socket_options_error (int fd) {
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
@@ -32,8 +32,8 @@ int tls_socket_error (int fd) {
   return -error;
 }
 
-int tls_pending_error (lua_State *L) {
-  int error = tls_socket_error((int)luaL_checkinteger(L, 1));
+int tls_socket_options_pending_error (lua_State *L) {
+  int error = tls_socket_options_error((int)luaL_checkinteger(L, 1));
   if (error == 0)
     return 0;
   tls_lua_state_push_errname(L, error);

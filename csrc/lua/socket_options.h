@@ -9,13 +9,13 @@
 /* core.reusePort(fd) -> true, or nil and the error's name. Lets several
 ** processes listen on one port (SO_REUSEPORT, socket(7)), among which the
 ** kernel distributes the connections. To be set before bind. */
-int tls_reuse_port (lua_State *L);
+int tls_socket_options_reuse_port (lua_State *L);
 
 /* The pending error of a socket (SO_ERROR) as libuv's negative number, or 0.
 ** libuv reports a reset that comes right behind data as an end of the data. */
-int tls_socket_error (int fd);
+int tls_socket_options_error (int fd);
 
 /* core.pendingError(fd) -> the name of that error, or nil. */
-int tls_pending_error (lua_State *L);
+int tls_socket_options_pending_error (lua_State *L);
 
 #endif
