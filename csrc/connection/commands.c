@@ -244,7 +244,8 @@ static int set_servername (lua_State *L) {
   return 1;
 }
 
-/* conn:setSession(der) -> done: false when it is not a session, or too late. */
+/* conn:setSession(der) -> done: false when it is not a session, or too
+** late. */
 static int set_session (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   SSL_SESSION *session = tls_session_der_read(L, 2);

@@ -39,7 +39,7 @@ void tls_connection_detach (struct tls_connection *c);
 ** be called when that has returned. Does not throw. */
 void tls_connection_release (struct tls_connection *c);
 
-/* To be called behind a function of the engine that may have run OpenSSL,
+/* To be called after a function of the engine that may have run OpenSSL,
 ** which may have called Lua for a pre-shared key: has Lua closed the
 ** connection? Then it is released. */
 bool tls_connection_closed_meanwhile (struct tls_connection *c);

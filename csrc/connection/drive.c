@@ -63,8 +63,8 @@ static void emit_sessions (struct tls_connection *c) {
   }
 }
 
-/* When there is no memory, the connection fails: no byte may be missing in what
-** Lua gets. */
+/* When there is no memory, the connection fails: no byte may be missing in
+** what Lua gets. */
 static void emit_data_alone (struct tls_connection *c, enum tls_handler which,
                              const char *data, size_t n) {
   bool told = tls_connection_emit_bytes(c, which, data, n);
@@ -98,7 +98,7 @@ static void emit_data (struct tls_connection *c, const char *data, size_t n) {
 }
 
 /* None while Lua has paused. When the transport has failed, Lua gets what is
-** left all the same: 'error' comes behind it, and Lua may never resume.
+** left all the same: 'error' comes after it, and Lua may never resume.
 ** (Early data has an event of its own, which pausing does not stop.) */
 static size_t room_for_data (const struct tls_connection *c) {
   if (c->paused && c->transport_failure == TLS_FAILURE_NONE &&

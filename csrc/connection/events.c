@@ -90,7 +90,7 @@ static void push_generation (lua_State *L, struct tls_connection *c) {
   lua_pushinteger(L, (lua_Integer)tls_engine_generation(c->engine));
 }
 
-/* What the handler gets behind the socket. [-0, +n]; returns n. */
+/* What the handler gets after the socket. [-0, +n]; returns n. */
 static int push_arguments (lua_State *L, const struct event *e) {
   struct tls_connection *c = e->connection;
   switch (e->which) {
@@ -163,8 +163,8 @@ struct psk_question {
   size_t size; /* of the key that was given */
 };
 
-/* Copy the string at 'idx'; returns its size. 0 when it is not a string, or too
-** long. */
+/* Copy the string at 'idx'; returns its size. 0 when it is not a string, or
+** too long. */
 static size_t take_string (lua_State *L, int idx, void *to, size_t room) {
   size_t n;
   const char *s = lua_tolstring(L, idx, &n);

@@ -118,7 +118,7 @@ static int conn_set_reading (lua_State *L) {
   return tls_connection_push_needs_drive(L, c); /* unread bytes may wait */
 }
 
-/* conn:shutdown() -> needsDrive: send close_notify behind all that was
+/* conn:shutdown() -> needsDrive: send close_notify after all that was
 ** written, and emit 'written' when it has left. */
 static int conn_shutdown (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
@@ -131,8 +131,8 @@ static int conn_shutdown (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
-/* conn:feed(records|nil) -> needsDrive: records that libuv has not read for us,
-** because Lua carries the records or read them before the handle was
+/* conn:feed(records|nil) -> needsDrive: records that libuv has not read for
+** us, because Lua carries the records or read them before the handle was
 ** attached; nil when there are no more. */
 static int conn_feed (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);

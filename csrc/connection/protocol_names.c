@@ -31,7 +31,7 @@ _Static_assert(LUAL_BUFFERSIZE > TLS_PROTOCOL_MAX,
                "a name and its length are written at once");
 
 /* Read the name number 'i' of the table at index 1 into index 2, which keeps
-** its bytes. False behind the last. [-0, +0] */
+** its bytes. False after the last. [-0, +0] */
 static bool next_name (lua_State *L, int i) {
   lua_pushinteger(L, i);
   lua_gettable(L, 1);

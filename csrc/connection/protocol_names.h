@@ -8,8 +8,8 @@
 
 /* core.encodeProtocols(names) -> wire form, or nil and the index of the first
 ** that is not a string of 1 to 255 bytes.
-** core.encodeProtocols(wire) -> the same string, or nil and the offset at which
-** it is malformed. */
+** core.encodeProtocols(wire) -> the same string, or nil and the offset at
+** which it is malformed. */
 int tls_protocol_names_encode (lua_State *L);
 
 #endif

@@ -61,8 +61,8 @@ static void received (struct tls_connection *c, const char *data, size_t n) {
   c->drive(c);
 }
 
-/* libuv reports a reset right behind data as an end (uv__stream_io, POLLHUP);
-** the socket knows better. EPIPE is a reset behind the peer's FIN: then it is
+/* libuv reports a reset right after data as an end (uv__stream_io, POLLHUP);
+** the socket knows better. EPIPE is a reset after the peer's FIN: then it is
 ** an end. */
 static int hidden_error (const struct tls_connection *c) {
   int fd, error = 0;

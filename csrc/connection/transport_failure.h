@@ -11,7 +11,7 @@
 void tls_connection_stop_reading (struct tls_connection *c);
 
 /* A read or a write has failed with libuv's 'status'. The drive loop tells
-** Lua of the first failure, behind all that was received before it. */
+** Lua of the first failure, after all that was received before it. */
 void tls_connection_fail_read (struct tls_connection *c, int status);
 void tls_connection_fail_write (struct tls_connection *c, int status);
 

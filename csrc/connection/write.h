@@ -24,7 +24,7 @@ bool tls_connection_may_encrypt (const struct tls_connection *c);
 void tls_connection_drop_pending (struct tls_connection *c);
 
 /* Give the records that have gathered to libuv. Does nothing without a
-** handle, while a write is in flight, and behind a failure. */
+** handle, while a write is in flight, and after a failure. */
 void tls_connection_flush (struct tls_connection *c);
 
 /* Give them to Lua, when there is no handle. Enters Lua. */
@@ -45,7 +45,7 @@ void tls_connection_forget_write (struct tls_connection *c);
 size_t tls_connection_queued (const struct tls_connection *c);
 size_t tls_connection_unsent (const struct tls_connection *c);
 
-/* Is all that was written, and the close_notify behind it, with the kernel? */
+/* Is all that was written, and the close_notify after it, with the kernel? */
 bool tls_connection_all_sent (const struct tls_connection *c);
 
 #endif

@@ -26,7 +26,7 @@ bool tls_pem_only_end (void);
 /* The next certificate of PEM text, or NULL. The caller frees it. */
 X509 *tls_pem_read_certificate (BIO *in);
 
-/* The certificate, and its chain behind it. */
+/* The certificate, and the chain that follows it in the text. */
 bool tls_pem_load_cert (SSL_CTX *ctx, struct tls_text pem);
 
 /* A private key, in PEM or as the URI of an OpenSSL store ("file:...",

@@ -22,7 +22,8 @@ static int refuse (lua_State *L, int index) {
   return 2;
 }
 
-/* The index of the first in the sequence at 1 that is not a key; 0: all are. */
+/* The index of the first in the sequence at 1 that is not a key; 0: all
+** are. */
 static int find_wrong (lua_State *L, int count) {
   int i;
   for (i = 1; i <= count; i++) {

@@ -79,7 +79,7 @@ static void move_to_front (struct tls_buffer *buffer) {
   buffer->head = 0;
 }
 
-/* Make room for 'n' more bytes behind the tail. */
+/* Make room for 'n' more bytes after the tail. */
 static bool reserve (struct tls_byte_queue *b, size_t n) {
   size_t size = tls_byte_queue_size(b);
   if (b->buffer == NULL)

@@ -48,8 +48,8 @@ static struct tls_piece server_name (const struct tls_client_hello *hello) {
 }
 
 /* In TLS 1.3 a client resumes with the first identity of pre_shared_key. A
-** session that is stored at the server has an id of 32 bytes there; an identity
-** of another size is an encrypted ticket. */
+** session that is stored at the server has an id of 32 bytes there; an
+** identity of another size is an encrypted ticket. */
 static struct tls_piece stored_identity (const struct tls_piece *offered) {
   struct tls_piece identities = first_vector(offered, 2);
   struct tls_piece first = first_vector(&identities, 2);

@@ -2,7 +2,7 @@
 ** client_hello_fields: reads what is inside a ClientHello: its extensions and
 ** their lists (RFC 8446, 4.1.2 and 4.2).
 **
-** The bytes are a client's word. Whatever they are, they give fields: a list
+** A client may send any bytes. Whatever they are, they give fields: a list
 ** that is cut off or malformed is short or empty, and there are no errors.
 ** OpenSSL refuses such a ClientHello by itself when it comes to use it.
 */

@@ -84,7 +84,7 @@ struct tls_client_hello_answer {
   size_t ocsp_size;
   SSL_SESSION *session; /* for the id that was offered, or NULL */
   int alert;            /* refuse with this alert, or 0 */
-  bool alpn_refused;    /* no protocol will do: no_application_protocol */
+  bool alpn_refused;    /* no protocol is acceptable: no_application_protocol */
 };
 
 struct tls_engine_options {
@@ -109,7 +109,7 @@ struct tls_engine_options {
   bool request_ocsp;     /* client: ask for a stapled response */
   bool request_cert;     /* server: ask the client for a certificate */
   bool reject_unauthorized; /* refuse a peer that does not verify */
-  bool ask_verify; /* the owner has the last word on the chain: a client
+  bool ask_verify; /* the owner decides about the chain in the end: a client
                       asks about failed ones too, a server refuses none
                       before the gate */
 };

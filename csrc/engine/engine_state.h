@@ -84,9 +84,9 @@ struct tls_engine {
   bool secure;              /* the first handshake has finished */
   bool in_openssl;          /* a call that may run a callback is under way */
   bool write_wants_read;    /* writing waits for bytes of the peer's */
-  bool alpn_refused;        /* server: no protocol will do */
+  bool alpn_refused;        /* server: no protocol is acceptable */
   bool reject_unauthorized; /* a peer that does not verify is refused */
-  bool ask_verify;          /* the owner has the last word on the chain */
+  bool ask_verify;          /* the owner decides about the chain */
   bool ask_client_hello, want_sessions, want_keylog;
 };
 

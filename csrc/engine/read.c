@@ -50,8 +50,8 @@ static bool may_read (const struct tls_engine *e) {
 }
 
 /* One call of SSL_read_ex(3), which runs a handshake as well. False when
-** there is nothing more for now. Data behind a handshake must not come before
-** its peer was judged: tls_records_one_at_a_time() sees to that, and data
+** there is nothing more for now. Data after a handshake must not come before
+** its peer was accepted: tls_records_one_at_a_time() sees to that, and data
 ** that comes nevertheless is dropped. */
 static bool read_once (struct tls_engine *e, char *to, size_t room, size_t *n) {
   *n = 0;

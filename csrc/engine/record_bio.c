@@ -46,7 +46,7 @@ size_t tls_records_unread (const struct tls_records *records) {
   return records->fed_size + tls_byte_queue_size(&records->in);
 }
 
-static size_t read_window (struct tls_records *records, char *to, size_t n) {
+static size_t read_fed (struct tls_records *records, char *to, size_t n) {
   if (n > records->fed_size)
     n = records->fed_size;
   memcpy(to, records->fed, n);
@@ -134,7 +134,7 @@ static int on_read (BIO *bio, char *to, size_t n, size_t *got) {
   if (n > 0 && tls_byte_queue_size(&records->in) > 0)
     *got = read_kept(records, to, n);
   else if (n > 0 && records->fed_size > 0)
-    *got = read_window(records, to, n);
+    *got = read_fed(records, to, n);
   else
     BIO_set_retry_read(bio);
   count_record(records, to, *got);

@@ -59,10 +59,11 @@ static bool is_pattern (const struct name *name) {
   return has_star(text + skip, name->size - skip);
 }
 
-/* A dot of the pattern is one of the name, so that labels pair off. Within a
-** label the last star alone need give way: it takes one byte more each time
-** that what follows it does not fit. That is at worst the label's size times
-** the pattern's. */
+/* A dot of the pattern matches a dot of the name and nothing else, so labels
+** match label by label. When what follows the last star of a label does not
+** fit, the star takes one byte more and the rest is tried again; earlier stars
+** need not change. At worst that costs the label's size times the
+** pattern's. */
 static bool matches (const struct name *pattern, struct tls_piece name) {
   const unsigned char *p = pattern->text, *p_end = p + pattern->size;
   const unsigned char *s = name.data, *s_end = s + name.size;
@@ -150,7 +151,7 @@ static bool make_all_room (struct tls_server_names *n) {
   return ok && (2 * (n->count + 1) <= n->cell_count || grow_cells(n));
 }
 
-/* Put it behind all others, and take it from where it was. */
+/* Put it after all others, and take it from where it was. */
 static void put_last (struct tls_server_names *n, size_t number, bool is_new) {
   size_t at = n->pattern_count;
   if (is_new) {

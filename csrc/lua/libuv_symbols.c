@@ -11,7 +11,7 @@
 /* A handle on the image (the executable or library) that was loaded from
 ** 'path'. Where luv is linked into the executable, dlopen() refuses that path,
 ** and NULL names the program. A library's dependencies are searched with it,
-** so libuv.so is found behind luv.so. The library is never unloaded, because
+** so libuv.so is found through luv.so. The library is never unloaded, because
 ** ours, which calls it, is not either (see module.c): Lua 5.1 unloads luv
 ** before it finalizes what is older than luv and may hold luv's handles. */
 static void *open_image (const char *path) {

@@ -12,7 +12,7 @@
 int tls_socket_options_reuse_port (lua_State *L);
 
 /* The pending error of a socket (SO_ERROR) as libuv's negative number, or 0.
-** libuv reports a reset that comes right behind data as an end of the data. */
+** libuv reports a reset that comes right after data as an end of the data. */
 int tls_socket_options_error (int fd);
 
 /* core.pendingError(fd) -> the name of that error, or nil. */

@@ -15,8 +15,9 @@
 /* Register the metatable. [-0, +0] */
 void tls_state_closing_open (lua_State *L);
 
-/* core.handleMade(): Lua calls it for each handle of luv's that we make or
-** are given. */
+/* core.handleMade(): Lua calls it for each handle of luv's that we make or are
+** given. Makes an object that is younger than the handle: its finalizer sees
+** that lua_close() has begun, and runs the loop. */
 int tls_state_closing_handle_made (lua_State *L);
 
 #endif
