@@ -85,7 +85,7 @@ static void set_fields (lua_State *L, const struct tls_client_hello_fields *f) {
   lua_setfield(L, -2, "wantsOCSP");
 }
 
-void tls_client_hello_push_table (lua_State *L,
+void tls_client_hello_table_push (lua_State *L,
                                   const struct tls_client_hello *hello) {
   struct tls_client_hello_fields fields;
   tls_client_hello_read_fields(hello, &fields);

@@ -9,7 +9,7 @@
 #include "lua/compat.h"
 
 /* Push a tls.ClientHello, see lua/tls/types/values.lua. [-0, +1] */
-void tls_client_hello_push_table (lua_State *L,
+void tls_client_hello_table_push (lua_State *L,
                                   const struct tls_client_hello *hello);
 
 #endif

@@ -10,27 +10,12 @@
 */
 #include "commands.h"
 
-#include <string.h>
-
-#include <openssl/bio.h>
 #include <openssl/err.h>
 
-#include "client_hello_table.h"
 #include "connection.h"
 #include "credentials/secure_context.h"
 #include "credentials/session_der.h"
 #include "lua/lua_error.h"
-
-/* conn:getClientHello() -> a tls.ClientHello; nothing when there is none. */
-static int get_client_hello (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  const struct tls_client_hello *hello =
-      c == NULL ? NULL : tls_engine_client_hello(c->engine);
-  if (hello == NULL)
-    return 0;
-  tls_client_hello_push_table(L, hello);
-  return 1;
-}
 
 /* The string field 'name' of the table at index 2, which keeps it; or NULL. */
 static const unsigned char *field (lua_State *L, const char *name, size_t *n) {
@@ -257,7 +242,6 @@ static int set_session (lua_State *L) {
 }
 
 const luaL_Reg tls_connection_commands[] = {
-    {"getClientHello", get_client_hello},
     {"answerClientHello", answer_client_hello},
     {"answerVerify", answer_verify},
     {"setVerdict", set_verdict},

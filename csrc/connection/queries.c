@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include "client_hello_table.h"
 #include "connection.h"
 #include "credentials/certificate_table.h"
 #include "credentials/names_table.h"
@@ -288,6 +289,18 @@ static int get_ticket (lua_State *L) {
   return 1;
 }
 
+/* -> the ClientHello that the owner was asked about, a tls.ClientHello; nil
+** once the gate is open */
+static int get_client_hello (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  const struct tls_client_hello *hello =
+      c == NULL ? NULL : tls_engine_client_hello(c->engine);
+  if (hello == NULL)
+    return 0;
+  tls_client_hello_table_push(L, hello);
+  return 1;
+}
+
 /* -> whether the server took a client's early data; nil when it sent none */
 static int is_early_data_accepted (lua_State *L) {
   const SSL *ssl = check_ssl(L);
@@ -315,6 +328,7 @@ static int is_authorized (lua_State *L) {
 }
 
 const luaL_Reg tls_connection_queries[] = {
+    {"getClientHello", get_client_hello},
     {"getSession", get_session},
     {"getTLSTicket", get_ticket},
     {"isEarlyDataAccepted", is_early_data_accepted},
