@@ -34,7 +34,7 @@ bool tls_default_ca_add_store (X509_STORE *to, X509_STORE *from);
 bool tls_default_ca_verifies (lua_State *L, SSL_CTX *ctx);
 
 /* A new store with all certificates of 'from'; the caller frees it. NULL when
-** memory is out. */
+** there is no memory. */
 X509_STORE *tls_default_ca_copy_store (X509_STORE *from);
 
 /* core.setDefaultCertificates(pems): all of them; or it throws, and nothing
