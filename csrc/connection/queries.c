@@ -162,9 +162,9 @@ static int get_shared_sigalgs (lua_State *L) {
   return 1;
 }
 
-/* -> the last Finished message, ours or the peer's; nil before it */
 typedef size_t (*finished_of)(const SSL *ssl, void *buf, size_t count);
 
+/* -> the last Finished message, ours or the peer's; nil before there is one */
 static int push_finished (lua_State *L, finished_of get) {
   char buf[EVP_MAX_MD_SIZE];
   const SSL *ssl = check_ssl(L);

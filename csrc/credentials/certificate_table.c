@@ -304,7 +304,7 @@ void tls_certificate_push_chain (lua_State *L, X509 *leaf,
 
 /* ---- from text ---- */
 
-static bool has_armour (const char *text, size_t size) {
+static bool has_pem_header (const char *text, size_t size) {
   static const char begin[] = "-----BEGIN ";
   size_t length = sizeof begin - 1;
   size_t i;
@@ -332,8 +332,8 @@ int tls_certificate_parse (lua_State *L) {
   luaL_argcheck(L, size <= INT_MAX, 1, "too long");
   owned = tls_owned_push(L, tls_free_certificate);
   ERR_clear_error();
-  owned->p = has_armour(text, size) ? read_pem(L, text, size)
-                                    : d2i_X509(NULL, &der, (long)size);
+  owned->p = has_pem_header(text, size) ? read_pem(L, text, size)
+                                        : d2i_X509(NULL, &der, (long)size);
   if (owned->p == NULL)
     return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                              "not a certificate");

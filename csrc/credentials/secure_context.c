@@ -116,7 +116,7 @@ static void set_defaults (SSL_CTX *ctx) {
   /* lua/tls/handshake/renegotiation.lua limits renegotiation */
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
                                SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
-  /* the user keeps sessions, or nobody */
+  /* sessions are kept by the user, if at all */
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH |
                                           SSL_SESS_CACHE_NO_INTERNAL |
                                           SSL_SESS_CACHE_NO_AUTO_CLEAR);

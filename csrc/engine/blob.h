@@ -1,5 +1,5 @@
 /*
-** blob: a copy of some bytes. Knows nothing of TLS.
+** blob: some bytes that a struct owns. Knows nothing of TLS.
 */
 #ifndef tls_engine_blob_h
 #define tls_engine_blob_h

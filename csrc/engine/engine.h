@@ -191,7 +191,7 @@ bool tls_engine_client_hello_pending (const struct tls_engine *e);
 bool tls_engine_answer_client_hello (
     struct tls_engine *e, const struct tls_client_hello_answer *answer);
 
-/* === what was asked for ================================================ */
+/* === new sessions, key log, OCSP response ============================== */
 
 /* The oldest new session that was not taken yet, or NULL. The caller's. */
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e);

@@ -27,7 +27,8 @@ struct tls_context_data *tls_ex_data_context (const SSL_CTX *ctx);
 /* The same, made when there is none. NULL when there is no memory. */
 struct tls_context_data *tls_ex_data_make_context (SSL_CTX *ctx);
 
-/* A number that OpenSSL copies along with a session; 0 when there is none. */
+/* A number that OpenSSL copies along with a session, for psk.c; 0 when there
+** is none. */
 uintptr_t tls_ex_data_session_mark (const SSL_SESSION *session);
 
 /* False when there is no memory. */

@@ -50,7 +50,7 @@ static bool has_star (const unsigned char *text, size_t size) {
   return memchr(text, '*', size) != NULL;
 }
 
-/* Must it be tried, because it is neither an exact name nor
+/* Is it a pattern that the hash table cannot find: neither an exact name nor
 ** "*.example.org"? */
 static bool is_pattern (const struct name *name) {
   const unsigned char *text = name->text;

@@ -3,8 +3,8 @@
 **
 ** A name is a host's name or a pattern: '*' stands for any text without a dot,
 ** also for none. Case does not count. Each name has a number, from 1 on, which
-** it keeps when it is added again; what the number stands for is the owner's
-** affair.
+** it keeps when it is added again; the owner decides what the number stands
+** for.
 **
 ** Exact names and those of the form "*.example.org" are found by hash, at once
 ** however many there are; other patterns one after the other.

@@ -1,8 +1,8 @@
 /*
 ** session_context: the session id context of a server, which says where its
-** sessions are good: SSL_set_session_id_context(3).
+** sessions are valid: SSL_set_session_id_context(3).
 **
-** A server that asks for a client's certificate makes its sessions good only
+** A server that asks for a client's certificate makes its sessions valid only
 ** where the same is asked: its session id context is a hash of all that a
 ** client is verified by. OpenSSL compares it for tickets, stored sessions and
 ** its own cache alike. A session that does not fit is declined; a full

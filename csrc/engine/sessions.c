@@ -99,7 +99,7 @@ static bool is_psk_session (const struct tls_engine *e,
 }
 
 /* Where certificates are asked for, a session without one must not stand for
-** one: it gets a session id context that fits nowhere. */
+** one: it gets a session id context that matches no server's. */
 static bool forbid_psk_resumption (const struct tls_engine *e,
                                    SSL_SESSION *session) {
   static const unsigned char nowhere[] = "psk";
