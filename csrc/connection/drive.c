@@ -178,7 +178,7 @@ static void finish_round (struct tls_connection *c) {
   tls_connection_emit_records(c);
   if (c->transport_failure != TLS_FAILURE_NONE &&
       tls_engine_truncated(c->engine))
-    c->events &= ~(unsigned)TLS_EV_EOF; /* it was this failure, and no end */
+    c->events &= ~(unsigned)TLS_EV_EOF; /* it was this failure, not an end */
   if (!c->drive_again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
   if (!c->drive_again)

@@ -36,7 +36,7 @@ static int out_of_memory (lua_State *L) {
   return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
 }
 
-/* A number stands for one name for good: where the name is added again, its
+/* A number always stands for the same name: where the name is added again, its
 ** new context replaces the old one. */
 static int add (lua_State *L) {
   tls_lua_state_check_alive(L);

@@ -78,8 +78,8 @@ static unsigned long add_extra (X509_STORE *store) {
 }
 
 /* A file that is missing or not readable has no certificates: the store is
-** without them, for good. After a transient failure there is no store, and
-** 'why' has the reason. */
+** without them, and is not loaded again. After a transient failure there is
+** no store, and 'why' has the reason. */
 static X509_STORE *load_system (unsigned long *why) {
   X509_STORE *store = X509_STORE_new();
   bool ok = store != NULL && add_default_paths(store);

@@ -129,5 +129,5 @@ void tls_public_key_set_fields (lua_State *L, X509 *cert) {
     set_rsa(L, key, t);
   if (key != NULL)
     tls_set_integer(L, "bits", EVP_PKEY_get_bits(key));
-  ERR_clear_error(); /* an unknown type of key is no error */
+  ERR_clear_error(); /* an unknown type of key is not an error */
 }

@@ -27,6 +27,6 @@ SSL_SESSION *tls_session_der_read (lua_State *L, int arg) {
   const unsigned char *at = (const unsigned char *)der;
   if (der != NULL && n < 0x7fffffff)
     owned->p = d2i_SSL_SESSION(NULL, &at, (long)n);
-  ERR_clear_error(); /* bytes that are no session are no error */
+  ERR_clear_error(); /* bytes that are not a session are not an error */
   return owned->p;
 }

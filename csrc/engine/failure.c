@@ -10,7 +10,7 @@
 #include "authorization.h"
 #include "engine_state.h"
 
-/* Stands for an error that found no memory to be written down. */
+/* The error when there is no memory to write the real one down. */
 static const struct tls_error no_memory = {
     .code = "ERR_MEMORY_ALLOCATION_FAILED", .message = "out of memory"};
 

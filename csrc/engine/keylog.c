@@ -6,8 +6,8 @@
 
 #include "engine_state.h"
 
-/* SSL_CTX_set_keylog_callback(3). The lines are secrets: memory that they
-** leave is cleansed. A line that finds no memory is left out. */
+/* SSL_CTX_set_keylog_callback(3). The lines are secrets: memory is cleansed
+** when it is freed. A line for which there is no memory is left out. */
 static void on_keylog (const SSL *ssl, const char *line) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL || !e->want_keylog)

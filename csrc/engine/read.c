@@ -19,7 +19,8 @@ static void end_input (struct tls_engine *e, enum input_state input) {
     e->requested = REQUESTED_NONE;
 }
 
-/* SSL_read_ex() has returned no data: for now, for good, or with an error. */
+/* SSL_read_ex() has returned no data: there is none yet, the peer has ended,
+** or it is an error. */
 static void read_stopped (struct tls_engine *e, int r) {
   switch (SSL_get_error(e->ssl, r)) {
     case SSL_ERROR_WANT_READ:

@@ -1,13 +1,13 @@
 /*
 ** server_names: finds a server's context by the name that a client asks for.
 **
-** A name is a host's name or a pattern: '*' stands for any text without a dot,
-** also for none. Case does not count. Each name has a number, from 1 on, which
-** it keeps when it is added again; the owner decides what the number stands
-** for.
+** A name is a host's name or a pattern: '*' stands for any text without a
+** dot, also an empty one. Case does not count. Each name has a number, from 1
+** on, which it keeps when it is added again; the owner decides what the
+** number stands for.
 **
-** Exact names and those of the form "*.example.org" are found by hash, at once
-** however many there are; other patterns one after the other.
+** Exact names and those of the form "*.example.org" are found by hash, at
+** once however many there are; other patterns one after the other.
 */
 #ifndef tls_engine_server_names_h
 #define tls_engine_server_names_h

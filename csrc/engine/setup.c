@@ -14,7 +14,7 @@
 /* === early data ======================================================== */
 
 /* Only what the session allows is sent. Early data that is not sent counts as
-** not accepted, which is no error. */
+** not accepted, which is not an error. */
 static bool may_send_early_data (const struct tls_engine *e,
                                  const struct tls_engine_options *o) {
   int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
