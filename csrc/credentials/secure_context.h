@@ -2,7 +2,6 @@
 ** secure_context: a userdata over an SSL_CTX, which any number of connections
 ** share. It is built from options; later only CA certificates may be added and
 ** the ticket keys be changed. Used by methods.c and commands.c of connections.
-said straight)
 */
 #ifndef tls_credentials_secure_context_h
 #define tls_credentials_secure_context_h
