@@ -107,7 +107,7 @@ $(BUILD)/raw_peer: spec/support/raw_peer.c
 jit:
 	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$(shell $(PKG) --cflags luajit)" all
 
-# The rules of the house, by grep: see docs/internals.md.
+# The rules that docs/internals.md lists.
 check:
 	luacheck -q lua spec examples bench scripts
 	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.c bench/*.c
@@ -116,6 +116,8 @@ check:
 		spec/support/abi_check.c
 	@echo 'who may use whom'
 	@$(LUA) scripts/architecture.lua build/check
+	@echo 'no private name that nothing sets'
+	@$(LUA) scripts/private_names.lua
 	@echo 'engine side: neither Lua nor libuv'
 	@! grep -nE '(lua|lauxlib|uv|luv)\.h|lua_State' csrc/engine/*.[ch]
 	@echo 'libuv only in lua_state, libuv_symbols, state_closing and connection'

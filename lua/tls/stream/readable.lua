@@ -1,6 +1,6 @@
 --- Internal. The readable half of a stream: flowing and paused modes, the read buffer, decoding.
 --
--- State is in fields that begin with `_r`. The source calls `_push(data)` and `_push_eof()`; this half calls
+-- State is in fields that begin with `_r_`. The source calls `_push(data)` and `_push_eof()`; this half calls
 -- `_read_start()` and `_read_stop()` as the buffer empties and fills. Mixed into `tls.stream.duplex`.
 -- @module tls.stream.readable
 

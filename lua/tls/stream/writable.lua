@@ -1,6 +1,6 @@
 --- Internal. The writable half of a stream: write, cork, backpressure, end.
 --
--- State is in fields that begin with `_w`. Chunks go to the resource by `_write(chunk)`; the resource calls
+-- State is in fields that begin with `_w_`. Chunks go to the resource by `_write(chunk)`; the resource calls
 -- `_written()` when all it was given has left, `_ready()` when it can take writes for the first time, and `_shut(err)`
 -- when the half-close is done. Mixed into `tls.stream.duplex`.
 -- @module tls.stream.writable
