@@ -116,6 +116,7 @@ build = {
     ["tls.connection_info"] = "lua/tls/connection_info.lua",
     ["tls.default_ca"] = "lua/tls/default_ca.lua",
     ["tls.handshake.client_hello_callbacks"] = "lua/tls/handshake/client_hello_callbacks.lua",
+    ["tls.handshake.output_hold"] = "lua/tls/handshake/output_hold.lua",
     ["tls.handshake.psk"] = "lua/tls/handshake/psk.lua",
     ["tls.handshake.renegotiation"] = "lua/tls/handshake/renegotiation.lua",
     ["tls.handshake.server_identity"] = "lua/tls/handshake/server_identity.lua",

@@ -45,21 +45,23 @@ local function arguments(...)
 end
 
 --- There has to be somewhere to connect to.
-local function check_place(own, given)
-  if own.socket or own.path or own.port then return end
-  errors.throw(errors.arg_type("options.port", "number or string", given.port))
+local function check_place(checked, unchecked)
+  if checked.socket or checked.path or checked.port then return end
+  errors.throw(errors.arg_type("options.port", "number or string", unchecked.port))
 end
 
+-- The class of tls.connect's sockets.
 local Connecting = TLSSocket:_with_overrides()
 
-function Connecting._settings(options)
-  local own = declared:read(options)
-  own.isServer = false
-  if not own.host and not own.path and not own.socket then own.host = "localhost" end
-  own.secureContext = secure_context.of(own)
-  own.name_to_verify, own.servername = server_name.to_verify(own), server_name.to_send(own)
-  own.checkServerIdentity = own.checkServerIdentity or server_identity.check
-  return own
+--- Overrides TLSSocket's: the options of tls.connect.
+function Connecting._read_options(options)
+  local checked = declared:read(options)
+  checked.isServer = false
+  if not checked.host and not checked.path and not checked.socket then checked.host = "localhost" end
+  checked.secureContext = secure_context.of(checked)
+  checked.name_to_verify, checked.servername = server_name.to_verify(checked), server_name.to_send(checked)
+  checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
+  return checked
 end
 
 function Connecting:_on_secure()
@@ -76,20 +78,20 @@ end
 -- throws
 local function connect(...)
   local options, callback = arguments(...)
-  local own = Connecting._settings(options)
-  check_place(own, options)
-  local given = own.socket
-  if type(given) == "table" then own.allowHalfOpen = given.allowHalfOpen end
-  local socket = TLSSocket.create(own, Connecting)
-  socket._given_options, socket._name_to_verify = declared:keep(options), own.name_to_verify
+  local checked = Connecting._read_options(options)
+  check_place(checked, options)
+  local carrier = checked.socket
+  if type(carrier) == "table" then checked.allowHalfOpen = carrier.allowHalfOpen end
+  local socket = TLSSocket.create(checked, Connecting)
+  socket._unchecked_options, socket._name_to_verify = declared:keep(options), checked.name_to_verify
   if callback then socket:once("secureConnect", callback) end
-  if given then
-    if own.timeout then socket:setTimeout(own.timeout) end
-    existing_stream.over(socket, given)
+  if carrier then
+    if checked.timeout then socket:setTimeout(checked.timeout) end
+    existing_stream.over(socket, carrier)
     return socket
   end
-  socket._connect_options = own
-  return socket:_connect_to(own)
+  socket._destination = checked
+  return socket:_connect_to(checked)
 end
 
 return connect

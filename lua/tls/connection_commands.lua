@@ -24,12 +24,12 @@ function methods:setMaxSendFragment(size)
   return not self.destroyed
 end
 
--- An option of a connection that has not begun; see TLSSocket:connect.
+-- Sets an option of a connection that has not begun; connect(), which begins it, keeps what was set here.
 local function set_for_next(self, name, value)
   self._class._set_option(self, name, value)
   if self._conn then return end
-  self._options_for_next = self._options_for_next or {}
-  self._options_for_next[name] = value
+  self._options_set_by_methods = self._options_set_by_methods or {}
+  self._options_set_by_methods[name] = value
 end
 
 --- Sets the name that a client asks for (SNI), before its handshake has begun. Source: Node's tlsSocket.setServername.
@@ -56,7 +56,7 @@ function methods:setSession(session)
   if self._conn then self._conn:setSession(session) end
 end
 
---- Sets the certificate and key that a server shows on this connection, in the place of its context's; all else stays.
+--- Sets the certificate and key that a server shows on this connection, instead of its context's; all else stays.
 -- To be called in ALPNCallback, for example (RFC 8737's acme-tls/1). Source: Node's tlsSocket.setKeyCert.
 --- @param given tls.SecureContext|tls.SecureContextOptions
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws

@@ -1,5 +1,6 @@
---- Internal. Drives a TLSSocket's connection. To be called from a turn of its own (tls.support.next_tick): the core
--- never enters Lua from within a call of Lua's.
+--- Internal. Drives a TLSSocket's connection, which calls the handlers of tls.connection_events. To be called from the
+-- queue of tls.support.next_tick, never from inside another function: what a user has called returns before events are
+-- emitted.
 -- @module tls.connection_drive
 
 --- @param socket tls.TLSSocket

@@ -1,5 +1,8 @@
---- Internal. What the core tells a TLSSocket: the handshake's end, data, the peer's end, errors. Each function here is
--- called from the core's drive loop, through its one protected entry into Lua, with the socket in front.
+--- Internal. What the core tells a TLSSocket: the handshake's end, data, the peer's end, errors.
+--
+-- Each of the handlers below gets the socket as its first argument. The core calls them from its drive loop, when
+-- OpenSSL has returned, through its one protected entry into Lua. Only `psk` is called while OpenSSL is on the stack,
+-- because OpenSSL cannot wait for a pre-shared key.
 -- @module tls.connection_events
 
 local core = require "tls.core"
@@ -17,14 +20,14 @@ local emit, next_tick = Emitter.emit, tick.next_tick
 
 -- A socket's `_handshake_state`, about its first handshake.
 local HANDSHAKING = "handshaking" -- it is under way, or yet to begin
-local SECURE = "secure" -- it is done, and the peer was let in
+local SECURE = "secure" -- it is done, and the peer was accepted
 local ANNOUNCED = "announced" -- ... and the server has emitted 'secureConnection'
 local NEVER_SECURE = "never secure" -- the socket was destroyed before
 
 local events = { HANDSHAKING = HANDSHAKING, SECURE = SECURE, ANNOUNCED = ANNOUNCED, NEVER_SECURE = NEVER_SECURE }
 
--- The first handshake is done and its peer let in: plaintext may go both ways from now on. The gate of the first
--- handshake is opened here and nowhere else.
+-- The first handshake is done and its peer accepted: plaintext may go both ways from now on. The gate is opened here,
+-- after the first handshake, and in on_later_verdict, after any other; nowhere else.
 local function open_gate(self, generation)
   local conn = self._conn
   self._handshake_state = SECURE
@@ -36,29 +39,29 @@ local function open_gate(self, generation)
   if not self.destroyed and not self._options.isServer then session_resumption.emit_early_sessions(self) end
 end
 
-local function let_in_first(self, generation, refused)
+local function on_first_verdict(self, generation, refused)
   if refused then return self:destroy(refused) end
   session_resumption.when_stored(self, open_gate, generation)
 end
 
--- The first handshake has finished; its peer is yet to be judged.
+-- The first handshake has finished; there is no verdict on its peer yet.
 local function on_secure(self, generation, alpn, npn, servername)
   if alpn then self.alpnProtocol = alpn end
   if npn then self.npnProtocol = npn end
   if servername or rawget(self, "servername") then self.servername = servername end
-  verify.at_gate(self, generation, let_in_first)
+  verify.at_gate(self, generation, on_first_verdict)
 end
 
-local function let_in_again(self, generation, refused)
+local function on_later_verdict(self, generation, refused)
   if refused then return self:destroy(refused) end
   if self._conn:approve(generation) then next_tick(drive, self) end
   renegotiation.on_done(self)
 end
 
--- A later handshake has finished: the gate is shut until its peer is judged.
+-- A later handshake has finished: the gate is shut until there is a verdict on its peer.
 local function on_renegotiated(self, generation)
   verify.forget_other(self, generation)
-  verify.at_gate(self, generation, let_in_again)
+  verify.at_gate(self, generation, on_later_verdict)
 end
 
 local function on_keylog(self, lines)
@@ -87,17 +90,17 @@ local function on_data(self, data)
   if listener then listener(data) end
 end
 
--- Records to be sent, over a stream that stands in a handle's place.
+-- Records to be sent. `_handle` is a tls.over.stream_as_handle: only then does the core hand them to Lua.
 local function on_records(self, records)
   self._handle:send(records)
 end
 
--- Whether the core wants more records from it.
+-- Whether the core wants more records from that stream.
 local function on_reading(self, wanted)
   self._handle:set_reading(wanted)
 end
 
--- The peer will send no more; `truncated`: without having said close_notify.
+-- The peer will send no more; `truncated`: without a close_notify.
 local function on_eof(self, truncated)
   if truncated then self.truncated = true end
   Socket._push_eof(self)
@@ -107,13 +110,13 @@ end
 local function on_written(self)
   if self._reports_traffic then self:_restart_idle_timer() end
   if not self._w_shutdown_begun then return Socket._written(self) end
-  -- Both sides have said close_notify: a handle need only be closed. A stream in its place is ended, too.
+  -- Both sides have sent close_notify: a handle of luv's need only be closed. Another stream is ended first.
   if self._r_eof and not self.truncated and not self._handle.in_lua then return Socket._shut(self) end
   Socket._shutdown(self)
 end
 
--- The connection has failed. Of several errors the one that says most is told: what the callback for a pre-shared key
--- threw, the reason why the peer was refused, OpenSSL's.
+-- The connection has failed. Of several errors the user gets the first of these: what the callback for a pre-shared key
+-- has thrown, why the peer was refused, OpenSSL's error.
 local function on_error(self, err)
   local handshaking = self._handshake_state == HANDSHAKING
   local refusal = self._verify_answer and self._verify_answer.error
@@ -124,7 +127,7 @@ local function on_error(self, err)
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
   end
-  local at = self._connect_options
+  local at = self._destination
   if handshaking and at and type(err) == "table" then
     err.host, err.port, err.path = err.host or at.host, at.port, at.path
     err.localAddress = at.localAddress

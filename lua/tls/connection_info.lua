@@ -1,5 +1,5 @@
---- Internal. What one may ask a TLSSocket about its connection. Each answers nil once the socket is destroyed. Mixed
--- into tls.socket; what one may tell it is in tls.connection_commands.
+--- Internal. What one may ask a TLSSocket about its connection. Each method returns nil once the socket is destroyed.
+-- Mixed into tls.socket; what one may tell it is in tls.connection_commands.
 -- @module tls.connection_info
 
 local errors = require "tls.support.errors"

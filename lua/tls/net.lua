@@ -38,10 +38,10 @@ end
 --- @return net.Socket
 function net.connect(first, ...)
   local options, callback = connecting.call_of(first, ...)
-  local own = declared.net_connect:read(options)
+  local checked = declared.net_connect:read(options)
   local socket = Socket.instance()
-  Socket._set_up(socket, own)
-  return socket:_connect_to(own, callback)
+  Socket._set_up(socket, checked)
+  return socket:_connect_to(checked, callback)
 end
 
 net.createConnection = net.connect

@@ -20,7 +20,7 @@ local METHODS = {
   TLSv1_2 = { "TLSv1.2", "TLSv1.2" },
 }
 
---- The passphrase of each that has none of its own.
+--- Gives the passphrase to each key or pfx that has none of its own.
 local function with_passphrase(list, passphrase)
   for _, secret in ipairs(list or {}) do
     if secret.passphrase == nil then secret.passphrase = passphrase end
@@ -108,29 +108,29 @@ function SecureContext:addCACert(pem)
   core.addCACert(self.context, pem)
 end
 
---- A context of options that have been read by a declaration with those of createSecureContext in it.
---- @param own table
+--- Makes a context.
+--- @param checked table options, with those of createSecureContext among them
 --- @return tls.SecureContext
-function secure_context.make(own)
-  local min, max = versions(own)
-  local old, new = ciphers(own)
+function secure_context.make(checked)
+  local min, max = versions(checked)
+  local old, new = ciphers(checked)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end
   local curve
-  curve, old = groups(own, old)
+  curve, old = groups(checked, old)
   local native = core.context {
-    key = with_passphrase(own.key, own.passphrase),
-    pfx = with_passphrase(own.pfx, own.passphrase),
-    cert = own.cert, ca = own.ca, crl = own.crl,
-    ciphers = old, ciphersuites = new, ecdhCurve = curve, sigalgs = own.sigalgs,
+    key = with_passphrase(checked.key, checked.passphrase),
+    pfx = with_passphrase(checked.pfx, checked.passphrase),
+    cert = checked.cert, ca = checked.ca, crl = checked.crl,
+    ciphers = old, ciphersuites = new, ecdhCurve = curve, sigalgs = checked.sigalgs,
     minVersion = min, maxVersion = max,
-    honorCipherOrder = own.honorCipherOrder, secureOptions = own.secureOptions,
-    sessionTimeout = own.sessionTimeout or defaults.session_timeout,
-    sessionIdContext = own.sessionIdContext or defaults.session_id_context,
-    ticketKeys = own.ticketKeys, maxEarlyData = own.maxEarlyData,
-    dhparam = dhparam(own.dhparam),
-    allowPartialTrustChain = own.allowPartialTrustChain,
+    honorCipherOrder = checked.honorCipherOrder, secureOptions = checked.secureOptions,
+    sessionTimeout = checked.sessionTimeout or defaults.session_timeout,
+    sessionIdContext = checked.sessionIdContext or defaults.session_id_context,
+    ticketKeys = checked.ticketKeys, maxEarlyData = checked.maxEarlyData,
+    dhparam = dhparam(checked.dhparam),
+    allowPartialTrustChain = checked.allowPartialTrustChain,
   }
-  return setmetatable({ context = native, groups = curve, maxEarlyData = own.maxEarlyData }, SecureContext)
+  return setmetatable({ context = native, groups = curve, maxEarlyData = checked.maxEarlyData }, SecureContext)
 end
 
 --- tls.createSecureContext: credentials and rules that any number of connections share. Source: Node's
@@ -143,11 +143,11 @@ function secure_context.create(options)
 end
 
 --- The context that options name, or one made of them.
---- @param own table options that have been read
+--- @param checked table options that have been read
 --- @return tls.SecureContext
 -- @raise what createSecureContext throws
-function secure_context.of(own)
-  return own.secureContext or secure_context.make(own)
+function secure_context.of(checked)
+  return checked.secureContext or secure_context.make(checked)
 end
 
 --- A context, or the options of one, which a server is given for its clients.

@@ -29,16 +29,16 @@ end
 
 local SecurePair = class("tls.SecurePair", Emitter)
 
--- What stands in a place of its own counts before what `options` say.
+-- The options of the pair's TLSSocket: `options`, and what comes by position, which counts before them.
 local function with_arguments(given_context, is_server, request_cert, reject, options)
-  local own = {}
-  for name, value in pairs(flat(options)) do own[name] = value end
-  if given_context ~= nil then own.secureContext = given_context end
-  if is_server ~= nil then own.isServer = is_server end
-  if own.isServer ~= true then return own end -- those that follow are a server's alone
-  if request_cert ~= nil then own.requestCert = request_cert end
-  if reject ~= nil then own.rejectUnauthorized = reject end
-  return own
+  local copy = {}
+  for name, value in pairs(flat(options)) do copy[name] = value end
+  if given_context ~= nil then copy.secureContext = given_context end
+  if is_server ~= nil then copy.isServer = is_server end
+  if copy.isServer ~= true then return copy end -- those that follow are a server's alone
+  if request_cert ~= nil then copy.requestCert = request_cert end
+  if reject ~= nil then copy.rejectUnauthorized = reject end
+  return copy
 end
 
 local function check(given_context, options, flags)
@@ -52,8 +52,8 @@ function SecurePair.init(self, given_context, is_server, request_cert, reject, o
   check(given_context, options, { isServer = is_server, requestCert = request_cert, rejectUnauthorized = reject })
   local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
   duplex_pair.join(inner, outer)
-  local own = with_arguments(given_context, is_server, request_cert, reject, options or {})
-  local clear = setmetatable(TLSSocket.new(nil, own), CleartextStream.__meta)
+  local all_options = with_arguments(given_context, is_server, request_cert, reject, options or {})
+  local clear = setmetatable(TLSSocket.new(nil, all_options), CleartextStream.__meta)
   clear._class, clear._encrypted_end = CleartextStream, outer
   self.cleartext, self.encrypted = clear, outer
   clear:on("secure", function() self:emit("secure") end)

@@ -30,7 +30,7 @@ end
 
 local function ignore() end
 
--- The class of a server's sockets. They share one table of options, until one of them sets an option of its own.
+-- The class of a server's sockets. They share one table of options, until one of them has an option changed.
 local Accepted = TLSSocket:_with_overrides()
 
 -- Most sockets never have more, with two fields that the handshake may bring and one of the user's.
@@ -38,15 +38,16 @@ Accepted:_expect_fields(32)
 
 function Accepted:_make_core_options()
   local options, core_options = self._options, TLSSocket._make_core_options(self)
-  if options == self.server._shared_options then options._core_options = core_options end -- see forget_shared_options
+  local shared = options == self.server._options_for_sockets
+  if shared then options._core_options = core_options end -- until forget_options_for_sockets
   return core_options
 end
 
 function Accepted:_set_option(name, value)
-  local own = {}
-  for key, set in pairs(self._options) do own[key] = set end
-  own[name] = value
-  self._options = own
+  local copy = {}
+  for key, set in pairs(self._options) do copy[key] = set end
+  copy[name] = value
+  self._options = copy
 end
 
 function Accepted:_on_secure()
@@ -83,45 +84,45 @@ local on_connection
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE and what the options say; what createSecureContext throws
 function Server.new(options, listener)
   options, listener = arguments(options, listener)
-  local own = declared.tls:read(options)
-  handshake_options.check_server(own)
+  local checked = declared.tls:read(options)
+  handshake_options.check_server(checked)
   local self = Server.instance()
-  net.Server._start(self, own)
+  net.Server._start(self, checked)
   self._on_connection = function(duplex) on_connection(self, duplex) end
   self:on("connection", self._on_connection)
-  self._context = secure_context.of(own)
-  self._SNICallback, self._no_delay = own.SNICallback, options and options.noDelay or false
-  self._handshake_queue = timeout.queue(own.handshakeTimeout or defaults.handshake_timeout)
+  self._context = secure_context.of(checked)
+  self._SNICallback, self._no_delay = checked.SNICallback, options and options.noDelay or false
+  self._handshake_queue = timeout.queue(checked.handshakeTimeout or defaults.handshake_timeout)
   if listener then self:on("secureConnection", listener) end
   return self
 end
 
--- The options that the server's sockets share: the server's own, and what belongs to this server.
-local function options_of(self)
-  local own, shared = self._options, {}
-  for name, value in pairs(own) do shared[name] = value end
+-- Makes the options that the server's sockets share: the server's, and what belongs to this server.
+local function make_options_for_sockets(self)
+  local checked, shared = self._options, {}
+  for name, value in pairs(checked) do shared[name] = value end
   shared.server, shared.isServer = self, true
   shared.secureContext, shared.SNICallback = self._context, self._SNICallback
   shared.noDelay = self._no_delay -- by default the listening socket hands it on
   return shared
 end
 
--- The options that the sockets share are to be made anew, for those to come: what they depend on has changed. What the
--- core is told also depends on who listens: it does no work that nobody wants.
-local function forget_shared_options(self)
-  if self._shared_options then self._shared_options._core_options = nil end
-  self._shared_options = false
+-- The options that the sockets share are to be made anew, for the sockets to come: what they depend on has changed.
+-- What the core is told also depends on which events have listeners: it does no work that nobody wants.
+local function forget_options_for_sockets(self)
+  if self._options_for_sockets then self._options_for_sockets._core_options = nil end
+  self._options_for_sockets = false
   local listeners = self:listeners "connection"
   self._only_own_listener = #listeners == 1 and listeners[1] == self._on_connection
 end
 
 Server._watched_events = false -- all
-Server._listener_added, Server._listener_removed = forget_shared_options, forget_shared_options
+Server._listener_added, Server._listener_removed = forget_options_for_sockets, forget_options_for_sockets
 
 -- A socket on luv's handle, or on none yet.
 local function new_socket(self, handle)
-  self._shared_options = self._shared_options or options_of(self)
-  local socket = TLSSocket.accepted(Accepted, self._shared_options)
+  self._options_for_sockets = self._options_for_sockets or make_options_for_sockets(self)
+  local socket = TLSSocket.accepted(Accepted, self._options_for_sockets)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
@@ -169,7 +170,7 @@ function Server:addContext(hostname, given)
   self._contexts_by_name = self._contexts_by_name or core.contextsByName()
   self._contexts_by_name:add(hostname, context)
   self._SNICallback = self._SNICallback or from_table(self)
-  forget_shared_options(self)
+  forget_options_for_sockets(self)
 end
 
 --- Sets the certificate and the rules for connections from now on; those that exist go on with the old ones. The keys
@@ -178,13 +179,13 @@ end
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function Server:setSecureContext(options)
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
-  local own = credentials.replace:read(options)
-  local fresh = secure_context.of(own)
-  if not own.ticketKeys and not own.secureContext then
+  local checked = credentials.replace:read(options)
+  local fresh = secure_context.of(checked)
+  if not checked.ticketKeys and not checked.secureContext then
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh
-  forget_shared_options(self)
+  forget_options_for_sockets(self)
 end
 
 --- The key that session tickets are encrypted with: 48 bytes. Keep it secret. Other servers that are given it accept
@@ -202,8 +203,8 @@ function Server:setTicketKeys(keys)
   core.ticketKeys(self._context.context, ticket_keys.join(keys, "keys", "Session ticket keys must be a 48-byte buffer"))
 end
 
--- The server's own listener for 'connection'. A user who emits 'connection' with a stream gives the server a
--- connection.
+-- The server's own listener for 'connection'. A user may emit that event with any stream: the server speaks TLS over
+-- it.
 on_connection = function(self, duplex)
   existing_stream.check(duplex, "socket")
   if duplex.destroyed then return end -- by a listener before us

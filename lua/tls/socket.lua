@@ -2,6 +2,7 @@
 -- @module tls.socket
 
 local connecting = require "tls.net.connecting"
+local connect_options = require "tls.options.connect"
 local core = require "tls.core"
 local credentials = require "tls.options.credentials"
 local declared = require "tls.options.tls_socket"
@@ -31,8 +32,8 @@ local HANDSHAKING, SECURE, ANNOUNCED = events.HANDSHAKING, events.SECURE, events
 local NEVER_SECURE = events.NEVER_SECURE
 
 -- Not class defaults: they stay as they are when the socket connects once more, see connect.
-TLSSocket._given_options = false -- the options, as they were given last
-TLSSocket._options_for_next = false -- those that a method has set for the connection to come
+TLSSocket._unchecked_options = false -- what the user has given so far; `_options` are these, checked
+TLSSocket._options_set_by_methods = false -- by setServername and setSession, for the connection to come
 
 TLSSocket:_instance_fields {
   _handshake_state = HANDSHAKING,
@@ -44,8 +45,9 @@ TLSSocket:_class_defaults {
   truncated = false,
   _verify_answer = false, -- see tls.handshake.verify
   _was_authorized = false, -- what `authorized` was when the socket was destroyed
-  _output_holds = 0, _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
-  _early_sessions = false, _early_sessions_emitted = false,
+  _output_holds = 0, -- see tls.handshake.output_hold
+  _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
+  _early_sessions = false, _early_sessions_emitted = false, -- the same
   _psk_error = false,
 }
 
@@ -57,8 +59,8 @@ local function drive_if(self, wanted)
   if wanted then next_tick(drive, self) end
 end
 
---- Drives the connection in a turn of its own, if a method of the core has answered that it wants to be.
---- @param wanted boolean
+--- Drives the connection from next_tick's queue, if it wants to be driven.
+--- @param wanted boolean what a method of the core's connection has returned
 TLSSocket._drive_if = drive_if
 
 --- Whether the first handshake, or the connecting before it, is under way. Source: Node's tlsSocket.secureConnecting.
@@ -67,15 +69,15 @@ function getters.secureConnecting(self)
 end
 
 --- Whether the peer of the latest handshake has proved its identity, and that was accepted; false before the verdict. A
--- destroyed socket keeps the last answer. Source: Node's tlsSocket.authorized.
+-- destroyed socket keeps the last value. Source: Node's tlsSocket.authorized.
 function getters.authorized(self)
   local conn = self._conn
   if not conn then return self._was_authorized end
   return conn:isAuthorized()
 end
 
---- The code of the error for which it is not; nil when there is none, or nothing was asked. Source: Node's
--- tlsSocket.authorizationError.
+--- The code of the error for which the peer is not authorized; nil when there is none, or no certificate was asked for.
+-- Source: Node's tlsSocket.authorizationError.
 function getters.authorizationError(self)
   local refusal = self._verify_answer and self._verify_answer.error
   if not refusal then return nil end
@@ -83,39 +85,41 @@ function getters.authorizationError(self)
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
---- @param options table that have been read
+--- @param checked table its options
 --- @param class_of? table default TLSSocket
-function TLSSocket.create(options, class_of)
+function TLSSocket.create(checked, class_of)
   local self = (class_of or TLSSocket).instance()
-  Socket._set_up(self, options)
-  self.server = options.server
+  Socket._set_up(self, checked)
+  self.server = checked.server
   return self
 end
 
---- Makes a server's socket, without what each of them would do alike: the options are checked already.
+--- Makes a server's socket: as create(), without the steps that no accepted socket needs.
 --- @param class_of table TLSSocket, or a class made of it
---- @param options table that have been read, with the server; borrowed: its sockets share them
+--- @param checked table its options, with the server; borrowed: the server's sockets share them
 --- @return tls.TLSSocket
-function TLSSocket.accepted(class_of, options)
+function TLSSocket.accepted(class_of, checked)
   local self = class_of.instance()
-  Socket._start(self, options)
-  self.server = options.server
+  Socket._start(self, checked)
+  self.server = checked.server
   return self
 end
 
--- What a socket works with: the options, read, and what they leave open. `declaration` says which there are.
-local function settings(declaration, options)
-  local own = declaration:read(options)
-  if own.isServer then handshake_options.check_server(own) end
-  own.secureContext = secure_context.of(own)
-  if own.servername == "" then own.servername = nil end -- none is sent
-  own.checkServerIdentity = own.checkServerIdentity or server_identity.check
-  return own
+-- Checks the user's options by a declaration, and fills in what they leave open: the context, the check of the name.
+local function read_options(declaration, options)
+  local checked = declaration:read(options)
+  if checked.isServer then handshake_options.check_server(checked) end
+  checked.secureContext = secure_context.of(checked)
+  if checked.servername == "" then checked.servername = nil end -- none is sent
+  checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
+  return checked
 end
 
---- The options of connect() on one that was made by hand. tls.connect's sockets have stricter ones.
-function TLSSocket._settings(options)
-  return settings(declared.whole, options)
+--- Reads the options of connect() on a socket that tls.TLSSocket has made. tls.connect's sockets override it.
+--- @param options table the user's
+--- @return table checked
+function TLSSocket._read_options(options)
+  return read_options(declared.whole, options)
 end
 
 --- TLS on a connection that is there: the client's side, unless isServer is true. Emits 'secure' after the handshake
@@ -127,10 +131,10 @@ end
 --- @return tls.TLSSocket
 function TLSSocket.new(socket, options)
   if socket ~= nil then existing_stream.check(socket, "socket") end
-  local own = settings(declared.new, options)
-  if type(socket) == "table" then own.allowHalfOpen = socket.allowHalfOpen end
-  local self = TLSSocket.create(own)
-  self._given_options, self._name_to_verify = declared.new:keep(options), own.servername or "localhost"
+  local checked = read_options(declared.new, options)
+  if type(socket) == "table" then checked.allowHalfOpen = socket.allowHalfOpen end
+  local self = TLSSocket.create(checked)
+  self._unchecked_options, self._name_to_verify = declared.new:keep(options), checked.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
   return self
 end
@@ -151,7 +155,8 @@ local function anyone_listens(self, name)
   return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
 end
 
--- Node: false for what the handshake did not bring, undefined before it is done. What it did is a field of the socket.
+-- As in Node: false for what the handshake did not bring, nil before it is done. What it did bring is a field of the
+-- socket.
 local function none_negotiated(self)
   local state = self._handshake_state
   if state == SECURE or state == ANNOUNCED then return false end
@@ -160,7 +165,8 @@ end
 
 getters.alpnProtocol, getters.npnProtocol, getters.servername = none_negotiated, none_negotiated, none_negotiated
 
---- The options in the form that the core takes.
+--- The options in the form that the core takes. A server's sockets keep it, as `_core_options` in the options that they
+-- share.
 function TLSSocket:_make_core_options()
   local options = self._options
   return core.connectionOptions {
@@ -220,23 +226,22 @@ end
 
 -- Options that belong to one connection, and are not used for the next one.
 local FOR_ONE_CONNECTION = {}
-for _, name in ipairs {
-  "host", "port", "path", "socket", "servername", "session", "earlyData", "initialData", "lookup", "family", "hints",
-  "localAddress", "localPort", "autoSelectFamily", "autoSelectFamilyAttemptTimeout", "timeout",
-} do
-  FOR_ONE_CONNECTION[name] = true
+for _, declaration in ipairs { declared.connect, connect_options } do
+  for _, option in ipairs(declaration.list) do
+    if option.for_one_connection then FOR_ONE_CONNECTION[option[1]] = true end
+  end
 end
 
 -- What this socket was given so far, and what connect() is given now, which wins. For a connection that is not the
 -- first, without what belonged to the one before.
 local function options_so_far(self, call)
   local options = {}
-  for name, value in pairs(self._given_options) do
+  for name, value in pairs(self._unchecked_options) do
     local over = self.destroyed and FOR_ONE_CONNECTION[name]
     local replaced = call.secureContext and credentials.create.named[name]
     if not over and not replaced then options[name] = value end
   end
-  for _, given in ipairs { self._options_for_next or {}, call } do
+  for _, given in ipairs { self._options_set_by_methods or {}, call } do
     for name, value in pairs(given) do options[name] = value end
   end
   return options
@@ -267,15 +272,15 @@ end
 function TLSSocket:connect(first, second, third)
   local call, callback = connecting.call_of(first, second, third)
   call = declared.connect:keep(call)
-  local given = self._given_options and options_so_far(self, call) or call
-  local own = self._class._settings(self._given_options and with_context(self, given, call) or given)
-  connecting.check_place(own)
+  local given = self._unchecked_options and options_so_far(self, call) or call
+  local checked = self._class._read_options(self._unchecked_options and with_context(self, given, call) or given)
+  connecting.check_place(checked)
   local function begin()
-    if not self.connecting and not self._handle and self._given_options then
-      self._name_to_verify, own.servername = server_name.to_verify(own), server_name.to_send(own)
-      self._given_options, self._options, self._options_for_next = given, own, false
+    if not self.connecting and not self._handle and self._unchecked_options then
+      self._name_to_verify, checked.servername = server_name.to_verify(checked), server_name.to_send(checked)
+      self._unchecked_options, self._options, self._options_set_by_methods = given, checked, false
     end
-    return self:_connect_to(own, callback)
+    return self:_connect_to(checked, callback)
   end
   if self.destroyed and not self.closed then return self:once("close", begin) end
   return begin()
@@ -291,7 +296,7 @@ function TLSSocket:_listener_added(name)
   if name == "session" and self._conn and not self._options.isServer then self._conn:wantSessions(true) end
 end
 
---- The handle has been found: luv's, or a stream that stands in its place.
+--- There is a handle: luv's, or a tls.over.stream_as_handle.
 --- @param unread? string[] records that were read from it before
 --- @param ended? boolean nothing more will come
 function TLSSocket:_start_on_handle(handle, unread, ended)
@@ -307,7 +312,7 @@ function TLSSocket:_feed_records(records)
   if self._conn then drive_if(self, self._conn:feed(records)) end
 end
 
---- The stream that stands in a handle's place has taken what it was given.
+--- The stream that is used as a handle has taken what it was given.
 function TLSSocket:_records_sent()
   if self._conn then drive_if(self, self._conn:sent()) end
 end
@@ -350,7 +355,7 @@ function TLSSocket:_write_lost(err)
   return errors.from_uv("ECANCELED", "write", { cause = err })
 end
 
---- Traffic here is traffic of the plain socket that was taken over, too.
+--- There was traffic: also for the idle timeout of the plain socket that was taken over.
 function TLSSocket:_restart_idle_timer()
   Socket._restart_idle_timer(self)
   if self._plain_socket then self._plain_socket:_restart_idle_timer() end

@@ -77,7 +77,7 @@ local function not_offered(choice, offered)
       tostring(choice), table.concat(offered, ", ")))
 end
 
--- ALPNCallback answers at once, by what it returns.
+-- ALPNCallback cannot answer later: what it returns is the answer.
 function steps.alpn(socket, info, answer, done)
   local callback = socket._options.ALPNCallback
   local offered = info.ALPNProtocols

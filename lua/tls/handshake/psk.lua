@@ -1,5 +1,5 @@
---- Internal. Pre-shared keys: the one callback that must answer at once, since OpenSSL cannot wait for it. What it
--- throws, and a wrong answer, end the connection with that error.
+--- Internal. Pre-shared keys: the one callback that cannot answer later, since OpenSSL cannot wait for it. What it
+-- throws, and a wrong value that it returns, end the connection with that error.
 -- @module tls.handshake.psk
 
 local errors = require "tls.support.errors"

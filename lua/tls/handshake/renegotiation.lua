@@ -37,7 +37,7 @@ function renegotiation.on_begin(socket)
   end
 end
 
---- It is done, and its peer is let in.
+--- It is done, and its peer is accepted.
 --- @param socket tls.TLSSocket
 --- @param err? tls.Error
 function renegotiation.on_done(socket, err)
@@ -47,13 +47,13 @@ function renegotiation.on_done(socket, err)
   if callback then callback(err) end
 end
 
--- What holds from now on: what is given, else what held before.
-local function chosen(socket, own, name)
-  if own[name] == nil then return socket._options[name] and true or false end
-  return own[name]
+-- What holds from now on: what this call gives, else what held before.
+local function chosen(socket, checked, name)
+  if checked[name] == nil then return socket._options[name] and true or false end
+  return checked[name]
 end
 
--- Begins another handshake, or throws why it cannot. Answers whether the connection is to be driven.
+-- Begins another handshake, or throws why it cannot. Returns whether the connection is to be driven.
 local function begin(socket, request_cert, reject)
   if socket._renegotiation_callback or not socket._conn then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))
@@ -65,10 +65,10 @@ end
 --- See TLSSocket:renegotiate.
 function renegotiation.request(socket, options, callback)
   if options == nil then errors.throw(errors.arg_type("options", "object", options)) end
-  local own = declared.renegotiate:read(options)
+  local checked = declared.renegotiate:read(options)
   if callback ~= nil then kinds.callback().check(callback, "callback") end
   if socket.destroyed then return nil end
-  local request_cert, reject = chosen(socket, own, "requestCert"), chosen(socket, own, "rejectUnauthorized")
+  local request_cert, reject = chosen(socket, checked, "requestCert"), chosen(socket, checked, "rejectUnauthorized")
   local ok, result = pcall(begin, socket, request_cert, reject)
   if not ok then
     if callback then tick.immediate(callback, result) end

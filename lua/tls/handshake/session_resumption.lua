@@ -2,33 +2,20 @@
 -- store ('newSession').
 -- @module tls.handshake.session_resumption
 
+local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
 local has_listener = require("tls.stream.event_emitter")._has_listener
 
 local session_resumption = {}
 
---- Holds back what the connection has to send, until release() was called as often.
---- @param socket tls.TLSSocket
-function session_resumption.hold(socket)
-  socket._output_holds = socket._output_holds + 1
-  if socket._output_holds == 1 then socket._conn:hold(true) end
-end
-
---- Undoes one hold().
---- @param socket tls.TLSSocket
-function session_resumption.release(socket)
-  socket._output_holds = socket._output_holds - 1
-  if socket._output_holds == 0 then socket:_drive_if(socket._conn:hold(false)) end
-end
-
--- A server's session goes to the store ('newSession'). Nothing is sent to the client before it is there: it could come
--- back with it too early.
-local function keep(socket, id, data)
+-- Gives a server's session to the store ('newSession'). Nothing is sent to the client before the session is there: else
+-- the client could come back with it too early.
+local function store(socket, id, data)
   socket._sessions_being_stored = socket._sessions_being_stored + 1
-  session_resumption.hold(socket)
+  output_hold.hold(socket)
   user_callback(socket, function()
     socket._sessions_being_stored = socket._sessions_being_stored - 1
-    session_resumption.release(socket)
+    output_hold.release(socket)
     if socket._sessions_being_stored > 0 then return end
     local stored = socket._on_stored
     socket._on_stored = false
@@ -44,7 +31,7 @@ end
 --- @param data string? DER; holds the session's keys
 function session_resumption.on_session(socket, id, data)
   if not data then return end
-  if socket._options.isServer then return keep(socket, id, data) end
+  if socket._options.isServer then return store(socket, id, data) end
   if not socket._early_sessions_emitted then
     socket._early_sessions = socket._early_sessions or {}
     table.insert(socket._early_sessions, data)
@@ -53,7 +40,7 @@ function session_resumption.on_session(socket, id, data)
   socket:emit("session", data)
 end
 
---- Calls `fn(socket, generation)` when no session is on its way to the store: at once, or later.
+--- Calls `fn(socket, generation)` when all sessions have been stored: at once, or later.
 --- @param socket tls.TLSSocket
 --- @param fn fun(socket: tls.TLSSocket, generation: integer)
 --- @param generation integer

@@ -2,18 +2,18 @@
 -- into one verdict on each handshake.
 --
 -- A client verifies inside the handshake (`in_handshake`), which is suspended meanwhile, so that a refusal sends its
--- alert. What comes without a certificate (a resumed session), and all that a server asks its user, is judged when the
--- handshake has finished, before any data is let through (`at_gate`).
+-- alert. A peer without a certificate (a resumed session), and every client whose server has a `verify` callback, gets
+-- its verdict when the handshake has finished, before any data passes the gate (`at_gate`).
 --
 -- What is known of the peer of one handshake is in the core (`struct tls_peer`). Each answer carries the handshake's
--- generation to the core, which drops what is meant for another. Lua keeps beside it what C cannot: the error that the
--- user is told, in `socket._verify_answer`.
+-- generation to the core, which drops what is meant for another. Lua keeps what C cannot, the error for the user, in
+-- `socket._verify_answer`.
 -- @module tls.handshake.verify
 
+local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
 local errors = require "tls.support.errors"
 local server_identity = require "tls.handshake.server_identity"
-local session_resumption = require "tls.handshake.session_resumption"
 
 local verify = {}
 
@@ -21,7 +21,7 @@ local verify = {}
 ---@field generation integer of the handshake
 ---@field error table? why the peer is not authorized
 
-local function keep(socket, generation, refusal)
+local function remember(socket, generation, refusal)
   socket._verify_answer = { generation = generation, error = refusal }
 end
 
@@ -95,14 +95,14 @@ local function chain_of(socket)
   return list
 end
 
--- An error of what the user answered as one. `false` is one, too: it does not mean an acceptance.
+-- The user's refusal as an error; nil for nil, which is none. `false` refuses as well.
 local function as_error(value)
   if value == nil then return nil end
   return type(value) == "table" and value or errors.new("CERT_REJECTED", tostring(value))
 end
 
--- Asks the option `verify`. An error that it throws refuses the peer, as one that it answers with does. `preverify` is
--- the verdict without it; `done(refusal, override)` gets the one with it.
+-- Asks the option `verify`. An error that it throws refuses the peer, as does one that it gives its callback.
+-- `preverify` is the verdict without it; `done(refusal, override)` gets the one with it.
 local function ask_user(socket, preverify, done)
   local callback_of_user, answered = socket._options.verify, false
   user_callback(socket, function(err, accept)
@@ -120,7 +120,7 @@ local function ask_user(socket, preverify, done)
   end, chain_of(socket), preverify)
 end
 
---- A client's handshake is suspended at the server's chain: judges it, and gives the core the answer.
+--- A client's handshake is suspended at the server's chain: verifies it, and gives the core the answer.
 --- @param socket tls.TLSSocket
 --- @param generation integer
 function verify.in_handshake(socket, generation)
@@ -129,7 +129,7 @@ function verify.in_handshake(socket, generation)
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, override)
-    keep(socket, generation, refusal)
+    remember(socket, generation, refusal)
     socket:_drive_if(conn:answerVerify(generation, refusal == nil, override))
   end
   if not socket._options.verify then return answer(err, false) end
@@ -137,14 +137,14 @@ function verify.in_handshake(socket, generation)
 end
 
 -- Gives the core the verdict.
-local function conclude(socket, generation, refusal, override, done)
+local function set_verdict(socket, generation, refusal, override, done)
   socket._conn:setVerdict(generation, refusal == nil, override)
   done(socket, generation, socket._options.rejectUnauthorized and refusal or nil)
 end
 
-local function conclude_at_gate(socket, generation, refusal, override, done)
-  keep(socket, generation, refusal)
-  conclude(socket, generation, refusal, override, done)
+local function remember_verdict(socket, generation, refusal, override, done)
+  remember(socket, generation, refusal)
+  set_verdict(socket, generation, refusal, override, done)
 end
 
 local function check_peer(socket)
@@ -153,7 +153,7 @@ local function check_peer(socket)
   return check_name(socket)
 end
 
---- The handshake has finished: judges the peer, if that was not done inside it. No data is let through until then.
+--- The handshake has finished: verifies the peer, if that was not done inside it. No data passes the gate until then.
 --- @param socket tls.TLSSocket
 --- @param generation integer
 --- @param done fun(socket: tls.TLSSocket, generation: integer, refused: table?) called now or later, with the error if
@@ -163,21 +163,21 @@ function verify.at_gate(socket, generation, done)
   if options.isServer and not options.requestCert then return done(socket, generation) end
   local weak = check_dh(socket)
   if weak then return done(socket, generation, weak) end
-  if options.pskCallback and conn:isPsk() then return conclude_at_gate(socket, generation, nil, false, done) end
+  if options.pskCallback and conn:isPsk() then return remember_verdict(socket, generation, nil, false, done) end
   local answer = socket._verify_answer
   if answer and answer.generation == generation then -- given inside the handshake; the core knows what it overrode
-    return conclude(socket, generation, answer.error, false, done)
+    return set_verdict(socket, generation, answer.error, false, done)
   end
   local err = check_peer(socket)
-  if socket._conn ~= conn then return end -- as above
+  if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   if not options.verify or not conn:getPeerCertificate().raw then
-    return conclude_at_gate(socket, generation, err, false, done)
+    return remember_verdict(socket, generation, err, false, done)
   end
   -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.
-  session_resumption.hold(socket)
+  output_hold.hold(socket)
   ask_user(socket, err, function(refusal, override)
-    session_resumption.release(socket)
-    conclude_at_gate(socket, generation, refusal, override, done)
+    output_hold.release(socket)
+    remember_verdict(socket, generation, refusal, override, done)
   end)
 end
 

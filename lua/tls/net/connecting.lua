@@ -37,13 +37,14 @@ function connecting.call_of(first, second, third)
 end
 
 --- There has to be somewhere to connect to.
---- @param own table options that have been read; gets the default host
-function connecting.check_place(own)
-  if own.path then return end
-  if not own.port then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT", "Port should be >= 0 and < 65536. Received " .. tostring(own.port)))
+--- @param checked table the options; gets the default host
+function connecting.check_place(checked)
+  if checked.path then return end
+  if not checked.port then
+    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
+      "Port should be >= 0 and < 65536. Received " .. tostring(checked.port)))
   end
-  own.host = own.host or "localhost"
+  checked.host = checked.host or "localhost"
 end
 
 -- The attempt is over: the socket has its handle, or its error.
@@ -86,7 +87,7 @@ end
 local HostAttempt = {}
 HostAttempt.__index = HostAttempt
 
---- Gives up: the socket is not told any more.
+--- Gives up: neither an error nor an event of it reaches the socket any more.
 function HostAttempt:cancel()
   self.cancelled = true
   if self.attempts then self.attempts:cancel() end

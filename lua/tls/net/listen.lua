@@ -50,7 +50,7 @@ end
 
 --- Reads listen's arguments: (port[, host][, backlog]), (path[, backlog]), (handle[, backlog]) or (options), each with
 -- a callback behind it or none.
----@return table own the options, checked
+---@return table checked the options
 ---@return function? callback
 function listen.arguments(...)
   local list, last, callback = { ... }, select("#", ...), nil
@@ -59,9 +59,9 @@ function listen.arguments(...)
     callback, last = list[last], last - 1
     while last > 0 and list[last] == nil do last = last - 1 end
   end
-  local own = declared:read(options_of(list, last))
-  if not own.path and not own.fd and not own.handle then own.port = own.port or 0 end
-  return own, callback
+  local checked = declared:read(options_of(list, last))
+  if not checked.path and not checked.fd and not checked.handle then checked.port = checked.port or 0 end
+  return checked, callback
 end
 
 local function on_path(options, done)

@@ -1,5 +1,5 @@
---- Internal. The addresses of a host: an address as it is, else the answer of the user's own `lookup` or of
--- getaddrinfo(3), which does not block the loop.
+--- Internal. The addresses of a host: an address as it is, else what the user's own `lookup` finds, or getaddrinfo(3),
+-- which does not block the loop.
 -- @module tls.net.lookup
 
 local uv = require "luv"

@@ -16,9 +16,9 @@ local usable = handles.usable
 
 local Server, getters = class("net.Server", Emitter)
 
---- @param own table options that have been read; kept
-function Server._start(self, own)
-  self._options = own
+--- @param checked table the options; kept
+function Server._start(self, checked)
+  self._options = checked
   self._connection_count, self._closing = 0, false
   self.listening = false
 end

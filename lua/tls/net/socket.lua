@@ -24,7 +24,7 @@ end
 local usable, apply_options = handles.usable, socket_options.apply
 
 -- Not a class default: it stays as it is when the socket connects once more.
-Socket._own_options = false -- what setNoDelay, setKeepAlive and unref have changed; else the options hold
+Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
 
 Socket:_instance_fields {
   bytesRead = 0, _bytes_written = 0,
@@ -49,7 +49,7 @@ Socket:_class_defaults {
 Socket:_expect_fields(64)
 
 --- Takes a handle over: the socket owns it, and closes it.
---- @param handle userdata|table luv's, or what stands in its place
+--- @param handle userdata|table luv's, or a tls.over.stream_as_handle
 function Socket:_adopt_handle(handle)
   self._handle = handle
   handles.register(handle)
@@ -58,7 +58,7 @@ function Socket:_adopt_handle(handle)
 end
 
 --- Begins the state of one connection: called by Socket._set_up, and by connect() once more after 'close'.
---- @param options table that have been read; borrowed: several sockets may share them
+--- @param options table checked; borrowed: several sockets may share them
 --- @param again boolean? whether it is not the first connection
 function Socket._start(self, options, again)
   if again then Stream.renew(self, options) else Stream.init(self, options) end
@@ -66,21 +66,21 @@ function Socket._start(self, options, again)
   if options.onread then self:_read_to_callback(options.onread.buffer, options.onread.callback) end
 end
 
--- The option signal: aborted, it destroys the socket.
+-- The option `signal`: when it is aborted, the socket is destroyed.
 local function follow_signal(self)
   abort.follow(self._options.signal, self, function(err) self:destroy(err) end)
 end
 
---- A socket with options that have been read, on its handle if they have one. For those who make sockets.
---- @param own table kept
-function Socket._set_up(self, own)
+--- Prepares a new socket: its options, and the handle that is in them, if there is one.
+--- @param checked table its options; kept
+function Socket._set_up(self, checked)
   core.checkAlive()
-  Socket._start(self, own)
-  if not own.handle then self:_block() end
+  Socket._start(self, checked)
+  if not checked.handle then self:_block() end
   follow_signal(self)
-  if not own.handle then return end
-  self:_adopt_handle(own.handle)
-  if own.onread then self:_read_start() end
+  if not checked.handle then return end
+  self:_adopt_handle(checked.handle)
+  if checked.onread then self:_read_start() end
 end
 
 --- @param options? net.SocketOptions
@@ -90,10 +90,10 @@ end
 
 --- A connection that a server has accepted.
 --- @param handle userdata luv's; owned by the socket from now on
---- @param own table options that have been read; shared by the server's sockets
-function Socket._on_handle(handle, own)
+--- @param checked table the server's options, which its sockets share
+function Socket._on_handle(handle, checked)
   local self = Socket.instance()
-  Socket._start(self, own)
+  Socket._start(self, checked)
   self:_adopt_handle(handle)
   return self
 end
@@ -101,8 +101,8 @@ end
 --- === connecting: see tls.net.connecting ===
 
 --- Connects: (options[, callback]), (port[, host][, callback]) or (path[, callback]). Emits 'lookup', 'connect',
--- 'ready', or 'error'. After 'close' it may be called again: the same listeners are told of the new connection. Source:
--- Node's socket.connect.
+-- 'ready', or 'error'. After 'close' it may be called again: the same listeners get the new connection's events.
+-- Source: Node's socket.connect.
 --- @param first net.SocketConnectOptions|integer|string
 --- @return table self
 function Socket:connect(first, second, third)
@@ -110,13 +110,13 @@ function Socket:connect(first, second, third)
   return self:_connect_to(declared.connect:read(options), callback)
 end
 
---- @param own table options that have been read; owned by this socket from now on
+--- @param checked table connect()'s options; owned by this socket from now on
 --- @param callback? function for 'connect'
-function Socket:_connect_to(own, callback)
+function Socket:_connect_to(checked, callback)
   core.checkAlive()
-  connecting.check_place(own)
+  connecting.check_place(checked)
   if self.destroyed and not self.closed then
-    return self:once("close", function() self:_connect_to(own, callback) end)
+    return self:once("close", function() self:_connect_to(checked, callback) end)
   end
   if self.closed then self:_renew() end
   if self.connecting or self._handle then
@@ -124,10 +124,10 @@ function Socket:_connect_to(own, callback)
   end
   if callback then self:once("connect", callback) end
   self.connecting = true
-  self._connect_options = self._connect_options or own
-  if own.timeout then self:setTimeout(own.timeout) end
-  socket_options.add(self, own)
-  connecting.begin(self, own)
+  self._destination = self._destination or checked -- its host, port, path, localAddress: for errors and names
+  if checked.timeout then self:setTimeout(checked.timeout) end
+  socket_options.add(self, checked)
+  connecting.begin(self, checked)
   return self
 end
 
@@ -136,7 +136,7 @@ function Socket:_renew()
   Socket._start(self, self._options, true)
   follow_signal(self)
   self:_block()
-  self._known_addresses, self._connect_options = nil, nil
+  self._known_addresses, self._destination = nil, nil
 end
 
 --- The handle is there. Subclasses override it.
@@ -249,8 +249,8 @@ function Socket:_shutdown()
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
 
--- Its handles have been closed: emits 'close', at once or, if there is an error or another handle is still closing, in
--- a turn of its own. A server's 'close' always has one, so it comes after those of its sockets.
+-- Its handles have been closed: emits 'close', at once or, if there is an error or another handle is still closing,
+-- from next_tick's queue. A server's 'close' always comes by `immediate`, so it comes after those of its sockets.
 local function released(self, err)
   if self._closing_parts > 0 then
     self._release_waits, self._release_error = true, err
@@ -307,7 +307,7 @@ function Socket:_destroy(err)
   handles.close(handle, handle_closed, self, err, self._close_with_reset)
 end
 
---- Closes the connection with a reset (RST) in the place of a FIN. Source: Node's socket.resetAndDestroy.
+--- Closes the connection with a reset (RST) instead of a FIN. Source: Node's socket.resetAndDestroy.
 --- @return table self
 function Socket:resetAndDestroy()
   self._close_with_reset = true
@@ -315,7 +315,7 @@ function Socket:resetAndDestroy()
 end
 
 --- Gives the handle, what was read and not yet consumed, and whether the end was seen, to a TLSSocket. From then on
--- this socket is a name for that one: it can be destroyed, asked for addresses, and emits 'close'.
+-- this socket only forwards to that one: it can be destroyed, has the addresses, and emits 'close'.
 --- @param owner tls.TLSSocket
 --- @return userdata handle
 --- @return string[] unread

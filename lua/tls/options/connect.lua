@@ -1,4 +1,8 @@
---- Options of tls.connect. Internal.
+--- Internal. The options of tls.connect: its own below, and of these groups:
+--
+--   tls.options.handshake     client, both
+--   tls.options.socket        place, tcp, buffering, made_with, refused
+--   tls.options.credentials   group: what tls.createSecureContext takes
 -- @module tls.options.connect
 
 local credentials = require "tls.options.credentials"
@@ -7,18 +11,19 @@ local handshake = require "tls.options.handshake"
 local kinds = require "tls.options.kinds"
 local socket = require "tls.options.socket"
 
-local own = {
+local connect_only = {
   { "rejectUnauthorized", kinds.boolean, default = true, text = "refuse a server that does not verify" },
-  { "socket", kinds.connection, or_false = true,
+  { "socket", kinds.connection, or_false = true, for_one_connection = true,
     text = "use this one, see [TLSSocket](#tlssocket); `host` only names the peer" },
-  { "initialData", kinds.bytes, text = "records that somebody else has read from `socket` already" },
+  { "initialData", kinds.bytes, for_one_connection = true,
+    text = "records that somebody else has read from `socket` already" },
 }
 
 return declare {
   name = "tls.connect", class = "tls.ConnectOptions",
   groups = {
-    own, socket.place, handshake.client, handshake.both, socket.tcp, socket.buffering, socket.made_with, socket.refused,
-    credentials.group,
+    connect_only, socket.place, handshake.client, handshake.both, socket.tcp, socket.buffering, socket.made_with,
+    socket.refused, credentials.group,
   },
   changes = {
     minDHSize = { default = 1024, shown = "1024" },

@@ -1,4 +1,4 @@
---- Options of tls.createSecureContext, which every function that makes a context takes as well. Internal.
+--- Internal. The options of tls.createSecureContext (`group`), which every function that makes a context takes as well.
 -- @module tls.options.credentials
 
 local declare = require "tls.options.declaration"

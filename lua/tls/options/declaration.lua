@@ -1,8 +1,15 @@
---- Every option of every function is declared once, in the modules beside this one: its name, what its value may be,
--- its default and a sentence. From that come the checks and their errors, the refusal of names that do not exist, the
--- types for an editor and the tables of the reference (scripts/options.lua writes both). Internal.
+--- Internal. Every option of every function is declared once, in the modules beside this one: its name, what its value
+-- may be, its default and a sentence. From that come the checks and their errors, the refusal of names that do not
+-- exist, the types for an editor and the tables of the reference.
 --
--- To add an option is one entry, and the code that uses it.
+-- Options are declared in groups, and a function takes several groups: each module says which. To add an option, write
+-- its entry in the group of the functions that are to take it, and the code that uses it, and run `make options`, which
+-- writes types and reference. An option of TCP connections, for example, is an entry in `tcp` of tls.options.socket,
+-- and a line in `apply` of tls.net.socket_options: every function that makes or connects sockets takes it then,
+-- createServer for the sockets that it accepts.
+--
+-- What a function has been given are its *options*; what read() makes of them are the *checked* options, and all other
+-- code works with these.
 -- @module tls.options.declaration
 
 local errors = require "tls.support.errors"
@@ -14,6 +21,7 @@ local nearest = require "tls.options.nearest"
 ---@field default any taken where the option is not given
 ---@field shown string? what the reference says of the default, where it is no constant
 ---@field or_false boolean? `false` stands for "not given", as in Node
+---@field for_one_connection boolean? not used again when a closed socket connects once more
 ---@field text string? a sentence for the reference
 ---@field refused string? Node has it and it makes no sense here: why
 ---@field code string? of the error that refuses it
@@ -55,7 +63,7 @@ local function declare(spec)
   return self
 end
 
--- Where a reader would look first.
+-- Of several functions that have an option, an error names the one with the lowest number.
 local BEST_KNOWN = {
   ["tls.createSecureContext"] = 1, ["tls.connect"] = 2, ["tls.createServer"] = 3, ["server:listen"] = 4,
   ["net.connect"] = 5, ["net.createServer"] = 6,
@@ -98,7 +106,7 @@ function Declaration:check_names(options)
 end
 
 -- A table's fields, and those that it finds through the `__index` tables of its metatables: what `pairs` does not show
--- would be read but not checked. Answers the table itself when it has no metatable.
+-- would be read but not checked. Returns the table itself when it has no metatable.
 local function flat(options)
   local meta = getmetatable(options)
   local index = type(meta) == "table" and rawget(meta, "__index")
@@ -136,22 +144,22 @@ local function read_value(option, value)
   return value
 end
 
---- What the user has given, checked: a table of its own, with each value in the form that the code takes and the
+--- Checks what the user has given. The result is another table, with each value in the form that the code takes and the
 -- defaults of what was not given.
 ---@param options table? the user's; it is neither changed nor kept
----@return table own
+---@return table checked
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE and what the option says
 function Declaration:read(options)
   options = check_table(options)
   self:check_names(options)
-  local own = {}
+  local checked = {}
   for _, option in ipairs(self.list) do
     local name = option[1]
     local value = read_value(option, options[name])
     if value == nil then value = option.default end
-    own[name] = value
+    checked[name] = value
   end
-  return own
+  return checked
 end
 
 --- What the user has given, to be read later: its names are checked, its values not yet. `false` that stands for "not

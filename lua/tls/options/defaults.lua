@@ -40,7 +40,7 @@ local defaults = {
 
   handshake_timeout = 120000, -- ms
   session_timeout = 300, -- s
-  session_id_context = "luv-tls", -- a verified session needs one
+  session_id_context = "luv-tls", -- OpenSSL resumes no session with a verified peer without one
 }
 
 --- Node's --tls-cipher-list switch.

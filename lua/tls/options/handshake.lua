@@ -1,4 +1,4 @@
---- Options that shape a handshake: of both sides, of clients, of servers. Internal.
+--- Internal. Options that shape a handshake, in groups: of both sides, of clients, of servers.
 -- @module tls.options.handshake
 
 local errors = require "tls.support.errors"
@@ -17,7 +17,7 @@ handshake.both = {
     text = "ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN" },
   { "pskCallback", kinds.callback("tls.PskCallback", "function(hint), or a server's: function(socket, identity)"),
     or_false = true,
-    text = "answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
+    text = "returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
       "[PSK](handshake.md#pre-shared-keys)" },
   { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)"),
     text = "have the last word on the peer (on a server with `requestCert`), now or later, see " ..
@@ -26,16 +26,17 @@ handshake.both = {
 }
 
 handshake.client = {
-  { "servername", kinds.server_name, or_false = true, shown = "`host`, unless it is an address",
+  { "servername", kinds.server_name, or_false = true, for_one_connection = true,
+    shown = "`host`, unless it is an address",
     text = 'sent as SNI, and verified; `""`: none is sent. An address throws' },
   { "checkServerIdentity", kinds.callback("fun(host: string, cert: tls.Certificate): tls.Error?",
     "function(host, cert)"), shown = "`tls.checkServerIdentity`",
     text = "see there; anything it returns or throws is a refusal, but `nil`" },
-  { "session", kinds.bytes, or_false = true,
+  { "session", kinds.bytes, or_false = true, for_one_connection = true,
     text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
   { "requestOCSP", kinds.boolean, default = false, text = "ask for a stapled response: `'OCSPResponse'`" },
-  { "earlyData", kinds.bytes,
-    text = "sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
+  { "earlyData", kinds.bytes, for_one_connection = true,
+    text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
   { "minDHSize", kinds.size_in_bits, shown = "none",
     text = "a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`" },
 }
@@ -53,10 +54,10 @@ handshake.server = {
 }
 
 --- A server's protocols are a list or a callback's choice, not both.
---- @param own table options that have been read
+--- @param checked table the options
 -- @raise ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS
-function handshake.check_server(own)
-  if not own.ALPNCallback or not own.ALPNProtocols then return end
+function handshake.check_server(checked)
+  if not checked.ALPNCallback or not checked.ALPNProtocols then return end
   errors.throw(errors.new("ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS",
     "The ALPNCallback and ALPNProtocols TLS options are mutually exclusive"))
 end

@@ -1,6 +1,6 @@
---- What the value of an option may be. Internal.
+--- Internal. What the value of an option may be.
 --
--- A kind has `type` (for the reference), `luacats` (for an editor) and `check(value, name)`, which answers the value in
+-- A kind has `type` (for the reference), `luacats` (for an editor) and `check(value, name)`, which returns the value in
 -- the one form that the rest of the code takes, or throws an error that names the option and what was expected.
 -- @module tls.options.kinds
 
@@ -191,7 +191,7 @@ local function list_kind(doc_type, luacats, check)
   return made
 end
 
---- A text, or a sequence of texts; answers a sequence. `may_be_empty`: the empty sequence means something.
+--- A text, or a sequence of texts; returns a sequence. `may_be_empty`: the empty sequence means something.
 function kinds.texts(may_be_empty)
   return list_kind("string, or sequence of strings", "string|string[]", function(value, name)
     local list = {}
@@ -203,7 +203,7 @@ function kinds.texts(may_be_empty)
   end)
 end
 
---- key and pfx: a text, or a sequence of texts and of tables with the text in `field` and a passphrase. Answers a
+--- key and pfx: a text, or a sequence of texts and of tables with the text in `field` and a passphrase. Returns a
 -- sequence of such tables.
 function kinds.secrets(field)
   local function entry_of(entry, name)
@@ -226,13 +226,13 @@ function kinds.secrets(field)
   end)
 end
 
---- Names of protocols, or their wire form (RFC 7301, 3.1); answers the wire form.
+--- Names of protocols, or their wire form (RFC 7301, 3.1); returns the wire form.
 kinds.protocols = list_kind("sequence of strings, or wire form", "string|string[]", function(value, name)
   if type(value) == "table" then check_sequence(value, name) end
   return protocol_list.encode(value, name:match "%.(.*)")
 end)
 
---- Keys of session tickets, newest first; answers them joined.
+--- Keys of session tickets, newest first; returns them joined.
 kinds.ticket_keys = list_kind("string, or sequence of strings", "string|string[]", function(value, name)
   if type(value) == "table" then check_sequence(value, name) end
   return ticket_keys.join(value, name)

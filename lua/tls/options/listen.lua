@@ -1,4 +1,4 @@
---- Options of server:listen. Internal.
+--- Internal. The options of server:listen.
 -- @module tls.options.listen
 
 local declare = require "tls.options.declaration"

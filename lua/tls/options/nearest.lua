@@ -1,4 +1,4 @@
---- The name that was meant: the nearest of those that exist. Internal.
+--- Internal. The name that was meant: the nearest of those that exist.
 -- @module tls.options.nearest
 
 -- How many letters have to be put in, left out, changed or exchanged with their neighbour (Damerau and Levenshtein).
@@ -22,7 +22,7 @@ end
 -- Case, underscores and hyphens are another convention, not another name.
 local function plain(name) return (name:lower():gsub("[_-]", "")) end
 
-local LONGEST = 64 -- letters; who writes more did not mean a name of ours
+local LONGEST = 64 -- letters; a longer name is no misspelt option
 
 --- @param name string
 --- @param names table<string, any> the names that exist

@@ -1,4 +1,8 @@
---- Options of tls.createServer and net.createServer. Internal.
+--- Internal. The options of net.createServer (`net`) and tls.createServer (`tls`): some below, and of these groups:
+--
+--   tls.options.socket        tcp, refused
+--   tls.options.handshake     server, both; tls.createServer only
+--   tls.options.credentials   group: what tls.createSecureContext takes; tls.createServer only
 -- @module tls.options.server
 
 local credentials = require "tls.options.credentials"
@@ -20,7 +24,7 @@ server.net = declare {
   name = "net.createServer", class = "net.ServerOptions", groups = { sockets, socket.tcp, socket.refused },
 }
 
-local own = {
+local tls_only = {
   { "rejectUnauthorized", kinds.boolean, default = false,
     text = "refuse a client without a certificate, or with one that does not verify; only with `requestCert`" },
   { "handshakeTimeout", kinds.milliseconds, or_false = true, shown = "120000",
@@ -29,7 +33,7 @@ local own = {
 
 server.tls = declare {
   name = "tls.createServer", class = "tls.ServerOptions",
-  groups = { handshake.server, own, handshake.both, sockets, socket.tcp, socket.refused, credentials.group },
+  groups = { handshake.server, tls_only, handshake.both, sockets, socket.tcp, socket.refused, credentials.group },
   changes = {
     honorCipherOrder = { default = true },
     noDelay = { default = true, shown = "`true`",

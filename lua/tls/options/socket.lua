@@ -1,4 +1,12 @@
---- Options of net.Socket and of what connects it. Internal.
+--- Internal. The options of net.Socket (`new`), net.connect (`net_connect`) and a net.Socket's connect (`connect`), in
+-- groups that the options of TLS sockets and servers are made of as well:
+--
+--   buffering   how the stream works
+--   made_with   what else a socket is made with
+--   tcp         what may be set on a TCP connection; tls.net.socket_options gives it to the handle
+--   place       where to connect to, and how
+--   handle      a handle that is there
+--   refused     Node's, not supported here
 -- @module tls.options.socket
 
 local uv = require "luv"
@@ -31,7 +39,7 @@ local BODY_ONLY = "is not supported: a socket is a stream of bytes"
 
 local socket = {}
 
---- Of any duplex stream.
+--- How a stream buffers and ends.
 socket.buffering = {
   { "allowHalfOpen", kinds.boolean, default = false, text = "do not end when the peer has ended" },
   { "highWaterMark", kinds.high_water_mark, shown = "65536", text = "see [Streams](#streams)" },
@@ -42,8 +50,8 @@ socket.buffering = {
 --- What a socket is made with beside that.
 socket.made_with = {
   { "onread", kinds.read_into, or_false = true,
-    text = "`callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; " ..
-      "`false` as its answer pauses the socket" },
+    text = "`callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; " ..
+      "returning `false` pauses the socket" },
   { "signal", kinds.abort_signal, text = "aborting destroys the socket with `ABORT_ERR`" },
   { "fd", refused = "is not supported by this version of tls: open a handle of luv's on it, and give that as handle" },
   { "objectMode", refused = BODY_ONLY },
@@ -76,6 +84,8 @@ socket.place = {
   { "localPort", kinds.port, or_false = true, text = "of our end" },
   { "timeout", kinds.milliseconds, or_false = true, shown = "none", text = "as `setTimeout`, from the start" },
 }
+
+for _, option in ipairs(socket.place) do option.for_one_connection = true end
 
 socket.handle = {
   { "handle", kinds.stream_handle, text = "connected; the socket owns it" },

@@ -1,4 +1,4 @@
---- Options of the methods of streams. Internal.
+--- Internal. The options of the methods of streams.
 -- @module tls.options.stream
 
 local declare = require "tls.options.declaration"

@@ -17,7 +17,7 @@ local function refuse(keys, index, name, reason)
   errors.throw(errors.arg_value(name, ("%d bytes"):format(#key), reason or "must be exactly 48 bytes"))
 end
 
---- One key, or several with the newest first: that one seals, all of them open.
+--- One key, or several with the newest first: that one encrypts, all of them decrypt.
 --- @param keys string|string[]
 --- @param name string the option or argument
 --- @param reason? string what to say of a wrong size

@@ -1,4 +1,9 @@
---- Options of TLSSocket and its methods, and of tls.createSecurePair. Internal.
+--- Internal. The options of tls.TLSSocket (`new`), of a TLSSocket's connect and renegotiate, and of
+-- tls.createSecurePair, which takes those of tls.TLSSocket: some below, and of these groups:
+--
+--   tls.options.handshake     both, client, server
+--   tls.options.socket        tcp; not for connect buffering, made_with; only for connect place, refused
+--   tls.options.credentials   group: what tls.createSecureContext takes
 -- @module tls.options.tls_socket
 
 local credentials = require "tls.options.credentials"
@@ -9,16 +14,17 @@ local socket = require "tls.options.socket"
 
 local tls_socket = {}
 
-local own = {
+local tls_socket_only = {
   { "isServer", kinds.boolean, default = false, text = "which side of the handshake it is" },
   { "rejectUnauthorized", kinds.boolean, default = false,
     text = "refuse a peer that does not verify; else look at `authorized`" },
   { "server", kinds.server, text = "whose events of the handshake count for this socket" },
-  { "initialData", kinds.bytes, text = "records that somebody else has read from the socket already" },
+  { "initialData", kinds.bytes, for_one_connection = true,
+    text = "records that somebody else has read from the socket already" },
 }
 
 local groups = {
-  own, handshake.both, handshake.client, handshake.server, socket.buffering, socket.made_with, socket.tcp,
+  tls_socket_only, handshake.both, handshake.client, handshake.server, socket.buffering, socket.made_with, socket.tcp,
   credentials.group,
 }
 
@@ -26,14 +32,14 @@ tls_socket.new = declare {
   name = "tls.TLSSocket", class = "tls.TLSSocketOptions", groups = groups, beside = { credentials.create },
 }
 
--- Those of a call of connect(): not what a socket is made with.
+-- `call` are the options of a call of connect(), which has none of those that a socket is made with.
 local call, whole = { socket.place, socket.refused }, { socket.place, socket.refused }
 for _, group in ipairs(groups) do
   whole[#whole + 1] = group
   if group ~= socket.made_with and group ~= socket.buffering then call[#call + 1] = group end
 end
 
---- Of a TLSSocket that was made by hand and is yet to be connected, or connects again.
+--- For a socket that tls.TLSSocket has made and that is yet to be connected, or connects again.
 tls_socket.connect = declare {
   name = "tlsSocket:connect", class = "tls.TLSSocketConnectOptions", groups = call,
   beside = { credentials.create, tls_socket.new },

@@ -1,8 +1,8 @@
 --- Internal. A TLSSocket over something that is there already.
 --
 -- A plain net.Socket gives its handle away, and what it has read of the other side's records: from then on the
--- connection runs at full speed, and the old socket is a name for the new one. So does a bare handle of luv's.
--- Anything else with a stream's methods is used as it is.
+-- connection runs at full speed, and the old socket only forwards to the new one. A bare handle of luv's is taken over
+-- in the same way. Anything else with a stream's methods is used as it is.
 -- @module tls.over.existing_stream
 
 local errors = require "tls.support.errors"

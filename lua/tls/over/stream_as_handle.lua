@@ -1,7 +1,7 @@
---- Internal. Any duplex in the place of luv's handle: what a TLSSocket asks of a handle, asked of an object with a
--- stream's methods (`on`, `write`, `end`; `pause`, `resume`, `destroy` if it has them).
+--- Internal. Any duplex instead of luv's handle: the methods that a TLSSocket calls on a handle, made of those of a
+-- stream (`on`, `write`, `end`; `pause`, `resume`, `destroy` if it has them).
 --
--- Records go out one string at a time: the next is taken when `write` did not answer false, or on 'drain'.
+-- Records go out one string at a time: the next is taken when `write` has not returned false, or on 'drain'.
 -- @module tls.over.stream_as_handle
 
 local errors = require "tls.support.errors"
@@ -56,7 +56,7 @@ local function on_end(self)
   self.socket:_feed_records(nil)
 end
 
--- Later, because the connection has yet to read the records that came before. Only the first error is told.
+-- Later, because the connection has yet to read the records that came before. Only the first error is passed on.
 local function fail_later(self, err)
   if self.failed then return end
   self.failed = true

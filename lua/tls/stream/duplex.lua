@@ -2,13 +2,13 @@
 --
 -- Glossary: a stream's *resource* is what it reads from and writes to (Node: "underlying resource"): a net.Socket's is
 -- its handle, a TLSSocket's its connection in the core, a duplex pair's the other end. The *source* is the resource as
--- it is read from. A *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle in its place. *Transport* is
--- a word of TLS alone: the handle that carries a connection's records.
+-- it is read from. A *handle* is luv's uv_tcp or uv_pipe, or a tls.over.stream_as_handle that is used as one.
+-- *Transport* is a word of TLS alone: the handle that carries a connection's records.
 --
 -- The resource is what a subclass implements:
 --
 --   _read_start(), _read_stop()   start and stop the source; may be called twice, and before there is one
---   _write(chunk) -> unsent, full send a string (never ''). Answers the bytes it now holds, and whether it takes no
+--   _write(chunk) -> unsent, full send a string (never ''). Returns the bytes it now holds, and whether it takes no
 --                                 more before _written()
 --   _unsent() -> integer          bytes held by the resource
 --   _notify()                     call _written() once, as soon as nothing is unsent, but not from inside _notify()
@@ -34,8 +34,8 @@ local emit, has_listener = Emitter.emit, Emitter._has_listener
 
 local Stream, getters = class("tls.Stream", Emitter)
 
--- Bytes that a stream buffers in each direction before it says stop. The writable side's mark is read at each write,
--- hence a field of each instance.
+-- Bytes that a stream buffers before it stops its source, and before write() returns false. The writable side's mark is
+-- read at each write, hence a field of each instance.
 local HIGH_WATER_MARK = 64 * 1024
 
 Stream:_instance_fields { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }

@@ -25,7 +25,7 @@ Emitter:_instance_fields { _events = false } -- name -> function
 -- Hooks for subclasses: called after a listener for `name` was added or removed, if `name` is a watched event.
 function Emitter._listener_added() end
 function Emitter._listener_removed() end
-Emitter._watched_events = {} -- name -> true; false in the place of the table: every event
+Emitter._watched_events = {} -- name -> true; false instead of a table: every event
 
 local function refuse(listener)
   errors.throw(errors.arg_type("listener", "function", listener))

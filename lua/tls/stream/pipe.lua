@@ -110,11 +110,11 @@ end
 ---@param options {end: boolean}?
 ---@return table dst
 function pipes.pipe(src, dst, options)
-  local own = declared.pipe:read(options)
+  local checked = declared.pipe:read(options)
   local pipe = { dst = dst, listeners = {}, waiting = false, detached = false }
   src._r_pipes = rawget(src, "_r_pipes") or {}
   table.insert(src._r_pipes, pipe)
-  on_end(src, dst, pipe, own["end"])
+  on_end(src, dst, pipe, checked["end"])
   connect(src, dst, pipe)
   if dst.emit then dst:emit("pipe", src) end
   if dst.writableNeedDrain == true then

@@ -25,7 +25,7 @@ local GRACE = 1000
 
 local EMPTY = ChunkQueue.EMPTY
 
-local NEVER = -1 -- no time of the loop's
+local NEVER = -1 -- of `_r_resumed_at`: the loop's time is never negative
 
 local Readable, getters = {}, {}
 
@@ -33,10 +33,10 @@ local Readable, getters = {}, {}
 local class_defaults = {
   _r_raw = true, -- 'data' gets the bytes as they come: there is neither a decoder nor onread
   _r_decoder = false,
-  _r_onread = false, -- takes the data in the place of 'data': { size, fn }
+  _r_onread = false, -- takes the data instead of 'data': { size, fn }
   _r_source_stopped = false, -- the source was told to stop because the buffer is full
   _r_end_scheduled = false, -- 'end' will be emitted in this turn or the next
-  _r_error = false, -- the source has failed with this: it comes in the place of 'end'
+  _r_error = false, -- the source has failed with this: it comes instead of 'end'
   _r_reader_watch = false, -- the entry in `failed_streams`, after that
   _r_readable_scheduled = false, -- 'readable' will be emitted in the next turn
 }
@@ -110,7 +110,7 @@ local function take(self, n)
   return queue:take(n, self._r_decoder and self._r_decoder.encoding == "utf8")
 end
 
--- Asked of a stream that holds something.
+-- To be called for a stream that holds something only.
 local function is_full(self)
   return self._r_queue.length >= self.readableHighWaterMark
 end
@@ -124,7 +124,7 @@ end
 local function emit_end(self)
   self.readableEnded = true
   if not has_listener(self, "end") then return self._class._after_end(self) end
-  -- Asked for before the event: the listeners may still write, and one of them may throw.
+  -- Scheduled before the event: the listeners may still write, and one of them may throw.
   next_tick(self._class._after_end, self)
   emit(self, "end")
 end
@@ -148,7 +148,7 @@ local function emit_readable(self)
   if self._r_queue.length > 0 or self._r_eof then emit(self, "readable") end
 end
 
--- Emits 'readable' in the next turn. Answers whether there is a listener for it.
+-- Emits 'readable' in the next turn. Returns whether there is a listener for it.
 local function schedule_readable(self)
   if not has_listener(self, "readable") then return false end
   if not self._r_readable_scheduled then
@@ -158,7 +158,7 @@ local function schedule_readable(self)
   return true
 end
 
--- Gives the reader one chunk: 'data', or the function of `onread`, which may answer false to pause.
+-- Gives the reader one chunk: 'data', or the function of `onread`, which may return false to pause.
 local function deliver_chunk(self)
   local sink = self._r_onread
   if not sink then return emit(self, "data", self._r_queue:shift()) end
@@ -192,7 +192,7 @@ local function schedule_resume(self)
 end
 
 -- 'resume', and the data that is there, come in the next turn. With no data and no listener no turn is taken for it;
--- but the time is kept, and a listener for 'resume' that is added in the same turn is still told.
+-- but the time is kept, and a listener for 'resume' that is added in the same turn is still called.
 local function begin_resume(self, events)
   if self._r_resume_scheduled then return end
   if self._r_queue.length > 0 or self._r_eof or events and events.resume then return schedule_resume(self) end
@@ -212,8 +212,8 @@ local function receive(self, chunk)
   end
 end
 
---- Gives what is read to `fn(nread, data)` in the place of 'data', at most `size` bytes at a time; `fn` pauses the
--- stream by answering false. Source: the option onread of Node's net.Socket.
+--- Gives what is read to `fn(nread, data)` instead of 'data', at most `size` bytes at a time; `fn` pauses the stream by
+-- returning false. Source: the option onread of Node's net.Socket.
 ---@param size integer
 ---@param fn fun(nread: integer, data: string): boolean?
 function Readable:_read_to_callback(size, fn)

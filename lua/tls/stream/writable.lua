@@ -17,7 +17,7 @@ local Writable, getters = {}, {}
 
 local JOINED_SIZE = 64 * 1024 -- bytes: buffered chunks are joined to strings of about this size
 
--- Bytes that write() gives to the resource before it answers false, although the resource is not full. Without this
+-- Bytes that write() gives to the resource before it returns false, although the resource is not full. Without this
 -- limit a writer whose peer is as fast as itself would never return to the loop.
 local TURN_LIMIT = 1024 * 1024
 
@@ -67,7 +67,7 @@ local function request_notify(self)
   self._class._notify(self)
 end
 
--- Accounts for a chunk that the resource took. Answers whether the writer may go on.
+-- Accounts for a chunk that the resource took. Returns whether the writer may go on.
 local function account(self, size, unsent, full)
   local turn = self._w_turn_bytes + size
   self._w_turn_bytes = turn
@@ -264,7 +264,7 @@ function Writable:_shut(err)
   self.writableFinished = true
   run_end_callbacks(self)
   if not has_listener(self, "finish") then return self._class._after_finish(self) end
-  -- Asked for before the event, since a listener may throw.
+  -- Scheduled before the event, since a listener may throw.
   next_tick(self._class._after_finish, self)
   emit(self, "finish")
 end
@@ -374,7 +374,7 @@ function getters.bufferSize(self)
   return self._w_length + self._class._unsent(self)
 end
 
---- Whether write() has answered false and 'drain' is to come.
+--- Whether write() has returned false and 'drain' is to come.
 function getters.writableNeedDrain(self)
   return self._w_need_drain and not self.destroyed and not self.writableEnded
 end

@@ -9,10 +9,10 @@
 --     function getters.area(self) return self.side * self.side end -- shape.area: computed when it is read
 --
 -- All instances share one metatable. Its `__index` is one C function: it looks for a method or default, then for a
--- getter, and answers nil else. Reading a field that the instance itself has costs nothing extra; all else costs the
+-- getter, and returns nil else. Reading a field that the instance itself has costs nothing extra; all else costs the
 -- call of that function. So what runs for each message or connection goes round it, in three ways:
 --
--- 1. *An overridden method* is called through the class: `self._class._grown(self, 1)` in the place of
+-- 1. *An overridden method* is called through the class: `self._class._grown(self, 1)` instead of
 --    `self:_grown(1)`. `_class` is a field of each instance. What is not overridden is called as a local function.
 -- 2. *Instance fields* are in each instance from the start, with values that all instances begin with. For what is read
 --    or written for each message or connection:

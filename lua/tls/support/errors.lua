@@ -93,7 +93,7 @@ function errors.refuse(options, names)
   end
 end
 
---- In the place of write() on a socket whose handle a TLSSocket has taken over.
+--- Stands for write() on a socket whose handle a TLSSocket has taken over.
 -- @raise ERR_TLS_TAKEN_OVER
 function errors.taken_over()
   errors.throw(errors.new("ERR_TLS_TAKEN_OVER",

@@ -5,7 +5,7 @@ local read = require("tls.core").address
 
 local ip = {}
 
---- What Node's `net.isIP` answers. An IPv6 address may carry a zone (`%eth0`).
+--- Which kind of address a text is, as Node's `net.isIP`. An IPv6 address may carry a zone (`%eth0`).
 ---@param text any
 ---@return integer version 4, 6, or 0 for anything that is no address
 function ip.version(text)

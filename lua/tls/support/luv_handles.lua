@@ -10,11 +10,11 @@ local handles = {}
 local closing = 0 -- handles that have not finished closing
 
 --- Closes a handle, unless somebody has done so (`uv.walk(uv.close)`, say), and calls `fn(a, b)` when it has finished.
----@param handle userdata|table|false|nil one of luv's, or what stands in its place
+---@param handle userdata|table|false|nil one of luv's, or a tls.over.stream_as_handle
 ---@param fn function?
 ---@param a any
 ---@param b any
----@param reset boolean? of a TCP connection: with a reset (RST) in the place of a FIN, where libuv can do that
+---@param reset boolean? of a TCP connection: with a reset (RST) instead of a FIN, where libuv can do that
 ---@return boolean begun false when there was nothing to close; `fn` is not called then
 function handles.close(handle, fn, a, b, reset)
   if not handle or state_is_closing() or handle:is_closing() then return false end
@@ -35,8 +35,8 @@ function handles.usable(handle)
   return handle and not state_is_closing() and not handle:is_closing()
 end
 
---- Tells the core of a handle that is ours from now on: it sees to it that the loop runs on until ours are closed, when
--- the Lua state is closed.
+--- Tells the core of a handle that is ours from now on: when the Lua state is closed, the core runs the loop until all
+-- handles of ours are closed.
 --- @param handle userdata one of luv's
 --- @return userdata handle
 function handles.register(handle)

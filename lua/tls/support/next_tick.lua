@@ -1,5 +1,7 @@
---- Internal. Functions to be called from luv's loop, never from inside the caller: `immediate` in the loop's next turn,
--- as Node's setImmediate, and `next_tick` still in this one, as Node's process.nextTick.
+--- Internal. A queue of functions that luv's loop calls, never the caller itself. A *turn* is one round of the loop.
+-- What is given to `immediate` runs in the next turn, as with Node's setImmediate. What a function of this queue gives
+-- to `next_tick` runs in the same turn, behind what is in the queue already, much as with Node's process.nextTick; what
+-- any other function gives to it runs in the next turn.
 -- @module tls.support.next_tick
 
 local uv = require "luv"
@@ -57,8 +59,8 @@ local function drain()
   active = false
 end
 
--- Someone may have closed our handle (`uv.walk(uv.close)` does), hence the question each time.
--- While the Lua state is being closed there is no next turn.
+-- Somebody may have closed our handle (`uv.walk(uv.close)` does): so each call looks whether it is open. While the Lua
+-- state is being closed there is no next turn.
 local function wake()
   if core.closing() then return end
   if active and not idle:is_closing() then return end
@@ -78,8 +80,8 @@ function tick.immediate(fn, a, b)
   wake()
 end
 
---- The same, but from inside such a function still in this turn: for the steps of something that comes to an end. What
--- goes on by itself has to use immediate(), or the loop would never get back to its sockets.
+--- The same, but in this turn when it is called by a function that runs from this queue: for the steps of something
+-- that comes to an end. What goes on by itself has to use immediate(), or the loop would never get back to its sockets.
 ---@param fn function
 ---@param a any
 ---@param b any
@@ -89,13 +91,14 @@ function tick.next_tick(fn, a, b)
   last = last + SLOTS
 end
 
---- Counts an open handle of a socket or server: while there is one, the idle handle that runs the turns is kept.
+--- Counts an open handle of a socket or server: while there is one, the idle handle that runs the queue is kept.
 function tick.handle_opened()
   open_handles = open_handles + 1
 end
 
---- Its close callback has run. With none left the idle handle is closed too, in the next turn: a program that stops the
--- loop in between leaves an open handle behind, which luv cleans up, not a half-closed one.
+--- Counts one that has been closed: its close callback has run. With none left the idle handle is closed too, in the
+-- next turn: a program that stops the loop in between leaves an open handle behind, which luv cleans up, not one that
+-- is half closed.
 function tick.handle_closed()
   open_handles = open_handles - 1
   if open_handles <= 0 and idle then wake() end

@@ -27,7 +27,7 @@ local Emitter = {}
 --- Calls the listeners of an event in order. 'error' without a listener raises its argument.
 ---@param event string
 ---@param ... any the listeners' arguments
----@return boolean heard whether there was a listener
+---@return boolean had_listeners whether there was a listener
 function Emitter:emit(event, ...) end
 
 --- Removes the listeners of one event, or of all.

@@ -39,7 +39,7 @@
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
----@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
@@ -96,12 +96,12 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
----@field earlyData string? sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)
+---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
----@field pskCallback (tls.PskCallback|false)? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field pskCallback (tls.PskCallback|false)? returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
 ---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
@@ -111,7 +111,7 @@
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
----@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
 
 --- Options of net.createServer.
@@ -134,7 +134,7 @@
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
----@field pskCallback (tls.PskCallback|false)? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field pskCallback (tls.PskCallback|false)? returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
 ---@field verify tls.Verify? with `requestCert`: have the last word on the client, now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? of its sockets; default `false`
 ---@field allowHalfOpen boolean? of its sockets; default `false`
@@ -153,14 +153,14 @@
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
----@field pskCallback (tls.PskCallback|false)? answers at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
+---@field pskCallback (tls.PskCallback|false)? returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
 ---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
----@field earlyData string? sent in the first flight if `session` allows it, see [0-RTT](handshake.md#0-rtt)
+---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
 ---@field requestCert boolean? ask the client for a certificate; default `false`
 ---@field SNICallback ((fun(servername: string, callback: fun(err: any, context: tls.SecureContext?)))|false)? `callback(nil, context)`, or `callback()` for the server's own; default looks up `addContext`'s
@@ -170,7 +170,7 @@
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
----@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` in the place of `'data'`, with at most `buffer` bytes (an integer) at a time; `false` as its answer pauses the socket
+---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`

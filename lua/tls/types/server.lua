@@ -130,12 +130,12 @@ function TLSServer:addContext(hostname, context) end
 ---@param options tls.SecureContextOptions
 function TLSServer:setSecureContext(options) end
 
---- The key that session tickets are sealed with, for servers that are to share it.
+--- The key that session tickets are encrypted with, for servers that are to share it.
 ---@return string key 48 bytes; of several the newest
 function TLSServer:getTicketKeys() end
 
 --- The keys of session tickets, for the handshakes to come. Throws.
----@param keys string|string[] 48 bytes; of several the newest first, which seals, while all open
+---@param keys string|string[] 48 bytes; of several the newest first, which encrypts; all decrypt
 function TLSServer:setTicketKeys(keys) end
 
 ---@class tls.ServerClass : tls.Server

@@ -97,7 +97,7 @@ function Socket:unref() end
 ---@return tls.Address|table address `{}` when it is not connected over TCP
 function Socket:address() end
 
---- destroy(), with a reset in the place of a FIN.
+--- destroy(), with a reset (RST) instead of a FIN.
 ---@generic T
 ---@param self T
 ---@return T
@@ -125,7 +125,7 @@ function Socket:resetAndDestroy() end
 ---@class tls.TLSSocket : net.Socket
 ---@field encrypted true
 ---@field secureConnecting boolean the handshake is not done yet
----@field authorized boolean the peer of the latest handshake has shown who it is, and was accepted
+---@field authorized boolean the peer of the latest handshake has proved its identity, and was accepted
 ---@field authorizationError? string the code of why it was not; nil also when nothing was asked of it
 ---@field alpnProtocol string|false|nil agreed on by ALPN; nil before the handshake is done
 ---@field npnProtocol string|false|nil agreed on by NPN; nil before the handshake is done

@@ -36,7 +36,7 @@
 ---@field writableEnded boolean finish() was called
 ---@field writableFinished boolean all is written, and 'finish' was emitted
 ---@field writableLength integer bytes that wait to be sent
----@field writableHighWaterMark integer bytes that may wait before write() answers false; 65536
+---@field writableHighWaterMark integer bytes that may wait before write() returns false; 65536
 ---@field writableNeedDrain boolean write() has answered false, and 'drain' will come
 ---@field writableCorked integer how often uncork() has to be called
 ---@field bufferSize? integer writableLength; nil once destroyed

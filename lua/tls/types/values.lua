@@ -62,12 +62,12 @@
 ---@field name? string ECDH: the curve
 ---@field size? integer bits
 
---- The option `verify`: has the last word on the peer. `preverify` is the error that is told without it, or nil.
+--- The option `verify`: has the last word on the peer. `preverify` is the error that the peer has without it, or nil.
 --- `callback()` leaves it at that, `callback(err)` refuses, `callback(nil, true)` accepts.
 ---@alias tls.Verify
 ---| fun(chain: tls.Certificate[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
 
---- The option `pskCallback`, which answers at once. A client's gets the server's hint and answers with a table; a
+--- The option `pskCallback`, which returns at once. A client's gets the server's hint and returns a table; a
 --- server's gets the client's identity. nil is no key.
 ---@alias tls.PskCallback
 ---| fun(hint: string?): {psk: string, identity: string}?
