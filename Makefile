@@ -114,7 +114,7 @@ check:
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
-	@echo 'who may use whom'
+	@echo 'the order of the layers, and no circles'
 	@$(LUA) scripts/architecture.lua build/check
 	@echo 'no private name that nothing sets'
 	@$(LUA) scripts/private_names.lua
@@ -123,7 +123,7 @@ check:
 	@echo 'libuv only in lua_state, libuv_symbols, state_closing and connection'
 	@! grep -nE '\buv_[a-z]|<uv\.h>|<luv' $(filter-out csrc/lua/lua_state.% \
 		csrc/lua/libuv_symbols.% csrc/lua/state_closing.% csrc/connection/%,$(wildcard csrc/*/*.[ch]))
-	@echo 'one door into Lua; no unbounded string functions'
+	@echo 'one way into Lua; no unbounded string functions'
 	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out csrc/lua/lua_state.c \
 		csrc/connection/events.c csrc/lua/class.c csrc/lua/module.c,$(SRC))
 	@echo 'OpenSSL runs between enter and leave'

@@ -1,12 +1,13 @@
--- Holds the files against the shape of the house: who may use whom, and no circles. `make check` runs it, with the
--- folder of the object files.
+-- Checks that every file keeps to the order of the layers, and that no files use each other in a circle. `make check`
+-- runs it, with the folder of the object files.
 --
--- A unit is a C file with its header, or a Lua module. It may use the units of its own room and those of the rooms
--- below it, never those above. A room is a folder, or a file that stands alone in the folder above. What a unit uses
--- is what it includes or requires, and in C also whose functions it calls: that is read from the object files.
+-- A unit is a C file with its header, or a Lua module. A layer is a folder, or a unit that has a place of its own in
+-- the order. A unit may use the units of its own layer and of those below it, never of those above. What a unit uses is
+-- what it includes or requires, and in C also whose functions it calls: that is read from the object files.
 
 local objects = assert(arg[1], "usage: architecture.lua BUILD")
 
+-- The layers, the uppermost first.
 local C = {
   "lua/module", -- what Lua loads: it opens all the others
   "connection", -- an engine on one of luv's streams
@@ -44,21 +45,21 @@ local function lines_of(command)
   return list
 end
 
--- The floor of a unit: the longest name in the table that it begins with.
-local function floor_of(unit, floors)
+-- The number of a unit's layer: of the longest name in the list that is the unit's, or its folder's.
+local function layer_of(unit, layers)
   local best, length = nil, 0
-  for i, room in ipairs(floors) do
-    local folder = room:find "/$" and room or room .. "/"
-    if #room > length and (unit == room or unit:sub(1, #folder) == folder) then best, length = i, #room end
+  for i, layer in ipairs(layers) do
+    local folder = layer:find "/$" and layer or layer .. "/"
+    if #layer > length and (unit == layer or unit:sub(1, #folder) == folder) then best, length = i, #layer end
   end
   return best
 end
 
-local function check_arrow(from, to, floors)
-  local above, below = floor_of(from, floors), floor_of(to, floors)
-  if not above then return complain("%s is in no room", from) end
-  if not below then return complain("%s uses %s, which is in no room", from, to) end
-  if above > below then complain("%s (%s) uses %s (%s), which is above it", from, floors[above], to, floors[below]) end
+local function check_use(from, to, layers)
+  local own, used = layer_of(from, layers), layer_of(to, layers)
+  if not own then return complain("%s is in no layer", from) end
+  if not used then return complain("%s uses %s, which is in no layer", from, to) end
+  if own > used then complain("%s (%s) uses %s (%s), which is above it", from, layers[own], to, layers[used]) end
 end
 
 -- Depth first; a unit that is met again on the way down closes a circle.
@@ -75,18 +76,19 @@ local function find_circle(graph, unit, path, done)
   path[#path], done[unit] = nil, true
 end
 
-local function check(graph, floors)
+local function check(graph, layers)
   local units = {}
   for unit, uses in pairs(graph) do
     units[#units + 1] = unit
-    for used in pairs(uses) do check_arrow(unit, used, floors) end
+    for used in pairs(uses) do check_use(unit, used, layers) end
   end
   table.sort(units)
   local done = {}
   for _, unit in ipairs(units) do find_circle(graph, unit, {}, done) end
 end
 
--- `target(name, folder)` is the unit that a line names; nil for what is not ours.
+-- Which unit uses which, by the lines of their files that match `pattern`. `target(name, folder)` is the unit that such
+-- a line names; nil for what is not ours.
 local function read_graph(command, root, pattern, target)
   local graph = {}
   for _, path in ipairs(lines_of(command)) do
@@ -101,7 +103,7 @@ local function read_graph(command, root, pattern, target)
   return graph
 end
 
--- Who defines each symbol, then who needs it.
+-- Adds the calls: reads which unit defines each symbol, and which units need it.
 local function add_calls(graph)
   local owner, needs = {}, {}
   for _, line in ipairs(lines_of("nm -A " .. objects .. "/*/*.o")) do
@@ -116,7 +118,7 @@ local function add_calls(graph)
   return graph
 end
 
--- Two headers with one include guard would silence each other.
+-- Of two headers with the same include guard, the second would be empty.
 for _, path in ipairs(lines_of "ls csrc/*/*.h") do
   local file = assert(io.open(path))
   local guard = file:read("*a"):match "#ifndef (%S+)"
