@@ -1,5 +1,5 @@
---- Internal. tls.createSecurePair: TLS between two streams, for those who move the records themselves. Deprecated in
--- Node since 0.11 and gone in its 24: `tls.TLSSocket(stream)` does the same with less.
+--- Internal. tls.createSecurePair: TLS between two streams, for programs that move the records themselves. Deprecated
+-- in Node since 0.11 and removed in 24: `tls.TLSSocket(stream)` does the same more simply.
 -- @module tls.secure_pair
 
 local class = require "tls.support.class"

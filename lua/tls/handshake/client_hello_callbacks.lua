@@ -1,7 +1,8 @@
 --- Internal. A server's answer to a ClientHello: which context, which protocol, which session, which OCSP response.
--- Each may be asked of the user, who may answer later; meanwhile the handshake is suspended in OpenSSL.
+-- The user may be asked for each, and may answer later; meanwhile the handshake is suspended in OpenSSL.
 --
--- The steps run one after the other on one table, `answer`, which is given to the core in the end.
+-- There is a step for each question. The steps run one after the other; each puts what it has found out into one table,
+-- `answer`, which is given to the core in the end.
 -- @module tls.handshake.client_hello_callbacks
 
 local protocol_list = require "tls.options.protocol_list"
@@ -135,7 +136,7 @@ local function finish(socket, answer)
   socket:_drive_if(result)
 end
 
---- Whether the handshake is to be suspended at the ClientHello: there is somebody to be asked.
+--- Whether the handshake is to be suspended at the ClientHello: there is a callback or a listener that is to be asked.
 --- @param socket tls.TLSSocket
 --- @return boolean
 function client_hello_callbacks.wanted(socket)

@@ -1,5 +1,5 @@
---- Internal. The time that a server gives a handshake (`handshakeTimeout`): one deadline queue for the first handshakes
--- of all its sockets, and a timer for a later handshake that it has asked for.
+--- Internal. The time that a server allows for a handshake (`handshakeTimeout`): one deadline queue for the first
+-- handshakes of all its sockets, and a timer for each later handshake that it has begun.
 -- @module tls.handshake.timeout
 
 local uv = require "luv"
@@ -26,7 +26,7 @@ local function duration_for(socket)
   return queue and queue.duration or defaults.handshake_timeout
 end
 
---- Another handshake of a server's socket begins: its time is that of the first one.
+--- A server's socket begins another handshake: it may take as long as the first one.
 --- @param socket tls.TLSSocket owns the timer, in `_extra_timer`, and closes it with its other handles
 function timeout.start(socket)
   local ms = duration_for(socket)
@@ -38,7 +38,7 @@ function timeout.start(socket)
   timer:unref()
 end
 
---- That handshake is over.
+--- That handshake has ended.
 --- @param socket tls.TLSSocket
 function timeout.stop(socket)
   local timer = socket._extra_timer

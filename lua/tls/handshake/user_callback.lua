@@ -1,6 +1,6 @@
 --- Internal. Calls a function of the user's that answers by a callback, now or later: from a timer, from DNS, from a
--- database. What the function throws, and a second answer, are the connection's errors. An answer that comes when that
--- connection is gone does nothing, also if the socket has another one by then.
+-- database. What the function throws, and a second answer, are errors of the connection. An answer that comes when that
+-- connection is closed does nothing, even if the socket has connected again by then.
 -- @module tls.handshake.user_callback
 
 local errors = require "tls.support.errors"

@@ -23,8 +23,8 @@ local function copy_of(options)
   return copy
 end
 
---- What connect() is called with: (options), (port[, host]) or (path), and a callback behind.
---- @return table options not yet checked; the caller's own
+--- Reads connect()'s arguments: (options), (port[, host]) or (path), each with a callback behind it or none.
+--- @return table options not yet checked; a copy, which the caller owns
 --- @return function? callback
 function connecting.call_of(first, second, third)
   if third == nil and type(second) == "function" then second, third = nil, second end
@@ -32,7 +32,7 @@ function connecting.call_of(first, second, third)
   if type(first) ~= "table" and (type(first) ~= "string" or tonumber(first)) then
     return { port = first, host = second }, callback
   end
-  check_callback(second) -- nothing else may stand here
+  check_callback(second) -- behind options or a path there is a callback or nothing
   return type(first) == "table" and copy_of(first) or { path = first }, callback
 end
 
@@ -80,7 +80,7 @@ local function to_path(socket, path)
   end)
 end
 
---- The connecting to a host, of which there is one for each call of connect(): a lookup, then attempts.
+--- One attempt to connect to a host, made by one call of connect(): a lookup, then attempts at its addresses.
 ---@class tls.HostAttempt
 ---@field cancelled boolean
 ---@field attempts tls.HappyEyeballs|false owned; false during the lookup

@@ -1,7 +1,7 @@
 --- Internal. net.Socket's setTimeout: 'timeout' is emitted after a time without traffic. Mixed into tls.net.socket.
 --
--- `_idle_timer` is the timer, owned by the socket. `_reports_traffic`: there is a timer that traffic is reported to by
--- `_restart_idle_timer`; this socket's own, or perhaps that of the plain socket that it has taken over.
+-- `_idle_timer` is the timer, owned by the socket. `_reports_traffic` says that traffic has to be reported, by
+-- `_restart_idle_timer`: this socket has a timer, or has taken over a plain socket, which may have one.
 -- @module tls.net.idle_timeout
 
 local uv = require "luv"

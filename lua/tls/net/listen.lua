@@ -13,7 +13,7 @@ local listen = {}
 
 local function new_pipe() return handles.register(uv.new_pipe(false)) end
 
--- Whatever comes behind the first argument: a host, then a backlog.
+-- The arguments behind the first: a host, then a backlog.
 local function rest(options, list, from, last)
   for i = from, last do
     local value = list[i]
@@ -120,7 +120,7 @@ local function on_host(options, done)
   if not ok then tick.immediate(answer, err) end
 end
 
--- A descriptor that another process has bound: systemd, a parent process.
+-- A descriptor that another process has bound, systemd for example.
 local function on_fd(options, done)
   local kind = uv.guess_handle(options.fd)
   local make = kind == "tcp" and uv.new_tcp or kind == "pipe" and new_pipe
@@ -139,7 +139,8 @@ local function on_handle(options, done)
   done(nil, handle, {}, make)
 end
 
---- Finds a handle that is bound as the options say. `options.cancelled` set before the answer means that none comes.
+--- Finds a handle that is bound as the options say. When
+-- `options.cancelled` has been set meanwhile, `done` is not called.
 ---@param options table checked
 ---@param done fun(err: string|table?, handle: userdata?, place: table?, make: function?) `make` makes the handles of
 ---   the connections to come

@@ -40,7 +40,8 @@ function Server:_add_socket(socket)
   self._connection_count = self._connection_count + 1
 end
 
---- Calls `fn` when what a server owns beside its handle and its sockets has been closed. Subclasses override it.
+--- Calls `fn` when everything else that the server owns, beside its handle and its sockets, has been closed. Subclasses
+-- override it.
 function Server:_when_rest_closed(fn) fn() end
 
 local function maybe_closed(self)
@@ -62,7 +63,7 @@ function Server:_accept(handle)
   self:emit("connection", socket)
 end
 
--- There are maxConnections already.
+-- Closes a connection beyond maxConnections, and emits 'drop'.
 local function drop(self, handle)
   local there = handle.getpeername and handle:getpeername()
   handles.close(handle)
@@ -92,7 +93,7 @@ local function emit_listening(self)
   if self._handle then self:emit("listening") end
 end
 
--- For subclasses: the server listens on this handle from now on.
+-- Called when the server listens on its handle. Subclasses override it.
 function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
@@ -108,10 +109,7 @@ end
 
 --- Listens: (port[, host][, backlog][, callback]), (path[, callback]), (handle[, callback]) or (options[, callback]).
 -- Emits 'listening', or 'error'. Source: Node's server.listen.
---- @param ... any options: port, host, path; fd or handle, bound by somebody
----   else; backlog (511), ipv6Only, reusePort (several processes share the
----   port), readableAll and writableAll (of a path), signal (aborting closes),
----   exclusive (a handle always is: there is no cluster to share it with)
+--- @param ... any the options are in tls.options.listen
 --- @return table self
 function Server:listen(...)
   core.checkAlive()

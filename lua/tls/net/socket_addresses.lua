@@ -1,4 +1,4 @@
---- Internal. net.Socket's addresses, local and remote: asked of the system once. Mixed into tls.net.socket.
+--- Internal. net.Socket's addresses, local and remote, which are read from the handle once. Mixed into tls.net.socket.
 -- @module tls.net.socket_addresses
 
 local usable = require("tls.support.luv_handles").usable

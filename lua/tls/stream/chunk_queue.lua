@@ -1,4 +1,4 @@
---- Internal. The strings that a stream has read and nobody has taken yet, in the order they came.
+--- Internal. The strings that a stream has received and its user has not read yet, in order.
 -- @module tls.stream.chunk_queue
 
 ---@class tls.ChunkQueue

@@ -109,8 +109,8 @@ local function add(self, name, fn, listener, first)
   else
     events[name] = fn
   end
-  local heeded = self._class._watched_events
-  if not heeded or heeded[name] then self._class._listener_added(self, name) end
+  local watched = self._class._watched_events
+  if not watched or watched[name] then self._class._listener_added(self, name) end
   return self
 end
 
@@ -192,8 +192,8 @@ end
 local function after_removal(self, name, fn)
   local listener = original(self, fn)
   if self._once then self._once[fn] = nil end
-  local heeded = self._class._watched_events
-  if not heeded or heeded[name] then self._class._listener_removed(self, name) end
+  local watched = self._class._watched_events
+  if not watched or watched[name] then self._class._listener_removed(self, name) end
   if self._events and self._events.removeListener then self:emit("removeListener", name, listener) end
 end
 

@@ -93,8 +93,8 @@ local function on_end(src, dst, pipe, close)
   end
 end
 
---- Whether the source waits for a 'drain' that will not come: that of a destination that is destroyed, or of the source
--- itself, of which this is asked when its resource has failed.
+--- Whether the source waits for a 'drain' that will not come: that of a destination that is destroyed, or its own, when
+-- it is piped into itself. To be called when the source's resource has failed.
 ---@param src table stream
 ---@return boolean
 function pipes.is_stuck(src)

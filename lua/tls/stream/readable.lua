@@ -16,11 +16,12 @@ local immediate, next_tick, now = tick.immediate, tick.next_tick, require("luv")
 local emit = Emitter.emit
 local has_listener = Emitter._has_listener
 
--- `_r_mode`: nobody has asked for data yet; 'data' is emitted; or pause() or a 'readable' listener has stopped that.
+-- `_r_mode`: UNSET until there is a listener for 'data' or 'readable', or resume() or pause() is called; FLOWING while
+-- 'data' is emitted; PAUSED by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
 -- ms. When the source has failed, the reader may go on with the data that came before, as long as it takes some of it
--- in this time. Else a reader that never comes back would keep the error, and the socket, for ever.
+-- in this time. Else a reader that never reads again would delay the error, and keep the socket, for ever.
 local GRACE = 1000
 
 local EMPTY = ChunkQueue.EMPTY
@@ -410,7 +411,7 @@ function getters.readable(self)
   return not self.destroyed and not self.readableEnded
 end
 
---- nil while nobody has asked for data; else whether 'data' is emitted.
+--- nil as long as nothing has started or stopped the flow; else whether 'data' is emitted.
 function getters.readableFlowing(self)
   if self._r_mode == UNSET then return nil end
   return self._r_mode == FLOWING

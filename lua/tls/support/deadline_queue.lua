@@ -20,7 +20,7 @@ local hrtime = uv.hrtime
 ---@field first integer no slot before it is in use
 ---@field last integer
 ---@field live integer items that wait
----@field room integer when `last` gets here, the slots are compacted
+---@field limit integer when `last` reaches it, the slots are compacted
 ---@field lasting boolean see keep_timer
 ---@field keeps_loop boolean
 ---@field closing integer timers that have not finished closing
@@ -29,7 +29,7 @@ local hrtime = uv.hrtime
 
 local KEEP = 1024 -- unused slots that are never compacted
 
--- Moves the items that wait to the first slots: else the slots of all that came after a slow one would stay.
+-- Moves the items that wait to the first slots: else one slow item would keep the slots of all that came after it.
 local function compact(self)
   local items, times, n = {}, {}, 0
   for i = self.first, self.last do
@@ -39,7 +39,7 @@ local function compact(self)
       items[n], times[n], item._deadline_slot = item, self.times[i], n
     end
   end
-  self.items, self.times, self.first, self.last, self.room = items, times, 1, n, KEEP + 3 * n
+  self.items, self.times, self.first, self.last, self.limit = items, times, 1, n, KEEP + 3 * n
 end
 
 --- @param duration number ms; 0 is no limit: items are not even added
@@ -47,7 +47,7 @@ end
 --- @param keeps_loop? boolean whether the loop goes on while items wait; default false, for items that have handles
 function DeadlineQueue.new(duration, expired, keeps_loop)
   return setmetatable({
-    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, room = KEEP,
+    duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, limit = KEEP,
     lasting = false, keeps_loop = keeps_loop or false, closing = 0, closed = false,
   }, DeadlineQueue)
 end
@@ -64,7 +64,7 @@ local function timer_closed(self)
   closed()
 end
 
--- A timer that is not needed is closed, not stopped: a timer that exists always runs.
+-- Closes the timer: one that is not needed is closed, not stopped, so a timer that exists always runs.
 local function disarm(self)
   if close(self.timer, timer_closed, self) then self.closing = self.closing + 1 end
   self.timer = nil
@@ -96,7 +96,7 @@ local function expire(self)
   if self.live == 0 then disarm(self) end
 end
 
--- A ms late rather than early: else it would have to wait once more.
+-- Starts the timer a millisecond late rather than early: else it would have to wait once more.
 arm = function(self, ns)
   if not usable(self.timer) then
     self.timer = handles.register(uv.new_timer())
@@ -110,7 +110,7 @@ end
 --- @param item table
 function DeadlineQueue:add(item)
   if self.duration <= 0 then return end
-  if self.last >= self.room then compact(self) end
+  if self.last >= self.limit then compact(self) end
   local i = self.last + 1
   self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
   self.last, item._deadline_slot = i, i

@@ -1,4 +1,4 @@
---- Internal. Errors: the one place where codes and their messages are made.
+--- Internal. Errors: where the Lua layer makes codes and messages.
 --
 -- An error is a table with 'message' and 'code' (Node's), and where it has
 -- them 'errno', 'syscall', 'address', 'port', 'host', 'path', 'library',

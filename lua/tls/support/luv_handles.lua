@@ -44,8 +44,8 @@ function handles.register(handle)
   return handle
 end
 
---- Whether no handle of ours is still closing. Those that are closed together get their callbacks one after the other,
--- and a program that closes the Lua state in one of them (os.exit with `true`) would wait for the rest for ever.
+--- Whether no handle of ours is still closing. Handles that are closed together get their callbacks one after the
+-- other; a program that closes the Lua state in one of these (os.exit with `true`) would wait for the others for ever.
 ---@return boolean
 function handles.all_closed() return closing == 0 end
 

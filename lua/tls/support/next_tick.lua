@@ -12,8 +12,8 @@ local close, register = luv_handles.close, luv_handles.register
 
 local tick = {}
 
--- Each entry takes three slots: function and two arguments. Two arrays swap places: the one being drained and the one
--- being filled, so neither is ever shifted and a steady load makes no garbage.
+-- Each entry takes three slots: a function and two arguments. There are two arrays, one that is being run and one that
+-- is being filled, which are swapped: so no entry is moved, and a steady load makes no garbage.
 local SLOTS = 3
 local KEEP = 4096 -- slots; a burst's array that grew larger is given back
 

@@ -7,7 +7,7 @@
 ---@field remotePort integer
 ---@field remoteFamily tls.Family
 
---- On a tls.Server 'connection' brings the plain socket, before TLS begins on it. 'drop' comes in its place when there
+--- On a tls.Server 'connection' brings the plain socket, before TLS begins on it. 'drop' comes instead when there
 --- are `maxConnections`; its argument is nil for a unix socket.
 ---@alias net.ServerEvents<T>
 ---| fun(self: T, event: "listening", listener: fun()): T

@@ -37,7 +37,7 @@
 ---@field writableFinished boolean all is written, and 'finish' was emitted
 ---@field writableLength integer bytes that wait to be sent
 ---@field writableHighWaterMark integer bytes that may wait before write() returns false; 65536
----@field writableNeedDrain boolean write() has answered false, and 'drain' will come
+---@field writableNeedDrain boolean write() has returned false, and 'drain' will come
 ---@field writableCorked integer how often uncork() has to be called
 ---@field bufferSize? integer writableLength; nil once destroyed
 ---@field on tls.StreamOn
