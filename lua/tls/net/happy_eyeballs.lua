@@ -1,6 +1,6 @@
 --- Internal. Happy Eyeballs (RFC 8305): connects to the first of a host's addresses that answers.
 --
--- Addresses are tried in the order of the resolver's answer with the families taking turns, the next one after 250 ms
+-- Addresses are tried in the order of the resolver's answer, but alternately of each family, the next one after 250 ms
 -- without waiting for the one before (RFC 8305, 5). The first that connects wins, the others are closed.
 -- @module tls.net.happy_eyeballs
 
@@ -103,7 +103,7 @@ try_next = function(self)
 end
 
 -- v6, v4, v6, ...: one family that leads nowhere costs one delay.
-local function take_turns(list)
+local function alternate(list)
   local first, second = {}, {}
   for _, entry in ipairs(list) do
     local same = entry.family == list[1].family
@@ -128,7 +128,7 @@ end
 local function happy_eyeballs(list, options, done, close)
   local one = options.autoSelectFamily == false or #list == 1
   local self = setmetatable({
-    options = options, addresses = one and { list[1] } or take_turns(list), next = 1, timer = nil, open = {},
+    options = options, addresses = one and { list[1] } or alternate(list), next = 1, timer = nil, open = {},
     delay = math.max(LEAST_DELAY, options.autoSelectFamilyAttemptTimeout or ATTEMPT_DELAY),
     failures = {}, cancelled = false, done = done, close = close,
   }, HappyEyeballs)

@@ -19,7 +19,7 @@ local JOINED_SIZE = 64 * 1024 -- bytes: buffered chunks are joined to strings of
 
 -- Bytes that write() gives to the resource before it returns false, although the resource is not full. Without this
 -- limit a writer whose peer is as fast as itself would never return to the loop.
-local TURN_LIMIT = 1024 * 1024
+local BURST_LIMIT = 1024 * 1024
 
 -- Defaults that stay in the class, see tls.support.class:
 local class_defaults = {
@@ -38,7 +38,7 @@ local instance_fields = {
   _w_blocked = false, -- see _block
   _w_direct = true, -- chunks may go straight from write() to the resource
   _w_buffer = false, -- see new_buffer; made when needed
-  _w_turn_bytes = 0, -- bytes given to the resource since _written(), see TURN_LIMIT
+  _w_burst_bytes = 0, -- bytes given to the resource since _written(), see BURST_LIMIT
   _w_shutdown_begun = false, -- nothing is left but the half-close
 }
 
@@ -69,13 +69,13 @@ end
 
 -- Accounts for a chunk that the resource took. Returns whether the writer may go on.
 local function account(self, size, unsent, full)
-  local turn = self._w_turn_bytes + size
-  self._w_turn_bytes = turn
+  local burst = self._w_burst_bytes + size
+  self._w_burst_bytes = burst
   if full then
     self._w_resource_full, self._w_direct = true, false
     request_notify(self)
   end
-  if unsent < self.writableHighWaterMark and turn < TURN_LIMIT then return true end
+  if unsent < self.writableHighWaterMark and burst < BURST_LIMIT then return true end
   self._w_need_drain = true
   request_notify(self)
   return false
@@ -83,10 +83,10 @@ end
 
 local function write_chunk(self, chunk)
   local unsent, full = self._class._write(self, chunk)
-  local turn = self._w_turn_bytes + #chunk
-  self._w_turn_bytes = turn
+  local burst = self._w_burst_bytes + #chunk
+  self._w_burst_bytes = burst
   if full then self._w_resource_full = true end
-  return not full and unsent < self.writableHighWaterMark and turn < TURN_LIMIT
+  return not full and unsent < self.writableHighWaterMark and burst < BURST_LIMIT
 end
 
 local function add_write_callback(self, callback)
@@ -196,9 +196,9 @@ function Writable:write(data, enc, callback)
     return write_slow(self, data, enc, callback)
   end
   local unsent, full = self._class._write(self, data)
-  local turn = self._w_turn_bytes + #data
-  self._w_turn_bytes = turn
-  if not full and unsent < self.writableHighWaterMark and turn < TURN_LIMIT then return true end
+  local burst = self._w_burst_bytes + #data
+  self._w_burst_bytes = burst
+  if not full and unsent < self.writableHighWaterMark and burst < BURST_LIMIT then return true end
   return account(self, 0, unsent, full)
 end
 
@@ -217,7 +217,7 @@ end
 
 --- Called by the resource: everything it was given has been sent.
 function Writable:_written()
-  self._w_notify_requested, self._w_resource_full, self._w_turn_bytes = false, false, 0
+  self._w_notify_requested, self._w_resource_full, self._w_burst_bytes = false, false, 0
   if self.destroyed then return end
   run_write_callbacks(self)
   flush(self)
