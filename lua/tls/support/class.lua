@@ -10,7 +10,7 @@
 --
 -- All instances share one metatable. Its `__index` is one C function: it looks for a method or default, then for a
 -- getter, and returns nil else. Reading a field that the instance itself has costs nothing extra; all else costs the
--- call of that function. So what runs for each message or connection goes round it, in three ways:
+-- call of that function. So what runs for each message or connection avoids it, in three ways:
 --
 -- 1. *An overridden method* is called through the class: `self._class._grown(self, 1)` instead of
 --    `self:_grown(1)`. `_class` is a field of each instance. What is not overridden is called as a local function.

@@ -21,7 +21,7 @@
 ---| tls.StreamEvents<net.Socket>
 ---| net.SocketEvents<net.Socket>
 
---- The addresses are asked for once, so that they last when the peer has gone; they are nil for a unix socket.
+--- The addresses are read once, and stay when the peer has closed the connection; they are nil for a unix socket.
 ---@class net.Socket : tls.Stream
 ---@field connecting boolean
 ---@field pending boolean not connected: connecting, or yet to be
@@ -107,7 +107,7 @@ function Socket:resetAndDestroy() end
 ---@field new fun(options?: net.SocketOptions): net.Socket
 ---@overload fun(options?: net.SocketOptions): net.Socket
 
---- 'secureConnect' is of the sockets that tls.connect makes. A TLSSocket made by hand emits 'secure' alone.
+--- Sockets that tls.connect makes emit 'secureConnect'. Those that tls.TLSSocket makes only emit 'secure'.
 ---@alias tls.TLSSocketEvents<T>
 ---| fun(self: T, event: "secureConnect", listener: fun()): T
 ---| fun(self: T, event: "secure", listener: fun()): T
@@ -126,7 +126,7 @@ function Socket:resetAndDestroy() end
 ---@field encrypted true
 ---@field secureConnecting boolean the handshake is not done yet
 ---@field authorized boolean the peer of the latest handshake has proved its identity, and was accepted
----@field authorizationError? string the code of why it was not; nil also when nothing was asked of it
+---@field authorizationError? string the code of why it was not; nil also when no certificate was asked for
 ---@field alpnProtocol string|false|nil agreed on by ALPN; nil before the handshake is done
 ---@field npnProtocol string|false|nil agreed on by NPN; nil before the handshake is done
 ---@field servername string|false|nil asked for by SNI; nil before the handshake is done

@@ -28,7 +28,7 @@
 ---@field allowHalfOpen boolean false: the stream ends when the peer has ended
 ---@field readable boolean neither ended nor destroyed
 ---@field readableEnded boolean 'end' has been emitted
----@field readableFlowing? boolean nil: nobody has asked for data yet
+---@field readableFlowing? boolean nil: nothing has started or stopped the flow yet
 ---@field readableLength integer bytes that wait to be read
 ---@field readableHighWaterMark integer bytes that may wait before the source is stopped; 65536
 ---@field readableEncoding? tls.Encoding what setEncoding was given
@@ -60,7 +60,7 @@ local Stream = {}
 ---@overload fun(self: tls.Stream, data: string, callback?: fun(err: tls.Error?)): boolean
 function Stream:write(data, encoding, callback) end
 
---- Node's `end`, which is a word of Lua's own: half-closes when all is written. Throws, as `write` does.
+--- Node's `end`, which is a keyword of Lua: half-closes when all is written. Throws, as `write` does.
 ---@generic T
 ---@param self T
 ---@param data? string written before

@@ -77,7 +77,7 @@
 ---@alias tls.Lookup
 ---| fun(host: string, options: tls.LookupOptions, callback: tls.LookupAnswer)
 
---- What `lookup` is asked with.
+--- The second argument of `lookup`.
 ---@class tls.LookupOptions
 ---@field family 0|4|6
 ---@field hints integer
