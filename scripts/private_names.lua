@@ -1,5 +1,5 @@
--- Finds private names (`_name`) that lua/ reads, asks for in a string or mentions in a comment, and sets nowhere: after
--- a renaming these are the places that still have the old name. `make check` runs it.
+-- Finds private names (`_name`) that Lua code reads, asks for in a string or mentions in a comment, and that nothing
+-- sets: after a renaming these are the places that still have the old name. `make check` runs it.
 
 local used, set = {}, {} -- name -> where it was met first; name -> true
 
@@ -10,7 +10,7 @@ local function is_set(before, after)
   return after:find "^,[%w_%.,%s]-%s=[^=]" ~= nil and not before:find "[{(=]"
 end
 
-local pipe = assert(io.popen "LC_ALL=C ls lua/tls/*.lua lua/tls/*/*.lua")
+local pipe = assert(io.popen "LC_ALL=C ls lua/tls/*.lua lua/tls/*/*.lua spec/*.lua spec/*/*.lua bench/*.lua examples/*.lua")
 for path in pipe:lines() do
   local number = 0
   for line in io.lines(path) do
@@ -27,7 +27,7 @@ pipe:close()
 
 local lost = {}
 for name, where in pairs(used) do
-  if not set[name] then lost[#lost + 1] = ("%s: nothing in lua/ sets %s\n"):format(where, name) end
+  if not set[name] then lost[#lost + 1] = ("%s: nothing sets %s\n"):format(where, name) end
 end
 table.sort(lost)
 io.stderr:write(table.concat(lost))
