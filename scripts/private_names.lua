@@ -10,7 +10,9 @@ local function is_set(before, after)
   return after:find "^,[%w_%.,%s]-%s=[^=]" ~= nil and not before:find "[{(=]"
 end
 
-local pipe = assert(io.popen "LC_ALL=C ls lua/tls/*.lua lua/tls/*/*.lua spec/*.lua spec/*/*.lua bench/*.lua examples/*.lua")
+local FILES = "lua/tls/*.lua lua/tls/*/*.lua spec/*.lua spec/*/*.lua bench/*.lua examples/*.lua"
+
+local pipe = assert(io.popen("LC_ALL=C ls " .. FILES))
 for path in pipe:lines() do
   local number = 0
   for line in io.lines(path) do

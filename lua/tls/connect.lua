@@ -90,7 +90,7 @@ local function connect(...)
     existing_stream.over(socket, carrier)
     return socket
   end
-  socket._destination = checked
+  socket._connect_destination = checked
   return socket:_connect_to(checked)
 end
 

@@ -127,7 +127,7 @@ local function on_error(self, err)
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
   end
-  local at = self._destination
+  local at = self._connect_destination
   if handshaking and at and type(err) == "table" then
     err.host, err.port, err.path = err.host or at.host, at.port, at.path
     err.localAddress = at.localAddress

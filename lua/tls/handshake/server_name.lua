@@ -8,7 +8,7 @@ local server_name = {}
 -- The option `host`, else the host that the socket in the option `socket` was connected to.
 local function host_of(options)
   local given = options.socket
-  local at = type(given) == "table" and given._destination
+  local at = type(given) == "table" and given._connect_destination
   return options.host or at and at.host or nil
 end
 

@@ -124,7 +124,8 @@ function Socket:_connect_to(checked, callback)
   end
   if callback then self:once("connect", callback) end
   self.connecting = true
-  self._destination = self._destination or checked -- its host, port, path, localAddress: for errors and names
+  -- its host, port, path and localAddress are for errors, and for the name of a TLSSocket over this socket
+  self._connect_destination = self._connect_destination or checked
   if checked.timeout then self:setTimeout(checked.timeout) end
   socket_options.add(self, checked)
   connecting.begin(self, checked)
@@ -136,7 +137,7 @@ function Socket:_renew()
   Socket._start(self, self._options, true)
   follow_signal(self)
   self:_block()
-  self._known_addresses, self._destination = nil, nil
+  self._known_addresses, self._connect_destination = nil, nil
 end
 
 --- The handle is there. Subclasses override it.

@@ -30,11 +30,6 @@ local function kind(doc_type, luacats, check)
   return { type = doc_type, luacats = luacats, check = check }
 end
 
---- The same kind with other words for the reference and the editor.
-function kinds.described(base, doc_type, luacats)
-  return kind(doc_type or base.type, luacats or base.luacats, base.check)
-end
-
 kinds.boolean = kind("boolean", "boolean", function(value, name)
   if type(value) == "boolean" then return value end
   return wrong_type(name, "boolean", value)

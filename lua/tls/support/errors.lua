@@ -80,19 +80,6 @@ function errors.arg_value(name, value, reason)
       reason or "is invalid", shown))
 end
 
---- Throws when `options` has one of `names`: options of Node's that are not here are refused, not ignored.
---- @param options table
---- @param names string[]
--- @raise ERR_INVALID_ARG_VALUE
-function errors.refuse(options, names)
-  for _, name in ipairs(names) do
-    if options[name] ~= nil then
-      errors.throw(errors.arg_value("options." .. name, options[name],
-        "is not supported by this version of tls"))
-    end
-  end
-end
-
 --- Stands for write() on a socket whose handle a TLSSocket has taken over.
 -- @raise ERR_TLS_TAKEN_OVER
 function errors.taken_over()
