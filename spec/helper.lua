@@ -67,14 +67,17 @@ end
 -- suffer for it.
 local function forget_handles()
   local tick = package.loaded["tls.support.next_tick"]
-  for i = 1, tick and 10 or 0 do
-    local name = debug.getupvalue(tick.handle_closed, i)
-    if name == "handles" then debug.setupvalue(tick.handle_closed, i, 0) end
-  end
-  if tick then tick.handle_closed() end
+  if not tick then return end
+  local i, name = 0, nil
+  repeat
+    i = i + 1
+    name = assert(debug.getupvalue(tick.handle_closed, i), "next_tick counts its handles under another name")
+  until name == "open_handles"
+  debug.setupvalue(tick.handle_closed, i, 0)
+  tick.handle_closed()
   uv.run()
   close_leftovers()
-  if tick then tick.handle_opened() end
+  tick.handle_opened()
 end
 
 --- Run the loop until it is empty; fail when that takes more than 'ms', when

@@ -31,21 +31,26 @@ end
 describe("a reset that our own write finds first", function()
   for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     it("is an error and no end, over " .. version, function()
-      local log, theirs = {}, nil
-      local server = tls.createServer(merge(SERVER, { maxVersion = version }), function(socket)
+      local log, client, theirs, server = {}, nil, nil, nil
+      local connected = helper.expect(function() -- on both sides
+        soon(function()
+          client:resetAndDestroy()
+          theirs:write "hello"
+          theirs:on("close", helper.expect(function() server:close() end))
+        end, 50)
+      end)
+      local ends = 0
+      local function one_connected()
+        ends = ends + 1
+        if ends == 2 then connected() end
+      end
+      server = tls.createServer(merge(SERVER, { maxVersion = version }), function(socket)
         theirs = socket
         watch(socket, log)
+        one_connected()
       end)
       server:listen(0, "127.0.0.1", function()
-        local client
-        client = tls.connect({ port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert },
-          helper.expect(function()
-            soon(function()
-              client:resetAndDestroy()
-              theirs:write "hello"
-              theirs:on("close", helper.expect(function() server:close() end))
-            end, 50)
-          end))
+        client = tls.connect({ port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert }, one_connected)
         client:on("error", function() end)
         client:resume()
       end)
