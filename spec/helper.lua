@@ -68,7 +68,7 @@ end
 local function forget_handles()
   local tick = package.loaded["tls.support.next_tick"]
   if not tick then return end
-  local i, name = 0, nil
+  local i, name = 0
   repeat
     i = i + 1
     name = assert(debug.getupvalue(tick.handle_closed, i), "next_tick counts its handles under another name")

@@ -179,7 +179,7 @@ end
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function Server:setSecureContext(options)
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
-  local checked = credentials.replace:read(options)
+  local checked = declared.set_context:read(options)
   local fresh = secure_context.of(checked)
   if not checked.ticketKeys and not checked.secureContext then
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))

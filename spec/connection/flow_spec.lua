@@ -161,9 +161,8 @@ describe("a 'readable' listener", function()
       end))
       server:listen(0, "127.0.0.1", expect(function()
         local heard = {}
-        local options = { port = server:address().port, host = "127.0.0.1" }
-        if name == "tls" then options.ca, options.servername = CLIENT.ca, CLIENT.servername end
-        local socket = module.connect(options)
+        local socket = module.connect { port = server:address().port, host = "127.0.0.1", ca = CLIENT.ca,
+          servername = CLIENT.servername }
         socket:on("readable", function() heard[#heard + 1] = socket:read() end)
         socket:on("close", expect(function()
           assert.equal("words", table.concat(heard))

@@ -19,9 +19,8 @@ local client_context_12 = tls.createSecureContext { ca = certs.ca.cert, maxVersi
 local KINDS = { "plain", "TLSv1.3", "plain", "TLSv1.2" }
 
 local function connect(kind, port)
-  local settings = { port = port, host = "127.0.0.1", allowHalfOpen = true }
+  local settings = { port = port, host = "127.0.0.1", allowHalfOpen = true, servername = "localhost" }
   if kind == "plain" then return net.connect(settings), "connect" end
-  settings.servername = "localhost"
   settings.secureContext = kind == "TLSv1.2" and client_context_12 or client_context
   return tls.connect(settings), "secureConnect"
 end

@@ -78,11 +78,20 @@ describe("a name that does not exist", function()
       refusal("tls.createSecureContext", { servername = "localhost" }))
     assert.equal("tls.connect has no option 'requestCert'; tls.createServer has",
       refusal("tls.connect", { requestCert = true }))
-    assert.equal("server:setSecureContext has no option 'requestCert'; tls.createServer has",
-      refusal("server:setSecureContext", { requestCert = true }))
-    assert.equal("net.connect has no option 'ca'; tls.createSecureContext has",
-      refusal("net.connect", { port = 1, ca = certs.ca.cert }))
+    assert.equal("server:addContext has no option 'requestCert'; tls.createServer has",
+      refusal("server:addContext", { requestCert = true }))
+    assert.equal("net.createServer has no option 'port'; tls.connect has", refusal("net.createServer", { port = 1 }))
     assert.equal("tls.createServer has no option 'port'; tls.connect has", refusal("tls.createServer", { port = 1 }))
+  end)
+
+  it("is passed over by net where it is about TLS, so that one table serves both", function()
+    local server = net.createServer { secureContext = context, requestCert = true, ALPNProtocols = { "a" } }
+    assert.is_false(server.allowHalfOpen or false)
+    local socket = net.connect { port = 1, host = "127.0.0.1", ca = certs.ca.cert, servername = "localhost" }
+    socket:on("error", function() end)
+    for _, name in ipairs { "net.createServer", "net.connect", "net.Socket", "socket:connect" } do
+      refusal(name, { rejectUnauthorised = true })
+    end
   end)
 
   it("is refused whatever it is called", function()

@@ -90,17 +90,6 @@ credentials.add = declare {
   changes = SERVER, beside = { credentials.create },
 }
 
---- server:setSecureContext takes a finished context as well.
-credentials.replace = declare {
-  name = "server:setSecureContext", class = "tls.SetSecureContextOptions",
-  groups = {
-    group,
-    { { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
-      text = "from `tls.createSecureContext`, whose options do not count beside it" } },
-  },
-  changes = SERVER, beside = { credentials.create },
-}
-
 --- Is there an option of createSecureContext among these?
 ---@param options table
 ---@return string? name one of them

@@ -31,6 +31,7 @@ local nearest = require "tls.options.nearest"
 ---@field class string of the options, for an editor
 ---@field list tls.Option[] in the order of the reference
 ---@field named table<string, tls.Option>
+---@field passed_over table<string, true> names that mean something to a function with the same table, and nothing here
 ---@field beside tls.Declaration[] functions whose options this one takes too: the reference does not repeat them
 local Declaration = {}
 Declaration.__index = Declaration
@@ -51,6 +52,7 @@ end
 local function declare(spec)
   local self = setmetatable({
     name = spec.name, class = spec.class, beside = spec.beside or {}, list = {}, named = {},
+    passed_over = spec.passed_over or {},
   }, Declaration)
   for _, group in ipairs(spec.groups) do
     for _, common in ipairs(group) do
@@ -99,9 +101,9 @@ end
 
 --- Throws for names that this function does not know.
 function Declaration:check_names(options)
-  local named = self.named
+  local named, passed_over = self.named, self.passed_over
   for name in pairs(options) do
-    if not named[name] then unknown(self, name) end
+    if not named[name] and not passed_over[name] then unknown(self, name) end
   end
 end
 
@@ -173,7 +175,7 @@ function Declaration:keep(options)
   local given = {}
   for name, value in pairs(options) do
     local option = self.named[name]
-    if value ~= false or not option.or_false then
+    if option and (value ~= false or not option.or_false) then
       given[name] = option[2] and option[2].is_list and copy_list(value) or value
     end
   end

@@ -1,6 +1,7 @@
 --- Internal. Options that shape a handshake, in groups: of both sides, of clients, of servers.
 -- @module tls.options.handshake
 
+local credentials = require "tls.options.credentials"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 
@@ -52,6 +53,15 @@ handshake.server = {
     text = "returns the protocol, or `nil` to refuse; not with `ALPNProtocols`" },
   { "pskIdentityHint", kinds.text, or_false = true, shown = "none", text = "TLS 1.2; 256 bytes at most" },
 }
+
+--- The names of options that are about TLS alone. Plain sockets and servers pass them over, so that one table can be
+-- given to a function of tls and to the one of net that it stands for; a misspelt name is one of neither.
+handshake.tls_only = { rejectUnauthorized = true, handshakeTimeout = true }
+for _, group in ipairs { handshake.both, handshake.client, handshake.server, credentials.group } do
+  for _, option in ipairs(group) do
+    if not option.refused then handshake.tls_only[option[1]] = true end
+  end
+end
 
 --- A server's protocols are a list or a callback's choice, not both.
 --- @param checked table the options

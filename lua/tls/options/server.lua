@@ -22,6 +22,7 @@ local sockets = {
 
 server.net = declare {
   name = "net.createServer", class = "net.ServerOptions", groups = { sockets, socket.tcp, socket.refused },
+  passed_over = handshake.tls_only,
 }
 
 local tls_only = {
@@ -44,6 +45,21 @@ server.tls = declare {
     enableTrace = { text = "of its sockets" },
   },
   beside = { credentials.create },
+}
+
+local names = {}
+for _, option in ipairs(server.tls.list) do names[option[1]] = true end
+
+--- Of server:setSecureContext: a finished context, or the options of one. What else the server was made with is passed
+-- over, so that the server's own table can be given again, with another certificate in it.
+server.set_context = declare {
+  name = "server:setSecureContext", class = "tls.SetSecureContextOptions",
+  groups = {
+    credentials.group,
+    { { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
+      text = "from `tls.createSecureContext`, whose options do not count beside it" } },
+  },
+  changes = { honorCipherOrder = { default = true } }, beside = { credentials.create }, passed_over = names,
 }
 
 return server

@@ -12,6 +12,7 @@
 local uv = require "luv"
 local declare = require "tls.options.declaration"
 local errors = require "tls.support.errors"
+local handshake = require "tls.options.handshake"
 local kinds = require "tls.options.kinds"
 
 local FAMILIES = { [0] = 0, [4] = 4, [6] = 6, IPv4 = 4, IPv6 = 6 }
@@ -99,17 +100,18 @@ socket.refused = {
 
 socket.new = declare {
   name = "net.Socket", class = "net.SocketOptions",
-  groups = { socket.handle, socket.buffering, socket.made_with, socket.tcp },
+  groups = { socket.handle, socket.buffering, socket.made_with, socket.tcp }, passed_over = handshake.tls_only,
 }
 
 socket.net_connect = declare {
   name = "net.connect", class = "net.ConnectOptions",
   groups = { socket.place, socket.tcp, socket.buffering, socket.made_with, socket.handle, socket.refused },
-  beside = { socket.new },
+  beside = { socket.new }, passed_over = handshake.tls_only,
 }
 
 socket.connect = declare {
   name = "socket:connect", class = "net.SocketConnectOptions", groups = { socket.place, socket.tcp, socket.refused },
+  passed_over = handshake.tls_only,
 }
 
 return socket

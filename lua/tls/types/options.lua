@@ -28,10 +28,6 @@
 --- Options of server:addContext.
 ---@class tls.AddContextOptions : tls.SecureContextOptions
 
---- Options of server:setSecureContext.
----@class tls.SetSecureContextOptions : tls.SecureContextOptions
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
-
 --- Options of net.Socket.
 ---@class net.SocketOptions
 ---@field handle userdata? connected; the socket owns it
@@ -143,6 +139,10 @@
 ---@field noDelay boolean? no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's default is `false`; default `true`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
 ---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+
+--- Options of server:setSecureContext.
+---@class tls.SetSecureContextOptions : tls.SecureContextOptions
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 
 --- Options of tls.TLSSocket.
 ---@class tls.TLSSocketOptions : tls.SecureContextOptions
