@@ -12,7 +12,7 @@ local C = {
   "lua/module", -- what Lua loads: it opens all the others
   "connection", -- an engine on one of luv's streams
   "credentials", -- certificates and keys, SSL_CTX, who is trusted
-  "lua", -- what any C module for Lua needs: errors, ownership, the record of a Lua state
+  "lua", -- what any C module for Lua needs: errors, ownership, what belongs to a Lua state
   "engine", -- TLS alone: OpenSSL and nothing else
 }
 
