@@ -3,6 +3,7 @@ local Child = require "spec.support.child"
 
 local script = {}
 
+--- Its two outputs are one, in the order in which it flushes them.
 --- @param program string
 --- @param options table handles that become descriptors 3, 4, ...; limit: of open files
 --- @param on_exit fun(status, output)
@@ -11,7 +12,7 @@ function script.run(program, options, on_exit)
   local file = assert(io.open(name, "w"))
   file:write(program)
   file:close()
-  local command = { "sh", "-c", 'ulimit -n "$1"; exec "$2" "$3"', "sh", tostring(options.limit or 1024),
+  local command = { "sh", "-c", 'ulimit -n "$1"; exec "$2" "$3" 2>&1', "sh", tostring(options.limit or 1024),
     os.getenv "LUA" or "lua5.4", name }
   return Child.spawn(command, function(status, output)
     os.remove(name)
