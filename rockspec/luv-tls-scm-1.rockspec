@@ -47,7 +47,7 @@ build = {
         "csrc/connection/read.c",
         "csrc/connection/transport_failure.c",
         "csrc/connection/write.c",
-        "csrc/credentials/algorithm_lists.c",
+        "csrc/credentials/available_algorithms.c",
         "csrc/credentials/certificate_table.c",
         "csrc/credentials/context_options.c",
         "csrc/credentials/contexts_by_name.c",

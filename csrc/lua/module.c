@@ -13,7 +13,7 @@
 #include "connection/methods.h"
 #include "connection/options.h"
 #include "connection/protocol_names.h"
-#include "credentials/algorithm_lists.h"
+#include "credentials/available_algorithms.h"
 #include "credentials/certificate_table.h"
 #include "credentials/contexts_by_name.h"
 #include "credentials/default_ca.h"
@@ -38,8 +38,8 @@ static const luaL_Reg functions[] = {
     {"joinTicketKeys", tls_ticket_key_list_join},
     {"contextCertificate", tls_secure_context_certificate},
     {"contextsByName", tls_contexts_by_name_new},
-    {"dhparamBits", tls_algorithm_lists_dhparam_bits},
-    {"curves", tls_algorithm_lists_curves},
+    {"dhparamBits", tls_available_algorithms_dhparam_bits},
+    {"curves", tls_available_algorithms_curves},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},
@@ -50,7 +50,7 @@ static const luaL_Reg functions[] = {
     {"closing", tls_lua_state_closing},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
-    {"ciphers", tls_algorithm_lists_ciphers},
+    {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
     {"reusePort", tls_socket_options_reuse_port},
     {"sized", tls_class_sized},

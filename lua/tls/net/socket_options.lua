@@ -4,6 +4,8 @@
 -- The options that a socket is made with (`_options`) may be shared by many. Once one of these methods, or connect(),
 -- changes some for this socket alone, `_handle_options` holds in their place: a copy of those that concern the handle,
 -- with the changes. It also holds for a handle that is yet to come.
+--
+-- To add an option: an entry in `tcp` of tls.options.socket, a line in `apply`, and a method if it can be set later.
 -- @module tls.net.socket_options
 
 local declared = require "tls.options.socket"

@@ -1,8 +1,8 @@
 /*
-** algorithm_lists: what OpenSSL offers to choose from, see
-** algorithm_lists.h.
+** available_algorithms: what OpenSSL offers to choose from, see
+** available_algorithms.h.
 */
-#include "algorithm_lists.h"
+#include "available_algorithms.h"
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -12,7 +12,7 @@
 #include "secure_context.h"
 #include "text.h"
 
-int tls_algorithm_lists_ciphers (lua_State *L) {
+int tls_available_algorithms_ciphers (lua_State *L) {
   int i;
   SSL_CTX *ctx = tls_secure_context_check(L, 1);
   STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(ctx); /* borrowed */
@@ -24,7 +24,7 @@ int tls_algorithm_lists_ciphers (lua_State *L) {
   return 1;
 }
 
-int tls_algorithm_lists_curves (lua_State *L) {
+int tls_available_algorithms_curves (lua_State *L) {
   size_t i, n = EC_get_builtin_curves(NULL, 0);
   EC_builtin_curve *curves =
       lua_newuserdatauv(L, (n > 0 ? n : 1) * sizeof *curves, 0);
@@ -37,7 +37,7 @@ int tls_algorithm_lists_curves (lua_State *L) {
   return 1;
 }
 
-int tls_algorithm_lists_dhparam_bits (lua_State *L) {
+int tls_available_algorithms_dhparam_bits (lua_State *L) {
   lua_pushinteger(L, tls_pem_dhparam_bits(tls_text_check(L, 1)));
   ERR_clear_error();
   return 1;

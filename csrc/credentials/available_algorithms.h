@@ -1,0 +1,20 @@
+/*
+** available_algorithms: what OpenSSL offers to choose from, as lists for Lua,
+** and the size of DH parameters. What is chosen is set in context_options.c.
+** Used by module.c.
+*/
+#ifndef tls_credentials_available_algorithms_h
+#define tls_credentials_available_algorithms_h
+
+#include "lua/compat.h"
+
+/* core.ciphers(context) -> names as OpenSSL lists them, TLS 1.3 first. */
+int tls_available_algorithms_ciphers (lua_State *L);
+
+/* core.curves() -> names of the curves OpenSSL was built with. */
+int tls_available_algorithms_curves (lua_State *L);
+
+/* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
+int tls_available_algorithms_dhparam_bits (lua_State *L);
+
+#endif
