@@ -24,27 +24,34 @@ local function run(server, fn)
   helper.run()
 end
 
+-- Calls f, and returns the calls of luv's tcp:nodelay meanwhile; `who(handle)` is put in front.
+local function nodelay_calls(who, f)
+  local tcp = helper.uv.new_tcp()
+  local methods = getmetatable(tcp).__index
+  tcp:close()
+  local nodelay, calls = methods.nodelay, {}
+  finally(function() methods.nodelay = nodelay end)
+  methods.nodelay = function(handle, on)
+    calls[#calls + 1] = who(handle) .. tostring(on)
+    return nodelay(handle, on)
+  end
+  f()
+  methods.nodelay = nodelay
+  return calls
+end
+
 -- What listens hands TCP_NODELAY on to what it accepts (Linux; nothing can be asked for it through luv).
 describe("noDelay of a TLS server", function()
   local function calls_of(no_delay)
-    local tcp = helper.uv.new_tcp()
-    local methods = getmetatable(tcp).__index
-    tcp:close()
-    local nodelay, calls = methods.nodelay, {}
-    finally(function() methods.nodelay = nodelay end)
-    local server
-    methods.nodelay = function(handle, on)
-      calls[#calls + 1] = (handle == server._handle and "listening " or "accepted ") .. tostring(on)
-      return nodelay(handle, on)
-    end
-    server = create(expect(function(socket) socket:finish "x" end), { noDelay = no_delay })
-    run(server, function()
-      local client = visit(server)
-      client:resume()
-      client:on("close", expect(function() server:close() end))
+    local server = create(expect(function(socket) socket:finish "x" end), { noDelay = no_delay })
+    local function who(handle) return handle == server._handle and "listening " or "accepted " end
+    return nodelay_calls(who, function()
+      run(server, function()
+        local client = visit(server)
+        client:resume()
+        client:on("close", expect(function() server:close() end))
+      end)
     end)
-    methods.nodelay = nodelay
-    return calls
   end
 
   it("is on from the beginning, without a call for each connection", function()
@@ -57,6 +64,27 @@ describe("noDelay of a TLS server", function()
 
   it("is asked for on each connection as well when it is true", function()
     assert.same({ "listening true", "accepted true" }, calls_of(true))
+  end)
+end)
+
+describe("setNoDelay of a TLS client", function()
+  it("outlasts what the socket was made with, until connect is told otherwise", function()
+    local server = create(function(socket) socket:on("error", function() end) end, { noDelay = false })
+    local calls = nodelay_calls(function() return "" end, function()
+      run(server, function()
+        local client = tls.TLSSocket(nil, { ca = certs.ca.cert, noDelay = true, servername = "localhost" })
+        local place, rounds = { port = server:address().port, host = "127.0.0.1" }, 0
+        client:setNoDelay(false)
+        client:on("secure", function() client:destroy() end)
+        client:on("close", expect(function()
+          rounds = rounds + 1
+          if rounds == 3 then return server:close() end
+          client:connect { port = place.port, host = place.host, noDelay = rounds == 2 or nil }
+        end, 3))
+        client:connect(place)
+      end)
+    end)
+    assert.same({ "true" }, calls) -- the third connection's
   end)
 end)
 

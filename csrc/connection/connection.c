@@ -85,7 +85,7 @@ void tls_connection_detach (struct tls_connection *c) {
 
 /* luaL_unref() never throws. */
 void tls_connection_release (struct tls_connection *c) {
-  if (c->driving || !tls_connection_is_closed(c) ||
+  if (c->driving || c->queries > 0 || !tls_connection_is_closed(c) ||
       (c->engine != NULL && tls_engine_busy(c->engine)))
     return;
   tls_engine_free(c->engine);

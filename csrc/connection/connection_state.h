@@ -62,6 +62,8 @@ struct tls_connection {
   enum tls_life life;
   enum tls_transport_failure transport_failure;
   enum tls_output output;
+  unsigned queries;    /* of queries.c that are under way: what they have
+                          borrowed from the engine is not freed */
   bool driving;        /* the drive loop is under way */
   bool drive_again;    /* it has to run another round */
   bool drive_asked;    /* Lua has been asked to call drive() */

@@ -267,7 +267,7 @@ void tls_connection_open (lua_State *L) {
   tls_set_function(L, "__gc", tls_connection_gc);
   lua_newtable(L);
   add_methods(L, methods);
-  add_methods(L, tls_connection_queries);
+  tls_connection_add_queries(L);
   add_methods(L, tls_connection_commands);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

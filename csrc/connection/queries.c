@@ -327,7 +327,7 @@ static int is_authorized (lua_State *L) {
   return 1;
 }
 
-const luaL_Reg tls_connection_queries[] = {
+static const luaL_Reg queries[] = {
     {"getClientHello", get_client_hello},
     {"getSession", get_session},
     {"getTLSTicket", get_ticket},
@@ -350,3 +350,38 @@ const luaL_Reg tls_connection_queries[] = {
     {"getPeerNames", get_peer_names},
     {"getCertificate", get_certificate},
     {NULL, NULL}};
+
+static void let_go (void *connection) {
+  struct tls_connection *c = connection;
+  c->queries--;
+  tls_connection_release(c);
+}
+
+enum { MOST_ARGUMENTS = 4 };
+
+/* A query borrows from the engine while it makes Lua objects, and for those Lua
+** may run a finalizer of the user's, which may close the connection: the
+** engine stays until the query has returned. When it throws, the collector
+** lets go: 'hold' is newer than the connection, so it is finalized before.
+** Upvalues: the metatable, the query. */
+static int ask (lua_State *L) {
+  const luaL_Reg *query = lua_touserdata(L, lua_upvalueindex(2));
+  struct tls_connection *c = tls_connection_check(L);
+  lua_settop(L, MOST_ARGUMENTS);
+  struct tls_owned *hold = tls_owned_push(L, let_go);
+  hold->p = c;
+  c->queries++;
+  int results = query->func(L);
+  tls_owned_free(hold);
+  return results;
+}
+
+void tls_connection_add_queries (lua_State *L) {
+  const luaL_Reg *query;
+  for (query = queries; query->name != NULL; query++) {
+    lua_pushvalue(L, -2);
+    lua_pushlightuserdata(L, (void *)query); /* Lua changes nothing in it */
+    lua_pushcclosure(L, ask, 2);
+    lua_setfield(L, -2, query->name);
+  }
+}

@@ -6,7 +6,8 @@
 
 #include "lua/compat.h"
 
-/* Methods for the metatable; each needs it as its upvalue. */
-extern const luaL_Reg tls_connection_queries[];
+/* Add the queries to the methods. Stack: the metatable, the table of methods.
+** [-0, +0] */
+void tls_connection_add_queries (lua_State *L);
 
 #endif

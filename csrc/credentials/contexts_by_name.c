@@ -36,6 +36,13 @@ static int out_of_memory (lua_State *L) {
   return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
 }
 
+/* The collector finalizes a server's contexts before an older object that still
+** uses the server in its own finalizer. */
+static int finalized (lua_State *L) {
+  return tls_throw_openssl(L, "ERR_TLS_INVALID_STATE",
+                           "the server has been collected");
+}
+
 /* A number always stands for the same name: where the name is added again, its
 ** new context replaces the old one. */
 static int add (lua_State *L) {
@@ -45,6 +52,8 @@ static int add (lua_State *L) {
   luaL_checkany(L, 3);
   lua_settop(L, 3);
   tls_push_user_value(L, 1, VALUE_CONTEXTS);
+  if (c->names == NULL)
+    return finalized(L);
   size_t number = tls_server_names_add(c->names, name);
   if (number == 0)
     return out_of_memory(L);

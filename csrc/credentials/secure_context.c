@@ -3,6 +3,9 @@
 */
 #include "secure_context.h"
 
+#include <string.h>
+
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "certificate_table.h"
@@ -14,6 +17,7 @@
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "lua/lua_state.h"
+#include "lua/owned_pointer.h"
 #include "text.h"
 
 #define CONTEXT_T "tls.context"
@@ -122,16 +126,36 @@ static void set_defaults (SSL_CTX *ctx) {
                                           SSL_SESS_CACHE_NO_AUTO_CLEAR);
 }
 
+/* Push a buffer with the ticket keys, and return their size. A finalizer of the
+** user's may replace the keys while memory for the buffer is allocated: then
+** it has to fit the new ones. [-0, +1] */
+static size_t copy_ticket_keys (lua_State *L, SSL_CTX *ctx) {
+  size_t count, room;
+  const unsigned char *keys = tls_ticket_keys_get(ctx, &count);
+  unsigned char *copy;
+  lua_pushnil(L);
+  do {
+    room = count;
+    lua_pop(L, 1);
+    copy = tls_push_buffer(L, room * TLS_TICKET_KEY_SIZE);
+    keys = tls_ticket_keys_get(ctx, &count);
+  } while (count > room);
+  if (count > 0)
+    memcpy(copy, keys, count * TLS_TICKET_KEY_SIZE);
+  return count * TLS_TICKET_KEY_SIZE;
+}
+
 int tls_secure_context_ticket_keys (lua_State *L) {
   SSL_CTX *ctx = tls_secure_context_check(L, 1);
   if (!lua_isnoneornil(L, 2)) {
     lua_settop(L, 2);
     tls_context_options_set_ticket_keys(L, ctx);
   }
-  size_t count;
-  const unsigned char *keys = tls_ticket_keys_get(ctx, &count);
-  lua_pushlstring(L, (const char *)keys, count * TLS_TICKET_KEY_SIZE);
-  lua_pushlstring(L, (const char *)keys, count > 0 ? TLS_TICKET_KEY_SIZE : 0);
+  size_t size = copy_ticket_keys(L, ctx);
+  unsigned char *keys = lua_touserdata(L, -1);
+  lua_pushlstring(L, (const char *)keys, size);
+  lua_pushlstring(L, (const char *)keys, size > 0 ? TLS_TICKET_KEY_SIZE : 0);
+  OPENSSL_cleanse(keys, size);
   return 2;
 }
 

@@ -22,38 +22,33 @@ static int refuse (lua_State *L, int index) {
   return 2;
 }
 
-/* The index of the first in the sequence at 1 that is not a key; 0: all
-** are. */
-static int find_wrong (lua_State *L, int count) {
-  int i;
-  for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, 1, i);
-    bool good = is_key(L, -1);
-    lua_pop(L, 1);
-    if (!good)
-      return i;
-  }
-  return 0;
+/* Copies the key at 'index' of the sequence at 1, if it is one. Nothing between
+** the check and the copy allocates memory: a finalizer of the user's, which
+** may change the sequence, cannot run there. [-0, +0] */
+static bool copy_key (lua_State *L, int index, unsigned char *to) {
+  lua_rawgeti(L, 1, index);
+  bool good = is_key(L, -1);
+  if (good)
+    memcpy(to, lua_tostring(L, -1), TLS_TICKET_KEY_SIZE);
+  lua_pop(L, 1);
+  return good;
 }
 
-static int join (lua_State *L, int count) {
-  int i;
+static int join_sequence (lua_State *L) {
+  int i, count = (int)lua_rawlen(L, 1);
+  if (count == 0)
+    return refuse(L, 0);
   size_t size = (size_t)count * TLS_TICKET_KEY_SIZE;
   unsigned char *joined = tls_push_buffer(L, size);
   for (i = 0; i < count; i++) {
-    lua_rawgeti(L, 1, i + 1);
-    memcpy(joined + (size_t)i * TLS_TICKET_KEY_SIZE, lua_tostring(L, -1),
-           TLS_TICKET_KEY_SIZE);
-    lua_pop(L, 1);
+    if (!copy_key(L, i + 1, joined + (size_t)i * TLS_TICKET_KEY_SIZE)) {
+      OPENSSL_cleanse(joined, size);
+      return refuse(L, i + 1);
+    }
   }
   lua_pushlstring(L, (const char *)joined, size);
   OPENSSL_cleanse(joined, size);
   return 1;
-}
-
-static int join_sequence (lua_State *L) {
-  int count = (int)lua_rawlen(L, 1), wrong = find_wrong(L, count);
-  return count == 0 || wrong != 0 ? refuse(L, wrong) : join(L, count);
 }
 
 int tls_ticket_key_list_join (lua_State *L) {

@@ -110,7 +110,6 @@ local function read_options(declaration, options)
   local checked = declaration:read(options)
   if checked.isServer then handshake_options.check_server(checked) end
   checked.secureContext = secure_context.of(checked)
-  if checked.servername == "" then checked.servername = nil end -- none is sent
   checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
   return checked
 end
@@ -119,7 +118,9 @@ end
 --- @param options table the user's
 --- @return table checked
 function TLSSocket._read_options(options)
-  return read_options(declared.whole, options)
+  local checked = read_options(declared.whole, options)
+  checked.name_to_verify, checked.servername = server_name.to_verify(checked), server_name.to_send(checked)
+  return checked
 end
 
 --- TLS on a connection that is there: the client's side, unless isServer is true. Emits 'secure' after the handshake
@@ -134,6 +135,7 @@ function TLSSocket.new(socket, options)
   local checked = read_options(declared.new, options)
   if type(socket) == "table" then checked.allowHalfOpen = socket.allowHalfOpen end
   local self = TLSSocket.create(checked)
+  if checked.servername == "" then checked.servername = nil end -- none is sent
   self._unchecked_options, self._name_to_verify = declared.new:keep(options), checked.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
   return self
@@ -277,10 +279,10 @@ function TLSSocket:connect(first, second, third)
   connecting.check_place(checked)
   local function begin()
     if not self.connecting and not self._handle and self._unchecked_options then
-      self._name_to_verify, checked.servername = server_name.to_verify(checked), server_name.to_send(checked)
+      self._name_to_verify = checked.name_to_verify
       self._unchecked_options, self._options, self._options_set_by_methods = given, checked, false
     end
-    return self:_connect_to(checked, callback)
+    return self:_connect_to(checked, callback, call)
   end
   if self.destroyed and not self.closed then return self:once("close", begin) end
   return begin()

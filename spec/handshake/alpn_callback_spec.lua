@@ -1,7 +1,9 @@
 -- ALPNCallback: the user chooses the protocol; setKeyCert inside it.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local by_hand = require "spec.support.client_hello"
 local pair = require "spec.support.pair"
+local net = require "tls.net"
 local tls = require "tls"
 
 local function choose(callback, client, more)
@@ -41,6 +43,26 @@ describe("ALPNCallback", function()
     assert.equal(0, r.accepted)
     assert.equal("ERR_SSL_NO_APPLICATION_PROTOCOL", r.client_error.code)
     assert.equal("ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL", r.client_failure.code)
+  end)
+
+  it("may not return an empty name, although the client has sent one", function()
+    local raw = by_hand.record {
+      random = ("r"):rep(32), id = "", ciphers = "\192\43", compressions = "\0", types = { 16 },
+      bodies = { [16] = "\0\1\0" }, -- RFC 7301, 3.1: a name is not empty
+    }
+    local server = tls.createServer({ key = certs.rsa.key, cert = certs.rsa.cert, ALPNCallback =
+      function(info) return info.protocols[1] end })
+    server:on("tlsClientError", helper.expect(function(err)
+      assert.equal("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT", err.code)
+    end))
+    server:listen(0, "127.0.0.1", function()
+      local client = net.connect(server:address().port, "127.0.0.1")
+      client:on("error", function() end)
+      client:on("close", helper.expect(function() server:close() end))
+      client:resume()
+      client:write(raw)
+    end)
+    helper.run()
   end)
 
   it("must return one of the client's", function()

@@ -361,6 +361,33 @@ describe("SNI", function()
     assert.equal("wrong.example.test", seen)
   end)
 
+  it("sends no name for an empty servername, in each connect of a socket", function()
+    local seen = {}
+    local server = tls.createServer(credentials "rsa", function(socket)
+      seen[#seen + 1] = socket.servername
+      socket:resume()
+    end)
+    server:listen(0, "127.0.0.1", function()
+      local function place(name)
+        return { port = server:address().port, host = "localhost", servername = name, autoSelectFamily = true }
+      end
+      local client = tls.TLSSocket(nil, { ca = certs.ca.cert })
+      client:on("secure", helper.expect(function()
+        assert.is_true(client.authorized)
+        client:destroy()
+      end, 3))
+      local rounds = 0
+      client:on("close", helper.expect(function()
+        rounds = rounds + 1
+        if rounds == 3 then return server:close() end
+        client:connect(place(rounds == 1 and "" or nil))
+      end, 3))
+      client:connect(place "")
+    end)
+    helper.run()
+    assert.same({ false, false, "localhost" }, seen)
+  end)
+
   it("tells a client's setServername, until the handshake", function()
     local net = require "tls.net"
     local name

@@ -112,11 +112,12 @@ end
 
 --- @param checked table connect()'s options; owned by this socket from now on
 --- @param callback? function for 'connect'
-function Socket:_connect_to(checked, callback)
+--- @param call? table the options that this call alone gives; default all of them
+function Socket:_connect_to(checked, callback, call)
   core.checkAlive()
   connecting.check_place(checked)
   if self.destroyed and not self.closed then
-    return self:once("close", function() self:_connect_to(checked, callback) end)
+    return self:once("close", function() self:_connect_to(checked, callback, call) end)
   end
   if self.closed then self:_renew() end
   if self.connecting or self._handle then
@@ -127,7 +128,7 @@ function Socket:_connect_to(checked, callback)
   -- its host, port, path and localAddress are for errors, and for the name of a TLSSocket over this socket
   self._connect_destination = self._connect_destination or checked
   if checked.timeout then self:setTimeout(checked.timeout) end
-  socket_options.add(self, checked)
+  socket_options.add(self, checked, call or checked)
   connecting.begin(self, checked)
   return self
 end

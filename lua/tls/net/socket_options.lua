@@ -47,11 +47,12 @@ end
 --- Takes those that connect() was given.
 --- @param self net.Socket
 --- @param checked table connect()'s options
-local function add(self, checked)
+--- @param call table those of them that this call gave; the others stay as they were, or as a method has set them
+local function add(self, checked, call)
   local options = handle_options(self)
   for _, option in ipairs(declared.tcp) do
-    local given = checked[option[1]]
-    if given ~= nil then options[option[1]] = given end
+    local name = option[1]
+    if call[name] ~= nil then options[name] = checked[name] end
   end
 end
 

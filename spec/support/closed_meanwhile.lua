@@ -1,0 +1,97 @@
+-- Run by closed_meanwhile_spec in a Lua state of its own, whose heap is small: then the collector gets round soon, and
+-- runs finalizers while the core makes Lua objects. What they do takes away what the core is reading.
+-- usage: closed_meanwhile.lua METHOD of a client's socket | keys | contexts; prints "ok"
+local program = require "spec.support.program"
+local tls, uv = require "tls", require "luv"
+
+local CA, SERVER = program.read "ca.crt", { key = program.read "rsa.key", cert = program.read "rsa.crt" }
+local ARGUMENTS = { getPeerCertificate = { true }, exportKeyingMaterial = { 4000, "EXPORTER-test" } }
+
+-- Calls f until it returns false, 20000 times at most; meanwhile the collector calls `meanwhile` now and then.
+local function with_finalizers(meanwhile, f)
+  local armed = true
+  local function leave_garbage()
+    program.finalized(function()
+      if not armed then return end
+      meanwhile()
+      leave_garbage()
+    end)
+  end
+  for _ = 1, 5 do leave_garbage() end
+  for _ = 1, 20000 do
+    if f() == false then break end
+  end
+  armed = false
+end
+
+local function ask_and_destroy(client, method)
+  local arguments = ARGUMENTS[method] or {}
+  with_finalizers(function() client:destroy() end, function()
+    client[method](client, (table.unpack or unpack)(arguments))
+    return not client.destroyed
+  end)
+  assert(client.destroyed, "no finalizer was run")
+end
+
+local function ask(method, rounds)
+  local server = tls.createServer(SERVER, function(socket) socket:on("error", function() end) end)
+  local function again(left)
+    if left == 0 then return server:close() end
+    local client
+    client = tls.connect({
+      port = server:address().port, host = "127.0.0.1", servername = "localhost", ca = CA,
+      maxVersion = "TLSv1.2",
+    }, function()
+      local timer = uv.new_timer() -- inside of the drive loop nothing is freed
+      timer:start(0, 0, function()
+        timer:close()
+        ask_and_destroy(client, method)
+        again(left - 1)
+      end)
+    end)
+  end
+  server:listen(0, "127.0.0.1", function() again(rounds) end)
+  uv.run()
+end
+
+-- A finalizer replaces the ticket keys, and spoils the table that they are read from.
+local function keys()
+  local server, turn, own, changes = tls.createServer {}, "a", {}, 0
+  with_finalizers(function()
+    turn = turn == "a" and "b" or "a"
+    server:setTicketKeys { turn:rep(48), turn:rep(48) }
+    own[2] = "short"
+    changes = changes + 1
+  end, function()
+    own[1], own[2] = ("c"):rep(48), ("c"):rep(48)
+    local ok, err = pcall(server.setTicketKeys, server, own)
+    assert(ok or err.code == "ERR_INVALID_ARG_VALUE", err)
+    local newest = server:getTicketKeys()
+    assert(newest == newest:sub(1, 1):rep(48) and newest:find "^[abc]", "these are no keys")
+    return changes < 50
+  end)
+  assert(changes > 0, "no finalizer was run")
+end
+
+-- The server's contexts are finalized before the older object that uses the server.
+local function contexts()
+  local code
+  do
+    local holder = {}
+    holder.guard = program.finalized(function()
+      local ok, err = pcall(holder.server.addContext, holder.server, "two.test", SERVER)
+      code = ok or err.code
+    end)
+    holder.server = tls.createServer(SERVER)
+    holder.server:addContext("one.test", SERVER)
+  end
+  collectgarbage()
+  collectgarbage()
+  assert(code == "ERR_TLS_INVALID_STATE", code)
+end
+
+collectgarbage("setpause", 0)
+collectgarbage("setstepmul", 1000)
+local what = arg[1]
+if what == "keys" then keys() elseif what == "contexts" then contexts() else ask(what, 20) end
+print "ok"
