@@ -48,6 +48,8 @@ build = {
         "csrc/connection/transport_failure.c",
         "csrc/connection/write.c",
         "csrc/credentials/available_algorithms.c",
+        "csrc/credentials/certificate_chain.c",
+        "csrc/credentials/certificate_fields.c",
         "csrc/credentials/certificate_table.c",
         "csrc/credentials/context_options.c",
         "csrc/credentials/contexts_by_name.c",

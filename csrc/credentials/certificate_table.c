@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "certificate_chain.h"
+#include "certificate_fields.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "names_table.h"
@@ -25,85 +26,6 @@
 #define MAX_DEPTH 100
 
 /* ---- one certificate; each function sets fields of the table at 't' ---- */
-
-static void set_time (lua_State *L, int t, const char *field,
-                      const ASN1_TIME *time) {
-  struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
-  char *text = NULL;
-  long size;
-  owned->p = BIO_new(BIO_s_mem());
-  if (owned->p != NULL && ASN1_TIME_print(owned->p, time) == 1) {
-    size = BIO_get_mem_data((BIO *)owned->p, &text);
-    lua_pushlstring(L, text, (size_t)size);
-    lua_setfield(L, t, field);
-  }
-  tls_owned_free(owned);
-  lua_pop(L, 1);
-}
-
-static void set_fingerprint (lua_State *L, int t, const char *field,
-                             const X509 *cert, const EVP_MD *algorithm) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (X509_digest(cert, algorithm, digest, &size) != 1)
-    return; /* a FIPS provider may refuse SHA-1 */
-  tls_push_hex(L, digest, size, ':');
-  lua_setfield(L, t, field);
-}
-
-static void push_signed_hex (lua_State *L, const BIGNUM *n) { /* [-0, +1] */
-  size_t size = (size_t)BN_num_bytes(n);
-  unsigned char *bytes = tls_push_buffer(L, size);
-  lua_pushstring(L, BN_is_negative(n) ? "-" : "");
-  size = (size_t)BN_bn2bin(n, bytes);
-  if (size == 0)
-    lua_pushliteral(L, "0");
-  else
-    tls_push_hex(L, bytes, size, 0);
-  lua_concat(L, 2);
-  lua_remove(L, -2);
-}
-
-static void set_serial (lua_State *L, int t, const X509 *cert) {
-  struct tls_owned *owned = tls_owned_push(L, tls_free_number);
-  owned->p = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
-  if (owned->p != NULL) {
-    push_signed_hex(L, owned->p);
-    lua_setfield(L, t, "serialNumber");
-  }
-  tls_owned_free(owned);
-  lua_pop(L, 1);
-}
-
-static void set_usage (lua_State *L, int t, const X509 *cert) {
-  struct tls_owned *owned = tls_owned_push(L, tls_free_key_usage);
-  const EXTENDED_KEY_USAGE *usage;
-  int i;
-  usage = owned->p = X509_get_ext_d2i(cert, NID_ext_key_usage, NULL, NULL);
-  if (usage != NULL) {
-    lua_newtable(L);
-    for (i = 0; i < sk_ASN1_OBJECT_num(usage); i++) {
-      tls_names_push_oid(L, sk_ASN1_OBJECT_value(usage, i));
-      lua_rawseti(L, -2, i + 1);
-    }
-    lua_setfield(L, t, "ext_key_usage");
-  }
-  tls_owned_free(owned);
-  lua_pop(L, 1);
-}
-
-void tls_certificate_push_der (lua_State *L, X509 *cert) {
-  int size = i2d_X509(cert, NULL);
-  unsigned char *bytes, *end;
-  if (size <= 0) {
-    lua_pushnil(L);
-    return;
-  }
-  bytes = end = tls_push_buffer(L, (size_t)size);
-  i2d_X509(cert, &end);
-  lua_pushlstring(L, (const char *)bytes, (size_t)size);
-  lua_remove(L, -2);
-}
 
 static void set_names (lua_State *L, int t, const X509 *cert) {
   tls_names_push(L, X509_get_subject_name(cert));
@@ -116,10 +38,20 @@ static void set_names (lua_State *L, int t, const X509 *cert) {
   lua_setfield(L, t, "infoAccess");
 }
 
+static void set_times (lua_State *L, int t, const X509 *cert) {
+  tls_certificate_push_time(L, X509_get0_notBefore(cert));
+  lua_setfield(L, t, "valid_from");
+  tls_certificate_push_time(L, X509_get0_notAfter(cert));
+  lua_setfield(L, t, "valid_to");
+}
+
 static void set_fingerprints (lua_State *L, int t, const X509 *cert) {
-  set_fingerprint(L, t, "fingerprint", cert, EVP_sha1());
-  set_fingerprint(L, t, "fingerprint256", cert, EVP_sha256());
-  set_fingerprint(L, t, "fingerprint512", cert, EVP_sha512());
+  tls_certificate_push_fingerprint(L, cert, EVP_sha1());
+  lua_setfield(L, t, "fingerprint");
+  tls_certificate_push_fingerprint(L, cert, EVP_sha256());
+  lua_setfield(L, t, "fingerprint256");
+  tls_certificate_push_fingerprint(L, cert, EVP_sha512());
+  lua_setfield(L, t, "fingerprint512");
 }
 
 static void push_fields (lua_State *L, X509 *cert) { /* [-0, +1] */
@@ -131,11 +63,12 @@ static void push_fields (lua_State *L, X509 *cert) { /* [-0, +1] */
   lua_pushboolean(L, X509_check_ca(cert) == 1);
   lua_setfield(L, t, "ca");
   tls_public_key_set_fields(L, cert);
-  set_time(L, t, "valid_from", X509_get0_notBefore(cert));
-  set_time(L, t, "valid_to", X509_get0_notAfter(cert));
+  set_times(L, t, cert);
   set_fingerprints(L, t, cert);
-  set_usage(L, t, cert);
-  set_serial(L, t, cert);
+  tls_certificate_push_usage(L, cert);
+  lua_setfield(L, t, "ext_key_usage");
+  tls_certificate_push_serial(L, cert);
+  lua_setfield(L, t, "serialNumber");
   tls_certificate_push_der(L, cert);
   lua_setfield(L, t, "raw");
   ERR_clear_error();
@@ -149,10 +82,6 @@ void tls_certificate_push (lua_State *L, X509 *cert) {
 
 /* ---- the chain ---- */
 
-static bool issued (X509 *issuer, X509 *subject) {
-  return X509_check_issued(issuer, subject) == X509_V_OK;
-}
-
 /* Link the certificate on top of the stack below it, and leave only it.
 ** Stack: subject, issuer on top (they may be the same). [-1, +0] */
 static void link_issuer (lua_State *L) {
@@ -163,40 +92,15 @@ static void link_issuer (lua_State *L) {
   lua_remove(L, -2);
 }
 
-/* The issuer of 'cert' among those that are not 'used' yet, or NULL. */
-static X509 *find_sent (STACK_OF(X509) * chain, unsigned char *used,
-                        X509 *cert) {
-  int count = chain == NULL ? 0 : sk_X509_num(chain);
-  int i;
-  for (i = 0; i < count; i++) {
-    X509 *candidate = sk_X509_value(chain, i);
-    if (!used[i] && issued(candidate, cert)) {
-      used[i] = 1;
-      return candidate;
-    }
-  }
-  return NULL;
-}
-
-static void mark_leaf (STACK_OF(X509) * chain, unsigned char *used, int count,
-                       const X509 *leaf) {
-  int i;
-  memset(used, 0, (size_t)count);
-  for (i = 0; i < count; i++)
-    used[i] = X509_cmp(sk_X509_value(chain, i), leaf) == 0;
-}
-
 /* Add the certificates that were sent, as far as each has issued the one
 ** before. The table of the last one is on top before and after. Returns it.
 ** [-1, +1] */
 static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
-  int count = chain == NULL ? 0 : sk_X509_num(chain);
-  unsigned char *used = tls_push_buffer(L, (size_t)(count > 0 ? count : 0));
+  unsigned char *used = tls_push_buffer(L, tls_chain_size(chain));
   X509 *issuer;
   lua_insert(L, -2);
-  mark_leaf(chain, used, count, cert);
-  while (!issued(cert, cert) &&
-         (issuer = find_sent(chain, used, cert)) != NULL) {
+  tls_chain_begin(chain, used, cert);
+  while ((issuer = tls_chain_next(chain, used, cert)) != NULL) {
     push_fields(L, issuer);
     link_issuer(L);
     cert = issuer;
@@ -211,7 +115,7 @@ static X509 *walk_sent (lua_State *L, X509 *cert, STACK_OF(X509) * chain) {
 static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
                         struct tls_owned *owned, struct tls_owned *spare) {
   int depth;
-  for (depth = 0; depth < MAX_DEPTH && !issued(cert, cert); depth++) {
+  for (depth = 0; depth < MAX_DEPTH && !tls_chain_issued(cert, cert); depth++) {
     X509 *issuer = NULL;
     if (X509_STORE_CTX_get1_issuer(&issuer, finder, cert) != 1)
       return false;
@@ -223,7 +127,7 @@ static bool walk_store (lua_State *L, X509_STORE_CTX *finder, X509 *cert,
     spare->p = NULL;
     cert = owned->p;
   }
-  return issued(cert, cert);
+  return tls_chain_issued(cert, cert);
 }
 
 /* Does the chain end in a self-signed certificate, if need be with the
@@ -232,8 +136,8 @@ static bool complete (lua_State *L, X509 *last, X509_STORE *store) {
   struct tls_owned *finder, *owned, *spare;
   int base = lua_gettop(L) - 1;
   bool ended;
-  if (store == NULL || issued(last, last))
-    return issued(last, last);
+  if (store == NULL || tls_chain_issued(last, last))
+    return tls_chain_issued(last, last);
   finder = tls_owned_push(L, tls_free_store_ctx);
   owned = tls_owned_push(L, tls_free_certificate);
   spare = tls_owned_push(L, tls_free_certificate);
@@ -273,9 +177,9 @@ void tls_certificate_push_issuer (lua_State *L, X509 *cert,
   X509 *issuer = NULL;
   struct tls_owned *owned = tls_owned_push(L, tls_free_certificate);
   for (i = 0; issuer == NULL && i < count; i++)
-    if (issued(sk_X509_value(chain, i), cert))
+    if (tls_chain_issued(sk_X509_value(chain, i), cert))
       issuer = sk_X509_value(chain, i);
-  if (issued(cert, cert))
+  if (tls_chain_issued(cert, cert))
     issuer = NULL;
   else if (issuer == NULL && store != NULL)
     issuer = find_stored(L, cert, store, owned);

@@ -24,9 +24,6 @@ void tls_certificate_push (lua_State *L, X509 *cert);
 void tls_certificate_push_chain (lua_State *L, X509 *leaf,
                                  STACK_OF(X509) * chain, X509_STORE *store);
 
-/* Push the DER of 'cert'. [-0, +1] */
-void tls_certificate_push_der (lua_State *L, X509 *cert);
-
 /* Push the DER of the certificate that has issued 'cert', from 'chain' or
 ** 'store'; nil when it is self-signed or its issuer is not known. [-0, +1] */
 void tls_certificate_push_issuer (lua_State *L, X509 *cert,

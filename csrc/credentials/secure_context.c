@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#include "certificate_fields.h"
 #include "certificate_table.h"
 #include "context_options.h"
 #include "default_ca.h"
