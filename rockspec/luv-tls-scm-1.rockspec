@@ -61,6 +61,8 @@ build = {
         "csrc/credentials/secure_context.c",
         "csrc/credentials/session_der.c",
         "csrc/credentials/ticket_key_list.c",
+        "csrc/credentials/x509_certificate.c",
+        "csrc/credentials/x509_checks.c",
         "csrc/engine/alpn.c",
         "csrc/engine/authorization.c",
         "csrc/engine/blob.c",
@@ -153,6 +155,7 @@ build = {
     ["tls.options.stream"] = "lua/tls/options/stream.lua",
     ["tls.options.ticket_keys"] = "lua/tls/options/ticket_keys.lua",
     ["tls.options.tls_socket"] = "lua/tls/options/tls_socket.lua",
+    ["tls.options.x509_certificate"] = "lua/tls/options/x509_certificate.lua",
     ["tls.over.existing_stream"] = "lua/tls/over/existing_stream.lua",
     ["tls.over.stream_as_handle"] = "lua/tls/over/stream_as_handle.lua",
     ["tls.secure_context"] = "lua/tls/secure_context.lua",
@@ -181,5 +184,6 @@ build = {
     ["tls.types.stream"] = "lua/tls/types/stream.lua",
     ["tls.types.tls"] = "lua/tls/types/tls.lua",
     ["tls.types.values"] = "lua/tls/types/values.lua",
+    ["tls.x509_certificate"] = "lua/tls/x509_certificate.lua",
   },
 }

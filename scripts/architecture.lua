@@ -23,7 +23,7 @@ local LUA = {
   "tls/socket",
   "tls/connection_events", "tls/connection_info", "tls/connection_commands", "tls/connection_drive",
   "tls/handshake", "tls/over",
-  "tls/secure_context", "tls/default_ca",
+  "tls/secure_context", "tls/default_ca", "tls/x509_certificate",
   "tls/net/", -- plain sockets and servers
   "tls/stream",
   "tls/types", -- for an editor, never loaded

@@ -3,7 +3,8 @@
 -- which writes nothing and fails when something is not fresh.
 
 local declaration = require "tls.options.declaration"
-for _, name in ipairs { "credentials", "connect", "server", "tls_socket", "socket", "listen", "stream" } do
+for _, name in ipairs { "credentials", "connect", "server", "tls_socket", "socket", "listen", "stream",
+  "x509_certificate" } do
   require("tls.options." .. name)
 end
 

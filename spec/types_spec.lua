@@ -127,7 +127,7 @@ local function visit()
     socket:pipe(socket)
   end
   local function on_client(socket)
-    seen.rsa = socket:getPeerCertificate(true)
+    seen.rsa, seen.x509 = socket:getPeerCertificate(true), socket:getPeerX509Certificate()
     seen.cipher, seen.key, seen.address = socket:getCipher(), socket:getEphemeralKeyInfo(), socket:address()
     socket:finish()
   end
@@ -207,6 +207,16 @@ describe("the types for an editor", function()
       add_names(live, seen[object])
       compare(type_name, live)
     end
+  end)
+
+  -- The core computes the fields of these: their names are upvalues of what does.
+  it("name what certificates have as objects", function()
+    local live = {}
+    for i = 1, 2 do
+      local _, names = debug.getupvalue(getmetatable(seen.x509).__index, i)
+      add_names(live, names)
+    end
+    compare("tls.X509Certificate", live)
   end)
 
   it("use no name that is not defined", function()

@@ -15,6 +15,7 @@
 #include "credentials/certificate_table.h"
 #include "credentials/names_table.h"
 #include "credentials/session_der.h"
+#include "credentials/x509_certificate.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "lua/table_fields.h"
@@ -264,6 +265,27 @@ static int get_certificate (lua_State *L) {
   return 1;
 }
 
+/* -> our own certificate as an object; nil without one */
+static int get_x509_certificate (lua_State *L) {
+  const SSL *ssl = check_ssl(L);
+  X509 *cert = ssl == NULL ? NULL : SSL_get_certificate(ssl); /* borrowed */
+  if (cert == NULL)
+    return 0;
+  tls_x509_push(L, cert);
+  return 1;
+}
+
+/* -> the peer's certificate as an object, and its issuers as far as it has
+** sent them; nil when it sent none */
+static int get_peer_x509_certificate (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  X509 *leaf = c == NULL ? NULL : tls_engine_peer(c->engine)->leaf;
+  if (leaf == NULL)
+    return 0;
+  tls_x509_push_chain(L, leaf, tls_engine_peer_chain(c->engine));
+  return 1;
+}
+
 /* -> the session in DER; nil before there is one */
 static int get_session (lua_State *L) {
   const SSL *ssl = check_ssl(L);
@@ -349,6 +371,8 @@ static const luaL_Reg queries[] = {
     {"getPeerCertificate", get_peer_certificate},
     {"getPeerNames", get_peer_names},
     {"getCertificate", get_certificate},
+    {"getX509Certificate", get_x509_certificate},
+    {"getPeerX509Certificate", get_peer_x509_certificate},
     {NULL, NULL}};
 
 static void let_go (void *connection) {

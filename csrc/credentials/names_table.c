@@ -20,6 +20,11 @@
 #define DIRECTORY_FLAGS \
   (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB & ~ASN1_STRFLGS_ESC_CTRL)
 
+/* One line for each part, as Node's X509Certificate gives a name. */
+#define LINES_FLAGS                                                            \
+  (ASN1_STRFLGS_ESC_2253 | ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT | \
+   XN_FLAG_SEP_MULTILINE | XN_FLAG_FN_SN)
+
 #define OID_SIZE 256
 
 /* A part of a name that is to be printed. */
@@ -298,6 +303,17 @@ void tls_names_push_line (lua_State *L, const X509_NAME *name) {
   lua_remove(L, -2);
 }
 
+void tls_names_push_lines (lua_State *L, const X509_NAME *name) {
+  BIO *memory = push_memory(L);
+  if (X509_NAME_print_ex(memory, name, 0, LINES_FLAGS) > 0)
+    push_content(L, memory);
+  else
+    lua_pushnil(L);
+  tls_owned_free(lua_touserdata(L, -2));
+  lua_remove(L, -2);
+  ERR_clear_error();
+}
+
 void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   int base = lua_gettop(L);
   struct tls_owned *owned = tls_owned_push(L, tls_free_general_names);
@@ -323,24 +339,57 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   ERR_clear_error();
 }
 
+static bool put_method (BIO *out, const ASN1_OBJECT *method) {
+  char text[OID_SIZE] = "";
+  if (i2t_ASN1_OBJECT(text, sizeof text, method) < 0)
+    ERR_clear_error();
+  return put_string(out, text) && put_string(out, " - ");
+}
+
+static bool put_access (BIO *out, const AUTHORITY_INFO_ACCESS *access) {
+  int i;
+  for (i = 0; i < sk_ACCESS_DESCRIPTION_num(access); i++) {
+    const ACCESS_DESCRIPTION *desc = sk_ACCESS_DESCRIPTION_value(access, i);
+    if ((i > 0 && !put_string(out, "\n")) || !put_method(out, desc->method) ||
+        !put_general(out, desc->location, true))
+      return false;
+  }
+  return true;
+}
+
+void tls_names_push_access_lines (lua_State *L, const X509 *cert) {
+  struct tls_owned *owned = tls_owned_push(L, tls_free_access);
+  BIO *memory = push_memory(L);
+  owned->p = X509_get_ext_d2i(cert, NID_info_access, NULL, NULL);
+  if (owned->p == NULL)
+    lua_pushnil(L);
+  else if (!put_access(memory, owned->p))
+    memory_error(L);
+  else
+    push_content(L, memory);
+  tls_owned_free(lua_touserdata(L, -2));
+  tls_owned_free(owned);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  ERR_clear_error();
+}
+
 /* "OCSP - URI:http://x" becomes key "OCSP - URI" and value "http://x".
 ** [-0, +2] */
 static void push_description (lua_State *L, BIO *memory,
                               const ACCESS_DESCRIPTION *desc) {
-  char method[OID_SIZE] = "";
   const char *colon;
   char *data = NULL;
-  long size;
+  long size, method;
   (void)BIO_reset(memory);
-  if (i2t_ASN1_OBJECT(method, sizeof method, desc->method) < 0)
-    ERR_clear_error();
+  if (!put_method(memory, desc->method))
+    memory_error(L);
+  method = BIO_get_mem_data(memory, &data);
   if (!put_general(memory, desc->location, false))
     memory_error(L);
   size = BIO_get_mem_data(memory, &data);
-  colon = memchr(data, ':', (size_t)size); /* every kind() ends in one */
-  lua_pushfstring(L, "%s - ", method);
-  lua_pushlstring(L, data, (size_t)(colon - data));
-  lua_concat(L, 2);
+  colon = memchr(data + method, ':', (size_t)(size - method));
+  lua_pushlstring(L, data, (size_t)(colon - data)); /* kind() ends in one */
   lua_pushlstring(L, colon + 1, (size_t)(data + size - colon - 1));
 }
 

@@ -120,10 +120,23 @@ static EVP_PKEY *read_stored_key (struct tls_text uri,
   return key;
 }
 
+EVP_PKEY *tls_pem_read_key (struct tls_text text, struct tls_text passphrase) {
+  return is_uri(text) ? read_stored_key(text, passphrase)
+                      : read_pem_key(text, passphrase);
+}
+
+EVP_PKEY *tls_pem_read_public_key (struct tls_text pem) {
+  BIO *bio = tls_text_open(pem);
+  if (bio == NULL)
+    return NULL;
+  EVP_PKEY *key = PEM_read_bio_PUBKEY(bio, NULL, on_passphrase, &no_passphrase);
+  BIO_free(bio);
+  return key;
+}
+
 bool tls_pem_load_key (SSL_CTX *ctx, struct tls_text text,
                        struct tls_text passphrase) {
-  EVP_PKEY *key = is_uri(text) ? read_stored_key(text, passphrase)
-                               : read_pem_key(text, passphrase);
+  EVP_PKEY *key = tls_pem_read_key(text, passphrase);
   bool ok = key != NULL && use_key(ctx, key);
   EVP_PKEY_free(key);
   return ok;

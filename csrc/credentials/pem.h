@@ -30,8 +30,14 @@ X509 *tls_pem_read_certificate (BIO *in);
 bool tls_pem_load_cert (SSL_CTX *ctx, struct tls_text pem);
 
 /* A private key, in PEM or as the URI of an OpenSSL store ("file:...",
-** "pkcs11:..."). 'passphrase' may be empty. False, too, when there is a
-** certificate of that type already to which the key does not belong. */
+** "pkcs11:..."), or NULL. 'passphrase' may be empty. The caller frees it. */
+EVP_PKEY *tls_pem_read_key (struct tls_text text, struct tls_text passphrase);
+
+/* A public key in PEM, or NULL. The caller frees it. */
+EVP_PKEY *tls_pem_read_public_key (struct tls_text pem);
+
+/* A private key. False, too, when there is a certificate of that type already
+** to which the key does not belong. */
 bool tls_pem_load_key (SSL_CTX *ctx, struct tls_text text,
                        struct tls_text passphrase);
 

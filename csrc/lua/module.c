@@ -19,6 +19,8 @@
 #include "credentials/default_ca.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
+#include "credentials/x509_certificate.h"
+#include "credentials/x509_checks.h"
 #include "environment.h"
 #include "ip_address.h"
 #include "lua_error.h"
@@ -52,6 +54,8 @@ static const luaL_Reg functions[] = {
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
+    {"x509", tls_x509_new},
+    {"isX509", tls_x509_is},
     {"reusePort", tls_socket_options_reuse_port},
     {"sized", tls_class_sized},
     {"indexer", tls_class_indexer},
@@ -109,6 +113,10 @@ static void push_core (lua_State *L) {
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
+  tls_x509_open(L);
+  lua_setfield(L, -2, "x509Methods");
+  tls_x509_checks_push(L);
+  lua_setfield(L, -2, "x509Checks");
   lua_newtable(L);
   lua_setfield(L, -2, "modules");
 }

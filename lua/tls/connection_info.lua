@@ -27,6 +27,10 @@ ask "getGroup"
 ask "getPeerCertificate"
 --- Our own certificate, {} without one.
 ask "getCertificate"
+--- The peer's certificate as an object (tls.X509Certificate), with those of its issuers that it has sent; nil without.
+ask "getPeerX509Certificate"
+--- Our own certificate as an object, nil without one.
+ask "getX509Certificate"
 --- Whether the handshake resumed an earlier session.
 ask "isSessionReused"
 --- The session, in DER: for the option `session` of another connection. It holds keys: keep it secret. nil before

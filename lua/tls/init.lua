@@ -17,6 +17,7 @@ local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
 local default_ca = require "tls.default_ca"
+local x509_certificate = require "tls.x509_certificate"
 
 local WRITABLE = "^[%u_]+$"
 
@@ -34,6 +35,7 @@ local tls = {
   getCurves = secure_context.curves,
   getCACertificates = default_ca.list,
   setDefaultCACertificates = default_ca.set_default,
+  X509Certificate = x509_certificate.new,
 }
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,

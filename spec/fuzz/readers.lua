@@ -38,6 +38,19 @@ function readers.certificate(der)
   assert(err == nil or err.code == "ERR_TLS_CERT_ALTNAME_INVALID", err and err.code)
 end
 
+function readers.x509(der)
+  local ok, cert = pcall(tls.X509Certificate, der)
+  if refused(ok, cert) then return end
+  assert(cert.raw == tls.X509Certificate(cert:toString()).raw)
+  assert(cert.ca ~= nil and cert.serialNumber and cert.fingerprint256 and cert.validFrom and cert.validTo)
+  for _, field in ipairs { "subject", "issuer", "subjectAltName", "infoAccess", "keyUsage", "validFromTime" } do
+    assert(cert[field] ~= false)
+  end
+  assert(cert:checkHost "localhost" ~= "" and cert:checkEmail "a@localhost" ~= "" and cert:checkIP "127.0.0.1" ~= "")
+  refused(pcall(cert.verify, cert, cert.publicKey))
+  refused(pcall(cert.checkPrivateKey, cert, certs.ecdsa.key))
+end
+
 readers.cert = context("cert", "CERTIFICATE")
 readers.ca = context("ca", "CERTIFICATE")
 readers.crl = context("crl", "X509 CRL")
@@ -79,7 +92,7 @@ function readers.pieces(bytes)
 end
 
 local ORDER = {
-  "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces",
+  "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces", "x509",
 }
 
 -- A session of a real handshake, as 'session' gives it.
@@ -111,7 +124,7 @@ local function write_seeds(dir)
     return encoding.decode(pem:match "%-%-%-\n(.-)\n%-%-%-":gsub("%s", ""), "base64")
   end
   for name, pair in pairs { rsa = certs.rsa, ecdsa = certs.ecdsa, ca = certs.ca } do
-    for _, reader in ipairs { "certificate", "cert", "ca" } do seed(reader, name, der(pair.cert)) end
+    for _, reader in ipairs { "certificate", "x509", "cert", "ca" } do seed(reader, name, der(pair.cert)) end
     if pair.key then seed("key", name, der(pair.key)) end
   end
   seed("session", "full", session())

@@ -1,6 +1,7 @@
 -- Every option of every function is given every kind of value: it is taken, or it is an error at the call that has a
 -- code and names the option. Nothing is left to end the process later.
 local helper = require "spec.helper"
+local certs = require "spec.support.certs"
 local declaration = require "tls.options.declaration"
 local net = require "tls.net"
 local tls = require "tls"
@@ -39,6 +40,8 @@ local function call_connect(connect, options)
   return connect(options)
 end
 
+local certificate = tls.X509Certificate(certs.rsa.cert)
+
 local made = {}
 local function keep(object)
   made[#made + 1] = object
@@ -72,6 +75,8 @@ local calls = {
   end,
   ["tls.CryptoStream"] = tls.CryptoStream.new,
   ["stream:pipe"] = function(options) return keep(net.Socket()):pipe(keep(net.Socket()), options) end,
+  ["certificate:checkHost"] = function(options) return certificate:checkHost("localhost", options) end,
+  ["certificate:checkEmail"] = function(options) return certificate:checkEmail("a@localhost", options) end,
 }
 
 -- An error of ours; those of the credentials may be OpenSSL's own.

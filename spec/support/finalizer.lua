@@ -46,7 +46,9 @@ local uses = { -- name, function
   { "setTimeout", function() client:setTimeout(100) end },
   { "address", function() return client.remoteAddress, plain.localPort, server:address() end },
   { "questions", function()
-    for _, name in ipairs { "getProtocol", "getCipher", "getPeerCertificate", "getSession", "getFinished" } do
+    for _, name in ipairs {
+      "getProtocol", "getCipher", "getPeerCertificate", "getX509Certificate", "getSession", "getFinished",
+    } do
       assert(client[name](client) == nil)
     end
   end },

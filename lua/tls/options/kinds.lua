@@ -152,6 +152,17 @@ function kinds.one_of(values, doc_type, luacats, expected)
   end)
 end
 
+--- One of a few strings.
+--- @param words string[]
+function kinds.word(words)
+  local quoted, known = {}, {}
+  for i, word in ipairs(words) do quoted[i], known[word] = ("%q"):format(word), true end
+  return kind("`" .. table.concat(quoted, "`, `") .. "`", table.concat(quoted, "|"), function(value, name)
+    if type(value) ~= "string" then return wrong_type(name, "string", value) end
+    return known[value] and value or wrong_value(name, value)
+  end)
+end
+
 -- === credentials: an empty one is a mistake, not a wish to do without ===
 
 local function check_credential(value, name)

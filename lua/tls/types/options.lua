@@ -220,3 +220,15 @@
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
+
+--- Options of certificate:checkHost.
+---@class tls.CheckHostOptions
+---@field subject ("default"|"always"|"never")? whether the subject's name counts: if there is no alternative name of the kind, always, or never; default `"default"`
+---@field wildcards boolean? `*` in a name of the certificate's means something; default `true`
+---@field partialWildcards boolean? `*` may be a part of a label: `w*.example.org`; default `true`
+---@field multiLabelWildcards boolean? `*` may stand for several labels; default `false`
+---@field singleLabelSubdomains boolean? a name that begins with a dot means the labels that are one deeper, not all below; default `false`
+
+--- Options of certificate:checkEmail.
+---@class tls.CheckEmailOptions
+---@field subject ("default"|"always"|"never")? whether the subject's name counts: if there is no alternative name of the kind, always, or never; default `"default"`

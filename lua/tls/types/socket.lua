@@ -174,6 +174,14 @@ function TLSSocket:getPeerCertificate(detailed) end
 ---@return tls.Certificate? cert `{}`: we have none. nil once destroyed
 function TLSSocket:getCertificate() end
 
+--- The peer's certificate as an object. Its `issuerCertificate`, and that one's, are what the peer has sent.
+---@return tls.X509Certificate? cert nil: it has shown none, or the socket is destroyed
+function TLSSocket:getPeerX509Certificate() end
+
+--- Our own certificate as an object.
+---@return tls.X509Certificate? cert nil: we have none, or the socket is destroyed
+function TLSSocket:getX509Certificate() end
+
 ---@return boolean? reused nil once destroyed
 function TLSSocket:isSessionReused() end
 

@@ -72,6 +72,13 @@ function tls.createSecurePair(context, isServer, requestCert, rejectUnauthorized
 ---@return tls.Error? err nil: it is. Else ERR_TLS_CERT_ALTNAME_INVALID or ERR_TLS_CERT_ALTNAME_FORMAT, with `reason`
 function tls.checkServerIdentity(host, cert) end
 
+--- The object for a certificate: Node's crypto.X509Certificate.
+---
+--- Throws, also OpenSSL's reason for what is no certificate.
+---@param text string PEM, whose first certificate counts, or DER
+---@return tls.X509Certificate
+function tls.X509Certificate(text) end
+
 --- The cipher suites of this OpenSSL, in lower case and sorted. The option `ciphers` wants them in upper case.
 ---@return string[]
 function tls.getCiphers() end

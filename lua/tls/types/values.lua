@@ -52,6 +52,75 @@
 ---@field nistCurve? string EC: "P-256"
 ---@field raw string DER
 
+--- A certificate as an object. Its fields cannot be written; `tostring` gives its PEM. What it lacks is nil.
+---@class tls.X509Certificate
+---@field subject? string a line for each part: "O=tls\nCN=example.org"
+---@field issuer? string the same of its issuer
+---@field issuerCertificate? tls.X509Certificate from `getPeerX509Certificate`: if the peer has sent it
+---@field subjectAltName? string "DNS:example.org, IP Address:192.0.2.1"
+---@field infoAccess? string a line for each: "OCSP - URI:http://example.org/ocsp"
+---@field validFrom string "Nov 23 13:12:00 2026 GMT"
+---@field validTo string
+---@field validFromTime? integer seconds since 1970, as `os.time` counts them; nil: it is no time
+---@field validToTime? integer
+---@field fingerprint string SHA-1, in hex with colons
+---@field fingerprint256 string SHA-256
+---@field fingerprint512 string SHA-512
+---@field keyUsage? string[] Node's name for `extKeyUsage`
+---@field extKeyUsage? string[] the OIDs of its extended key usage
+---@field serialNumber string hex
+---@field raw string DER
+---@field publicKey string PEM
+---@field ca boolean it may issue others
+local X509Certificate = {}
+
+--- Whether it is for a host, by OpenSSL's rules; `tls.checkServerIdentity` has those of Node's connections.
+---
+--- Throws.
+---@param name string
+---@param options? tls.CheckHostOptions
+---@return string? matching the name in the certificate that matches, which may have a `*`
+function X509Certificate:checkHost(name, options) end
+
+--- Whether it is for an address of mail. Throws.
+---@param email string
+---@param options? tls.CheckEmailOptions
+---@return string? email the same one, if it is
+function X509Certificate:checkEmail(email, options) end
+
+--- Whether it is for an IP address. Throws.
+---@param ip string
+---@return string? ip the same one, if it is
+function X509Certificate:checkIP(ip) end
+
+--- Whether the other one may have issued it: names and key identifiers fit. The signature is not verified. Throws.
+---@param other tls.X509Certificate
+---@return boolean
+function X509Certificate:checkIssued(other) end
+
+--- Whether it was signed with the private half of this key. Nothing else is verified, not even its dates.
+---
+--- Throws, also OpenSSL's reason for text that is no public key.
+---@param publicKey string PEM
+---@return boolean
+function X509Certificate:verify(publicKey) end
+
+--- Whether this private key is the one of the certificate.
+---
+--- Throws, also OpenSSL's reason for text that is no private key.
+---@param key string PEM, or what else the option `key` takes
+---@param passphrase? string
+---@return boolean
+function X509Certificate:checkPrivateKey(key, passphrase) end
+
+--- The certificate in PEM.
+---@return string
+function X509Certificate:toString() end
+
+--- The certificate as a table, as from `getPeerCertificate()`.
+---@return tls.Certificate
+function X509Certificate:toLegacyObject() end
+
 ---@class tls.Cipher
 ---@field name string OpenSSL's: "ECDHE-RSA-AES128-GCM-SHA256"
 ---@field standardName string the RFC's: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"

@@ -1,0 +1,96 @@
+--- Internal. tls.X509Certificate: certificates as objects, Node's crypto.X509Certificate. The objects are the core's
+-- (csrc/credentials/x509_certificate), which computes their properties; here are the methods that take arguments.
+-- @module tls.x509_certificate
+
+local core = require "tls.core"
+local declared = require "tls.options.x509_certificate"
+local errors = require "tls.support.errors"
+
+local checks = core.x509Checks
+local flags = checks.flags
+local methods = core.x509Methods
+
+local x509_certificate = {}
+
+local function check_string(name, value)
+  if type(value) ~= "string" then errors.throw(errors.arg_type(name, "string", value)) end
+  return value
+end
+
+--- Makes the object for a certificate.
+---@param text string PEM, whose first certificate counts, or DER
+---@return tls.X509Certificate
+-- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
+function x509_certificate.new(text)
+  return core.x509(check_string("buffer", text))
+end
+
+-- The options that leave OpenSSL's defaults, as its bits. No two have a bit in common.
+local function bits_of(options)
+  local sum = flags[options.subject] or 0
+  if options.wildcards == false then sum = sum + flags.noWildcards end
+  if options.partialWildcards == false then sum = sum + flags.noPartialWildcards end
+  if options.multiLabelWildcards then sum = sum + flags.multiLabelWildcards end
+  if options.singleLabelSubdomains then sum = sum + flags.singleLabelSubdomains end
+  return sum
+end
+
+--- Whether the certificate is for a host name, by OpenSSL's rules. `tls.checkServerIdentity` has Node's.
+---@param name string
+---@param options tls.CheckHostOptions?
+---@return string? matching the certificate's name that matches, which may have a `*`; nil when none does
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function methods:checkHost(name, options)
+  return checks.host(self, check_string("name", name), bits_of(declared.host:read(options)))
+end
+
+--- Whether the certificate is for an address of mail.
+---@param email string
+---@param options tls.CheckEmailOptions?
+---@return string? email the same one; nil when the certificate does not have it
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function methods:checkEmail(email, options)
+  return checks.email(self, check_string("email", email), bits_of(declared.email:read(options)))
+end
+
+--- Whether the certificate is for an IP address.
+---@param ip string
+---@return string? ip the same one; nil when the certificate does not have it
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+function methods:checkIP(ip)
+  return checks.ip(self, check_string("ip", ip), 0)
+end
+
+local function is_certificate(value)
+  return type(value) == "userdata" and core.isX509(value)
+end
+
+--- Whether another certificate may have issued this one: their names and key identifiers fit. The signature is not
+-- looked at: that is `verify(other.publicKey)`.
+---@param other tls.X509Certificate
+---@return boolean
+-- @raise ERR_INVALID_ARG_TYPE
+function methods:checkIssued(other)
+  if not is_certificate(other) then errors.throw(errors.arg_type("otherCert", "X509Certificate", other)) end
+  return checks.issued(self, other)
+end
+
+--- Whether the certificate was signed with the private half of a key. Nothing else is verified.
+---@param public_key string PEM, as the issuer's `publicKey`
+---@return boolean
+-- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
+function methods:verify(public_key)
+  return checks.verify(self, check_string("pkey", public_key))
+end
+
+--- Whether a private key is the one of this certificate.
+---@param key string PEM, or what else the option `key` of a context takes
+---@param passphrase string?
+---@return boolean
+-- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
+function methods:checkPrivateKey(key, passphrase)
+  if passphrase ~= nil then check_string("passphrase", passphrase) end
+  return checks.privateKey(self, check_string("pkey", key), passphrase or "")
+end
+
+return x509_certificate
