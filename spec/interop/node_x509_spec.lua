@@ -173,6 +173,11 @@ local function is_odd_key(ours, theirs)
   return ours:find "^%S+ publicKey .*BEGIN PUBLIC KEY" and (theirs:find " !" or theirs:find "BEGIN PUBLIC KEY")
 end
 
+-- What is neither PEM nor DER. OpenSSL's queue has room for sixteen errors: when DER has more, Node gives one of these.
+local function is_no_certificate(ours, theirs)
+  return ours:find "^%S+ new !ERR_OSSL_PEM_NO_START_LINE$" and theirs:find "^%S+ new !ERR_OSSL_ASN1_"
+end
+
 -- `allowed(line, line of Node's)`: a difference that the reference tells.
 local function compare(list, allowed)
   local ours, theirs = answers(list), answers_of_node(list)
@@ -295,6 +300,8 @@ describe("X509Certificates and Node's", function()
       local changed = string.char((der:byte(i) + 1) % 256)
       list[i] = { name = ("byte%04d"):format(i), der = der:sub(1, i - 1) .. changed .. der:sub(i + 1) }
     end
-    compare(list, function(ours, theirs) return is_unreadable(ours, theirs) or is_odd_key(ours, theirs) end)
+    compare(list, function(ours, theirs)
+      return is_unreadable(ours, theirs) or is_odd_key(ours, theirs) or is_no_certificate(ours, theirs)
+    end)
   end)
 end)
