@@ -105,6 +105,32 @@ describe("tls.X509Certificate", function()
     throws("ERR_INVALID_ARG_TYPE", X509, X509(certs.rsa.cert))
   end)
 
+  it("survives each byte changed in turn", function()
+    local der, issuer = X509(certs.rsa.cert).raw, X509(certs.ca.cert)
+    local FIELDS = {
+      "subject", "issuer", "subjectAltName", "infoAccess", "validFrom", "validTo", "validFromTime", "validToTime",
+      "fingerprint", "fingerprint256", "fingerprint512", "keyUsage", "serialNumber", "publicKey",
+    }
+    local readable = 0
+    for i = 1, #der do
+      local changed = string.char((der:byte(i) + 1) % 256)
+      local ok, cert = pcall(X509, der:sub(1, i - 1) .. changed .. der:sub(i + 1))
+      if ok then
+        readable = readable + 1
+        for _, field in ipairs(FIELDS) do assert.is_true(cert[field] ~= false) end
+        assert.is_string(cert.raw)
+        assert.is_boolean(cert.ca)
+        assert.is_table(cert:toLegacyObject())
+        cert:checkHost "localhost"
+        cert:checkIP "127.0.0.1"
+        assert.is_false(cert:verify(issuer.publicKey) and cert.raw ~= der)
+      else
+        assert.truthy(cert.code:find "^ERR_")
+      end
+    end
+    assert.is_true(readable > #der / 2)
+  end)
+
   it("outlives what it was made of, and says so when it is gone itself", function()
     local cert = X509(certs.rsa.cert)
     local serial = cert.serialNumber
@@ -270,6 +296,12 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
             assert.is_true(cert:verify(cert.issuerCertificate.publicKey))
           end
         end)
+      local client = { ca = certs.ca.cert, key = certs.chain.key, cert = text }
+      visit({ key = certs.chain.key, cert = text, ca = certs.ca.cert, requestCert = true }, client, function(socket)
+        local cert = socket:getPeerX509Certificate()
+        assert.equal(leaf, tostring(cert))
+        assert.equal(intermediate, tostring(cert.issuerCertificate))
+      end)
       visit({ key = certs.chain.key, cert = text }, { ca = certs.ca.cert }, nil, function(socket)
         local cert = socket:getPeerX509Certificate()
         assert.equal(intermediate, tostring(cert.issuerCertificate))
