@@ -116,7 +116,7 @@ function steps.ocsp(socket, info, answer, done)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
-    answer.ocsp = response or nil
+    answer.ocsp = response ~= "" and response or nil -- an empty one is none
     done()
   end, emit(socket.server, "OCSPRequest"), cert, issuer)
 end
