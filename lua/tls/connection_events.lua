@@ -115,13 +115,13 @@ local function on_written(self)
   Socket._shutdown(self)
 end
 
--- The connection has failed. Of several errors the user gets the first of these: what the callback for a pre-shared key
--- has thrown, why the peer was refused, OpenSSL's error.
+-- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has
+-- failed with, why the peer was refused, OpenSSL's error.
 local function on_error(self, err)
   local handshaking = self._handshake_state == HANDSHAKING
   local refusal = self._verify_answer and self._verify_answer.error
-  if self._psk_error then
-    err = self._psk_error
+  if self._callback_error then
+    err = self._callback_error
   elseif refusal and self._options.rejectUnauthorized then
     err = refusal
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then

@@ -48,7 +48,7 @@ TLSSocket:_class_defaults {
   _output_holds = 0, -- see tls.handshake.output_hold
   _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
   _early_sessions = false, _early_sessions_emitted = false, -- the same
-  _psk_error = false,
+  _callback_error = false, -- what a callback of the handshake has failed with: it ends the connection
 }
 
 for _, methods in ipairs { info, commands } do
