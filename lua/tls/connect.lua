@@ -68,6 +68,8 @@ function Connecting:_on_secure()
   self:emit("secureConnect")
 end
 
+Connecting._on_secure_again = Connecting._on_secure
+
 --- Connects to a TLS server. The peer's chain is verified against the system's certificates, or `ca`, and its name
 -- against `servername` or `host`; a peer that does not verify is refused, unless rejectUnauthorized is false. Source:
 -- Node's tls.connect.

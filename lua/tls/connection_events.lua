@@ -52,10 +52,15 @@ local function on_secure(self, generation, alpn, npn, servername)
   verify.at_gate(self, generation, on_first_verdict)
 end
 
+local function announce_again(self)
+  emit(self, "secure")
+  if not self.destroyed then self._class._on_secure_again(self) end
+end
+
 local function on_later_verdict(self, generation, refused)
   if refused then return self:destroy(refused) end
   if self._conn:approve(generation) then next_tick(drive, self) end
-  renegotiation.on_done(self)
+  renegotiation.on_done(self, announce_again)
 end
 
 -- A later handshake has finished: the gate is shut until there is a verdict on its peer.

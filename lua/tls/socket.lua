@@ -139,9 +139,10 @@ function TLSSocket.new(socket, options)
   return self
 end
 
--- Called when the handshake is done, and when the socket has been destroyed. tls.connect's and a server's sockets emit
--- their events here.
+-- Called when the first handshake is done, when another one is, and when the socket has been destroyed. tls.connect's
+-- and a server's sockets emit their events here.
 function TLSSocket._on_secure() end
+function TLSSocket._on_secure_again() end
 function TLSSocket._on_destroyed() end
 
 --- Sets an option of this socket alone. Overridden where sockets share their options.

@@ -39,7 +39,32 @@ describe("a client's renegotiate()", function()
     end)
     assert.same({ "renegotiated" }, order)
     assert.equal("before between after", echoed)
-    assert.same({ "secureConnect", "finish", "end", "close false" }, r.client)
+    assert.same({ "secureConnect", "secureConnect", "finish", "end", "close false" }, r.client)
+  end)
+
+  it("tells 'secure' on both sides again, and 'secureConnect' on the client's, before the callback", function()
+    local order = {}
+    local function note(socket, side)
+      for _, name in ipairs { "secure", "secureConnect" } do
+        socket:on(name, function() order[#order + 1] = side .. " " .. name end)
+      end
+    end
+    local r = pair.run(server_options "TLSv1.2", CLIENT, function(socket)
+      note(socket, "server")
+      socket:on("end", function() order[#order + 1] = "server end" end)
+      socket:pipe(socket)
+    end, function(client)
+      note(client, "client")
+      client:renegotiate({}, helper.expect(function()
+        order[#order + 1] = "callback"
+        client:finish()
+      end))
+    end)
+    local of_server = table.remove(order, order[1] == "server secure" and 1 or #order - 1)
+    assert.equal("server secure", of_server)
+    assert.same({ "client secure", "client secureConnect", "callback", "server end" }, order)
+    assert.equal(1, r.accepted)
+    assert.equal(1, r.connected)
   end)
 
   it("does not need a callback", function()
