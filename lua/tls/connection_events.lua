@@ -120,6 +120,15 @@ local function on_written(self)
   Socket._shutdown(self)
 end
 
+-- Adds to the error of a handshake where the socket connects to: as the user has given it, which Node promises of a
+-- connection that is cut off.
+local function add_place(err, given, destination)
+  local cut_off = err.code == "ECONNRESET"
+  local place = cut_off and given or destination or given
+  err.host = not cut_off and err.host or place.host
+  err.port, err.path, err.localAddress = place.port, place.path, place.localAddress
+end
+
 -- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has
 -- failed with, why the peer was refused, OpenSSL's error.
 local function on_error(self, err)
@@ -132,11 +141,8 @@ local function on_error(self, err)
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
   end
-  local at = self._connect_destination
-  if handshaking and at and type(err) == "table" then
-    err.host, err.port, err.path = err.host or at.host, at.port, at.path
-    err.localAddress = at.localAddress
-  end
+  local given = self._unchecked_options
+  if handshaking and given and type(err) == "table" then add_place(err, given, self._connect_destination) end
   if handshaking then self:destroy(err) else self:_fail(err) end
 end
 

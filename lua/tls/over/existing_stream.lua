@@ -27,8 +27,10 @@ function existing_stream.check(object, name)
 end
 
 local function cut_off(socket)
+  local given = socket._unchecked_options or {}
   socket:destroy(errors.new("ECONNRESET",
-    "Client network socket disconnected before secure TLS connection was established"))
+    "Client network socket disconnected before secure TLS connection was established",
+    { host = given.host, port = given.port, path = given.path, localAddress = given.localAddress }))
 end
 
 local function take_over(socket, plain)
