@@ -91,6 +91,7 @@ local function connect(...)
   local checked = Connecting._read_options(options)
   check_place(checked, options)
   local carrier = checked.socket
+  if carrier then existing_stream.check(carrier, "options.socket") end
   if type(carrier) == "table" then checked.allowHalfOpen = carrier.allowHalfOpen end
   local socket = TLSSocket.create(checked, Connecting)
   socket._unchecked_options, socket._name_to_verify = declared:keep(options), checked.name_to_verify
