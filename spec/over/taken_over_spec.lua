@@ -86,6 +86,23 @@ describe("a plain socket that was taken over", function()
     end)
   end
 
+  it("resets the connection", function()
+    local failure
+    serve(function(port, server)
+      local plain
+      plain = net.connect(port, "127.0.0.1", function()
+        local socket
+        socket = over(plain, function() later(50, function() plain:resetAndDestroy() end) end)
+        socket:resume()
+        socket:on("close", function() server:close() end)
+      end)
+    end, function(socket)
+      socket:resume()
+      socket:on("error", function(err) failure = err.code end)
+    end)
+    assert.equal("ECONNRESET", failure)
+  end)
+
   it("finishes when the connection has, and its peer gets a close_notify", function()
     local finished, truncated = false, nil
     serve(function(port, server)
