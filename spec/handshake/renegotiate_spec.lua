@@ -273,6 +273,27 @@ describe("a server's renegotiate()", function()
       assert.is_nil(r.server_failure)
     end)
 
+    it("tells 'secure' when a certificate has come later, over " .. version, function()
+      local seen = { server = 0 }
+      local r = pair.run(server_options(version, { ca = certs.ca.cert }), client_options "agent", function(socket)
+        socket:on("secure", function()
+          seen.server = seen.server + 1
+          assert.equal("agent", socket:getPeerCertificate().subject.CN)
+          -- the next handshake may begin here
+          if seen.server == 1 then
+            assert.is_true(socket:renegotiate({}, helper.expect(function() socket:finish "x" end)))
+          end
+        end)
+        socket:renegotiate({ requestCert = true }, helper.expect())
+        socket:resume()
+      end, function(client) client:resume() end)
+      assert.equal(2, seen.server)
+      assert.equal(1, r.accepted)
+      local of_client = 0
+      for _, name in ipairs(r.client) do of_client = of_client + (name == "secureConnect" and 1 or 0) end
+      assert.equal(version == "TLSv1.2" and 3 or 1, of_client) -- in TLS 1.3 the client has nothing new to verify
+    end)
+
     it("finds who is not authorized, over " .. version, function()
       ask("stranger", { requestCert = true, rejectUnauthorized = false }, function(socket, err)
         assert.is_nil(err)
