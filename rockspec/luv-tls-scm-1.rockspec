@@ -141,6 +141,7 @@ build = {
     ["tls.net.socket"] = "lua/tls/net/socket.lua",
     ["tls.net.socket_addresses"] = "lua/tls/net/socket_addresses.lua",
     ["tls.net.socket_options"] = "lua/tls/net/socket_options.lua",
+    ["tls.net.taken_over"] = "lua/tls/net/taken_over.lua",
     ["tls.options.connect"] = "lua/tls/options/connect.lua",
     ["tls.options.credentials"] = "lua/tls/options/credentials.lua",
     ["tls.options.declaration"] = "lua/tls/options/declaration.lua",

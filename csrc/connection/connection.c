@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "lua/lua_error.h"
 #include "transport_failure.h"
 #include "write.h"
 
@@ -44,21 +45,45 @@ int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c) {
   return 1;
 }
 
+/* The handle inside luv's userdata at 'idx'; NULL for anything else. */
+static struct tls_uv_handle *to_handle (lua_State *L, int idx) {
+  struct tls_uv_handle **userdata = luaL_testudata(L, idx, "uv_tcp");
+  if (userdata == NULL)
+    userdata = luaL_testudata(L, idx, "uv_pipe");
+  return userdata == NULL ? NULL : *userdata;
+}
+
+int tls_connection_handle_in_use (lua_State *L) {
+  struct tls_uv_handle *handle = to_handle(L, 1);
+  struct tls_luv_handle *part =
+      handle == NULL ? NULL : tls_connection_luv_part(handle);
+  lua_pushboolean(L, part != NULL && part->extra != NULL);
+  return 1;
+}
+
+static void require_handle (lua_State *L, bool ok, const char *code,
+                            const char *message) {
+  struct tls_error e;
+  if (ok)
+    return;
+  tls_error_set(&e, code, message);
+  tls_throw(L, &e);
+}
+
 /* The handle inside luv's userdata at index 3. */
 static struct tls_uv_handle *check_handle (lua_State *L,
                                            struct tls_connection *c) {
-  struct tls_uv_handle **userdata = luaL_testudata(L, 3, "uv_tcp");
-  if (userdata == NULL)
-    userdata = luaL_testudata(L, 3, "uv_pipe");
-  luaL_argcheck(L, userdata != NULL && *userdata != NULL, 3,
-                "uv_tcp or uv_pipe expected");
-  luaL_argcheck(L, !c->lua->uv.uv_is_closing(*userdata), 3,
-                "handle is closing");
-  struct tls_luv_handle *part = tls_connection_luv_part(*userdata);
+  struct tls_uv_handle *handle = to_handle(L, 3);
+  require_handle(L, handle != NULL, "ERR_INVALID_ARG_TYPE",
+                 "The handle must be luv's uv_tcp or uv_pipe");
+  require_handle(L, !c->lua->uv.uv_is_closing(handle), "ERR_INVALID_ARG_VALUE",
+                 "The handle is closed");
+  struct tls_luv_handle *part = tls_connection_luv_part(handle);
   if (part == NULL || part->ctx != c->lua->luv)
     luaL_error(L, "tls: this luv keeps its handles in an unknown layout");
-  luaL_argcheck(L, part->extra == NULL, 3, "handle is in use");
-  return *userdata;
+  require_handle(L, part->extra == NULL, "ERR_TLS_TAKEN_OVER",
+                 "The handle carries a TLS connection already");
+  return handle;
 }
 
 void tls_connection_attach (lua_State *L, struct tls_connection *c) {

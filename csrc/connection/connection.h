@@ -31,6 +31,10 @@ int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c);
 ** released. [-0, +0] */
 void tls_connection_attach (lua_State *L, struct tls_connection *c);
 
+/* core.handleInUse(value) -> is it luv's handle, and a connection attached to
+** it? */
+int tls_connection_handle_in_use (lua_State *L);
+
 /* Leave the handle. A write that is in flight goes on without us. */
 void tls_connection_detach (struct tls_connection *c);
 

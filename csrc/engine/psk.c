@@ -107,16 +107,22 @@ static int on_use_session (SSL *ssl, const EVP_MD *md, const unsigned char **id,
 }
 
 /* SSL_set_psk_client_callback(3): client up to TLS 1.2. OpenSSL calls it for
-** the ClientHello as well, after on_use_session(). */
+** the ClientHello as well, after on_use_session(). The longest identity fills
+** OpenSSL's room, and the NUL behind it is OpenSSL's own. */
 static unsigned on_client (SSL *ssl, const char *hint, char *identity,
                            unsigned identity_room, unsigned char *key,
                            unsigned room) {
   struct tls_engine *e = tls_engine_of(ssl);
+  char given[IDENTITY_ROOM];
   if (SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO)
     return 0;
   unsigned size =
-      e->psk.client(e->psk.arg, hint, identity, identity_room, key, room);
-  return size <= room && mark_handshake(e) ? size : 0;
+      e->psk.client(e->psk.arg, hint, given, sizeof given, key, room);
+  size_t n = size == 0 ? 0 : strlen(given);
+  if (size == 0 || size > room || n > identity_room || !mark_handshake(e))
+    return 0;
+  memcpy(identity, given, n < identity_room ? n + 1 : n);
+  return size;
 }
 
 static bool set_client (struct tls_engine *e) {

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "class.h"
+#include "connection/connection.h"
 #include "connection/methods.h"
 #include "connection/options.h"
 #include "connection/protocol_names.h"
@@ -48,6 +49,7 @@ static const luaL_Reg functions[] = {
     {"connectionOptions", tls_connection_options_new},
     {"encodeProtocols", tls_protocol_names_encode},
     {"conn", tls_connection_new},
+    {"handleInUse", tls_connection_handle_in_use},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
     {"checkAlive", tls_lua_state_check_alive},

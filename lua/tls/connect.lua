@@ -18,7 +18,6 @@ local function place_of(list, last)
     if second ~= nil then errors.throw(errors.arg_type("options", "object", second)) end
     return { path = first }
   end
-  if type(first) == "table" then errors.throw(errors.arg_type("callback", "function", second)) end
   if last > 2 then errors.throw(errors.arg_type("options", "object", list[3])) end
   return { port = first, host = second }
 end
@@ -29,19 +28,28 @@ local function last_given(list, last)
   return last
 end
 
+local function add(options, given)
+  for name, value in pairs(flat(given)) do options[name] = value end
+  return options
+end
+
 -- (options), (port[, host][, options]) or (path[, options]), each with an optional callback at the end. Options
--- override what comes positionally.
+-- override what comes positionally. Behind options that come first, whatever is no table is passed over, as in Node.
 local function arguments(...)
-  local given, callback = nil, nil
+  local callback = nil
   local list = { ... }
   local last = last_given(list, select("#", ...))
   if type(list[last]) == "function" then
     callback, last = list[last], last_given(list, last - 1)
   end
-  if type(list[last]) == "table" then given, last = list[last], last_given(list, last - 1) end
-  local options = place_of(list, last)
-  for name, value in pairs(given and flat(given) or {}) do options[name] = value end
-  return options, callback
+  local given = type(list[last]) == "table" and list[last] or nil
+  local options
+  if type(list[1]) == "table" then
+    options, given = add({}, list[1]), last > 1 and given or nil
+  else
+    options = place_of(list, given and last_given(list, last - 1) or last)
+  end
+  return given and add(options, given) or options, callback
 end
 
 --- There has to be somewhere to connect to.
@@ -68,6 +76,8 @@ function Connecting:_on_secure()
   self:emit("secureConnect")
 end
 
+Connecting._on_secure_again = Connecting._on_secure
+
 --- Connects to a TLS server. The peer's chain is verified against the system's certificates, or `ca`, and its name
 -- against `servername` or `host`; a peer that does not verify is refused, unless rejectUnauthorized is false. Source:
 -- Node's tls.connect.
@@ -81,6 +91,7 @@ local function connect(...)
   local checked = Connecting._read_options(options)
   check_place(checked, options)
   local carrier = checked.socket
+  if carrier then existing_stream.check(carrier, "options.socket") end
   if type(carrier) == "table" then checked.allowHalfOpen = carrier.allowHalfOpen end
   local socket = TLSSocket.create(checked, Connecting)
   socket._unchecked_options, socket._name_to_verify = declared:keep(options), checked.name_to_verify

@@ -52,10 +52,15 @@ local function on_secure(self, generation, alpn, npn, servername)
   verify.at_gate(self, generation, on_first_verdict)
 end
 
+local function announce_again(self)
+  emit(self, "secure")
+  if not self.destroyed then self._class._on_secure_again(self) end
+end
+
 local function on_later_verdict(self, generation, refused)
   if refused then return self:destroy(refused) end
   if self._conn:approve(generation) then next_tick(drive, self) end
-  renegotiation.on_done(self)
+  renegotiation.on_done(self, announce_again)
 end
 
 -- A later handshake has finished: the gate is shut until there is a verdict on its peer.
@@ -115,23 +120,29 @@ local function on_written(self)
   Socket._shutdown(self)
 end
 
--- The connection has failed. Of several errors the user gets the first of these: what the callback for a pre-shared key
--- has thrown, why the peer was refused, OpenSSL's error.
+-- Adds to the error of a handshake where the socket connects to: as the user has given it, which Node promises of a
+-- connection that is cut off.
+local function add_place(err, given, destination)
+  local cut_off = err.code == "ECONNRESET"
+  local place = cut_off and given or destination or given
+  err.host = not cut_off and err.host or place.host
+  err.port, err.path, err.localAddress = place.port, place.path, place.localAddress
+end
+
+-- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has
+-- failed with, why the peer was refused, OpenSSL's error.
 local function on_error(self, err)
   local handshaking = self._handshake_state == HANDSHAKING
   local refusal = self._verify_answer and self._verify_answer.error
-  if self._psk_error then
-    err = self._psk_error
+  if self._callback_error then
+    err = self._callback_error
   elseif refusal and self._options.rejectUnauthorized then
     err = refusal
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
   end
-  local at = self._connect_destination
-  if handshaking and at and type(err) == "table" then
-    err.host, err.port, err.path = err.host or at.host, at.port, at.path
-    err.localAddress = at.localAddress
-  end
+  local given = self._unchecked_options
+  if handshaking and given and type(err) == "table" then add_place(err, given, self._connect_destination) end
   if handshaking then self:destroy(err) else self:_fail(err) end
 end
 

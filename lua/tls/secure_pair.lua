@@ -56,7 +56,7 @@ function SecurePair.init(self, given_context, is_server, request_cert, reject, o
   local clear = setmetatable(TLSSocket.new(nil, all_options), CleartextStream.__meta)
   clear._class, clear._encrypted_end = CleartextStream, outer
   self.cleartext, self.encrypted = clear, outer
-  clear:on("secure", function() self:emit("secure") end)
+  clear:once("secure", function() self:emit("secure") end)
   clear:once("close", function() outer:destroySoon() end)
   existing_stream.over(clear, inner)
 end

@@ -48,7 +48,8 @@ TLSSocket:_class_defaults {
   _output_holds = 0, -- see tls.handshake.output_hold
   _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
   _early_sessions = false, _early_sessions_emitted = false, -- the same
-  _psk_error = false,
+  _callback_error = false, -- what a callback of the handshake has failed with: it ends the connection
+  _carrier = false, -- borrowed: the stream under it, see tls.over.existing_stream
 }
 
 for _, methods in ipairs { info, commands } do
@@ -141,9 +142,10 @@ function TLSSocket.new(socket, options)
   return self
 end
 
--- Called when the handshake is done, and when the socket has been destroyed. tls.connect's and a server's sockets emit
--- their events here.
+-- Called when the first handshake is done, when another one is, and when the socket has been destroyed. tls.connect's
+-- and a server's sockets emit their events here.
 function TLSSocket._on_secure() end
+function TLSSocket._on_secure_again() end
 function TLSSocket._on_destroyed() end
 
 --- Sets an option of this socket alone. Overridden where sockets share their options.
@@ -278,11 +280,15 @@ function TLSSocket:connect(first, second, third)
   local checked = self._class._read_options(self._unchecked_options and with_context(self, given, call) or given)
   connecting.check_place(checked)
   local function begin()
-    if not self.connecting and not self._handle and self._unchecked_options then
+    local awaits = existing_stream.awaits(self)
+    if (awaits or not self.connecting and not self._handle) and self._unchecked_options then
       self._name_to_verify = checked.name_to_verify
       self._unchecked_options, self._options, self._options_set_by_methods = given, checked, false
     end
-    return self:_connect_to(checked, callback, call)
+    if not awaits then return self:_connect_to(checked, callback, call) end
+    if callback then self:once("connect", callback) end
+    existing_stream.connect(self, checked)
+    return self
   end
   if self.destroyed and not self.closed then return self:once("close", begin) end
   return begin()

@@ -86,6 +86,45 @@ describe("a client", function()
     assert.same({ "ECONNRESET", true }, seen)
   end)
 
+  it("that is cut off names the place as it was given", function()
+    local server = net.createServer(function(socket)
+      socket:on("error", function() end)
+      socket:finish()
+      socket:resume()
+    end)
+    local open = 0
+    local function cut_off(place, ...)
+      local socket = tls.connect(...)
+      open = open + 1
+      socket:on("error", helper.expect(function(err)
+        assert.equal("ECONNRESET", err.code)
+        assert.same(place, { host = err.host, port = err.port, path = err.path, localAddress = err.localAddress })
+      end))
+      socket:on("close", helper.expect(function()
+        open = open - 1
+        if open == 0 then server:close() end
+      end))
+    end
+    server:listen(0, "127.0.0.1", function()
+      local port, host = server:address().port, "127.0.0.1"
+      local text = tostring(port)
+      cut_off({ host = host, port = port }, port, host)
+      cut_off({ port = port }, { port = port, family = 4 })
+      cut_off({ host = "localhost", port = text }, { port = text, host = "localhost", servername = "other.test",
+        family = 4 })
+      cut_off({ host = host, port = port, localAddress = host }, { port = port, host = host, localAddress = host })
+      cut_off({}, { socket = net.connect(port, host) })
+      cut_off({ host = "a.b", port = 7, path = "/p" }, { socket = net.connect(port, host), host = "a.b", port = 7,
+        path = "/p" })
+      cut_off({ host = host, port = port }, { port = port, host = host }, "passed over", function() end)
+      cut_off({ host = host, port = port }, { port = 1 }, { port = port, host = host })
+      local plain = net.connect(port, host)
+      plain:prependListener("connect", function() plain:destroy() end)
+      cut_off({ host = "a.b" }, { socket = plain, host = "a.b" })
+    end)
+    helper.run()
+  end)
+
   it("shares no version with the server", function()
     local server = tls.createServer {
       key = certs.rsa.key, cert = certs.rsa.cert, minVersion = "TLSv1.3",

@@ -94,7 +94,7 @@ describe("'clientHello'", function()
       { alert = 1.5 } } do
       local r = hello(function(_, callback) callback(nil, wrong) end)
       assert.equal("ERR_INVALID_ARG_VALUE", r.client_error.code)
-      assert.equal("ECONNRESET", r.client_failure.code)
+      assert.equal("ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", r.client_failure.code)
     end
   end)
 

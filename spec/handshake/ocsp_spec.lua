@@ -57,9 +57,9 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     end)
 
     it("goes on without a response; the client hears nil", function()
-      for _, nothing in ipairs { "nil", "false" } do
+      for _, nothing in ipairs { {}, { false }, { "" } } do
         local seen = staple(version, helper.expect(function(_, _, callback)
-          callback(nil, nothing == "false" and false or nil)
+          callback(nil, nothing[1])
         end))
         assert.is_nil(seen.response)
         assert.same({ "OCSPResponse", "secureConnect" }, seen.order)

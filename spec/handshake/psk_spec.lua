@@ -113,6 +113,20 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       end
     end)
 
+    it("may have an identity of 256 bytes, but none with a NUL", function()
+      local long, heard = ("i"):rep(256), nil
+      local r = meet(version, function(_, identity)
+        heard = identity
+        return KEY
+      end, function() return { psk = KEY, identity = long } end).result
+      assert.equal(1, r.connected)
+      assert.equal(long, heard)
+      for _, wrong in ipairs { "a\0b", "\0", "a\0" } do
+        r = meet(version, helper.never "server's", function() return { psk = KEY, identity = wrong } end).result
+        assert.equal("ERR_INVALID_ARG_VALUE", r.client_failure.code)
+      end
+    end)
+
     it("callbacks may destroy their socket", function()
       local r = meet(version, function(socket)
         socket:destroy()

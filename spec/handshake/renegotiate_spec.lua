@@ -39,7 +39,32 @@ describe("a client's renegotiate()", function()
     end)
     assert.same({ "renegotiated" }, order)
     assert.equal("before between after", echoed)
-    assert.same({ "secureConnect", "finish", "end", "close false" }, r.client)
+    assert.same({ "secureConnect", "secureConnect", "finish", "end", "close false" }, r.client)
+  end)
+
+  it("tells 'secure' on both sides again, and 'secureConnect' on the client's, before the callback", function()
+    local order = {}
+    local function note(socket, side)
+      for _, name in ipairs { "secure", "secureConnect" } do
+        socket:on(name, function() order[#order + 1] = side .. " " .. name end)
+      end
+    end
+    local r = pair.run(server_options "TLSv1.2", CLIENT, function(socket)
+      note(socket, "server")
+      socket:on("end", function() order[#order + 1] = "server end" end)
+      socket:pipe(socket)
+    end, function(client)
+      note(client, "client")
+      client:renegotiate({}, helper.expect(function()
+        order[#order + 1] = "callback"
+        client:finish()
+      end))
+    end)
+    local of_server = table.remove(order, order[1] == "server secure" and 1 or #order - 1)
+    assert.equal("server secure", of_server)
+    assert.same({ "client secure", "client secureConnect", "callback", "server end" }, order)
+    assert.equal(1, r.accepted)
+    assert.equal(1, r.connected)
   end)
 
   it("does not need a callback", function()
@@ -246,6 +271,27 @@ describe("a server's renegotiate()", function()
         socket:finish "x"
       end)
       assert.is_nil(r.server_failure)
+    end)
+
+    it("tells 'secure' when a certificate has come later, over " .. version, function()
+      local seen = { server = 0 }
+      local r = pair.run(server_options(version, { ca = certs.ca.cert }), client_options "agent", function(socket)
+        socket:on("secure", function()
+          seen.server = seen.server + 1
+          assert.equal("agent", socket:getPeerCertificate().subject.CN)
+          -- the next handshake may begin here
+          if seen.server == 1 then
+            assert.is_true(socket:renegotiate({}, helper.expect(function() socket:finish "x" end)))
+          end
+        end)
+        socket:renegotiate({ requestCert = true }, helper.expect())
+        socket:resume()
+      end, function(client) client:resume() end)
+      assert.equal(2, seen.server)
+      assert.equal(1, r.accepted)
+      local of_client = 0
+      for _, name in ipairs(r.client) do of_client = of_client + (name == "secureConnect" and 1 or 0) end
+      assert.equal(version == "TLSv1.2" and 3 or 1, of_client) -- in TLS 1.3 the client has nothing new to verify
     end)
 
     it("finds who is not authorized, over " .. version, function()

@@ -246,15 +246,47 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       assert.equal("one.test", name)
       assert.equal("MINE", r.client_error.code)
       assert.equal(1, r.client_errors)
-      assert.equal("Client network socket disconnected before secure TLS connection was established",
-        r.client_failure.message)
+      assert.equal("ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", r.client_failure.code)
+    end)
+
+    it("sends the alert that an error of SNICallback names, once", function()
+      local thrown = { code = "MINE", message = "no such name", alert = "unrecognized_name" }
+      local CASES = {
+        { function(_, callback) callback(thrown) end, thrown, "UNRECOGNIZED_NAME" },
+        { function() error(thrown) end, thrown, "UNRECOGNIZED_NAME" },
+        { function(_, callback) later(callback, thrown) end, thrown, "UNRECOGNIZED_NAME" },
+        { function(_, callback) callback { alert = 49 } end, nil, "ACCESS_DENIED" },
+        { function(_, callback) callback { alert = "nonsense" } end, nil, "INTERNAL_ERROR" },
+        { function(_, callback)
+          callback(thrown)
+          callback(nil, nil)
+          error "text"
+        end, thrown, "UNRECOGNIZED_NAME" },
+      }
+      for i, case in ipairs(CASES) do
+        local _, _, r = visit(server { SNICallback = case[1] }, ask "one.test")
+        if case[2] then assert.equal(case[2], r.client_error, i) end
+        assert.equal(1, r.client_errors)
+        assert.equal(0, r.accepted)
+        assert.truthy(r.client_failure.code:find("TLSV1_[ALERT_]*" .. case[3] .. "$"), r.client_failure.code)
+      end
+    end)
+
+    it("fails when SNICallback answers twice", function()
+      local _, _, r = visit(server { SNICallback = function(_, callback)
+        callback()
+        callback()
+      end }, ask "one.test")
+      assert.equal("ERR_MULTIPLE_CALLBACK", r.client_error.code)
+      assert.equal(1, r.client_errors)
+      assert.equal("ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", r.client_failure.code)
     end)
 
     it("refuses what is no context", function()
       local _, _, r = visit(server { SNICallback = function(_, callback) callback(nil, {}) end }, ask "one.test")
       assert.equal("ERR_TLS_INVALID_CONTEXT", r.client_error.code)
       assert.equal("Invalid SNI context", r.client_error.message)
-      assert.equal("ECONNRESET", r.client_failure.code)
+      assert.equal("ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", r.client_failure.code)
     end)
 
     it("fails with a context that has no certificate", function()

@@ -36,10 +36,22 @@ local function alert_of(choice)
   return type(alert) == "number" and alert % 1 == 0 and alert >= 1 and alert <= 255 and alert or nil
 end
 
+-- The choice of a context has failed: the client gets the alert that `err.alert` names, else internal_error, and the
+-- listeners that error. Once the handshake goes on there is no such alert.
+local function refuse(socket, err)
+  if socket._callback_error then return end -- the first error counts
+  local conn = socket._conn
+  if not conn then return end
+  local wanted = conn:answerClientHello { alert = alert_of(err) or ALERTS.internal_error }
+  if wanted == nil then return socket:destroy(err) end
+  socket._callback_error = err
+  socket:_drive_if(wanted)
+end
+
 -- 'clientHello': the user answers with a context, a refusal with an alert, or nothing.
 function steps.client_hello(socket, info, answer, done)
   if not has_listener(socket.server, "clientHello") then return done() end
-  user_callback(socket, function(choice)
+  user_callback(socket, refuse, function(choice)
     if not choice then return done() end
     if kinds.is_secure_context(choice) then
       answer.chosen = choice
@@ -47,7 +59,7 @@ function steps.client_hello(socket, info, answer, done)
     end
     answer.alert = alert_of(choice)
     if answer.alert then return done() end
-    socket:destroy(errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
+    refuse(socket, errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
   end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
 end
 
@@ -55,10 +67,10 @@ end
 function steps.sni(socket, info, answer, done)
   local callback = socket._options.SNICallback
   if answer.chosen or answer.alert or not callback or not info.servername then return done() end
-  user_callback(socket, function(choice)
+  user_callback(socket, refuse, function(choice)
     if not choice then return done() end
     if not kinds.is_secure_context(choice) then
-      return socket:destroy(errors.new("ERR_TLS_INVALID_CONTEXT", "Invalid SNI context"))
+      return refuse(socket, errors.new("ERR_TLS_INVALID_CONTEXT", "Invalid SNI context"))
     end
     answer.chosen = choice
     done()
@@ -98,7 +110,7 @@ end
 -- 'resumeSession': the session that was stored under this id.
 function steps.resume_session(socket, info, answer, done)
   if answer.alert or not info.sessionId or not has_listener(socket.server, "resumeSession") then return done() end
-  user_callback(socket, function(data)
+  user_callback(socket, socket.destroy, function(data)
     if data ~= nil and data ~= false and type(data) ~= "string" then
       return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
     end
@@ -113,11 +125,11 @@ function steps.ocsp(socket, info, answer, done)
   local chosen = answer.chosen or socket._options.secureContext
   local cert, issuer = core.contextCertificate(chosen.context)
   if not cert then return done() end
-  user_callback(socket, function(response)
+  user_callback(socket, socket.destroy, function(response)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
-    answer.ocsp = response or nil
+    answer.ocsp = response ~= "" and response or nil -- an empty one is none
     done()
   end, emit(socket.server, "OCSPRequest"), cert, issuer)
 end
@@ -133,7 +145,7 @@ local function finish(socket, answer)
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
   })
-  if not ok then return socket:destroy(result) end
+  if not ok then return refuse(socket, result) end
   socket:_drive_if(result)
 end
 

@@ -50,8 +50,8 @@ function psk.answer(socket, text)
   local options = socket._options
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
   if ok then return key, identity end
-  socket._psk_error = errors.thrown(key)
-  tick.immediate(socket.destroy, socket, socket._psk_error) -- in TLS 1.3 the handshake would go on without the key
+  socket._callback_error = errors.thrown(key)
+  tick.immediate(socket.destroy, socket, socket._callback_error) -- in TLS 1.3 the handshake would go on without the key
   return nil
 end
 

@@ -37,14 +37,16 @@ function renegotiation.on_begin(socket)
   end
 end
 
---- It is done, and its peer is accepted.
+--- It is done, and its peer is accepted. Calls renegotiate's callback behind `announce`, in which the next one may
+-- begin.
 --- @param socket tls.TLSSocket
---- @param err? tls.Error
-function renegotiation.on_done(socket, err)
+--- @param announce fun(socket: tls.TLSSocket) emits the events
+function renegotiation.on_done(socket, announce)
   local callback = socket._renegotiation_callback
   socket._renegotiation_callback = nil
   timeout.stop(socket)
-  if callback then callback(err) end
+  announce(socket)
+  if callback then callback() end
 end
 
 -- What holds from now on: what this call gives, else what held before.

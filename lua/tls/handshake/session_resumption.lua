@@ -13,7 +13,7 @@ local session_resumption = {}
 local function store(socket, id, data)
   socket._sessions_being_stored = socket._sessions_being_stored + 1
   output_hold.hold(socket)
-  user_callback(socket, function()
+  user_callback(socket, socket.destroy, function()
     socket._sessions_being_stored = socket._sessions_being_stored - 1
     output_hold.release(socket)
     if socket._sessions_being_stored > 0 then return end

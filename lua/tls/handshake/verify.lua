@@ -105,7 +105,7 @@ end
 -- `preverify` is the verdict without it; `done(refusal, override)` gets the one with it.
 local function ask_user(socket, preverify, done)
   local callback_of_user, answered = socket._options.verify, false
-  user_callback(socket, function(err, accept)
+  user_callback(socket, socket.destroy, function(err, accept)
     local refusal = as_error(err)
     if not refusal and not accept then refusal = preverify end
     done(refusal, refusal == nil and preverify ~= nil)
@@ -116,7 +116,7 @@ local function ask_user(socket, preverify, done)
     end)
     if ok then return end
     if answered then error(err, 0) end
-    callback(nil, errors.thrown(err))
+    callback(nil, type(err) == "string" and err or errors.thrown(err))
   end, chain_of(socket), preverify)
 end
 

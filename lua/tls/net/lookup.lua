@@ -75,22 +75,30 @@ local function to_list(answer)
   return unique(list)
 end
 
--- The option `lookup`, called as Node calls it: (host, options, callback). It may answer at once.
+local function give_answer(options, done, err, answer)
+  if err then return done(errors.thrown(err)) end
+  local list, wrong = to_list(answer)
+  if not list then
+    return done(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(wrong),
+      { host = options.host }))
+  end
+  if #list == 0 then return done(errors.from_uv("EAI_NONAME", "getaddrinfo", { host = options.host })) end
+  done(nil, list)
+end
+
+-- The option `lookup`, called as Node calls it: (host, options, callback). It may answer at once; an error that it
+-- throws is an answer.
 local function user_lookup(options, done)
-  local answered = false
-  options.lookup(options.host, { family = options.family or 0, hints = options.hints or 0, all = true },
-    function(err, answer)
-      if answered then return end
-      answered = true
-      if err then return done(err) end
-      local list, wrong = to_list(answer)
-      if not list then
-        return done(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(wrong),
-          { host = options.host }))
-      end
-      if #list == 0 then return done(errors.from_uv("EAI_NONAME", "getaddrinfo", { host = options.host })) end
-      done(nil, list)
-    end)
+  local running, answered, failure, answer = true, false, nil, nil
+  local given = { family = options.family or 0, hints = options.hints or 0, all = true }
+  local ok, err = pcall(options.lookup, options.host, given, function(...)
+    if answered then return end
+    answered, failure, answer = true, ...
+    if not running then give_answer(options, done, failure, answer) end
+  end)
+  running = false
+  if not ok then answered, failure = true, errors.thrown(err) end
+  if answered then give_answer(options, done, failure, answer) end
 end
 
 --- Finds the addresses of `options.host`.

@@ -12,6 +12,7 @@ local idle_timeout = require "tls.net.idle_timeout"
 local socket_addresses = require "tls.net.socket_addresses"
 local socket_options = require "tls.net.socket_options"
 local Stream = require "tls.stream.duplex"
+local taken_over = require "tls.net.taken_over"
 local tick = require "tls.support.next_tick"
 
 local Socket, getters = class("net.Socket", Stream)
@@ -284,13 +285,6 @@ local function handle_closed(self, err)
   released(self, err)
 end
 
---- The TLSSocket that has taken the handle over is closed first.
-local function destroy_owner_first(self, owner, err)
-  if owner.closed then return tick.immediate(released, self, err) end
-  owner:once("close", function() tick.immediate(released, self, err) end)
-  owner:destroy(err)
-end
-
 function Socket:_destroy(err)
   local handle = self._handle
   if not handle and self.connecting then
@@ -303,7 +297,7 @@ function Socket:_destroy(err)
   if timer then self:_close_part(timer) end
   self._handle = false
   if not usable(handle) then
-    if self._new_owner then return destroy_owner_first(self, self._new_owner, err) end
+    if self._new_owner then return taken_over.destroy_owner(self, err, released) end
     return tick.immediate(handle and handle_closed or released, self, err)
   end
   handles.close(handle, handle_closed, self, err, self._close_with_reset)
@@ -317,7 +311,7 @@ function Socket:resetAndDestroy()
 end
 
 --- Gives the handle, what was read and not yet consumed, and whether the end was seen, to a TLSSocket. From then on
--- this socket only forwards to that one: it can be destroyed, has the addresses, and emits 'close'.
+-- this socket is another name for that one: see tls.net.taken_over.
 --- @param owner tls.TLSSocket
 --- @return userdata handle
 --- @return string[] unread
@@ -326,8 +320,8 @@ function Socket:_give_handle_to(owner)
   self:_read_stop()
   self:_addresses()
   local handle, unread = self._handle, self:_take_raw()
-  self._handle, self._new_owner = false, owner
-  self.write = errors.taken_over
+  self._handle = false
+  taken_over.begin(self, owner)
   self:_block()
   tick.handle_closed()
   return handle, unread, self._r_eof
@@ -340,7 +334,7 @@ end
 
 --- Whether it is not connected yet. Source: Node's socket.pending.
 function getters.pending(self)
-  return not self._handle or self.connecting
+  return self.connecting or not (self._handle or self._new_owner)
 end
 
 --- 'opening', 'open', 'readOnly', 'writeOnly' or 'closed'. Source: Node's socket.readyState.

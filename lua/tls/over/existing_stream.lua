@@ -5,6 +5,7 @@
 -- in the same way. Anything else with a stream's methods is used as it is.
 -- @module tls.over.existing_stream
 
+local core = require "tls.core"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 local Socket = require "tls.net.socket"
@@ -12,23 +13,38 @@ local StreamHandle = require "tls.over.stream_as_handle"
 
 local existing_stream = {}
 
--- A net.Socket, not of a subclass, that still has its handle.
+-- The TLSSocket that was put over a stream last. Neither keeps the other from being collected.
+local owners = setmetatable({}, { __mode = "kv" })
+
+-- A net.Socket, not of a subclass.
 local function is_plain(object)
-  return getmetatable(object) == Socket.__meta and not object._new_owner
+  return getmetatable(object) == Socket.__meta
+end
+
+-- Whether a TLS connection goes over it that is not closed yet.
+local function is_in_use(object)
+  if kinds.is_connection_handle(object) then return core.handleInUse(object) end
+  local owner = owners[object]
+  return owner ~= nil and owner._carrier == object and not owner.closed
 end
 
 --- Throws when nothing can be wrapped around `object`.
 ---@param object any
 ---@param name string the argument it came in
 ---@return any object
--- @raise ERR_INVALID_ARG_TYPE
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; ERR_TLS_TAKEN_OVER
 function existing_stream.check(object, name)
-  return kinds.connection.check(object, name)
+  kinds.connection.check(object, name)
+  if not is_in_use(object) then return object end
+  return errors.throw(errors.new("ERR_TLS_TAKEN_OVER", ("The %s '%s' carries a TLS connection already"):format(
+    name:find(".", 1, true) and "property" or "argument", name)))
 end
 
 local function cut_off(socket)
+  local given = socket._unchecked_options or {}
   socket:destroy(errors.new("ECONNRESET",
-    "Client network socket disconnected before secure TLS connection was established"))
+    "Client network socket disconnected before secure TLS connection was established",
+    { host = given.host, port = given.port, path = given.path, localAddress = given.localAddress }))
 end
 
 local function take_over(socket, plain)
@@ -59,13 +75,36 @@ local function over_plain(socket, plain)
   plain:once("connect", function() when_sent(socket, plain) end)
 end
 
+-- Whoever has read from the handle before reads no more.
+local function over_handle(socket, handle)
+  handle:read_stop()
+  socket:_start_on_handle(handle)
+end
+
 --- Begins the handshake of `socket` over `object`, now or when it is connected.
 ---@param socket tls.TLSSocket
----@param object table|userdata
+---@param object table|userdata what check() has passed
 function existing_stream.over(socket, object)
-  if kinds.is_connection_handle(object) then return socket:_start_on_handle(object) end
+  if kinds.is_connection_handle(object) then return over_handle(socket, object) end
+  owners[object], socket._carrier = socket, object
   if is_plain(object) then return over_plain(socket, object) end
   socket:_start_on_handle(StreamHandle.new(object))
+end
+
+--- Whether `socket` waits for a plain socket, over which it will go: until it is connected, and has sent what it holds.
+---@param socket tls.TLSSocket
+---@return boolean
+function existing_stream.awaits(socket)
+  local carrier = socket._carrier
+  return carrier and not socket._handle and not socket.destroyed
+end
+
+--- Connects the plain socket that `socket` awaits, unless it is connecting. One that is connected fails: EISCONN.
+---@param socket tls.TLSSocket
+---@param checked table connect()'s options; owned by the plain socket from now on
+function existing_stream.connect(socket, checked)
+  local plain = socket._carrier
+  if not plain.connecting then plain:_connect_to(checked) end
 end
 
 return existing_stream

@@ -15,6 +15,8 @@ local tick = require "tls.support.next_tick"
 ---@field waiting boolean? records were written, and the duplex has not asked for more yet
 ---@field failed boolean its error has been passed on
 ---@field shut fun()? the callback of shutdown(), which is called once
+---@field finished boolean it has emitted 'finish'
+---@field presumed boolean? both sides have ended, and it has not emitted 'finish' yet: the callback was called
 ---@field closing boolean close() was called
 ---@field closed boolean the duplex has emitted 'close'
 local StreamHandle = {}
@@ -30,7 +32,9 @@ end
 --- @param duplex table borrowed
 --- @return tls.StreamHandle
 function StreamHandle.new(duplex)
-  return setmetatable({ duplex = duplex, ended = false, closed = false, closing = false, failed = false }, StreamHandle)
+  return setmetatable({
+    duplex = duplex, ended = false, closed = false, closing = false, failed = false, finished = false,
+  }, StreamHandle)
 end
 
 local function call(self, name, ...)
@@ -50,10 +54,21 @@ local function on_data(self, chunk)
   self.socket:_feed_records(chunk)
 end
 
+-- A stream that is not ours need not emit 'finish': it has finished when both sides have ended. One that does emit it
+-- has had a turn to do so.
+local function presume_finish(self)
+  if not self.ended or not self.shut or self.duplex._push then return end
+  tick.immediate(function()
+    self.presumed = not self.finished and not self.closed
+    self.shut()
+  end)
+end
+
 local function on_end(self)
   if self.ended or self.closing or self.failed then return end -- it is either an end or an error
   self.ended = true
   self.socket:_feed_records(nil)
+  presume_finish(self)
 end
 
 -- Later, because the connection has yet to read the records that came before. Only the first error is passed on.
@@ -134,24 +149,29 @@ end
 --- @param callback fun() called once: when it has finished, or is closed
 --- @return boolean begun
 function StreamHandle:shutdown(callback)
-  local called = false
+  local called, duplex = false, self.duplex
   self.shut = function()
     if called then return end
     called = true
     callback()
   end
-  if self.closed or self.duplex.destroyed then
+  if self.closed or duplex.destroyed then
     tick.immediate(self.shut)
     return true
   end
-  if not callable(self.duplex, "end") then
-    self.duplex:once("finish", self.shut)
-    self.duplex:finish()
-    return true
-  end
-  self.duplex:on("finish", self.shut)
-  self.duplex["end"](self.duplex)
+  duplex:on("finish", function()
+    self.finished = true
+    self.shut()
+  end)
+  call(self, callable(duplex, "end") and "end" or "finish")
+  presume_finish(self)
   return true
+end
+
+-- One that may yet have something to send is not destroyed before it has.
+local function destroy_when_finished(self, method)
+  local duplex = self.duplex
+  duplex:on("finish", function() duplex[method](duplex) end)
 end
 
 -- A stream of ours is closed before the callback: its 'close' comes before that of the TLSSocket over it.
@@ -163,7 +183,10 @@ local function close(self, method, callback)
   else
     tick.immediate(callback)
   end
-  if callable(duplex, method) then return duplex[method](duplex) end
+  if callable(duplex, method) then
+    if self.presumed and not self.finished then return destroy_when_finished(self, method) end
+    return duplex[method](duplex)
+  end
   if not self.shut then call(self, callable(duplex, "end") and "end" or "finish") end
 end
 

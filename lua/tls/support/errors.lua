@@ -21,12 +21,14 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
---- The error for what a function of the user's has thrown: the value itself, or an error for nil and false.
+--- The error for what a function of the user's has thrown, or given its callback: the value itself if it is a table
+-- (or an object in a userdata), else an error with the value as its message.
 --- @param value any
---- @return any err
+--- @return table|userdata err
 function errors.thrown(value)
-  if value ~= nil and value ~= false then return value end
-  return errors.new("ERR_UNHANDLED_ERROR", "Unhandled error. (" .. tostring(value) .. ")")
+  if type(value) == "table" or type(value) == "userdata" then return value end
+  if value == nil or value == false then value = "Unhandled error. (" .. tostring(value) .. ")" end
+  return errors.new("ERR_UNHANDLED_ERROR", tostring(value))
 end
 
 --- Whether a value is an error that was made here or by the core.

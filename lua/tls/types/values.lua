@@ -12,7 +12,7 @@
 ---@field syscall? string "connect", "read", "write", "listen", "getaddrinfo"
 ---@field errno? integer libuv's number, negative
 ---@field address? string
----@field port? integer
+---@field port? integer|string
 ---@field host? string
 ---@field path? string
 ---@field localAddress? string
