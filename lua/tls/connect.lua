@@ -45,9 +45,9 @@ local function arguments(...)
 end
 
 --- There has to be somewhere to connect to.
-local function check_place(checked, unchecked)
+local function check_place(checked)
   if checked.socket or checked.path or checked.port then return end
-  errors.throw(errors.arg_type("options.port", "number or string", unchecked.port))
+  errors.throw(errors.no_place())
 end
 
 -- The class of tls.connect's sockets.
@@ -79,7 +79,7 @@ end
 local function connect(...)
   local options, callback = arguments(...)
   local checked = Connecting._read_options(options)
-  check_place(checked, options)
+  check_place(checked)
   local carrier = checked.socket
   if type(carrier) == "table" then checked.allowHalfOpen = carrier.allowHalfOpen end
   local socket = TLSSocket.create(checked, Connecting)

@@ -40,10 +40,7 @@ end
 --- @param checked table the options; gets the default host
 function connecting.check_place(checked)
   if checked.path then return end
-  if not checked.port then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      "Port should be >= 0 and < 65536. Received " .. tostring(checked.port)))
-  end
+  if not checked.port then errors.throw(errors.no_place()) end
   checked.host = checked.host or "localhost"
 end
 

@@ -85,7 +85,7 @@ end
 
 local function failed(self, handle, err, place)
   handles.close(handle)
-  if not errors.is(err) then err = errors.from_uv(err, "listen", place) end
+  if not errors.is(err) then err = errors.with_reason(err, "listen", place) end
   tick.immediate(self._emit_error, self, err)
 end
 
@@ -97,7 +97,7 @@ end
 function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
-  local ok, _, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
+  local ok, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
   if not ok then return failed(self, handle, err, place) end
   self._handle = handle
   self.listening = true
@@ -147,7 +147,11 @@ end
 --- Stops listening; 'close' comes when the last connection has ended. Source: Node's server.close.
 --- @param callback? fun(err: tls.Error?) once; ERR_SERVER_NOT_RUNNING when it does not listen
 --- @return table self
+-- @raise ERR_INVALID_ARG_TYPE
 function Server:close(callback)
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.throw(errors.arg_type("callback", "function", callback))
+  end
   local handle, binding = self._handle, self._binding
   if callback then
     if handle or binding then
@@ -176,7 +180,9 @@ end
 --- How many connections are open. Source: Node's server.getConnections.
 --- @param callback fun(err: nil, count: integer) called in a later turn
 --- @return table self
+-- @raise ERR_INVALID_ARG_TYPE
 function Server:getConnections(callback)
+  if type(callback) ~= "function" then errors.throw(errors.arg_type("callback", "function", callback)) end
   tick.immediate(callback, nil, self._connection_count)
   return self
 end

@@ -77,12 +77,12 @@ socket.place = {
     text = "`net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them" },
   { "autoSelectFamily", kinds.boolean, default = true,
     text = "the families take turns; `false`: only the first address is tried" },
-  { "autoSelectFamilyAttemptTimeout", kinds.whole_milliseconds, default = 250,
+  { "autoSelectFamilyAttemptTimeout", kinds.integer(1, 2 ^ 31 - 1, "ms"), default = 250,
     text = "before the next address is tried as well; 10 at least" },
   { "lookup", kinds.callback("tls.Lookup", "function(host, options, callback)"), shown = "the system's, asynchronous",
     text = "calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`" },
   { "localAddress", kinds.ip_address, or_false = true, text = "of our end" },
-  { "localPort", kinds.port, or_false = true, text = "of our end" },
+  { "localPort", kinds.local_port, or_false = true, text = "of our end" },
   { "timeout", kinds.milliseconds, or_false = true, shown = "none", text = "as `setTimeout`, from the start" },
 }
 

@@ -52,7 +52,7 @@
 ---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 
 --- Options of socket:connect.
@@ -66,7 +66,7 @@
 ---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
@@ -86,7 +86,7 @@
 ---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
@@ -187,7 +187,7 @@
 ---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 
 --- Options of tlsSocket:renegotiate.
@@ -197,7 +197,7 @@
 
 --- Options of server:listen.
 ---@class net.ListenOptions
----@field port (integer|string)? default 0: any free one
+---@field port (integer|string)? 0: any free one
 ---@field host (string|false)? name or address; default all addresses
 ---@field path (string|false)? a unix socket
 ---@field fd integer? a descriptor that somebody else has bound (systemd, a parent process); the server owns it

@@ -14,6 +14,7 @@
 ---@field address? string
 ---@field port? integer
 ---@field host? string
+---@field hostname? string the same as `host`, if it could not be looked up
 ---@field path? string
 ---@field localAddress? string
 ---@field library? string OpenSSL's library
