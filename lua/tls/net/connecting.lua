@@ -108,9 +108,10 @@ local function to_host(socket, options)
     if not is_literal then emit_lookup(socket, attempt, err, list, options.host) end
     if attempt.cancelled then return end
     if err then return finish(socket, err) end
-    attempt.attempts = happy_eyeballs(list, options, function(failure, handle)
+    attempt.attempts = happy_eyeballs(socket, list, options, function(failure, handle)
       finish(socket, failure, handle)
     end, close)
+    attempt.attempts:begin()
   end)
 end
 

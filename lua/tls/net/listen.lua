@@ -4,6 +4,7 @@
 local uv = require "luv"
 local core = require "tls.core"
 local declared = require "tls.options.listen"
+local descriptor = require "tls.net.descriptor"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local ip = require "tls.support.ip"
@@ -129,15 +130,8 @@ end
 
 -- A descriptor that another process has bound, systemd for example.
 local function on_fd(options, done)
-  local kind = uv.guess_handle(options.fd)
-  local make = kind == "tcp" and uv.new_tcp or kind == "pipe" and new_pipe
-  local place = { fd = options.fd }
-  if not make then return done("EINVAL: invalid argument", nil, place) end
-  local handle = make()
-  local ok, err = handle:open(options.fd)
-  if ok then return done(nil, handle, place, make) end
-  handles.close(handle)
-  done(err, nil, place)
+  local handle, err, make = descriptor.open(options.fd)
+  done(not handle and (err or "EINVAL: invalid argument") or nil, handle, { fd = options.fd }, make)
 end
 
 local function on_handle(options, done)

@@ -63,20 +63,31 @@ function Server:_accept(handle)
   self:emit("connection", socket)
 end
 
+local function family_name(address) return address.family == "inet6" and "IPv6" or "IPv4" end
+
 -- Closes a connection beyond maxConnections, and emits 'drop'.
 local function drop(self, handle)
-  local there = handle.getpeername and handle:getpeername()
+  local here, there = handle:getsockname(), handle:getpeername()
   handles.close(handle)
-  self:emit("drop", there and {
-    remoteAddress = there.ip, remotePort = there.port,
-    remoteFamily = there.family == "inet6" and "IPv6" or "IPv4",
+  if type(here) ~= "table" then return self:emit "drop" end -- a pipe
+  there = there or {} -- it has gone meanwhile
+  self:emit("drop", {
+    localAddress = here.ip, localPort = here.port, localFamily = family_name(here),
+    remoteAddress = there.ip, remotePort = there.port, remoteFamily = there.ip and family_name(there),
   })
+end
+
+local function is_blocked(list, handle)
+  local there = handle:getpeername()
+  return type(there) == "table" and list:_blocks(there.ip)
 end
 
 local function on_connection(self, err)
   if err or not self._handle then return end -- EMFILE: libuv tries again
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
+  local block_list = self._options.blockList
+  if block_list and is_blocked(block_list, handle) then return handles.close(handle) end
   if self.maxConnections and self._connection_count >= self.maxConnections then
     return drop(self, handle)
   end
@@ -139,8 +150,7 @@ function Server:address()
   local here = handle:getsockname()
   if type(here) == "string" then return here end -- a pipe's
   return {
-    address = here.ip, port = here.port,
-    family = here.family == "inet6" and "IPv6" or "IPv4",
+    address = here.ip, port = here.port, family = family_name(here),
   }
 end
 
@@ -186,6 +196,9 @@ function Server:getConnections(callback)
   tick.immediate(callback, nil, self._connection_count)
   return self
 end
+
+--- For programs that set it: in Node it counts in a cluster alone. What is beyond `maxConnections` is always closed.
+Server.dropMaxConnection = false
 
 --- The same, at once.
 function getters.connections(self)

@@ -4,6 +4,7 @@
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local declared = require "tls.options.socket"
+local descriptor = require "tls.net.descriptor"
 local class = require "tls.support.class"
 local connecting = require "tls.net.connecting"
 local errors = require "tls.support.errors"
@@ -75,6 +76,7 @@ end
 --- @param checked table its options; kept
 function Socket._set_up(self, checked)
   core.checkAlive()
+  if checked.fd and not checked.handle then checked.handle = descriptor.open_connection(checked.fd) end
   Socket._start(self, checked)
   if not checked.handle then self:_block() end
   follow_signal(self)
@@ -138,6 +140,7 @@ function Socket:_renew()
   follow_signal(self)
   self:_block()
   self._known_addresses, self._connect_destination = nil, nil
+  self.autoSelectFamilyAttemptedAddresses = nil
 end
 
 --- The handle is there. Subclasses override it.

@@ -328,6 +328,14 @@ local function has_name(value, class_name)
   return type(meta) == "table" and meta.__name == class_name
 end
 
+--- Is this an object of one of our classes?
+kinds.is_instance = has_name
+
+kinds.block_list = kind("BlockList", "net.BlockList", function(value, name)
+  if has_name(value, "net.BlockList") then return value end
+  return wrong_type(name, "net.BlockList", value)
+end)
+
 --- Was this made by tls.createSecureContext?
 function kinds.is_secure_context(value) return has_name(value, "tls.SecureContext") end
 

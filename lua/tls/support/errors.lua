@@ -126,6 +126,12 @@ local function place(fields)
   return where and " " .. where or ""
 end
 
+-- Our end, if the caller has chosen it.
+local function from(fields)
+  if not fields.localPort then return "" end
+  return (" - Local (%s:%d)"):format(fields.localAddress, fields.localPort)
+end
+
 local function of_system(code, syscall, message, fields)
   local result = errors.new(code, message, fields)
   result.syscall, result.errno, result.hostname = syscall, core.errnos[code], fields.host
@@ -143,7 +149,7 @@ function errors.from_uv(err, syscall, fields)
   local code = tostring(err):match("^[%u%d_]+") or "UNKNOWN"
   if NOT_FOUND[code] then code = "ENOTFOUND" end
   fields = fields or {}
-  return of_system(code, syscall, syscall .. " " .. code .. place(fields), fields)
+  return of_system(code, syscall, syscall .. " " .. code .. place(fields) .. from(fields), fields)
 end
 
 --- The same with the reason in the message, as Node's for listen: "listen EADDRINUSE: address already in use
