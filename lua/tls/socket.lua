@@ -364,7 +364,8 @@ end
 function TLSSocket:_destroy(err)
   local conn, handshaking = self._conn, self._handshake_state == HANDSHAKING
   if conn and handshaking and self._options.isServer then
-    self.servername = self.servername or conn:getServername() -- for listeners for 'tlsClientError'
+    self.servername = self.servername or conn:getServername() -- this and the address: for 'tlsClientError'
+    self:_learn_addresses()
   end
   if conn and conn:isAuthorized() then self._was_authorized = true end
   self._conn = false

@@ -295,6 +295,7 @@ end
 
 function Socket:_destroy(err)
   local handle = self._handle
+  if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
     self.connecting = false
     if self._attempt then self._attempt:cancel() end
