@@ -145,6 +145,7 @@ describe("a socket address", function()
       assert.same(expected, address and fields(address), text)
     end
     for _, text in ipairs { "", "x", "::1", "[::1", "[x]", "1.2.3.4:99999", "1.2.3.4:x", "1.2.3.4.5", "1.2.3.256", "08",
+      "0x10000000000000001", "18446744073709551617",
       "256.1.1.1", "1..2", "[::1]x", "[1.2.3.4]" } do
       assert.is_nil(net.SocketAddress.parse(text), text)
     end

@@ -63,9 +63,10 @@ end
 -- A part of an address of IPv4 as URLs have it: decimal, octal behind 0, hexadecimal behind 0x.
 local function number_of(part)
   local hex = part:match "^0[xX](%x*)$"
-  if hex then return hex == "" and 0 or tonumber(hex, 16) end
-  if not part:find "^%d+$" then return nil end
-  return tonumber(part, part:find "^0" and 8 or 10)
+  local digits = (hex or part:match "^%d+$" or "-"):gsub("^0+", "")
+  if #digits > 11 then return nil end -- tonumber would go round
+  if digits == "" then return 0 end
+  return tonumber(digits, hex and 16 or part:find "^0" and 8 or 10)
 end
 
 -- The parts of an address; the last one fills what the others leave: '127.1' is 127.0.0.1.
