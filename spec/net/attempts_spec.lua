@@ -67,6 +67,27 @@ describe("a socket that connects", function()
     run()
   end)
 
+  it("tells of a path", function()
+    local socket = net.Socket()
+    local seen = {}
+    socket:on("connectionAttempt", expect(function(...) seen[1] = { ... } end))
+    socket:on("connectionAttemptFailed", expect(function(path, port, family, err)
+      assert.same({ "/nonexistent/x" }, { path, port, family })
+      assert.equal("ENOENT", err.code)
+    end))
+    socket:on("error", expect(function(err) assert.equal("connect ENOENT /nonexistent/x", err.message) end))
+    socket:connect "/nonexistent/x"
+    assert.same({ { "/nonexistent/x" } }, seen)
+    run()
+  end)
+
+  it("tells nothing of what it could not begin", function()
+    local socket = net.connect { port = 1, host = "127.0.0.1", localAddress = "192.0.2.1" }
+    local seen = record(socket)
+    socket:on("close", expect(function() assert.same({ "error" }, seen) end))
+    run()
+  end)
+
   it("can be destroyed by each of these listeners", function()
     free_port(function(port)
       for _, event in ipairs { "connectionAttempt", "connectionAttemptFailed" } do
@@ -74,6 +95,11 @@ describe("a socket that connects", function()
         socket:on(event, expect(function() socket:destroy() end))
         socket:on("error", never "error")
         socket:on("close", expect())
+        local other = net.Socket()
+        other:on(event, expect(function() other:destroy() end))
+        other:on("error", never "error")
+        other:on("close", expect())
+        other:connect "/nonexistent/x"
       end
     end)
     run()

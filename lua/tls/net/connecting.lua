@@ -61,8 +61,12 @@ local function to_path(socket, path)
   socket._attempt = { cancel = function() socket:_close_part(pipe) end }
   local function failed(name)
     socket:_close_part(pipe)
-    finish(socket, errors.from_uv(name, "connect", { address = path }))
+    local err = errors.from_uv(name, "connect", { address = path })
+    socket:emit("connectionAttemptFailed", path, nil, nil, err)
+    finish(socket, err)
   end
+  socket:emit("connectionAttempt", path)
+  if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
   if #path <= core.maxUnixPath then
     ok, _, name = pcall(pipe.connect, pipe, path, function(err)

@@ -61,11 +61,12 @@ local function tell(self, event, address, ...)
   return not self.cancelled
 end
 
-local function attempt_failed(self, handle, address, err)
+-- Which failures are told, Node decides: not those of bind().
+local function attempt_failed(self, handle, address, err, untold)
   self.open[handle] = nil
   self.close(handle)
   self.failures[#self.failures + 1] = err
-  if not tell(self, "connectionAttemptFailed", address, err) then return end
+  if not untold and not tell(self, "connectionAttemptFailed", address, err) then return end
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then fail(self) end
 end
@@ -78,16 +79,17 @@ local function local_address(self, address)
 end
 
 --- @return tls.Error? err
+--- @return boolean? untold
 local function prepare(self, handle, address)
   if self.block_list and self.block_list:_blocks(address.addr) then
-    return errors.new("ERR_IP_BLOCKED", ("IP(%s) is blocked by net.BlockList"):format(address.addr))
+    return errors.new("ERR_IP_BLOCKED", ("IP(%s) is blocked by net.BlockList"):format(address.addr)), not self.tried
   end
   local from = local_address(self, address)
   if not from then return nil end
   local port = self.options.localPort or 0
   local ok, _, err = handle:bind(from, port)
   if ok then return nil end
-  return errors.from_uv(err, "bind", { address = from, port = port })
+  return errors.from_uv(err, "bind", { address = from, port = port }), true
 end
 
 local function connect_error(self, name, address)
@@ -101,8 +103,8 @@ end
 local function attempt(self, address)
   local handle, port = handles.register(uv.new_tcp()), self.options.port
   self.open[handle] = true
-  local err = prepare(self, handle, address)
-  if err then return attempt_failed(self, handle, address, err) end
+  local err, untold = prepare(self, handle, address)
+  if err then return attempt_failed(self, handle, address, err, untold) end
   local function failed(name)
     attempt_failed(self, handle, address, connect_error(self, name, address))
   end

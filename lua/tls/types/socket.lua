@@ -9,12 +9,12 @@
 ---@field port integer
 ---@field family tls.Family
 
----@alias tls.OnAttemptFailed fun(address: string, port: integer, family: 4|6, err: tls.Error)
+---@alias tls.OnAttemptFailed fun(address: string, port: integer?, family: 4|6|nil, err: tls.Error)
 
 --- 'lookup' comes for each address of a name, or once with the error; 'connectionAttempt' and its like for each
 --- address that is tried.
 ---@alias net.SocketEvents<T>
----| fun(self: T, event: "connectionAttempt", listener: fun(address: string, port: integer, family: 4|6)): T
+---| fun(self: T, event: "connectionAttempt", listener: fun(address: string, port: integer?, family: 4|6|nil)): T
 ---| fun(self: T, event: "connectionAttemptFailed", listener: tls.OnAttemptFailed): T
 ---| fun(self: T, event: "connectionAttemptTimeout", listener: fun(address: string, port: integer, family: 4|6)): T
 ---| fun(self: T, event: "lookup", listener: fun(err: tls.Error?, address: string?, family: 4|6|nil, host: string)): T
