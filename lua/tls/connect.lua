@@ -53,9 +53,9 @@ local function arguments(...)
 end
 
 --- There has to be somewhere to connect to.
-local function check_place(checked, unchecked)
+local function check_place(checked)
   if checked.socket or checked.path or checked.port then return end
-  errors.throw(errors.arg_type("options.port", "number or string", unchecked.port))
+  errors.throw(errors.no_place())
 end
 
 -- The class of tls.connect's sockets.
@@ -89,7 +89,7 @@ Connecting._on_secure_again = Connecting._on_secure
 local function connect(...)
   local options, callback = arguments(...)
   local checked = Connecting._read_options(options)
-  check_place(checked, options)
+  check_place(checked)
   local carrier = checked.socket
   if carrier then existing_stream.check(carrier, "options.socket") end
   if type(carrier) == "table" then checked.allowHalfOpen = carrier.allowHalfOpen end

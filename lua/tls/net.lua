@@ -10,14 +10,21 @@ local core = require "tls.core"
 if core.modules["tls.net"] then return core.modules["tls.net"] end
 
 local uv = require "luv"
+local BlockList = require "tls.net.block_list"
 local abort = require "tls.net.abort_controller"
 local connecting = require "tls.net.connecting"
 local declared = require "tls.options.socket"
+local defaults = require "tls.options.defaults"
+local kinds = require "tls.options.kinds"
 local ip = require "tls.support.ip"
 local Server = require "tls.net.server"
 local Socket = require "tls.net.socket"
+local SocketAddress = require "tls.net.socket_address"
 
-local net = { Server = Server, Socket = Socket, AbortController = abort.Controller }
+local net = {
+  Server = Server, Socket = Socket, AbortController = abort.Controller,
+  BlockList = BlockList, SocketAddress = SocketAddress,
+}
 
 --- Flags for connect's 'hints', as Node's dns.ADDRCONFIG and its like.
 net.ADDRCONFIG = uv.constants.AI_ADDRCONFIG
@@ -58,6 +65,32 @@ function net.isIPv4(text) return ip.version(text) == 4 end
 --- @param text any
 --- @return boolean
 function net.isIPv6(text) return ip.version(text) == 6 end
+
+--- Whether connect tries a host's addresses in turns, where its options do not say. Source: Node's
+-- net.getDefaultAutoSelectFamily.
+--- @return boolean
+function net.getDefaultAutoSelectFamily() return defaults.auto_select_family end
+
+--- Source: Node's net.setDefaultAutoSelectFamily.
+--- @param value boolean
+-- @raise ERR_INVALID_ARG_TYPE
+function net.setDefaultAutoSelectFamily(value)
+  defaults.auto_select_family = kinds.boolean.check(value, "value")
+end
+
+--- How long connect waits for an address before it tries the next one as well, where its options do not say. Source:
+-- Node's net.getDefaultAutoSelectFamilyAttemptTimeout.
+--- @return integer ms
+function net.getDefaultAutoSelectFamilyAttemptTimeout() return defaults.auto_select_family_attempt_timeout end
+
+local attempt_timeout = kinds.integer(1, 2 ^ 31 - 1)
+
+--- Source: Node's net.setDefaultAutoSelectFamilyAttemptTimeout.
+--- @param value integer ms; less than 10 counts as 10
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
+function net.setDefaultAutoSelectFamilyAttemptTimeout(value)
+  defaults.auto_select_family_attempt_timeout = math.max(10, attempt_timeout.check(value, "value"))
+end
 
 core.modules["tls.net"] = net
 

@@ -147,8 +147,9 @@ function Server:_when_rest_closed(fn) self._handshake_queue:when_closed(fn) end
 --- @param callback? fun(err: tls.Error?)
 --- @return table self
 function Server:close(callback)
+  local closing = net.Server.close(self, callback)
   self._handshake_queue:keep_timer(false)
-  return net.Server.close(self, callback)
+  return closing
 end
 
 -- The SNICallback of addContext.

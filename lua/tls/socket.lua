@@ -287,7 +287,7 @@ function TLSSocket:connect(first, second, third)
     end
     if not awaits then return self:_connect_to(checked, callback, call) end
     if callback then self:once("connect", callback) end
-    existing_stream.connect(self, checked)
+    existing_stream.connect(self, checked, call)
     return self
   end
   if self.destroyed and not self.closed then return self:once("close", begin) end
@@ -372,7 +372,8 @@ end
 function TLSSocket:_destroy(err)
   local conn, handshaking = self._conn, self._handshake_state == HANDSHAKING
   if conn and handshaking and self._options.isServer then
-    self.servername = self.servername or conn:getServername() -- for listeners for 'tlsClientError'
+    self.servername = self.servername or conn:getServername() -- this and the address: for 'tlsClientError'
+    self:_learn_addresses()
   end
   if conn and conn:isAuthorized() then self._was_authorized = true end
   self._conn = false

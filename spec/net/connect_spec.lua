@@ -69,7 +69,7 @@ describe("connect", function()
   end)
 
   it("refuses a port that is none, at once", function()
-    for _, port in ipairs { -1, 65536, 1.5, "", {} } do
+    for _, port in ipairs { -1, 65536, 1.5, "", " " } do
       local ok, err = pcall(net.connect, { port = port })
       assert.is_false(ok)
       assert.equal("ERR_SOCKET_BAD_PORT", err.code)
@@ -97,7 +97,7 @@ describe("connect", function()
         port = port, host = "some.where",
         lookup = expect(function(host, options, callback)
           assert.equal("some.where", host)
-          assert.equal(0, options.family)
+          assert.is_nil(options.family)
           assert.is_true(options.all)
           callback(nil, "127.0.0.1", 4)
         end),
@@ -202,6 +202,9 @@ describe("several addresses", function()
           assert.equal("127.0.0.1", socket.remoteAddress)
           assert.is_true(ms >= 240, "began after " .. ms .. " ms")
           end_it(socket)
+        end))
+        socket:on("connectionAttemptTimeout", expect(function(address, its_port, family)
+          assert.same({ "127.0.0.9", port, 4 }, { address, its_port, family })
         end))
         socket:on("close", close)
       end))

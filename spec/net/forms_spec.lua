@@ -92,19 +92,19 @@ describe("listen", function()
 
   it("checks its options", function()
     local cases = {
-      fd = { "x", "ERR_INVALID_ARG_TYPE" }, reusePort = { 1, "ERR_INVALID_ARG_TYPE" },
-      ipv6Only = { 1, "ERR_INVALID_ARG_TYPE" }, path = { 1, "ERR_INVALID_ARG_TYPE" },
+      fd = { "x", "ERR_INVALID_ARG_VALUE", "options" }, reusePort = { 1, "ERR_INVALID_ARG_TYPE" },
+      ipv6Only = { 1, "ERR_INVALID_ARG_TYPE" }, path = { 1, "ERR_INVALID_ARG_VALUE", "options" },
       backlog = { "x", "ERR_INVALID_ARG_TYPE" }, exclusive = { "x", "ERR_INVALID_ARG_TYPE" },
     }
     for name, case in pairs(cases) do
-      local ok, err = pcall(net.Server.listen, net.createServer(), { [name] = case[1] })
+      local ok, err = pcall(net.Server.listen, net.createServer(), { port = 0, [name] = case[1] })
       assert.is_false(ok)
       assert.equal(case[2], err.code)
-      assert.matches("options%." .. name, err.message)
+      assert.matches(case[3] or "options%." .. name, err.message)
     end
     local ok, err = pcall(net.Server.listen, net.createServer(), { fd = -1 })
     assert.is_false(ok)
-    assert.equal("ERR_OUT_OF_RANGE", err.code)
+    assert.equal("ERR_INVALID_ARG_VALUE", err.code)
   end)
 
   it("with ipv6Only leaves IPv4 to others", function()
@@ -202,7 +202,7 @@ describe("a socket", function()
         port = server:address().port, host = "example.test", family = 4, hints = net.ADDRCONFIG + net.V4MAPPED,
         lookup = expect(function(host, options, callback)
           assert.equal("example.test", host)
-          assert.same({ family = 4, hints = net.ADDRCONFIG + net.V4MAPPED, all = true }, options)
+          assert.same({ family = 4, hints = net.ADDRCONFIG + net.V4MAPPED }, options)
           callback(nil, "127.0.0.1", 4)
         end),
       })

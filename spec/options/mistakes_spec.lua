@@ -128,7 +128,7 @@ describe("connect", function()
     throws("ERR_INVALID_ARG_VALUE", "IP address is not permitted", tls.connect,
       { port = 1, servername = "127.0.0.1" })
     throws("ERR_SOCKET_BAD_PORT", "65536", tls.connect, 70000)
-    throws("ERR_INVALID_ARG_TYPE", "options.port", tls.connect, {})
+    throws("ERR_MISSING_ARGS", '"port"', tls.connect, {})
     throws("ERR_INVALID_ARG_TYPE", "options.checkServerIdentity", tls.connect,
       { port = 1, checkServerIdentity = 1 })
     throws("ERR_INVALID_ARG_TYPE", "options.lookup", tls.connect, { port = 1, lookup = 1 })

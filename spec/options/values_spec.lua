@@ -71,6 +71,8 @@ local calls = {
     local server = keep(net.createServer())
     server:on("error", function() end)
     if options.host == nil then options.host = "127.0.0.1" end
+    local somewhere = options.path ~= nil or options.fd ~= nil or options.handle ~= nil
+    if options.port == nil and not somewhere then options.port = 0 end
     return server:listen(options)
   end,
   ["tls.CryptoStream"] = tls.CryptoStream.new,

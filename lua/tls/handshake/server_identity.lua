@@ -198,9 +198,11 @@ end
 -- subject's common name. One `*` may stand in the left-most label.
 ---@param hostname any name or address; anything else is taken by its text
 ---@param cert table? what `getPeerCertificate` gives; the fields `subject.CN` and `subjectaltname` count
+-- @raise ERR_INVALID_ARG_TYPE
 ---@return table? err nil if it is; else an error with code ERR_TLS_CERT_ALTNAME_INVALID (or
 -- ERR_TLS_CERT_ALTNAME_FORMAT) and the fields `reason`, `host`, `cert`
 function server_identity.check(hostname, cert)
+  if cert ~= nil and type(cert) ~= "table" then errors.throw(errors.arg_type("cert", "object", cert)) end
   cert = cert or {}
   local host = without_dot(tostring(hostname))
   local names = split_names(cert.subjectaltname or "")

@@ -40,10 +40,7 @@ end
 --- @param checked table the options; gets the default host
 function connecting.check_place(checked)
   if checked.path then return end
-  if not checked.port then
-    errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-      "Port should be >= 0 and < 65536. Received " .. tostring(checked.port)))
-  end
+  if not checked.port then errors.throw(errors.no_place()) end
   checked.host = checked.host or "localhost"
 end
 
@@ -64,8 +61,12 @@ local function to_path(socket, path)
   socket._attempt = { cancel = function() socket:_close_part(pipe) end }
   local function failed(name)
     socket:_close_part(pipe)
-    finish(socket, errors.from_uv(name, "connect", { address = path }))
+    local err = errors.from_uv(name, "connect", { address = path })
+    socket:emit("connectionAttemptFailed", path, nil, nil, err)
+    finish(socket, err)
   end
+  socket:emit("connectionAttempt", path)
+  if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
   if #path <= core.maxUnixPath then
     ok, _, name = pcall(pipe.connect, pipe, path, function(err)
@@ -111,9 +112,10 @@ local function to_host(socket, options)
     if not is_literal then emit_lookup(socket, attempt, err, list, options.host) end
     if attempt.cancelled then return end
     if err then return finish(socket, err) end
-    attempt.attempts = happy_eyeballs(list, options, function(failure, handle)
+    attempt.attempts = happy_eyeballs(socket, list, options, function(failure, handle)
       finish(socket, failure, handle)
     end, close)
+    attempt.attempts:begin()
   end)
 end
 

@@ -6,20 +6,23 @@
 
 local uv = require "luv"
 local closing = require("tls.core").closing
+local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 
-local ATTEMPT_DELAY = 250 -- ms, RFC 8305, 8
 local LEAST_DELAY = 10 -- ms, the same
 
 ---@class tls.HappyEyeballs
 ---@field options table port, localAddress, localPort; borrowed
+---@field block_list net.BlockList?
+---@field socket net.Socket emits what is tried, and may be destroyed by a listener: then we are cancelled
 ---@field addresses tls.FoundAddress[] in the order in which they are tried; owned
 ---@field next integer index of the address that is tried next
 ---@field delay number ms between two attempts
 ---@field timer userdata? owned: starts the next attempt
 ---@field open table<userdata, true> owned: handles that are connecting
 ---@field failures tls.Error[]
+---@field tried string[]? "address:port" of those that were tried, if there are several
 ---@field cancelled boolean
 ---@field close fun(handle: userdata?)
 ---@field done fun(err: tls.Error?, handle: userdata?)
@@ -52,34 +55,62 @@ end
 
 local try_next
 
-local function attempt_failed(self, handle, err)
+-- Emits an event of the socket's. False when a listener has destroyed it.
+local function tell(self, event, address, ...)
+  self.socket:emit(event, address.addr, self.options.port, address.family == "inet6" and 6 or 4, ...)
+  return not self.cancelled
+end
+
+-- Which failures are told, Node decides: not those of bind().
+local function attempt_failed(self, handle, address, err, untold)
   self.open[handle] = nil
   self.close(handle)
   self.failures[#self.failures + 1] = err
+  if not untold and not tell(self, "connectionAttemptFailed", address, err) then return end
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then fail(self) end
 end
 
---- @return tls.Error? err
-local function bind(self, handle, address)
+-- Our end, if the caller has chosen it.
+local function local_address(self, address)
   local options = self.options
   if not options.localAddress and not options.localPort then return nil end
-  local from = options.localAddress or
-    (address.family == "inet6" and "::" or "0.0.0.0")
-  local port = options.localPort or 0
+  return options.localAddress or (address.family == "inet6" and "::" or "0.0.0.0")
+end
+
+--- @return tls.Error? err
+--- @return boolean? untold
+local function prepare(self, handle, address)
+  if self.block_list and self.block_list:_blocks(address.addr) then
+    return errors.new("ERR_IP_BLOCKED", ("IP(%s) is blocked by net.BlockList"):format(address.addr)), not self.tried
+  end
+  local from = local_address(self, address)
+  if not from then return nil end
+  local port = self.options.localPort or 0
   local ok, _, err = handle:bind(from, port)
   if ok then return nil end
-  return errors.from_uv(err, "bind", { address = from, port = port })
+  return errors.from_uv(err, "bind", { address = from, port = port }), true
+end
+
+local function connect_error(self, name, address)
+  local options = self.options
+  return errors.from_uv(name, "connect", {
+    address = address.addr, port = options.port, localPort = options.localPort,
+    localAddress = options.localPort and local_address(self, address),
+  })
 end
 
 local function attempt(self, address)
   local handle, port = handles.register(uv.new_tcp()), self.options.port
   self.open[handle] = true
-  local err = bind(self, handle, address)
-  if err then return attempt_failed(self, handle, err) end
+  local err, untold = prepare(self, handle, address)
+  if err then return attempt_failed(self, handle, address, err, untold) end
   local function failed(name)
-    attempt_failed(self, handle, errors.from_uv(name, "connect", { address = address.addr, port = port }))
+    attempt_failed(self, handle, address, connect_error(self, name, address))
   end
+  if not tell(self, "connectionAttempt", address) then return end
+  local tried = self.tried
+  if tried then tried[#tried + 1] = address.addr .. ":" .. port end
   local ok, _, name = handle:connect(address.addr, port, function(status)
     if self.cancelled or closing() then return end
     if status then return failed(status) end
@@ -94,7 +125,8 @@ try_next = function(self)
   if self.next <= #self.addresses then
     self.timer = self.timer or handles.register(uv.new_timer())
     self.timer:start(self.delay, 0, function()
-      if not self.cancelled and self.next <= #self.addresses then try_next(self) end
+      if self.cancelled or self.next > #self.addresses then return end
+      if tell(self, "connectionAttemptTimeout", address) then try_next(self) end
     end)
   elseif self.timer then
     self.timer:stop()
@@ -118,22 +150,34 @@ local function alternate(list)
   return mixed
 end
 
---- Begins to connect.
+-- Whether only the first address is tried.
+local function is_one(list, options)
+  if #list == 1 then return true end
+  if options.autoSelectFamily == nil then return not defaults.auto_select_family end
+  return not options.autoSelectFamily
+end
+
+--- Prepares to connect.
+---@param socket net.Socket emits 'connectionAttempt' and its like; gets `autoSelectFamilyAttemptedAddresses`
 ---@param list tls.FoundAddress[] at least one; borrowed
----@param options table port, localAddress, localPort; autoSelectFamily (true): false tries the first address alone;
----   autoSelectFamilyAttemptTimeout (ms, 250)
+---@param options table port, localAddress, localPort; autoSelectFamily: false tries the first address alone;
+---   autoSelectFamilyAttemptTimeout; blockList
 ---@param done fun(err: tls.Error?, handle: userdata?) called once, later or at once, unless it is cancelled
 ---@param close fun(handle: userdata?) closes one of luv's handles, or nothing
----@return tls.HappyEyeballs attempts with :cancel()
-local function happy_eyeballs(list, options, done, close)
-  local one = options.autoSelectFamily == false or #list == 1
+---@return tls.HappyEyeballs attempts with :begin(), :cancel()
+local function happy_eyeballs(socket, list, options, done, close)
+  local one = is_one(list, options)
+  local delay = options.autoSelectFamilyAttemptTimeout or defaults.auto_select_family_attempt_timeout
   local self = setmetatable({
-    options = options, addresses = one and { list[1] } or alternate(list), next = 1, timer = nil, open = {},
-    delay = math.max(LEAST_DELAY, options.autoSelectFamilyAttemptTimeout or ATTEMPT_DELAY),
-    failures = {}, cancelled = false, done = done, close = close,
+    socket = socket, options = options, block_list = options.blockList or socket._options.blockList,
+    addresses = one and { list[1] } or alternate(list), next = 1, timer = nil, open = {}, tried = not one and {} or nil,
+    delay = math.max(LEAST_DELAY, delay), failures = {}, cancelled = false, done = done, close = close,
   }, HappyEyeballs)
-  try_next(self)
+  socket.autoSelectFamilyAttemptedAddresses = self.tried
   return self
 end
+
+--- Begins to connect.
+function HappyEyeballs:begin() try_next(self) end
 
 return happy_eyeballs

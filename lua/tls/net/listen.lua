@@ -4,6 +4,7 @@
 local uv = require "luv"
 local core = require "tls.core"
 local declared = require "tls.options.listen"
+local descriptor = require "tls.net.descriptor"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local ip = require "tls.support.ip"
@@ -30,8 +31,8 @@ end
 
 local function positional(list, last)
   local first = list[1]
-  if type(first) == "string" and not tonumber(first) then return rest({ path = first }, list, 2, last) end
-  return rest({ port = first }, list, 2, last)
+  local is_path = type(first) == "string" and first ~= "" and not tonumber(first)
+  return rest({ [is_path and "path" or "port"] = first }, list, 2, last)
 end
 
 -- A handle of luv's, or a server that has one.
@@ -41,11 +42,18 @@ end
 
 local function options_of(list, last)
   local first = list[1]
-  if last == 0 or first == nil then return rest({}, list, 2, last) end
+  if last == 0 or first == nil then return rest({ port = 0 }, list, 2, last) end
   if is_handle(first) then return rest({ handle = first }, list, 2, last) end
   if type(first) ~= "table" then return positional(list, last) end
   if last > 1 then errors.throw(errors.arg_type("callback", "function", list[2])) end
   return first
+end
+
+-- Options that say nowhere are a mistake: a misspelt `port` would be a server that nobody finds.
+local function check_place(given)
+  if given.port ~= nil or given.path ~= nil or given.fd ~= nil or given.handle ~= nil then return end
+  errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
+    "The argument 'options' must have the property \"port\" or \"path\""))
 end
 
 --- Reads listen's arguments: (port[, host][, backlog]), (path[, backlog]), (handle[, backlog]) or (options), each with
@@ -59,18 +67,18 @@ function listen.arguments(...)
     callback, last = list[last], last - 1
     while last > 0 and list[last] == nil do last = last - 1 end
   end
-  local checked = declared:read(options_of(list, last))
-  if not checked.path and not checked.fd and not checked.handle then checked.port = checked.port or 0 end
-  return checked, callback
+  local given = declared:keep(options_of(list, last))
+  check_place(given)
+  return declared:read(given), callback
 end
 
 local function on_path(options, done)
   local place = { address = options.path }
-  if #options.path > core.maxUnixPath then return done("ENAMETOOLONG", nil, place) end
+  if #options.path > core.maxUnixPath then return done("ENAMETOOLONG: name too long", nil, place) end
   local pipe = new_pipe()
-  local ok, _, err = pipe:bind(options.path)
+  local ok, err = pipe:bind(options.path)
   if ok and (options.readableAll or options.writableAll) then
-    ok, _, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))
+    ok, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))
   end
   if ok then return done(nil, pipe, place, new_pipe) end
   handles.close(pipe)
@@ -84,15 +92,15 @@ end
 
 local function bind_tcp(options, address)
   local tcp = handles.register(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
-  if not tcp then return nil, "EAFNOSUPPORT" end
-  local ok, err, code = true, nil, nil
+  if not tcp then return nil, "EAFNOSUPPORT: address family not supported" end
+  local ok, err = true, nil
   if options.reusePort then ok, err = share_port(tcp) end
   if ok then
-    ok, err, code = tcp:bind(address, options.port, options.ipv6Only and { ipv6only = true } or nil)
+    ok, err = tcp:bind(address, options.port, options.ipv6Only and { ipv6only = true } or nil)
   end
   if ok then return tcp end
   handles.close(tcp)
-  return nil, code or err
+  return nil, err
 end
 
 local function on_address(options, done, address)
@@ -105,7 +113,7 @@ local NO_IPV6 = { EAFNOSUPPORT = true, EADDRNOTAVAIL = true, EINVAL = true }
 -- No host is given: '::' takes IPv4 as well; '0.0.0.0' where there is no IPv6.
 local function anywhere(options, done)
   local tcp, err = bind_tcp(options, "::")
-  if not tcp and NO_IPV6[err] then return on_address(options, done, "0.0.0.0") end
+  if not tcp and NO_IPV6[err:match "^%w+"] then return on_address(options, done, "0.0.0.0") end
   done(err, tcp, { address = "::", port = options.port }, uv.new_tcp)
 end
 
@@ -122,15 +130,8 @@ end
 
 -- A descriptor that another process has bound, systemd for example.
 local function on_fd(options, done)
-  local kind = uv.guess_handle(options.fd)
-  local make = kind == "tcp" and uv.new_tcp or kind == "pipe" and new_pipe
-  local place = { fd = options.fd }
-  if not make then return done("EINVAL", nil, place) end
-  local handle = make()
-  local ok, _, err = handle:open(options.fd)
-  if ok then return done(nil, handle, place, make) end
-  handles.close(handle)
-  done(err, nil, place)
+  local handle, err, make = descriptor.open(options.fd)
+  done(not handle and (err or "EINVAL: invalid argument") or nil, handle, { fd = options.fd }, make)
 end
 
 local function on_handle(options, done)

@@ -3,6 +3,7 @@
 -- @module tls.net.lookup
 
 local uv = require "luv"
+local defaults = require "tls.options.defaults"
 local closing = require("tls.core").closing
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
@@ -40,8 +41,22 @@ local function has_flag(hints, flag)
   return flag ~= nil and hints % (2 * flag) >= flag
 end
 
+-- Only where several addresses may be tried, as in Node.
+local function wants_all(options)
+  local by_turns = options.autoSelectFamily
+  if by_turns == nil then by_turns = defaults.auto_select_family end
+  return by_turns and not family_name(options) and not options.localAddress or nil
+end
+
+-- Where nothing is said, only addresses of families that this machine has one of, as in Node.
+local function hints_of(options)
+  local hints = options.hints or 0
+  if hints == 0 and not family_name(options) then return uv.constants.AI_ADDRCONFIG or 0 end
+  return hints
+end
+
 local function getaddrinfo_hints(options)
-  local hints, flags = options.hints or 0, uv.constants
+  local hints, flags = hints_of(options), uv.constants
   return {
     socktype = "stream", family = family_name(options),
     addrconfig = has_flag(hints, flags.AI_ADDRCONFIG),
@@ -62,26 +77,39 @@ local function system_lookup(options, done)
   if not ok then tick.immediate(answer, err or "EAI_NONAME") end
 end
 
--- A list of our own (the resolver may keep its), or nil and what is no address.
-local function to_list(answer)
-  local list = {}
-  local given = type(answer) == "table" and answer.address == nil and answer or { answer }
-  for i, entry in ipairs(given) do
-    local address = entry
-    if type(entry) == "table" then address = entry.address end
-    list[i] = to_entry(address)
-    if not list[i] then return nil, address end
+local FAMILIES = { [4] = true, [6] = true }
+
+-- @return tls.FoundAddress?, tls.Error? err why it is none
+local function read_entry(address, family, options)
+  local entry = to_entry(address)
+  if not entry then
+    return nil,
+      errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(address), { host = options.host })
   end
+  if family == nil or FAMILIES[family] then return entry end
+  return nil, errors.new("ERR_INVALID_ADDRESS_FAMILY",
+    ("Invalid address family: %s %s:%s"):format(tostring(family), options.host, tostring(options.port)),
+    { host = options.host, port = options.port })
+end
+
+-- A list of our own (the resolver may keep its) of those that are addresses; if there are none, what is wrong with the
+-- first.
+local function to_list(answer, family, options)
+  local list, first_wrong = {}, nil
+  local given = type(answer) == "table" and answer.address == nil and answer or { answer }
+  for _, item in ipairs(given) do
+    local is_table = type(item) == "table"
+    local entry, wrong = read_entry(is_table and item.address or item, is_table and item.family or family, options)
+    list[#list + 1], first_wrong = entry, first_wrong or wrong
+  end
+  if #list == 0 and first_wrong then return nil, first_wrong end
   return unique(list)
 end
 
-local function give_answer(options, done, err, answer)
+local function give_answer(options, done, err, answer, family)
   if err then return done(errors.thrown(err)) end
-  local list, wrong = to_list(answer)
-  if not list then
-    return done(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(wrong),
-      { host = options.host }))
-  end
+  local list, wrong = to_list(answer, family, options)
+  if not list then return done(wrong) end
   if #list == 0 then return done(errors.from_uv("EAI_NONAME", "getaddrinfo", { host = options.host })) end
   done(nil, list)
 end
@@ -89,20 +117,20 @@ end
 -- The option `lookup`, called as Node calls it: (host, options, callback). It may answer at once; an error that it
 -- throws is an answer.
 local function user_lookup(options, done)
-  local running, answered, failure, answer = true, false, nil, nil
-  local given = { family = options.family or 0, hints = options.hints or 0, all = true }
-  local ok, err = pcall(options.lookup, options.host, given, function(...)
+  local running, answered, failure, answer, family = true, false, nil, nil, nil
+  local wanted = { family = options.family, hints = hints_of(options), all = wants_all(options) }
+  local ok, err = pcall(options.lookup, options.host, wanted, function(...)
     if answered then return end
-    answered, failure, answer = true, ...
-    if not running then give_answer(options, done, failure, answer) end
+    answered, failure, answer, family = true, ...
+    if not running then give_answer(options, done, failure, answer, family) end
   end)
   running = false
   if not ok then answered, failure = true, errors.thrown(err) end
-  if answered then give_answer(options, done, failure, answer) end
+  if answered then give_answer(options, done, failure, answer, family) end
 end
 
 --- Finds the addresses of `options.host`.
----@param options table host, family (0, 4 or 6), hints, lookup: see net.Socket's connect
+---@param options table host, family (0, 4 or 6), hints, lookup, autoSelectFamily, localAddress: see tls.options.socket
 ---@param done fun(err: any, list: tls.FoundAddress[]?, is_literal: boolean?) called once: later, or at once by
 ---   `options.lookup`. A list has at least one entry, and each address once. `is_literal`: the host was an address
 ---   itself

@@ -63,20 +63,31 @@ function Server:_accept(handle)
   self:emit("connection", socket)
 end
 
+local function family_name(address) return address.family == "inet6" and "IPv6" or "IPv4" end
+
 -- Closes a connection beyond maxConnections, and emits 'drop'.
 local function drop(self, handle)
-  local there = handle.getpeername and handle:getpeername()
+  local here, there = handle:getsockname(), handle:getpeername()
   handles.close(handle)
-  self:emit("drop", there and {
-    remoteAddress = there.ip, remotePort = there.port,
-    remoteFamily = there.family == "inet6" and "IPv6" or "IPv4",
+  if type(here) ~= "table" then return self:emit "drop" end -- a pipe
+  there = there or {} -- it has gone meanwhile
+  self:emit("drop", {
+    localAddress = here.ip, localPort = here.port, localFamily = family_name(here),
+    remoteAddress = there.ip, remotePort = there.port, remoteFamily = there.ip and family_name(there),
   })
+end
+
+local function is_blocked(list, handle)
+  local there = handle:getpeername()
+  return type(there) == "table" and list:_blocks(there.ip)
 end
 
 local function on_connection(self, err)
   if err or not self._handle then return end -- EMFILE: libuv tries again
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
+  local block_list = self._options.blockList
+  if block_list and is_blocked(block_list, handle) then return handles.close(handle) end
   if self.maxConnections and self._connection_count >= self.maxConnections then
     return drop(self, handle)
   end
@@ -85,7 +96,7 @@ end
 
 local function failed(self, handle, err, place)
   handles.close(handle)
-  if not errors.is(err) then err = errors.from_uv(err, "listen", place) end
+  if not errors.is(err) then err = errors.with_reason(err, "listen", place) end
   tick.immediate(self._emit_error, self, err)
 end
 
@@ -97,7 +108,7 @@ end
 function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
-  local ok, _, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
+  local ok, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
   if not ok then return failed(self, handle, err, place) end
   self._handle = handle
   self.listening = true
@@ -139,15 +150,18 @@ function Server:address()
   local here = handle:getsockname()
   if type(here) == "string" then return here end -- a pipe's
   return {
-    address = here.ip, port = here.port,
-    family = here.family == "inet6" and "IPv6" or "IPv4",
+    address = here.ip, port = here.port, family = family_name(here),
   }
 end
 
 --- Stops listening; 'close' comes when the last connection has ended. Source: Node's server.close.
 --- @param callback? fun(err: tls.Error?) once; ERR_SERVER_NOT_RUNNING when it does not listen
 --- @return table self
+-- @raise ERR_INVALID_ARG_TYPE
 function Server:close(callback)
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.throw(errors.arg_type("callback", "function", callback))
+  end
   local handle, binding = self._handle, self._binding
   if callback then
     if handle or binding then
@@ -176,10 +190,15 @@ end
 --- How many connections are open. Source: Node's server.getConnections.
 --- @param callback fun(err: nil, count: integer) called in a later turn
 --- @return table self
+-- @raise ERR_INVALID_ARG_TYPE
 function Server:getConnections(callback)
+  if type(callback) ~= "function" then errors.throw(errors.arg_type("callback", "function", callback)) end
   tick.immediate(callback, nil, self._connection_count)
   return self
 end
+
+--- For programs that set it: in Node it counts in a cluster alone. What is beyond `maxConnections` is always closed.
+Server.dropMaxConnection = false
 
 --- The same, at once.
 function getters.connections(self)

@@ -4,6 +4,7 @@
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local declared = require "tls.options.socket"
+local descriptor = require "tls.net.descriptor"
 local class = require "tls.support.class"
 local connecting = require "tls.net.connecting"
 local errors = require "tls.support.errors"
@@ -76,6 +77,7 @@ end
 --- @param checked table its options; kept
 function Socket._set_up(self, checked)
   core.checkAlive()
+  if checked.fd and not checked.handle then checked.handle = descriptor.open_connection(checked.fd) end
   Socket._start(self, checked)
   if not checked.handle then self:_block() end
   follow_signal(self)
@@ -140,6 +142,7 @@ function Socket:_renew()
   follow_signal(self)
   self:_block()
   self._known_addresses, self._connect_destination = nil, nil
+  self.autoSelectFamilyAttemptedAddresses = nil
 end
 
 --- The handle is there. Subclasses override it.
@@ -287,6 +290,7 @@ end
 
 function Socket:_destroy(err)
   local handle = self._handle
+  if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
     self.connecting = false
     if self._attempt then self._attempt:cancel() end

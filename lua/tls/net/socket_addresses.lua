@@ -14,11 +14,10 @@ local function plain(address)
   }
 end
 
---- Both ends' addresses: {here, there}, each {address, port, family} or nil. {} when there are none (yet, or after
--- destroy).
-function methods:_addresses()
+--- Reads both ends' addresses from the handle, once: {here, there}, each {address, port, family} or nil. {} when there
+-- is no handle, and they were not read before.
+function methods:_learn_addresses()
   local handle = self._handle
-  if self.destroyed then return {} end
   if self._known_addresses then return self._known_addresses end
   if not usable(handle) or not handle.getpeername then return {} end
   local ok, here = pcall(handle.getsockname, handle)
@@ -28,6 +27,12 @@ function methods:_addresses()
     there = fine and type(there) == "table" and plain(there) or nil,
   }
   return self._known_addresses
+end
+
+--- The same; a destroyed socket knows the other end's alone, as in Node.
+function methods:_addresses()
+  local known = self:_learn_addresses()
+  return self.destroyed and { there = known.there } or known
 end
 
 --- The address of this end. Source: Node's socket.address.

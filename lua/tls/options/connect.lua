@@ -1,7 +1,7 @@
 --- Internal. The options of tls.connect: its own below, and of these groups:
 --
 --   tls.options.handshake     client, both
---   tls.options.socket        place, tcp, buffering, made_with, refused
+--   tls.options.socket        place, tcp, buffering, made_with, guard
 --   tls.options.credentials   group: what tls.createSecureContext takes
 -- @module tls.options.connect
 
@@ -23,9 +23,10 @@ return declare {
   name = "tls.connect", class = "tls.ConnectOptions",
   groups = {
     connect_only, socket.place, handshake.client, handshake.both, socket.tcp, socket.buffering, socket.made_with,
-    socket.refused, credentials.group,
+    socket.guard, credentials.group,
   },
   changes = {
+    fd = { refused = "is not supported: give a net.Socket { fd = n } as the socket" },
     minDHSize = { default = 1024, shown = "1024" },
     allowHalfOpen = { text = "do not end when the peer has ended; with `socket`, that one's" },
   },

@@ -38,6 +38,9 @@ local defaults = {
   CLIENT_RENEG_LIMIT = 3, -- in a window, see tls.handshake.renegotiation
   CLIENT_RENEG_WINDOW = 600, -- s
 
+  auto_select_family = true, -- net.setDefaultAutoSelectFamily and its like set these two
+  auto_select_family_attempt_timeout = 250, -- ms, RFC 8305, 8
+
   handshake_timeout = 120000, -- ms
   session_timeout = 300, -- s
   session_id_context = "luv-tls", -- OpenSSL resumes no session with a verified peer without one

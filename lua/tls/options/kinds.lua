@@ -83,13 +83,35 @@ kinds.size_in_bits = kind("number, bits", "number", function(value, name)
   return errors.throw(errors.out_of_range(name, "a positive number", value))
 end)
 
+local function check_port(value, subject)
+  local port = tonumber(value)
+  if port and port >= 0 and port <= 65535 and port % 1 == 0 then return floor(port) end
+  return errors.throw(errors.bad_port(subject, value))
+end
+
 --- A port: an integer, or a string that holds one.
 kinds.port = kind("integer, or string of one", "integer|string", function(value, name)
-  local port = (type(value) == "number" or type(value) == "string") and tonumber(value)
-  if port and port >= 0 and port <= 65535 and port % 1 == 0 then return floor(port) end
-  local subject = name == "options.port" and "Port" or name
-  return errors.throw(errors.new("ERR_SOCKET_BAD_PORT",
-    ("%s should be >= 0 and < 65536. Received %s"):format(subject, tostring(value))))
+  if type(value) == "number" or type(value) == "string" then
+    return check_port(value, name == "options.port" and "Port" or name)
+  end
+  return wrong_type(name, "number or string", value)
+end)
+
+--- Of our end: Node takes no string here.
+kinds.local_port = kind("integer", "integer", function(value, name)
+  if type(value) == "number" then return check_port(value, name) end
+  return wrong_type(name, "number", value)
+end)
+
+-- What server:listen is given: the errors that Node has there.
+local function not_to_listen_at(name, value)
+  return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
+    ("The argument 'options' is invalid. Received %s %s"):format(name:match "%.(.*)", tostring(value))))
+end
+
+kinds.listening_port = kind("integer, or string of one", "integer|string", function(value, name)
+  if type(value) == "number" or type(value) == "string" then return check_port(value, name) end
+  return not_to_listen_at(name, value)
 end)
 
 -- === strings ===
@@ -162,6 +184,16 @@ function kinds.word(words)
     return known[value] and value or wrong_value(name, value)
   end)
 end
+
+kinds.listening_path = kind("string", "string", function(value, name)
+  if type(value) == "string" and value ~= "" then return check_text(value, name) end
+  return not_to_listen_at(name, value)
+end)
+
+kinds.listening_fd = kind("integer", "integer", function(value, name)
+  local is_one = type(value) == "number" and value >= 0 and value < 2 ^ 31 and value % 1 == 0
+  return is_one and floor(value) or not_to_listen_at(name, value)
+end)
 
 -- === credentials: an empty one is a mistake, not a wish to do without ===
 
@@ -306,6 +338,14 @@ local function has_name(value, class_name)
   local meta = type(value) == "table" and getmetatable(value)
   return type(meta) == "table" and meta.__name == class_name
 end
+
+--- Is this an object of one of our classes?
+kinds.is_instance = has_name
+
+kinds.block_list = kind("BlockList", "net.BlockList", function(value, name)
+  if has_name(value, "net.BlockList") then return value end
+  return wrong_type(name, "net.BlockList", value)
+end)
 
 --- Was this made by tls.createSecureContext?
 function kinds.is_secure_context(value) return has_name(value, "tls.SecureContext") end

@@ -5,10 +5,10 @@ local declare = require "tls.options.declaration"
 local kinds = require "tls.options.kinds"
 
 local group = {
-  { "port", kinds.port, shown = "0: any free one" },
+  { "port", kinds.listening_port, text = "0: any free one" },
   { "host", kinds.text_or_none, or_false = true, shown = "all addresses", text = "name or address" },
-  { "path", kinds.text_or_none, or_false = true, text = "a unix socket" },
-  { "fd", kinds.integer(0, 2 ^ 31 - 1),
+  { "path", kinds.listening_path, or_false = true, text = "a unix socket" },
+  { "fd", kinds.listening_fd,
     text = "a descriptor that somebody else has bound (systemd, a parent process); the server owns it" },
   { "handle", kinds.listening_handle, text = "bound by somebody else; the server owns it" },
   { "backlog", kinds.integer(0, 2 ^ 31 - 1), default = 511, text = "connections that wait to be accepted" },

@@ -1,6 +1,6 @@
 --- Internal. The options of net.createServer (`net`) and tls.createServer (`tls`): some below, and of these groups:
 --
---   tls.options.socket        tcp, refused
+--   tls.options.socket        tcp
 --   tls.options.handshake     server, both; tls.createServer only
 --   tls.options.credentials   group: what tls.createSecureContext takes; tls.createServer only
 -- @module tls.options.server
@@ -13,6 +13,11 @@ local socket = require "tls.options.socket"
 
 local server = {}
 
+local accepting = {
+  { "blockList", kinds.block_list, or_false = true,
+    text = "connections from these addresses are closed at once, see [tls.net](#tlsnet)" },
+}
+
 --- What the sockets of a server are made with.
 local sockets = {
   { "allowHalfOpen", kinds.boolean, default = false, text = "of its sockets" },
@@ -21,7 +26,7 @@ local sockets = {
 }
 
 server.net = declare {
-  name = "net.createServer", class = "net.ServerOptions", groups = { sockets, socket.tcp, socket.refused },
+  name = "net.createServer", class = "net.ServerOptions", groups = { sockets, socket.tcp, accepting },
   passed_over = handshake.tls_only,
 }
 
@@ -34,7 +39,7 @@ local tls_only = {
 
 server.tls = declare {
   name = "tls.createServer", class = "tls.ServerOptions",
-  groups = { handshake.server, tls_only, handshake.both, sockets, socket.tcp, socket.refused, credentials.group },
+  groups = { handshake.server, tls_only, handshake.both, sockets, socket.tcp, accepting, credentials.group },
   changes = {
     honorCipherOrder = { default = true },
     noDelay = { default = true, shown = "`true`",

@@ -6,7 +6,7 @@
 --   tcp         what may be set on a TCP connection; tls.net.socket_options gives it to the handle
 --   place       where to connect to, and how
 --   handle      a handle that is there
---   refused     Node's, not supported here
+--   guard       where it must not connect to
 -- @module tls.options.socket
 
 local uv = require "luv"
@@ -54,7 +54,8 @@ socket.made_with = {
     text = "`callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; " ..
       "returning `false` pauses the socket" },
   { "signal", kinds.abort_signal, text = "aborting destroys the socket with `ABORT_ERR`" },
-  { "fd", refused = "is not supported by this version of tls: open a handle of luv's on it, and give that as handle" },
+  { "fd", kinds.integer(0, 2 ^ 31 - 1),
+    text = "a connected descriptor, of a TCP or unix socket or a pipe; the socket owns it" },
   { "objectMode", refused = BODY_ONLY },
   { "readableObjectMode", refused = BODY_ONLY },
   { "writableObjectMode", refused = BODY_ONLY },
@@ -72,17 +73,18 @@ socket.place = {
   { "port", kinds.port },
   { "host", kinds.text_or_none, or_false = true, shown = '`"localhost"`', text = "name or address" },
   { "path", kinds.text_or_none, or_false = true, text = "a unix socket; `host` and `port` do not count" },
-  { "family", family, default = 0, text = "of the addresses looked up" },
+  { "family", family, shown = "0", text = "of the addresses looked up" },
   { "hints", hints, or_false = true, default = 0,
     text = "`net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them" },
-  { "autoSelectFamily", kinds.boolean, default = true,
+  { "autoSelectFamily", kinds.boolean, shown = "`net.getDefaultAutoSelectFamily()`",
     text = "the families take turns; `false`: only the first address is tried" },
-  { "autoSelectFamilyAttemptTimeout", kinds.whole_milliseconds, default = 250,
+  { "autoSelectFamilyAttemptTimeout", kinds.integer(1, 2 ^ 31 - 1, "ms"),
+    shown = "`net.getDefaultAutoSelectFamilyAttemptTimeout()`",
     text = "before the next address is tried as well; 10 at least" },
   { "lookup", kinds.callback("tls.Lookup", "function(host, options, callback)"), shown = "the system's, asynchronous",
     text = "calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`" },
   { "localAddress", kinds.ip_address, or_false = true, text = "of our end" },
-  { "localPort", kinds.port, or_false = true, text = "of our end" },
+  { "localPort", kinds.local_port, or_false = true, text = "of our end" },
   { "timeout", kinds.milliseconds, or_false = true, shown = "none", text = "as `setTimeout`, from the start" },
 }
 
@@ -92,25 +94,26 @@ socket.handle = {
   { "handle", kinds.stream_handle, text = "connected; the socket owns it" },
 }
 
-local NOT_HERE = "is not supported: look at the address in 'connection', or give a lookup of your own"
-
-socket.refused = {
-  { "blockList", refused = NOT_HERE },
+--- Where it must not connect to.
+socket.guard = {
+  { "blockList", kinds.block_list, or_false = true,
+    text = "addresses that it does not connect to, see [tls.net](#tlsnet)" },
 }
 
 socket.new = declare {
   name = "net.Socket", class = "net.SocketOptions",
-  groups = { socket.handle, socket.buffering, socket.made_with, socket.tcp }, passed_over = handshake.tls_only,
+  groups = { socket.handle, socket.buffering, socket.made_with, socket.tcp, socket.guard },
+  passed_over = handshake.tls_only,
 }
 
 socket.net_connect = declare {
   name = "net.connect", class = "net.ConnectOptions",
-  groups = { socket.place, socket.tcp, socket.buffering, socket.made_with, socket.handle, socket.refused },
+  groups = { socket.place, socket.tcp, socket.buffering, socket.made_with, socket.handle, socket.guard },
   beside = { socket.new }, passed_over = handshake.tls_only,
 }
 
 socket.connect = declare {
-  name = "socket:connect", class = "net.SocketConnectOptions", groups = { socket.place, socket.tcp, socket.refused },
+  name = "socket:connect", class = "net.SocketConnectOptions", groups = { socket.place, socket.tcp, socket.guard },
   passed_over = handshake.tls_only,
 }
 

@@ -2,7 +2,7 @@
 -- tls.createSecurePair, which takes those of tls.TLSSocket: some below, and of these groups:
 --
 --   tls.options.handshake     both, client, server
---   tls.options.socket        tcp; not for connect buffering, made_with; only for connect place, refused
+--   tls.options.socket        tcp; not for connect buffering, made_with; only for connect place, guard
 --   tls.options.credentials   group: what tls.createSecureContext takes
 -- @module tls.options.tls_socket
 
@@ -23,17 +23,22 @@ local tls_socket_only = {
     text = "records that somebody else has read from the socket already" },
 }
 
+local changes = {
+  fd = { refused = "is not supported: give a net.Socket { fd = n } as the socket" },
+}
+
 local groups = {
   tls_socket_only, handshake.both, handshake.client, handshake.server, socket.buffering, socket.made_with, socket.tcp,
   credentials.group,
 }
 
 tls_socket.new = declare {
-  name = "tls.TLSSocket", class = "tls.TLSSocketOptions", groups = groups, beside = { credentials.create },
+  name = "tls.TLSSocket", class = "tls.TLSSocketOptions", groups = groups, changes = changes,
+  beside = { credentials.create },
 }
 
 -- `call` are the options of a call of connect(), which has none of those that a socket is made with.
-local call, whole = { socket.place, socket.refused }, { socket.place, socket.refused }
+local call, whole = { socket.place, socket.guard }, { socket.place, socket.guard }
 for _, group in ipairs(groups) do
   whole[#whole + 1] = group
   if group ~= socket.made_with and group ~= socket.buffering then call[#call + 1] = group end
@@ -46,7 +51,7 @@ tls_socket.connect = declare {
 }
 
 --- What it was made with and what connect() was given, together.
-tls_socket.whole = declare { name = "tlsSocket:connect", groups = whole, is_internal = true }
+tls_socket.whole = declare { name = "tlsSocket:connect", groups = whole, changes = changes, is_internal = true }
 
 tls_socket.renegotiate = declare {
   name = "tlsSocket:renegotiate", class = "tls.RenegotiateOptions",

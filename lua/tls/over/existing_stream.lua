@@ -102,9 +102,10 @@ end
 --- Connects the plain socket that `socket` awaits, unless it is connecting. One that is connected fails: EISCONN.
 ---@param socket tls.TLSSocket
 ---@param checked table connect()'s options; owned by the plain socket from now on
-function existing_stream.connect(socket, checked)
+---@param call table those that this call alone gives
+function existing_stream.connect(socket, checked, call)
   local plain = socket._carrier
-  if not plain.connecting then plain:_connect_to(checked) end
+  if not plain.connecting then plain:_connect_to(checked, nil, call) end
 end
 
 return existing_stream

@@ -82,6 +82,21 @@ function errors.arg_value(name, value, reason)
       reason or "is invalid", shown))
 end
 
+--- ERR_SOCKET_BAD_PORT.
+--- @param subject string what should have been one
+--- @param value any
+--- @return table err
+function errors.bad_port(subject, value)
+  return errors.new("ERR_SOCKET_BAD_PORT",
+    ("%s should be >= 0 and < 65536. Received %s."):format(subject, describe(value)))
+end
+
+--- ERR_MISSING_ARGS: a connect() to nowhere.
+--- @return table err
+function errors.no_place()
+  return errors.new("ERR_MISSING_ARGS", 'The "options" or "port" or "path" argument must be specified')
+end
+
 --- Stands for write() on a socket whose handle a TLSSocket has taken over.
 -- @raise ERR_TLS_TAKEN_OVER
 function errors.taken_over()
@@ -103,16 +118,31 @@ end
 -- getaddrinfo's names for "there is no such host".
 local NOT_FOUND = { EAI_NONAME = true, EAI_NODATA = true }
 
+-- Port 0, any free one, is no part of a place.
 local function place(fields)
   if fields.address then
-    if not fields.port then return " " .. fields.address end
+    if not fields.port or fields.port == 0 then return " " .. fields.address end
     return " " .. fields.address .. ":" .. tostring(fields.port)
   end
   local where = fields.path or fields.host
   return where and " " .. where or ""
 end
 
---- An error of libuv's: `code` is its name, `errno` its number.
+-- Our end, if the caller has chosen it.
+local function from(fields)
+  if not fields.localPort then return "" end
+  return (" - Local (%s:%d)"):format(fields.localAddress, fields.localPort)
+end
+
+local function of_system(code, syscall, message, fields)
+  local result = errors.new(code, message, fields)
+  result.syscall, result.errno, result.hostname = syscall, core.errnos[code], fields.host
+  if fields.port == 0 then result.port = nil end
+  return result
+end
+
+--- An error of libuv's: `code` is its name, `errno` its number. The message has Node's form: "connect ECONNREFUSED
+-- 127.0.0.1:8000".
 --- @param err string luv's "ECONNREFUSED" or "ECONNREFUSED: connection refused"
 --- @param syscall string
 --- @param fields? table address, port, host, path
@@ -121,11 +151,19 @@ function errors.from_uv(err, syscall, fields)
   local code = tostring(err):match("^[%u%d_]+") or "UNKNOWN"
   if NOT_FOUND[code] then code = "ENOTFOUND" end
   fields = fields or {}
-  local result = errors.new(code, syscall .. " " .. code .. place(fields),
-    fields)
-  result.syscall = syscall
-  result.errno = core.errnos[code]
-  return result
+  return of_system(code, syscall, syscall .. " " .. code .. place(fields) .. from(fields), fields)
+end
+
+--- The same with the reason in the message, as Node's for listen: "listen EADDRINUSE: address already in use
+-- 127.0.0.1:8000".
+--- @param err string luv's "EADDRINUSE: address already in use"
+--- @param syscall string
+--- @param fields? table address, port, path
+--- @return table err
+function errors.with_reason(err, syscall, fields)
+  local code, reason = tostring(err):match "^([%u%d_]+): (.*)"
+  if not code then return errors.from_uv(err, syscall, fields) end
+  return of_system(code, syscall, ("%s %s: %s%s"):format(syscall, code, reason, place(fields or {})), fields or {})
 end
 
 return errors

@@ -21,4 +21,34 @@ function ip.canonical(text)
   return (read(text))
 end
 
+local function add_ipv4(list, text)
+  local a, b, c, d = text:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$"
+  list[#list + 1] = tonumber(a) * 256 + tonumber(b)
+  list[#list + 1] = tonumber(c) * 256 + tonumber(d)
+end
+
+local function add_ipv6(list, text)
+  for part in text:gmatch "[^:]+" do
+    if part:find(".", 1, true) then add_ipv4(list, part) else list[#list + 1] = tonumber(part, 16) end
+  end
+end
+
+--- An address as 16-bit numbers, two for IPv4 and eight for IPv6.
+---@param text string an address
+---@return integer[] groups
+function ip.groups(text)
+  local canonical, version = read(text)
+  local list, tail = {}, {}
+  if version == 4 then
+    add_ipv4(list, canonical)
+    return list
+  end
+  local before, after = canonical:match "^(.-)::(.*)$" -- zeros, as many as are missing
+  add_ipv6(list, before or canonical)
+  add_ipv6(tail, after or "")
+  for _ = 1, 8 - #list - #tail do list[#list + 1] = 0 end
+  for _, group in ipairs(tail) do list[#list + 1] = group end
+  return list
+end
+
 return ip

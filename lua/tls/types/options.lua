@@ -37,22 +37,24 @@
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
 ---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field fd integer? a connected descriptor, of a TCP or unix socket or a pipe; the socket owns it
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
 ---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of net.connect.
 ---@class net.ConnectOptions : net.SocketOptions
 ---@field port (integer|string)?
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
----@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
----@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `net.getDefaultAutoSelectFamily()`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `net.getDefaultAutoSelectFamilyAttemptTimeout()`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 
 --- Options of socket:connect.
@@ -60,17 +62,18 @@
 ---@field port (integer|string)?
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
----@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
----@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `net.getDefaultAutoSelectFamily()`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `net.getDefaultAutoSelectFamilyAttemptTimeout()`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
 ---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of tls.connect.
 ---@class tls.ConnectOptions : tls.SecureContextOptions
@@ -80,13 +83,13 @@
 ---@field port (integer|string)?
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
----@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
----@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `net.getDefaultAutoSelectFamily()`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `net.getDefaultAutoSelectFamilyAttemptTimeout()`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
@@ -109,6 +112,7 @@
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
 ---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
 ---@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of net.createServer.
 ---@class net.ServerOptions
@@ -118,6 +122,7 @@
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
 ---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field blockList (net.BlockList|false)? connections from these addresses are closed at once, see [tls.net](#tlsnet)
 
 --- Options of tls.createServer.
 ---@class tls.ServerOptions : tls.SecureContextOptions
@@ -139,6 +144,7 @@
 ---@field noDelay boolean? no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's default is `false`; default `true`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
 ---@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field blockList (net.BlockList|false)? connections from these addresses are closed at once, see [tls.net](#tlsnet)
 
 --- Options of server:setSecureContext.
 ---@class tls.SetSecureContextOptions : tls.SecureContextOptions
@@ -181,14 +187,15 @@
 ---@field port (integer|string)?
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
----@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default `0`
+---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
 ---@field hints (integer|false)? `net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them; default `0`
----@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `true`
----@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `250`
+---@field autoSelectFamily boolean? the families take turns; `false`: only the first address is tried; default `net.getDefaultAutoSelectFamily()`
+---@field autoSelectFamilyAttemptTimeout integer? before the next address is tried as well; 10 at least; ms; default `net.getDefaultAutoSelectFamilyAttemptTimeout()`
 ---@field lookup tls.Lookup? calls `callback(err, address, family)`, or with a sequence of `{address=, family=}`; default the system's, asynchronous
 ---@field localAddress (string|false)? of our end
----@field localPort (integer|string|false)? of our end
+---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
+---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of tlsSocket:renegotiate.
 ---@class tls.RenegotiateOptions
@@ -197,7 +204,7 @@
 
 --- Options of server:listen.
 ---@class net.ListenOptions
----@field port (integer|string)? default 0: any free one
+---@field port (integer|string)? 0: any free one
 ---@field host (string|false)? name or address; default all addresses
 ---@field path (string|false)? a unix socket
 ---@field fd integer? a descriptor that somebody else has bound (systemd, a parent process); the server owns it

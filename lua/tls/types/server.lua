@@ -3,9 +3,12 @@
 -- luacheck: ignore 212 241
 
 ---@class tls.DroppedPeer
----@field remoteAddress string
----@field remotePort integer
----@field remoteFamily tls.Family
+---@field localAddress string
+---@field localPort integer
+---@field localFamily tls.Family
+---@field remoteAddress? string nil if it has gone meanwhile
+---@field remotePort? integer
+---@field remoteFamily? tls.Family
 
 --- On a tls.Server 'connection' brings the plain socket, before TLS begins on it. 'drop' comes instead when there
 --- are `maxConnections`; its argument is nil for a unix socket.
@@ -21,6 +24,7 @@
 ---@class net.Server : tls.Emitter
 ---@field listening boolean
 ---@field connections integer
+---@field dropMaxConnection boolean for programs that set it: in Node it counts in a cluster alone
 ---@field maxConnections? integer may be written: more are closed at once, with 'drop'
 ---@field on net.ServerOn
 ---@field once net.ServerOn

@@ -9,8 +9,14 @@
 ---@field port integer
 ---@field family tls.Family
 
---- 'lookup' comes for each address of a name, or once with the error.
+---@alias tls.OnAttemptFailed fun(address: string, port: integer?, family: 4|6|nil, err: tls.Error)
+
+--- 'lookup' comes for each address of a name, or once with the error; 'connectionAttempt' and its like for each
+--- address that is tried.
 ---@alias net.SocketEvents<T>
+---| fun(self: T, event: "connectionAttempt", listener: fun(address: string, port: integer?, family: 4|6|nil)): T
+---| fun(self: T, event: "connectionAttemptFailed", listener: tls.OnAttemptFailed): T
+---| fun(self: T, event: "connectionAttemptTimeout", listener: fun(address: string, port: integer, family: 4|6)): T
 ---| fun(self: T, event: "lookup", listener: fun(err: tls.Error?, address: string?, family: 4|6|nil, host: string)): T
 ---| fun(self: T, event: "connect", listener: fun()): T
 ---| fun(self: T, event: "ready", listener: fun()): T
@@ -23,6 +29,7 @@
 
 --- The addresses are read once, and stay when the peer has closed the connection; they are nil for a unix socket.
 ---@class net.Socket : tls.Stream
+---@field autoSelectFamilyAttemptedAddresses? string[] "127.0.0.1:80"; only if a name has several addresses
 ---@field connecting boolean
 ---@field pending boolean not connected: connecting, or yet to be
 ---@field readyState "opening"|"open"|"readOnly"|"writeOnly"|"closed"

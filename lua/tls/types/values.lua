@@ -14,8 +14,10 @@
 ---@field address? string
 ---@field port? integer|string
 ---@field host? string
+---@field hostname? string the same as `host`, if it could not be looked up
 ---@field path? string
 ---@field localAddress? string
+---@field localPort? integer
 ---@field library? string OpenSSL's library
 ---@field reason? string OpenSSL's reason; or why a name does not match
 ---@field cert? tls.Certificate the refused peer's
@@ -148,9 +150,9 @@ function X509Certificate:toLegacyObject() end
 
 --- The second argument of `lookup`.
 ---@class tls.LookupOptions
----@field family 0|4|6
+---@field family? 0|4|6
 ---@field hints integer
----@field all true several addresses are welcome
+---@field all? true several addresses are welcome
 
 ---@alias tls.LookupAnswer
 ---| fun(err: any, address: string|{address: string, family: integer}[]|nil, family: integer?)
