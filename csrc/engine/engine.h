@@ -196,6 +196,11 @@ bool tls_engine_answer_client_hello (
 /* The oldest new session that was not taken yet, or NULL. The caller's. */
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e);
 
+/* The session of this connection, or NULL. Borrowed. When one read brings
+** several, each of them is it until the next one is taken: the owner asks
+** for it while it tells of that one. */
+SSL_SESSION *tls_engine_session (const struct tls_engine *e);
+
 /* Lines of the key log, or NULL. The caller's: OPENSSL_clear_free() of
 ** strlen() bytes. */
 char *tls_engine_take_keylog (struct tls_engine *e);

@@ -113,6 +113,21 @@ describe("a session", function()
     assert.not_equal(seen[1].sessions[1], seen[1].sessions[2])
   end)
 
+  it("is what getSession() and getTLSTicket() give while it is told, in TLS 1.3 too", function()
+    local told, got, tickets = {}, {}, {}
+    pair.run(SERVER, client "TLSv1.3", function(socket) socket:finish "x" end, function() end, nil, function(socket)
+      socket:resume()
+      socket:on("session", function(data)
+        told[#told + 1], got[#got + 1], tickets[#tickets + 1] = data, socket:getSession(), socket:getTLSTicket()
+      end)
+      socket:on("end", helper.expect(function() got[#got + 1] = socket:getSession() end))
+    end)
+    assert.equal(2, #told)
+    assert.not_equal(told[1], told[2])
+    assert.same({ told[1], told[2], told[2] }, got)
+    for i, ticket in ipairs(tickets) do assert.is_truthy(told[i]:find(ticket, 1, true)) end
+  end)
+
   it("is told to a listener that comes after the first one went by unheard", function()
     local server = tls.createServer({ key = SERVER.key, cert = SERVER.cert, maxVersion = "TLSv1.2" })
     server:listen(0, "127.0.0.1", helper.expect(function()
