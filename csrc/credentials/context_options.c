@@ -98,6 +98,11 @@ static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
   tls_context_options_set_ticket_keys(L, ctx);
 }
 
+static void set_numTickets (lua_State *L, SSL_CTX *ctx) {
+  tls_require(L,
+              SSL_CTX_set_num_tickets(ctx, (size_t)luaL_checkinteger(L, -1)));
+}
+
 /* The same early data must not be accepted twice. OpenSSL sees to that with
 ** its own cache of sessions, which we use for nothing else
 ** (SSL_CTX_set_max_early_data(3)). */
@@ -216,6 +221,7 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X(sessionTimeout)        \
   X(sessionIdContext)      \
   X(ticketKeys)            \
+  X(numTickets)            \
   X(maxEarlyData)          \
   X(dhparam)               \
   X(ca)                    \

@@ -37,7 +37,7 @@
 struct tls_engine;
 
 /* New sessions that are kept until the owner takes them. Servers of TLS 1.3
-** send two. */
+** send two; the option numTickets takes no more than this. */
 #define TLS_MAX_SESSIONS 4
 
 /* What a step has found. The owner handles the data first, then EOF, then

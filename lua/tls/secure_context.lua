@@ -126,7 +126,7 @@ function secure_context.make(checked)
     honorCipherOrder = checked.honorCipherOrder, secureOptions = checked.secureOptions,
     sessionTimeout = checked.sessionTimeout or defaults.session_timeout,
     sessionIdContext = checked.sessionIdContext or defaults.session_id_context,
-    ticketKeys = checked.ticketKeys, maxEarlyData = checked.maxEarlyData,
+    ticketKeys = checked.ticketKeys, numTickets = checked.numTickets, maxEarlyData = checked.maxEarlyData,
     dhparam = dhparam(checked.dhparam),
     allowPartialTrustChain = checked.allowPartialTrustChain,
   }

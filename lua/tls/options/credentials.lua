@@ -28,6 +28,8 @@ local curve = {
   end,
 }
 
+local MOST_TICKETS = 4 -- TLS_MAX_SESSIONS: a connection keeps no more sessions until they are told
+
 local ENGINES = "is not supported, since OpenSSL has no engines any more: give options.key the URI of the key instead"
 local NO_ENGINE = "ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED"
 
@@ -66,6 +68,9 @@ local group = {
   { "sessionTimeout", kinds.integer(0, 2 ^ 31 - 1, "s"), shown = "300", text = "how long a session may be resumed" },
   { "ticketKeys", kinds.ticket_keys, shown = "random",
     text = "48 bytes, or several keys with the newest first, see [sessions](handshake.md#sessions)" },
+  { "numTickets", kinds.integer(0, MOST_TICKETS), shown = "2",
+    text = "a server's: how many tickets a full handshake of TLS 1.3 brings, 4 at most, see " ..
+      "[sessions](handshake.md#sessions). Not in Node" },
   { "maxEarlyData", kinds.integer(0, 2 ^ 32 - 1, "bytes"), shown = "0: none",
     text = "a server's; **read [0-RTT](handshake.md#0-rtt) first**" },
   { "allowPartialTrustChain", kinds.boolean, default = false,

@@ -22,6 +22,7 @@
 ---@field sessionIdContext string? 32 bytes at most; default `"luv-tls"`
 ---@field sessionTimeout integer? how long a session may be resumed; s; default 300
 ---@field ticketKeys (string|string[])? 48 bytes, or several keys with the newest first, see [sessions](handshake.md#sessions); default random
+---@field numTickets integer? a server's: how many tickets a full handshake of TLS 1.3 brings, 4 at most, see [sessions](handshake.md#sessions). Not in Node; default 2
 ---@field maxEarlyData integer? a server's; **read [0-RTT](handshake.md#0-rtt) first**; bytes; default 0: none
 ---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
 
