@@ -59,12 +59,13 @@ local function versions(options)
     version(options, "maxVersion", defaults.DEFAULT_MAX_VERSION)
 end
 
---- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own.
+--- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own, in which OpenSSL passes over the names it
+-- does not know, and so over `!TLS_...`. The other list knows `!`, `-` and `+`, and passes over unknown names, too.
 local function ciphers(options)
   local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
   for name in list:gmatch("[^:]+") do
-    if name:find("^TLS_") then new[#new + 1] = name else old[#old + 1] = name end
+    if name:find("^!?TLS_") then new[#new + 1] = name else old[#old + 1] = name end
   end
   if #old == 0 and #new == 0 then
     errors.throw(errors.arg_value("options.ciphers", list))

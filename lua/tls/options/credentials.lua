@@ -49,8 +49,8 @@ local group = {
       "CERTIFICATE and TRUSTED CERTIFICATE" },
   { "crl", kinds.texts(), or_false = true, text = "PEM; with it the whole chain is looked up" },
   { "ciphers", kinds.text_or_none, shown = "`tls.DEFAULT_CIPHERS`",
-    text = "OpenSSL's list; names that begin with `TLS_` are suites of TLS 1.3. With such names alone the minimum " ..
-      "is TLS 1.3" },
+    text = "OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes " ..
+      "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
   { "ecdhCurve", curve, shown = '`"auto"`',
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
   { "dhparam", kinds.text_or_none, shown = "none: no DHE", or_false = true,
