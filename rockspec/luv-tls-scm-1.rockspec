@@ -126,6 +126,7 @@ build = {
     ["tls.handshake.user_callback"] = "lua/tls/handshake/user_callback.lua",
     ["tls.handshake.verify"] = "lua/tls/handshake/verify.lua",
     ["tls"] = "lua/tls/init.lua",
+    ["tls.module_fields"] = "lua/tls/module_fields.lua",
     ["tls.net"] = "lua/tls/net.lua",
     ["tls.net.abort_controller"] = "lua/tls/net/abort_controller.lua",
     ["tls.net.connecting"] = "lua/tls/net/connecting.lua",

@@ -11,14 +11,12 @@ if core.modules.tls then return core.modules.tls end
 
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
-local defaults = require "tls.options.defaults"
+local module_fields = require "tls.module_fields"
 local server_identity = require "tls.handshake.server_identity"
 local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
 local default_ca = require "tls.default_ca"
-
-local WRITABLE = "^[%u_]+$"
 
 local tls = {
   Server = Server,
@@ -39,20 +37,7 @@ local tls = {
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
 -- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be
 -- written; every later call reads them.
-setmetatable(tls, {
-  __index = function(_, name)
-    if name == "rootCertificates" then return default_ca.list "bundled" end
-    if type(name) == "string" and name:find(WRITABLE) then return defaults[name] end
-    return nil
-  end,
-  __newindex = function(self, name, value)
-    if type(name) == "string" and name:find(WRITABLE) and defaults[name] ~= nil then
-      defaults[name] = value
-    else
-      rawset(self, name, value)
-    end
-  end,
-})
+setmetatable(tls, { __index = module_fields.get, __newindex = module_fields.set })
 
 core.modules.tls = tls
 

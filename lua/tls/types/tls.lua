@@ -13,10 +13,10 @@
 ---@field CryptoStream tls.CryptoStream the class of `pair.encrypted`
 ---@field rootCertificates string[] PEM: `getCACertificates "bundled"`
 ---@field DEFAULT_CIPHERS string may be written: `ciphers` of contexts that give none. LUA_TLS_CIPHER_LIST replaces it
----@field DEFAULT_ECDH_CURVE string may be written: `ecdhCurve` of contexts that give none; "auto"
+---@field DEFAULT_ECDH_CURVE string|false may be written: `ecdhCurve` of contexts that give none; "auto"
 ---@field DEFAULT_MIN_VERSION tls.Version may be written: `minVersion` of contexts that give none; "TLSv1.2"
 ---@field DEFAULT_MAX_VERSION tls.Version may be written: `maxVersion` of contexts that give none; "TLSv1.3"
----@field CLIENT_RENEG_LIMIT integer may be written: how often a client may renegotiate in a window; 3
+---@field CLIENT_RENEG_LIMIT number may be written: how often a client may renegotiate in a window; 3
 ---@field CLIENT_RENEG_WINDOW number may be written: the window, in seconds; 600
 local tls = {}
 
