@@ -91,7 +91,8 @@ function tls.getCACertificates(type) end
 
 --- Sets what is trusted without `ca` from now on, in this Lua state. Contexts that exist stay as they are.
 ---
---- Throws, also OpenSSL's reason for text that is no certificate; then nothing has changed.
+--- Throws ERR_CRYPTO_OPERATION_FAILED for text without a certificate and ERR_OSSL_PEM_ASN1_LIB for broken PEM; then
+--- nothing has changed.
 ---@param certs string[] PEM; `{}` is nobody
 function tls.setDefaultCACertificates(certs) end
 
