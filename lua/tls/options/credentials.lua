@@ -43,7 +43,7 @@ local group = {
   { "pfx", kinds.secrets "buf", or_false = true,
     text = "PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other " ..
       "certificates are sent, and trusted" },
-  { "passphrase", kinds.bytes, text = "for keys and pfx without one of their own" },
+  { "passphrase", kinds.bytes, or_false = true, text = "for keys and pfx without one of their own" },
   { "ca", kinds.texts(true), or_false = true, shown = "see [Trust](#trust)",
     text = "PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 " ..
       "CERTIFICATE and TRUSTED CERTIFICATE" },
@@ -60,8 +60,8 @@ local group = {
   { "minVersion", version "minimum", shown = '`"TLSv1.2"`',
     text = 'also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`' },
   { "maxVersion", version "maximum", shown = '`"TLSv1.3"`', text = "the same" },
-  { "secureProtocol", kinds.full_text, or_false = true, text = '`"TLSv1_2_method"` and the like, instead of the two' },
-  { "secureOptions", kinds.integer(0, 2 ^ 40), shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
+  { "secureProtocol", kinds.text, or_false = true, text = '`"TLSv1_2_method"` and the like, instead of the two' },
+  { "secureOptions", kinds.integer(0, 2 ^ 40), or_false = true, shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
   { "honorCipherOrder", kinds.boolean, default = false, shown = "`true` in `createServer`",
     text = "the server's order wins" },
   { "sessionIdContext", kinds.short_bytes(32), shown = '`"luv-tls"`', text = "32 bytes at most" },

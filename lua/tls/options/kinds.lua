@@ -128,8 +128,10 @@ function kinds.short_bytes(max)
   end)
 end
 
+--- '' stands for none.
 kinds.ip_address = kind("string", "string", function(value, name)
   if type(value) ~= "string" then return wrong_type(name, "string", value) end
+  if value == "" then return nil end
   if ip.version(value) ~= 0 then return value end
   return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
 end)
