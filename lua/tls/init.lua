@@ -12,6 +12,7 @@ if core.modules.tls then return core.modules.tls end
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
 local module_fields = require "tls.module_fields"
+local protocol_list = require "tls.options.protocol_list"
 local server_identity = require "tls.handshake.server_identity"
 local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
@@ -28,6 +29,7 @@ local tls = {
   createServer = Server.new,
   createSecureContext = secure_context.create,
   checkServerIdentity = server_identity.check,
+  convertALPNProtocols = protocol_list.convert,
   getCiphers = secure_context.ciphers,
   getCurves = secure_context.curves,
   getCACertificates = default_ca.list,

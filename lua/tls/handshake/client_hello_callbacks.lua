@@ -90,7 +90,7 @@ function steps.alpn(socket, info, answer, done)
     return done()
   end
   if not contains(offered, choice) then return socket:destroy(not_offered(choice, offered)) end
-  answer.alpn = protocol_list.encode { choice }
+  answer.alpn = protocol_list.encode({ choice }, "ALPNCallback")
   done()
 end
 

@@ -226,7 +226,7 @@ end
 --- Names of protocols, or their wire form (RFC 7301, 3.1); returns the wire form.
 kinds.protocols = list_kind("sequence of strings, or wire form", "string|string[]", function(value, name)
   if type(value) == "table" then check_sequence(value, name) end
-  return protocol_list.encode(value, name:match "%.(.*)")
+  return protocol_list.encode(value, name)
 end)
 
 --- Keys of session tickets, newest first; returns them joined.

@@ -72,6 +72,13 @@ function tls.createSecurePair(context, isServer, requestCert, rejectUnauthorized
 ---@return tls.Error? err nil: it is. Else ERR_TLS_CERT_ALTNAME_INVALID or ERR_TLS_CERT_ALTNAME_FORMAT, with `reason`
 function tls.checkServerIdentity(host, cert) end
 
+--- Sets `out.ALPNProtocols` to the wire form of a list, as the option of that name takes it.
+---
+--- Throws.
+---@param protocols? string[]|string names, or their wire form; nil changes nothing
+---@param out table
+function tls.convertALPNProtocols(protocols, out) end
+
 --- The cipher suites of this OpenSSL, in lower case and sorted. The option `ciphers` wants them in upper case.
 ---@return string[]
 function tls.getCiphers() end
