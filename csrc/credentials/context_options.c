@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 
+#include "certificate_compression.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
 #include "lua/lua_error.h"
@@ -205,6 +206,10 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
                     tls_session_context_add(ctx, "partial", 7));
 }
 
+static void set_certificateCompression (lua_State *L, SSL_CTX *ctx) {
+  tls_require(L, tls_certificate_compression_set(L, ctx));
+}
+
 /* In the order in which they are applied: ciphers come first, because the
 ** security level in them (@SECLEVEL) decides about keys and certificates;
 ** certificates come before their keys. */
@@ -229,7 +234,8 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X(pfx)                   \
   X(cert)                  \
   X(key)                   \
-  X(allowPartialTrustChain)
+  X(allowPartialTrustChain) \
+  X(certificateCompression)
 /* clang-format on */
 
 static const struct {

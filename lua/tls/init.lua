@@ -9,6 +9,7 @@ local core = require "tls.core"
 -- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
 if core.modules.tls then return core.modules.tls end
 
+local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
 local module_fields = require "tls.module_fields"
@@ -32,6 +33,7 @@ local tls = {
   convertALPNProtocols = protocol_list.convert,
   getCiphers = secure_context.ciphers,
   getCurves = secure_context.curves,
+  getCertificateCompressionAlgorithms = certificate_compression.names,
   getCACertificates = default_ca.list,
   setDefaultCACertificates = default_ca.set_default,
 }

@@ -96,6 +96,15 @@ local function dhparam(value)
   return value
 end
 
+-- RFC 8879 is of TLS 1.3 alone.
+local function check_compression(list, max)
+  if list and max < VERSIONS["TLSv1.3"] then
+    errors.throw(errors.arg_value("options.certificateCompression", table.concat(list, ", "),
+      "needs TLSv1.3, which the other options exclude"))
+  end
+  return list
+end
+
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
@@ -130,6 +139,7 @@ function secure_context.make(checked)
     ticketKeys = checked.ticketKeys, numTickets = checked.numTickets, maxEarlyData = checked.maxEarlyData,
     dhparam = dhparam(checked.dhparam),
     allowPartialTrustChain = checked.allowPartialTrustChain,
+    certificateCompression = check_compression(checked.certificateCompression, max),
   }
   return setmetatable({ context = native, groups = curve, maxEarlyData = checked.maxEarlyData }, SecureContext)
 end

@@ -75,7 +75,9 @@ local group = {
     text = "a server's; **read [0-RTT](handshake.md#0-rtt) first**" },
   { "allowPartialTrustChain", kinds.boolean, default = false,
     text = "a certificate in `ca` is an anchor though it is not self-signed" },
-  { "certificateCompression", refused = "is not supported by this version of tls" },
+  { "certificateCompression", kinds.certificate_compression, shown = "none",
+    text = "in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL " ..
+      "3.2 or later, see `tls.getCertificateCompressionAlgorithms()`" },
   { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "privateKeyIdentifier", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "clientCertEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },

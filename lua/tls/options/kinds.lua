@@ -6,6 +6,7 @@
 
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
+local certificate_compression = require "tls.options.certificate_compression"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
 
@@ -228,6 +229,13 @@ kinds.protocols = list_kind("sequence of strings, or wire form", "string|string[
   if type(value) == "table" then check_sequence(value, name) end
   return protocol_list.encode(value, name)
 end)
+
+--- Names of algorithms that compress certificates; nil for none.
+kinds.certificate_compression = list_kind("sequence of `\"zlib\"`, `\"brotli\"`, `\"zstd\"`",
+  '("zlib"|"brotli"|"zstd")[]', function(value, name)
+    if type(value) ~= "table" then return wrong_type(name, "an array of strings", value) end
+    return certificate_compression.check(check_sequence(value, name), name)
+  end)
 
 --- Keys of session tickets, newest first; returns them joined.
 kinds.ticket_keys = list_kind("string, or sequence of strings", "string|string[]", function(value, name)

@@ -25,6 +25,7 @@
 ---@field numTickets integer? a server's: how many tickets a full handshake of TLS 1.3 brings, 4 at most, see [sessions](handshake.md#sessions). Not in Node; default 2
 ---@field maxEarlyData integer? a server's; **read [0-RTT](handshake.md#0-rtt) first**; bytes; default 0: none
 ---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
+---@field certificateCompression (("zlib"|"brotli"|"zstd")[])? in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL 3.2 or later, see `tls.getCertificateCompressionAlgorithms()`; default none
 
 --- Options of server:addContext.
 ---@class tls.AddContextOptions : tls.SecureContextOptions

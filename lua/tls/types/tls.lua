@@ -87,6 +87,10 @@ function tls.getCiphers() end
 ---@return string[]
 function tls.getCurves() end
 
+--- What this OpenSSL can compress certificates with, for the option `certificateCompression`; empty before OpenSSL 3.2.
+---@return ("zlib"|"brotli"|"zstd")[]
+function tls.getCertificateCompressionAlgorithms() end
+
 --- Certificates in PEM: the same table each time, which cannot be changed. They are "default" (trusted without `ca`),
 --- "system" (OpenSSL's default file and folder), "extra" (of LUA_EXTRA_CA_CERTS) or "bundled" (the system's, since
 --- there is no bundle here).
