@@ -1,7 +1,8 @@
 -- err.opensslErrorStack: what OpenSSL has said beside the entry that names the cause. Node 20 gives the same for these.
-require "spec.helper"
+local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local errors = require "tls.support.errors"
+local net = require "tls.net"
 local tls = require "tls"
 
 local BROKEN = "-----BEGIN %s-----\nMIIB\n-----END %s-----\n"
@@ -49,5 +50,32 @@ describe("opensslErrorStack", function()
   it("holds no more than OpenSSL keeps", function()
     local err = failure(tls.createSecureContext, { cert = certs.rsa.cert .. broken "CERTIFICATE" })
     assert.is_true(#err.opensslErrorStack <= 15)
+  end)
+
+  it("is of a connection, too", function()
+    local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, maxVersion = "TLSv1.2" }
+    server:on("tlsClientError", function() end)
+    local between = net.createServer(function(socket) -- spoils the server's certificate on its way
+      local inner = net.connect(server:address().port, "127.0.0.1")
+      inner:on("data", function(data) socket:write((data:gsub("\48\130(..\48\130)", "\49\130%1", 1))) end)
+      socket:pipe(inner)
+      socket:on("close", function() inner:destroy() end)
+      for _, end_of_it in ipairs { socket, inner } do end_of_it:on("error", function() end) end
+    end)
+    local failed
+    server:listen(0, "127.0.0.1", function()
+      between:listen(0, "127.0.0.1", function()
+        local socket = tls.connect({ port = between:address().port, host = "127.0.0.1", ca = certs.ca.cert })
+        socket:on("error", function(err) failed = err end)
+        socket:on("close", helper.expect(function()
+          server:close()
+          between:close()
+        end))
+      end)
+    end)
+    helper.run()
+    assert.matches("^ERR_SSL_", failed.code)
+    assert.equal("table", type(failed.opensslErrorStack))
+    assert.matches("^error:%x+:asn1 encoding routines::", failed.opensslErrorStack[#failed.opensslErrorStack])
   end)
 end)
