@@ -48,6 +48,11 @@ describe("a default that is assigned", function()
     end
   end)
 
+  it("is named in the error", function()
+    local _, err = pcall(function() tls.CLIENT_RENEG_LIMIT = -1 end)
+    assert.equal('The value of "tls.CLIENT_RENEG_LIMIT" is out of range. It must be >= 0. Received -1', err.message)
+  end)
+
   it("counts from then on", function()
     with("DEFAULT_CIPHERS", "TLS_AES_128_GCM_SHA256", function()
       assert.equal("TLS_AES_128_GCM_SHA256", tls.DEFAULT_CIPHERS)

@@ -40,7 +40,8 @@ end)
 
 local function check_range(value, name, min, max)
   if value >= min and value <= max then return value end -- NaN is in none
-  return errors.throw(errors.out_of_range(name, (">= %d && <= %.0f"):format(min, max), value))
+  local range = max == math.huge and (">= %d"):format(min) or (">= %d && <= %.0f"):format(min, max)
+  return errors.throw(errors.out_of_range(name, range, value))
 end
 
 --- A number from `min` to `max`, with a fraction or without.
