@@ -18,6 +18,7 @@ local C = {
 
 local LUA = {
   "tls/init",
+  "tls/module_fields",
   "tls/connect", "tls/server", "tls/secure_pair",
   "tls/net", -- the public module; the folder tls/net is below
   "tls/socket",

@@ -315,8 +315,15 @@ describe("a TLS socket's knobs", function()
       assert.is_false(socket:setMaxSendFragment(511))
       assert.is_false(socket:setMaxSendFragment(16385))
       assert.is_true(socket:setMaxSendFragment(768))
-      assert.is_false(pcall(socket.setMaxSendFragment, socket, 600.5))
-      assert.is_false(pcall(socket.setMaxSendFragment, socket, "x"))
+      for _, size in ipairs { -1, 0, 2 ^ 31 - 1, -2 ^ 31 } do assert.is_false(socket:setMaxSendFragment(size)) end
+      for _, size in ipairs { 2 ^ 31, -2 ^ 31 - 1, 2 ^ 53, 600.5, math.huge, 0 / 0 } do
+        local ok, err = pcall(socket.setMaxSendFragment, socket, size)
+        assert.is_false(ok)
+        assert.equal("ERR_OUT_OF_RANGE", err.code)
+      end
+      local ok, err = pcall(socket.setMaxSendFragment, socket, "x")
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
       socket:finish(("x"):rep(100000))
     end)
     run(server, function()

@@ -288,8 +288,8 @@ static int get_peer_x509_certificate (lua_State *L) {
 
 /* -> the session in DER; nil before there is one */
 static int get_session (lua_State *L) {
-  const SSL *ssl = check_ssl(L);
-  SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
+  struct tls_connection *c = tls_connection_check_open(L);
+  SSL_SESSION *session = c == NULL ? NULL : tls_engine_session(c->engine);
   if (session == NULL)
     return 0;
   tls_session_der_push(L, session);
@@ -298,11 +298,11 @@ static int get_session (lua_State *L) {
 
 /* -> a client's ticket */
 static int get_ticket (lua_State *L) {
-  const SSL *ssl = check_ssl(L);
-  SSL_SESSION *session = ssl == NULL ? NULL : SSL_get0_session(ssl);
+  struct tls_connection *c = tls_connection_check_open(L);
+  SSL_SESSION *session = c == NULL ? NULL : tls_engine_session(c->engine);
   const unsigned char *ticket = NULL;
   size_t n = 0;
-  if (session == NULL || SSL_is_server(ssl))
+  if (session == NULL || SSL_is_server(tls_engine_ssl(c->engine)))
     return 0;
   SSL_SESSION_get0_ticket(session, &ticket, &n);
   if (n == 0)

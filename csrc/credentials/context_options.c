@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 
+#include "certificate_compression.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
 #include "lua/lua_error.h"
@@ -96,6 +97,11 @@ void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
 
 static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
   tls_context_options_set_ticket_keys(L, ctx);
+}
+
+static void set_numTickets (lua_State *L, SSL_CTX *ctx) {
+  tls_require(L,
+              SSL_CTX_set_num_tickets(ctx, (size_t)luaL_checkinteger(L, -1)));
 }
 
 /* The same early data must not be accepted twice. OpenSSL sees to that with
@@ -200,6 +206,10 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
                     tls_session_context_add(ctx, "partial", 7));
 }
 
+static void set_certificateCompression (lua_State *L, SSL_CTX *ctx) {
+  tls_require(L, tls_certificate_compression_set(L, ctx));
+}
+
 /* In the order in which they are applied: ciphers come first, because the
 ** security level in them (@SECLEVEL) decides about keys and certificates;
 ** certificates come before their keys. */
@@ -216,6 +226,7 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X(sessionTimeout)        \
   X(sessionIdContext)      \
   X(ticketKeys)            \
+  X(numTickets)            \
   X(maxEarlyData)          \
   X(dhparam)               \
   X(ca)                    \
@@ -223,7 +234,8 @@ static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
   X(pfx)                   \
   X(cert)                  \
   X(key)                   \
-  X(allowPartialTrustChain)
+  X(allowPartialTrustChain) \
+  X(certificateCompression)
 /* clang-format on */
 
 static const struct {

@@ -233,7 +233,8 @@ int tls_default_ca_set (lua_State *L) {
   return 0;
 }
 
-/* Push 'cert' as PEM. [-0, +1] */
+/* Push 'cert' as PEM, which ends with its armour, as Node's lists do: without
+** the newline behind it. [-0, +1] */
 static void push_pem (lua_State *L, X509 *cert) {
   char *text;
   struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
@@ -241,6 +242,8 @@ static void push_pem (lua_State *L, X509 *cert) {
   if (out == NULL || !PEM_write_bio_X509(out, cert))
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
   long n = BIO_get_mem_data(out, &text);
+  while (n > 0 && text[n - 1] == '\n')
+    n--;
   lua_pushlstring(L, text, (size_t)n);
   tls_owned_free(owned);
   lua_remove(L, -2);
@@ -259,6 +262,17 @@ static bool append_next (lua_State *L, BIO *in) {
   return cert != NULL;
 }
 
+/* Node's two errors: for text that is broken PEM, what its reader has said
+** last; for text without a certificate, its own words. */
+static int throw_unreadable (lua_State *L) {
+  struct tls_error e;
+  tls_pem_only_end();
+  tls_error_from_newest(&e, "ERR_CRYPTO_OPERATION_FAILED",
+                        "No valid certificates found in the provided array");
+  return tls_throw(L, &e);
+}
+
+/* -> the certificates in a text, as a sequence of PEM; at least one */
 int tls_default_ca_read (lua_State *L) {
   struct tls_text pem = tls_text_check(L, 1);
   ERR_clear_error();
@@ -268,8 +282,7 @@ int tls_default_ca_read (lua_State *L) {
   while (in != NULL && append_next(L, in))
     continue;
   if (lua_rawlen(L, -1) == 0 || !tls_pem_only_end())
-    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
-                             "not a certificate in PEM");
+    return throw_unreadable(L);
   tls_owned_free(owned);
   return 1;
 }

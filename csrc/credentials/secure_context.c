@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 #include "certificate_fields.h"
+#include "certificate_compression.h"
 #include "certificate_table.h"
 #include "context_options.h"
 #include "default_ca.h"
@@ -121,6 +122,7 @@ static void set_defaults (SSL_CTX *ctx) {
   /* lua/tls/handshake/renegotiation.lua limits renegotiation */
   SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
                                SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
+  tls_certificate_compression_forbid(ctx);
   /* sessions are kept by the user, if at all */
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH |
                                           SSL_SESS_CACHE_NO_INTERNAL |
@@ -207,6 +209,8 @@ int tls_secure_context_new (lua_State *L) {
   tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */
   if (given(L, "ca") || given(L, "pfx"))
     complete_chains(c->ctx);
+  if (given(L, "certificateCompression"))
+    tls_certificate_compression_apply(c->ctx);
   return 1;
 }
 

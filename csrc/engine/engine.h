@@ -37,7 +37,7 @@
 struct tls_engine;
 
 /* New sessions that are kept until the owner takes them. Servers of TLS 1.3
-** send two. */
+** send two; the option numTickets takes no more than this. */
 #define TLS_MAX_SESSIONS 4
 
 /* What a step has found. The owner handles the data first, then EOF, then
@@ -195,6 +195,11 @@ bool tls_engine_answer_client_hello (
 
 /* The oldest new session that was not taken yet, or NULL. The caller's. */
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e);
+
+/* The session of this connection, or NULL. Borrowed. When one read brings
+** several, each of them is it until the next one is taken: the owner asks
+** for it while it tells of that one. */
+SSL_SESSION *tls_engine_session (const struct tls_engine *e);
 
 /* Lines of the key log, or NULL. The caller's: OPENSSL_clear_free() of
 ** strlen() bytes. */

@@ -71,7 +71,8 @@ struct tls_engine {
 
   SSL_SESSION *sessions[TLS_MAX_SESSIONS]; /* owned; not yet taken */
   size_t session_count;
-  char *keylog; /* owned; lines not yet taken, or NULL */
+  SSL_SESSION *taken; /* shared; the last one taken, while others are left */
+  char *keylog;       /* owned; lines not yet taken, or NULL */
   struct tls_psk psk;
 
   enum client_hello_state client_hello_state;

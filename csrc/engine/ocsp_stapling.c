@@ -4,14 +4,17 @@
 #include "ocsp_stapling.h"
 
 #include "engine_state.h"
+#include "ossl_compat.h"
 
-/* OpenSSL takes over the copy and frees it. */
+/* A certificate that was compressed beforehand has no response in it: this
+** connection sends it as it is. OpenSSL takes over the copy and frees it. */
 static int staple (SSL *ssl, const struct tls_blob *response) {
   unsigned char *copy = response->data == NULL
                             ? NULL
                             : OPENSSL_memdup(response->data, response->size);
   if (copy == NULL)
     return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_options(ssl, TLS_OP_NO_COMPRESSED_OWN);
   if (SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)response->size))
     return SSL_TLSEXT_ERR_OK;
   OPENSSL_free(copy);

@@ -53,32 +53,67 @@ void tls_error_set (struct tls_error *e, const char *code,
   copy(e->message, sizeof e->message, message);
 }
 
-/* Empties the queue and returns the entry that names the cause: the oldest
-** one of TLS, or the oldest. A provider may have complained before TLS said
-** what that means. 0 when the queue is empty. */
-static unsigned long clear_queue (void) {
-  unsigned long entry, oldest = 0, cause = 0;
-  while ((entry = ERR_get_error()) != 0) {
-    if (oldest == 0)
-      oldest = entry;
-    if (cause == 0 && ERR_GET_LIB(entry) == ERR_LIB_SSL)
-      cause = entry;
-  }
-  return cause != 0 ? cause : oldest;
+/* Move the queue to 'entries', the oldest first; returns how many. */
+static size_t take_queue (unsigned long *entries, size_t room) {
+  unsigned long entry;
+  size_t n = 0;
+  while ((entry = ERR_get_error()) != 0)
+    if (n < room)
+      entries[n++] = entry;
+  return n;
+}
+
+/* The index of the entry that names the cause: the oldest one of TLS, or the
+** oldest. A provider may have complained before TLS said what that means. */
+static size_t find_cause (const unsigned long *entries, size_t n) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (ERR_GET_LIB(entries[i]) == ERR_LIB_SSL)
+      return i;
+  return 0;
+}
+
+static void describe (struct tls_error *e, unsigned long entry) {
+  const char *reason = ERR_reason_error_string(entry);
+  ERR_error_string_n(entry, e->message, sizeof e->message);
+  copy(e->library, sizeof e->library, ERR_lib_error_string(entry));
+  copy(e->reason, sizeof e->reason, reason);
+  if (reason != NULL)
+    name_code(e, ERR_GET_LIB(entry));
+}
+
+/* All entries but the cause. */
+static void keep_stack (struct tls_error *e, const unsigned long *entries,
+                        size_t n, size_t cause) {
+  while (n-- > 0)
+    if (n != cause && e->stack_size < TLS_ERROR_STACK)
+      e->stack[e->stack_size++] = entries[n];
+}
+
+static void from_queue (struct tls_error *e, bool newest, const char *code,
+                        const char *message) {
+  unsigned long entries[TLS_ERROR_STACK + 1];
+  size_t n = take_queue(entries, TLS_ERROR_STACK + 1);
+  tls_error_set(e, code, message);
+  if (n == 0)
+    return;
+  size_t cause = newest ? n - 1 : find_cause(entries, n);
+  describe(e, entries[cause]);
+  keep_stack(e, entries, n, cause);
 }
 
 void tls_error_from_queue (struct tls_error *e, const char *code,
                            const char *message) {
-  unsigned long entry = clear_queue();
-  tls_error_set(e, code, message);
-  if (entry != 0) {
-    const char *reason = ERR_reason_error_string(entry);
-    ERR_error_string_n(entry, e->message, sizeof e->message);
-    copy(e->library, sizeof e->library, ERR_lib_error_string(entry));
-    copy(e->reason, sizeof e->reason, reason);
-    if (reason != NULL)
-      name_code(e, ERR_GET_LIB(entry));
-  }
+  from_queue(e, false, code, message);
+}
+
+void tls_error_from_newest (struct tls_error *e, const char *code,
+                            const char *message) {
+  from_queue(e, true, code, message);
+}
+
+void tls_error_entry_text (unsigned long entry, char *text, size_t size) {
+  ERR_error_string_n(entry, text, size);
 }
 
 /* clang-format off */

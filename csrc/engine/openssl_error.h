@@ -6,12 +6,21 @@
 #define tls_engine_openssl_error_h
 
 #include <stdbool.h>
+#include <stddef.h>
+
+/* OpenSSL's queue holds ERR_NUM_ERRORS entries, 16, of which one is the
+** cause. */
+#define TLS_ERROR_STACK 15
 
 struct tls_error {
   char code[96];     /* Node's code: ERR_SSL_WRONG_VERSION_NUMBER */
   char message[320]; /* what happened, for a person */
   char library[64];  /* OpenSSL's library, or "" */
   char reason[128];  /* OpenSSL's reason, or "" */
+
+  /* the other entries of the queue, the newest first */
+  unsigned long stack[TLS_ERROR_STACK];
+  size_t stack_size;
 };
 
 /* Fill 'e' from the entry of the queue that names the cause, and empty the
@@ -19,7 +28,15 @@ struct tls_error {
 void tls_error_from_queue (struct tls_error *e, const char *code,
                            const char *message);
 
+/* The same, but the newest entry names the cause: what reads PEM says there
+** that it was PEM. */
+void tls_error_from_newest (struct tls_error *e, const char *code,
+                            const char *message);
+
 void tls_error_set (struct tls_error *e, const char *code, const char *message);
+
+/* Write OpenSSL's words for an entry of 'stack'. */
+void tls_error_entry_text (unsigned long entry, char *text, size_t size);
 
 /* The name Node gives to an X509_V_ERR_ number: "CERT_HAS_EXPIRED". */
 const char *tls_verify_code (long error);

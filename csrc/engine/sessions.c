@@ -176,6 +176,13 @@ SSL_SESSION *tls_on_get_session (SSL *ssl, const unsigned char *id, int size,
   return e->offered;
 }
 
+/* The last of several is OpenSSL's current one: no need to keep it. */
+static void note_taken (struct tls_engine *e, SSL_SESSION *session) {
+  SSL_SESSION_free(e->taken); /* NULL is allowed */
+  bool newer = e->session_count > 0 && SSL_SESSION_up_ref(session);
+  e->taken = newer ? session : NULL;
+}
+
 SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
   if (e->session_count == 0)
     return NULL;
@@ -183,7 +190,12 @@ SSL_SESSION *tls_engine_take_session (struct tls_engine *e) {
   e->session_count--;
   memmove(e->sessions, e->sessions + 1,
           e->session_count * sizeof e->sessions[0]);
+  note_taken(e, oldest);
   return oldest;
+}
+
+SSL_SESSION *tls_engine_session (const struct tls_engine *e) {
+  return e->taken != NULL ? e->taken : SSL_get0_session(e->ssl);
 }
 
 /* === clients =========================================================== */

@@ -24,6 +24,22 @@ static void set_text (lua_State *L, const char *name, const char *text) {
   tls_set_string(L, name, *text == '\0' ? NULL : text);
 }
 
+/* opensslErrorStack, when OpenSSL had more to say than the cause.
+** Stack: the error on top. [-0, +0] */
+static void set_stack (lua_State *L, const struct tls_error *e) {
+  char text[256];
+  size_t i;
+  if (e->stack_size == 0)
+    return;
+  lua_createtable(L, (int)e->stack_size, 0);
+  for (i = 0; i < e->stack_size; i++) {
+    tls_error_entry_text(e->stack[i], text, sizeof text);
+    lua_pushstring(L, text);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  lua_setfield(L, -2, "opensslErrorStack");
+}
+
 void tls_push_error (lua_State *L, const struct tls_error *e) {
   lua_createtable(L, 0, 4);
   luaL_setmetatable(L, TLS_ERROR_T);
@@ -31,6 +47,7 @@ void tls_push_error (lua_State *L, const struct tls_error *e) {
   set_text(L, "code", e->code);
   set_text(L, "library", e->library);
   set_text(L, "reason", e->reason);
+  set_stack(L, e);
 }
 
 int tls_throw (lua_State *L, const struct tls_error *e) {

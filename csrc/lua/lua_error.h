@@ -1,6 +1,6 @@
 /*
 ** lua_error: errors as Lua tables with message, code and, from OpenSSL,
-** library and reason.
+** library, reason and opensslErrorStack.
 */
 #ifndef tls_lua_lua_error_h
 #define tls_lua_lua_error_h

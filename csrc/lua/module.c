@@ -15,6 +15,7 @@
 #include "connection/options.h"
 #include "connection/protocol_names.h"
 #include "credentials/available_algorithms.h"
+#include "credentials/certificate_compression.h"
 #include "credentials/certificate_table.h"
 #include "credentials/contexts_by_name.h"
 #include "credentials/default_ca.h"
@@ -43,6 +44,7 @@ static const luaL_Reg functions[] = {
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"curves", tls_available_algorithms_curves},
+    {"certificateCompression", tls_certificate_compression_names},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},

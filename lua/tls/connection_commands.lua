@@ -10,14 +10,15 @@ local secure_context = require "tls.secure_context"
 
 local methods = {}
 
+local int32 = kinds.integer(-2 ^ 31, 2 ^ 31 - 1)
+
 --- Sets the most plaintext in one record: 512 to 16384 bytes (the default). Smaller ones reach a slow peer's
 -- application sooner, and cost more. Source: Node's tlsSocket.setMaxSendFragment.
 --- @param size integer bytes
 --- @return boolean done false when the size is out of range or the socket destroyed
--- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for a size that is no integer
+-- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for a size that is no integer of 32 bits
 function methods:setMaxSendFragment(size)
-  if type(size) ~= "number" then errors.throw(errors.arg_type("size", "number", size)) end
-  if size % 1 ~= 0 then errors.throw(errors.out_of_range("size", "an integer", size)) end
+  size = int32.check(size, "size")
   if size < 512 or size > 16384 then return false end
   if self._conn then return self._conn:setMaxSendFragment(size) end
   self._class._set_option(self, "maxSendFragment", size)

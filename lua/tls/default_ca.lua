@@ -125,7 +125,8 @@ end
 --- Sets what is trusted from now on where no `ca` is given, in this Lua state; `{}` trusts nobody. Contexts that exist
 -- keep what they trust. When it throws, nothing has changed. Source: Node's tls.setDefaultCACertificates.
 ---@param certs string[] PEM
--- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
+-- @raise ERR_INVALID_ARG_TYPE; ERR_CRYPTO_OPERATION_FAILED for text without a certificate; OpenSSL's reason, which is
+-- ERR_OSSL_PEM_ASN1_LIB, for broken PEM
 function default_ca.set_default(certs)
   if type(certs) ~= "table" then errors.throw(errors.arg_type("certs", "an array of strings", certs)) end
   local list = {}

@@ -59,12 +59,13 @@ local function versions(options)
     version(options, "maxVersion", defaults.DEFAULT_MAX_VERSION)
 end
 
---- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own.
+--- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own, in which OpenSSL passes over the names it
+-- does not know, and so over `!TLS_...`. The other list knows `!`, `-` and `+`, and passes over unknown names, too.
 local function ciphers(options)
   local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
   for name in list:gmatch("[^:]+") do
-    if name:find("^TLS_") then new[#new + 1] = name else old[#old + 1] = name end
+    if name:find("^!?TLS_") then new[#new + 1] = name else old[#old + 1] = name end
   end
   if #old == 0 and #new == 0 then
     errors.throw(errors.arg_value("options.ciphers", list))
@@ -93,6 +94,15 @@ local function dhparam(value)
   end
   if bits < 2048 then io.stderr:write("SecurityWarning: DH parameter is less than 2048 bits\n") end
   return value
+end
+
+-- RFC 8879 is of TLS 1.3 alone.
+local function check_compression(list, max)
+  if list and max < VERSIONS["TLSv1.3"] then
+    errors.throw(errors.arg_value("options.certificateCompression", table.concat(list, ", "),
+      "needs TLSv1.3, which the other options exclude"))
+  end
+  return list
 end
 
 local SecureContext = { __name = "tls.SecureContext" }
@@ -126,9 +136,10 @@ function secure_context.make(checked)
     honorCipherOrder = checked.honorCipherOrder, secureOptions = checked.secureOptions,
     sessionTimeout = checked.sessionTimeout or defaults.session_timeout,
     sessionIdContext = checked.sessionIdContext or defaults.session_id_context,
-    ticketKeys = checked.ticketKeys, maxEarlyData = checked.maxEarlyData,
+    ticketKeys = checked.ticketKeys, numTickets = checked.numTickets, maxEarlyData = checked.maxEarlyData,
     dhparam = dhparam(checked.dhparam),
     allowPartialTrustChain = checked.allowPartialTrustChain,
+    certificateCompression = check_compression(checked.certificateCompression, max),
   }
   return setmetatable({ context = native, groups = curve, maxEarlyData = checked.maxEarlyData }, SecureContext)
 end

@@ -121,12 +121,47 @@ describe("a default list of one's own", function()
   end)
 end)
 
+describe("what is no certificate, as a default list,", function()
+  local BROKEN = "-----BEGIN CERTIFICATE-----\nvalid cert content\n-----END CERTIFICATE-----"
+
+  after_each(function() tls.setDefaultCACertificates(tls.getCACertificates "system") end)
+
+  local function code_of(...)
+    local before = tls.getCACertificates()
+    local ok, err = pcall(tls.setDefaultCACertificates, { ... })
+    assert.is_false(ok)
+    assert.is_true(rawequal(before, tls.getCACertificates()))
+    return err.code, err.message
+  end
+
+  it("has Node's codes", function()
+    local code, message = code_of "not a valid certificate"
+    assert.equal("ERR_CRYPTO_OPERATION_FAILED", code)
+    assert.equal("No valid certificates found in the provided array", message)
+    code, message = code_of(certs.ca.cert, BROKEN)
+    assert.equal("ERR_OSSL_PEM_ASN1_LIB", code)
+    assert.equal("error:0488000D:PEM routines::ASN1 lib", message)
+    assert.equal("ERR_OSSL_PEM_ASN1_LIB", (code_of(BROKEN)))
+    assert.equal("ERR_OSSL_PEM_ASN1_LIB", (code_of(certs.ca.cert .. BROKEN)))
+    assert.equal("ERR_CRYPTO_OPERATION_FAILED", (code_of "")) -- no start line is no certificate
+    assert.equal("ERR_INVALID_ARG_TYPE", (code_of(1)))
+  end)
+
+  it("does not count where it surrounds one: the list has the armour alone", function()
+    tls.setDefaultCACertificates { "before\n" .. certs.ca.cert .. "behind" }
+    assert.equal(1, #tls.getCACertificates())
+    assert.equal(certs.ca.cert:match "%-%-%-%-%-BEGIN CERT.-%-%-%-%-%-END CERTIFICATE%-%-%-%-%-",
+      tls.getCACertificates()[1])
+    trusted("rsa", {})
+  end)
+end)
+
 describe("the system's list", function()
   it("is the same each time, has each once, and cannot be changed", function()
     local list, seen = tls.getCACertificates "system", {}
     assert.is_true(rawequal(list, tls.getCACertificates "system"))
     for _, pem in ipairs(list) do
-      assert.matches("^%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-\n.*\n%-%-%-%-%-END CERTIFICATE%-%-%-%-%-\n$", pem)
+      assert.matches("^%-%-%-%-%-BEGIN CERTIFICATE%-%-%-%-%-\n.*\n%-%-%-%-%-END CERTIFICATE%-%-%-%-%-$", pem)
       assert.is_nil(seen[pem])
       seen[pem] = true
     end

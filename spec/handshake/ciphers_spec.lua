@@ -26,6 +26,31 @@ local function agreed(server, client, name)
 end
 
 describe("ciphers", function()
+  it("may take suites of TLS 1.3 out, add them or move them: Node 20 says the same of each", function()
+    local NO_MATCH = "ERR_SSL_NO_CIPHER_MATCH"
+    for list, expected in pairs {
+      ["TLS_AES_128_GCM_SHA256:!TLS_AES_256_GCM_SHA384"] = "taken",
+      ["!TLS_AES_128_GCM_SHA256:TLS_AES_128_GCM_SHA256"] = "taken",
+      ["TLS_AES_128_GCM_SHA256:!TLS_AES_256_GCM_SHA384:ECDHE-RSA-AES128-GCM-SHA256"] = "taken",
+      ["-TLS_AES_128_GCM_SHA256:AES128-SHA"] = "taken",
+      ["+TLS_AES_128_GCM_SHA256:AES128-SHA"] = "taken",
+      ["HIGH:-TLS_AES_128_GCM_SHA256"] = "taken",
+      ["TLS_AES_128_GCM_SHA256:TLS_NONE"] = "taken",
+      ["!TLS_AES_128_GCM_SHA256"] = NO_MATCH, -- nothing is left
+      ["AES128-SHA:!TLS_AES_128_GCM_SHA256"] = NO_MATCH, -- no suite of TLS 1.3 is
+      ["TLS_AES_128_GCM_SHA256:-TLS_AES_256_GCM_SHA384"] = NO_MATCH, -- none of the others is
+      ["TLS_NONE"] = NO_MATCH,
+    } do
+      local ok, err = pcall(create, { ciphers = list })
+      assert.equal(expected, ok and "taken" or err.code, list)
+    end
+  end)
+
+  it("with a part that takes a suite out are negotiated", function()
+    local list = "TLS_AES_128_GCM_SHA256:!TLS_AES_256_GCM_SHA384"
+    assert.equal("TLS_AES_128_GCM_SHA256", agreed({ ciphers = list }, {}).cipher)
+  end)
+
   it("of one end are negotiated", function()
     assert.equal("AES256-SHA", agreed({ ciphers = "AES256-SHA" }, { maxVersion = "TLSv1.2" }).cipher)
     assert.equal("AES256-SHA", agreed({}, { ciphers = "AES256-SHA", maxVersion = "TLSv1.2" }).cipher)

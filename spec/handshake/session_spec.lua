@@ -113,6 +113,52 @@ describe("a session", function()
     assert.not_equal(seen[1].sessions[1], seen[1].sessions[2])
   end)
 
+  it("is what getSession() and getTLSTicket() give while it is told, in TLS 1.3 too", function()
+    local told, got, tickets = {}, {}, {}
+    pair.run(SERVER, client "TLSv1.3", function(socket) socket:finish "x" end, function() end, nil, function(socket)
+      socket:resume()
+      socket:on("session", function(data)
+        told[#told + 1], got[#got + 1], tickets[#tickets + 1] = data, socket:getSession(), socket:getTLSTicket()
+      end)
+      socket:on("end", helper.expect(function() got[#got + 1] = socket:getSession() end))
+    end)
+    assert.equal(2, #told)
+    assert.not_equal(told[1], told[2])
+    assert.same({ told[1], told[2], told[2] }, got)
+    for i, ticket in ipairs(tickets) do assert.is_truthy(told[i]:find(ticket, 1, true)) end
+  end)
+
+  it("comes as often as numTickets says, and once when it was resumed", function()
+    for count = 0, 4 do
+      local options = { key = SERVER.key, cert = SERVER.cert, numTickets = count }
+      local seen = visits(2, options, "TLSv1.3")
+      assert.equal(count, #seen[1].sessions)
+      assert.equal(count > 0, seen[2].reused)
+      assert.equal(count > 0 and 1 or 0, #seen[2].sessions)
+    end
+  end)
+
+  it("goes to the store as often as numTickets says", function()
+    local stored = 0
+    local options = { key = SERVER.key, cert = SERVER.cert, numTickets = 4, secureOptions = 0x4000 }
+    pair.run(options, client "TLSv1.3", nil, nil, function(server)
+      server:on("newSession", function(_, _, callback)
+        stored = stored + 1
+        callback()
+      end)
+    end)
+    assert.equal(4, stored)
+  end)
+
+  it("does not take a numTickets that is none", function()
+    for value, code in pairs { [-1] = "ERR_OUT_OF_RANGE", [5] = "ERR_OUT_OF_RANGE", [1.5] = "ERR_OUT_OF_RANGE",
+      ["2"] = "ERR_INVALID_ARG_TYPE", [true] = "ERR_INVALID_ARG_TYPE" } do
+      local ok, err = pcall(tls.createSecureContext, { numTickets = value })
+      assert.is_false(ok)
+      assert.equal(code, err.code)
+    end
+  end)
+
   it("is told to a listener that comes after the first one went by unheard", function()
     local server = tls.createServer({ key = SERVER.key, cert = SERVER.cert, maxVersion = "TLSv1.2" })
     server:listen(0, "127.0.0.1", helper.expect(function()

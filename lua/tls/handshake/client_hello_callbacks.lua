@@ -103,7 +103,7 @@ function steps.alpn(socket, info, answer, done)
   end
   -- RFC 7301, 3.1: a name is not empty, but a client that sends one is not refused before it is asked about here
   if choice == "" or not contains(offered, choice) then return socket:destroy(not_offered(choice, offered)) end
-  answer.alpn = protocol_list.encode { choice }
+  answer.alpn = protocol_list.encode({ choice }, "ALPNCallback")
   done()
 end
 

@@ -28,6 +28,8 @@ local curve = {
   end,
 }
 
+local MOST_TICKETS = 4 -- TLS_MAX_SESSIONS: a connection keeps no more sessions until they are told
+
 local ENGINES = "is not supported, since OpenSSL has no engines any more: give options.key the URI of the key instead"
 local NO_ENGINE = "ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED"
 
@@ -41,14 +43,14 @@ local group = {
   { "pfx", kinds.secrets "buf", or_false = true,
     text = "PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other " ..
       "certificates are sent, and trusted" },
-  { "passphrase", kinds.bytes, text = "for keys and pfx without one of their own" },
+  { "passphrase", kinds.bytes, or_false = true, text = "for keys and pfx without one of their own" },
   { "ca", kinds.texts(true), or_false = true, shown = "see [Trust](#trust)",
     text = "PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 " ..
       "CERTIFICATE and TRUSTED CERTIFICATE" },
   { "crl", kinds.texts(), or_false = true, text = "PEM; with it the whole chain is looked up" },
   { "ciphers", kinds.text_or_none, shown = "`tls.DEFAULT_CIPHERS`",
-    text = "OpenSSL's list; names that begin with `TLS_` are suites of TLS 1.3. With such names alone the minimum " ..
-      "is TLS 1.3" },
+    text = "OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes " ..
+      "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
   { "ecdhCurve", curve, shown = '`"auto"`',
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
   { "dhparam", kinds.text_or_none, shown = "none: no DHE", or_false = true,
@@ -58,19 +60,24 @@ local group = {
   { "minVersion", version "minimum", shown = '`"TLSv1.2"`',
     text = 'also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`' },
   { "maxVersion", version "maximum", shown = '`"TLSv1.3"`', text = "the same" },
-  { "secureProtocol", kinds.full_text, or_false = true, text = '`"TLSv1_2_method"` and the like, instead of the two' },
-  { "secureOptions", kinds.integer(0, 2 ^ 40), shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
+  { "secureProtocol", kinds.text, or_false = true, text = '`"TLSv1_2_method"` and the like, instead of the two' },
+  { "secureOptions", kinds.integer(0, 2 ^ 40), or_false = true, shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
   { "honorCipherOrder", kinds.boolean, default = false, shown = "`true` in `createServer`",
     text = "the server's order wins" },
   { "sessionIdContext", kinds.short_bytes(32), shown = '`"luv-tls"`', text = "32 bytes at most" },
   { "sessionTimeout", kinds.integer(0, 2 ^ 31 - 1, "s"), shown = "300", text = "how long a session may be resumed" },
   { "ticketKeys", kinds.ticket_keys, shown = "random",
     text = "48 bytes, or several keys with the newest first, see [sessions](handshake.md#sessions)" },
+  { "numTickets", kinds.integer(0, MOST_TICKETS), shown = "2",
+    text = "a server's: how many tickets a full handshake of TLS 1.3 brings, 4 at most, see " ..
+      "[sessions](handshake.md#sessions). Not in Node" },
   { "maxEarlyData", kinds.integer(0, 2 ^ 32 - 1, "bytes"), shown = "0: none",
     text = "a server's; **read [0-RTT](handshake.md#0-rtt) first**" },
   { "allowPartialTrustChain", kinds.boolean, default = false,
     text = "a certificate in `ca` is an anchor though it is not self-signed" },
-  { "certificateCompression", refused = "is not supported by this version of tls" },
+  { "certificateCompression", kinds.certificate_compression, shown = "none",
+    text = "in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL " ..
+      "3.2 or later, see `tls.getCertificateCompressionAlgorithms()`" },
   { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "privateKeyIdentifier", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "clientCertEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },

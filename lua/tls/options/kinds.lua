@@ -6,6 +6,7 @@
 
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
+local certificate_compression = require "tls.options.certificate_compression"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
 
@@ -39,7 +40,8 @@ end)
 
 local function check_range(value, name, min, max)
   if value >= min and value <= max then return value end -- NaN is in none
-  return errors.throw(errors.out_of_range(name, (">= %d && <= %.0f"):format(min, max), value))
+  local range = max == math.huge and (">= %d"):format(min) or (">= %d && <= %.0f"):format(min, max)
+  return errors.throw(errors.out_of_range(name, range, value))
 end
 
 --- A number from `min` to `max`, with a fraction or without.
@@ -150,8 +152,10 @@ function kinds.short_bytes(max)
   end)
 end
 
+--- '' stands for none.
 kinds.ip_address = kind("string", "string", function(value, name)
   if type(value) ~= "string" then return wrong_type(name, "string", value) end
+  if value == "" then return nil end
   if ip.version(value) ~= 0 then return value end
   return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
 end)
@@ -267,8 +271,15 @@ end
 --- Names of protocols, or their wire form (RFC 7301, 3.1); returns the wire form.
 kinds.protocols = list_kind("sequence of strings, or wire form", "string|string[]", function(value, name)
   if type(value) == "table" then check_sequence(value, name) end
-  return protocol_list.encode(value, name:match "%.(.*)")
+  return protocol_list.encode(value, name)
 end)
+
+--- Names of algorithms that compress certificates; nil for none.
+kinds.certificate_compression = list_kind("sequence of `\"zlib\"`, `\"brotli\"`, `\"zstd\"`",
+  '("zlib"|"brotli"|"zstd")[]', function(value, name)
+    if type(value) ~= "table" then return wrong_type(name, "an array of strings", value) end
+    return certificate_compression.check(check_sequence(value, name), name)
+  end)
 
 --- Keys of session tickets, newest first; returns them joined.
 kinds.ticket_keys = list_kind("string, or sequence of strings", "string|string[]", function(value, name)

@@ -27,6 +27,7 @@ local sockets = {
 
 server.net = declare {
   name = "net.createServer", class = "net.ServerOptions", groups = { sockets, socket.tcp, accepting },
+  changes = { keepAliveInitialDelay = { or_false = false } },
   passed_over = handshake.tls_only,
 }
 
@@ -37,19 +38,29 @@ local tls_only = {
     text = "for the whole handshake; 0: no limit" },
 }
 
+-- How the options of a context differ on a server: it prefers its own order of ciphers and, as in Node, takes `false`
+-- where a context does not.
+local OF_SERVER = {
+  honorCipherOrder = { default = true },
+  ciphers = { or_false = true }, minVersion = { or_false = true }, maxVersion = { or_false = true },
+  sessionIdContext = { or_false = true }, sessionTimeout = { or_false = true }, ticketKeys = { or_false = true },
+}
+
+local changes = {
+  noDelay = { default = true, shown = "`true`",
+    text = "no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's " ..
+      "default is `false`" },
+  keepAliveInitialDelay = { or_false = false },
+  verify = { text = "with `requestCert`: have the last word on the client, now or later, see " ..
+    "[verify](handshake.md#verify)" },
+  enableTrace = { text = "of its sockets" },
+}
+for name, change in pairs(OF_SERVER) do changes[name] = change end
+
 server.tls = declare {
   name = "tls.createServer", class = "tls.ServerOptions",
   groups = { handshake.server, tls_only, handshake.both, sockets, socket.tcp, accepting, credentials.group },
-  changes = {
-    honorCipherOrder = { default = true },
-    noDelay = { default = true, shown = "`true`",
-      text = "no Nagle's algorithm: it holds a first answer back for 40 ms behind the tickets of TLS 1.3. Node's " ..
-        "default is `false`" },
-    verify = { text = "with `requestCert`: have the last word on the client, now or later, see " ..
-      "[verify](handshake.md#verify)" },
-    enableTrace = { text = "of its sockets" },
-  },
-  beside = { credentials.create },
+  changes = changes, beside = { credentials.create },
 }
 
 local names = {}
@@ -64,7 +75,7 @@ server.set_context = declare {
     { { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
       text = "from `tls.createSecureContext`, whose options do not count beside it" } },
   },
-  changes = { honorCipherOrder = { default = true } }, beside = { credentials.create }, passed_over = names,
+  changes = OF_SERVER, beside = { credentials.create }, passed_over = names,
 }
 
 return server

@@ -53,7 +53,7 @@ socket.made_with = {
   { "onread", kinds.read_into, or_false = true,
     text = "`callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; " ..
       "returning `false` pauses the socket" },
-  { "signal", kinds.abort_signal, text = "aborting destroys the socket with `ABORT_ERR`" },
+  { "signal", kinds.abort_signal, or_false = true, text = "aborting destroys the socket with `ABORT_ERR`" },
   { "fd", kinds.integer(0, 2 ^ 31 - 1),
     text = "a connected descriptor, of a TCP or unix socket or a pipe; the socket owns it" },
   { "objectMode", refused = BODY_ONLY },
@@ -65,7 +65,8 @@ socket.made_with = {
 socket.tcp = {
   { "noDelay", kinds.boolean, shown = "`false`", text = "no Nagle's algorithm" },
   { "keepAlive", kinds.boolean, shown = "`false`", text = "probes on an idle connection" },
-  { "keepAliveInitialDelay", kinds.keep_alive_delay, shown = "0", text = "before the first of these probes" },
+  { "keepAliveInitialDelay", kinds.keep_alive_delay, or_false = true, shown = "0",
+    text = "before the first of these probes" },
 }
 
 --- Where to connect to, and how.

@@ -18,7 +18,7 @@ local tls_socket_only = {
   { "isServer", kinds.boolean, default = false, text = "which side of the handshake it is" },
   { "rejectUnauthorized", kinds.boolean, default = false,
     text = "refuse a peer that does not verify; else look at `authorized`" },
-  { "server", kinds.server, text = "whose events of the handshake count for this socket" },
+  { "server", kinds.server, or_false = true, text = "whose events of the handshake count for this socket" },
   { "initialData", kinds.bytes, for_one_connection = true,
     text = "records that somebody else has read from the socket already" },
 }

@@ -2,7 +2,7 @@
 --
 -- An error is a table with 'message' and 'code' (Node's), and where it has
 -- them 'errno', 'syscall', 'address', 'port', 'host', 'path', 'library',
--- 'reason', 'cert'. tostring(err) gives the message.
+-- 'reason', 'opensslErrorStack', 'cert'. tostring(err) gives the message.
 -- @module tls.support.errors
 
 local core = require "tls.core"

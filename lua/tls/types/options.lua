@@ -7,23 +7,25 @@
 ---@field key (string|(string|{pem: string, passphrase: string?})[]|false)? PEM, or in its place the URI of an OpenSSL store: `file:/etc/key.pem`, `pkcs11:object=web` (with that provider installed)
 ---@field cert (string|string[]|false)? PEM: the leaf, then its intermediates; the order of several need not be that of `key`. Intermediates that are missing are looked for in `ca`, once
 ---@field pfx (string|(string|{buf: string, passphrase: string?})[]|false)? PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other certificates are sent, and trusted
----@field passphrase string? for keys and pfx without one of their own
+---@field passphrase (string|false)? for keys and pfx without one of their own
 ---@field ca (string|string[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
 ---@field crl (string|string[]|false)? PEM; with it the whole chain is looked up
----@field ciphers string? OpenSSL's list; names that begin with `TLS_` are suites of TLS 1.3. With such names alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
+---@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
 ---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2; default `"auto"`
 ---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored; default none: no DHE
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
 ---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
 ---@field maxVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? the same; default `"TLSv1.3"`
 ---@field secureProtocol (string|false)? `"TLSv1_2_method"` and the like, instead of the two
----@field secureOptions integer? OpenSSL's `SSL_OP_` bits; default 0
+---@field secureOptions (integer|false)? OpenSSL's `SSL_OP_` bits; default 0
 ---@field honorCipherOrder boolean? the server's order wins; default `true` in `createServer`
 ---@field sessionIdContext string? 32 bytes at most; default `"luv-tls"`
 ---@field sessionTimeout integer? how long a session may be resumed; s; default 300
 ---@field ticketKeys (string|string[])? 48 bytes, or several keys with the newest first, see [sessions](handshake.md#sessions); default random
+---@field numTickets integer? a server's: how many tickets a full handshake of TLS 1.3 brings, 4 at most, see [sessions](handshake.md#sessions). Not in Node; default 2
 ---@field maxEarlyData integer? a server's; **read [0-RTT](handshake.md#0-rtt) first**; bytes; default 0: none
 ---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
+---@field certificateCompression (("zlib"|"brotli"|"zstd")[])? in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL 3.2 or later, see `tls.getCertificateCompressionAlgorithms()`; default none
 
 --- Options of server:addContext.
 ---@class tls.AddContextOptions : tls.SecureContextOptions
@@ -36,11 +38,11 @@
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
 ---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
----@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field signal (tls.AbortSignal|false)? aborting destroys the socket with `ABORT_ERR`
 ---@field fd integer? a connected descriptor, of a TCP or unix socket or a pipe; the socket owns it
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
----@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field keepAliveInitialDelay (number|false)? before the first of these probes; ms; default 0
 ---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of net.connect.
@@ -72,7 +74,7 @@
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
----@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field keepAliveInitialDelay (number|false)? before the first of these probes; ms; default 0
 ---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of tls.connect.
@@ -105,13 +107,13 @@
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
----@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field keepAliveInitialDelay (number|false)? before the first of these probes; ms; default 0
 ---@field allowHalfOpen boolean? do not end when the peer has ended; with `socket`, that one's; default `false`
 ---@field highWaterMark integer? see [Streams](#streams); bytes; default 65536
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
 ---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
----@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field signal (tls.AbortSignal|false)? aborting destroys the socket with `ABORT_ERR`
 ---@field blockList (net.BlockList|false)? addresses that it does not connect to, see [tls.net](#tlsnet)
 
 --- Options of net.createServer.
@@ -154,7 +156,7 @@
 ---@class tls.TLSSocketOptions : tls.SecureContextOptions
 ---@field isServer boolean? which side of the handshake it is; default `false`
 ---@field rejectUnauthorized boolean? refuse a peer that does not verify; else look at `authorized`; default `false`
----@field server tls.Server? whose events of the handshake count for this socket
+---@field server (tls.Server|false)? whose events of the handshake count for this socket
 ---@field initialData string? records that somebody else has read from the socket already
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
@@ -177,10 +179,10 @@
 ---@field readableHighWaterMark integer? the same for what is read; bytes; default `highWaterMark`
 ---@field writableHighWaterMark integer? the same for what is written; bytes; default `highWaterMark`
 ---@field onread ({buffer: integer, callback: fun(nread: integer, data: string): boolean?}|false)? `callback(nread, data)` instead of `'data'`, with at most `buffer` bytes (an integer) at a time; returning `false` pauses the socket
----@field signal tls.AbortSignal? aborting destroys the socket with `ABORT_ERR`
+---@field signal (tls.AbortSignal|false)? aborting destroys the socket with `ABORT_ERR`
 ---@field noDelay boolean? no Nagle's algorithm; default `false`
 ---@field keepAlive boolean? probes on an idle connection; default `false`
----@field keepAliveInitialDelay number? before the first of these probes; ms; default 0
+---@field keepAliveInitialDelay (number|false)? before the first of these probes; ms; default 0
 
 --- Options of tlsSocket:connect.
 ---@class tls.TLSSocketConnectOptions : tls.SecureContextOptions, tls.TLSSocketOptions

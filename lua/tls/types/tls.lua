@@ -13,10 +13,10 @@
 ---@field CryptoStream tls.CryptoStream the class of `pair.encrypted`
 ---@field rootCertificates string[] PEM: `getCACertificates "bundled"`
 ---@field DEFAULT_CIPHERS string may be written: `ciphers` of contexts that give none. LUA_TLS_CIPHER_LIST replaces it
----@field DEFAULT_ECDH_CURVE string may be written: `ecdhCurve` of contexts that give none; "auto"
+---@field DEFAULT_ECDH_CURVE string|false may be written: `ecdhCurve` of contexts that give none; "auto"
 ---@field DEFAULT_MIN_VERSION tls.Version may be written: `minVersion` of contexts that give none; "TLSv1.2"
 ---@field DEFAULT_MAX_VERSION tls.Version may be written: `maxVersion` of contexts that give none; "TLSv1.3"
----@field CLIENT_RENEG_LIMIT integer may be written: how often a client may renegotiate in a window; 3
+---@field CLIENT_RENEG_LIMIT number may be written: how often a client may renegotiate in a window; 3
 ---@field CLIENT_RENEG_WINDOW number may be written: the window, in seconds; 600
 local tls = {}
 
@@ -78,6 +78,12 @@ function tls.checkServerIdentity(host, cert) end
 ---@param text string PEM, whose first certificate counts, or DER
 ---@return tls.X509Certificate
 function tls.X509Certificate(text) end
+--- Sets `out.ALPNProtocols` to the wire form of a list, as the option of that name takes it.
+---
+--- Throws.
+---@param protocols? string[]|string names, or their wire form; nil changes nothing
+---@param out table
+function tls.convertALPNProtocols(protocols, out) end
 
 --- The cipher suites of this OpenSSL, in lower case and sorted. The option `ciphers` wants them in upper case.
 ---@return string[]
@@ -86,6 +92,10 @@ function tls.getCiphers() end
 --- The curves that the option `ecdhCurve` takes, sorted.
 ---@return string[]
 function tls.getCurves() end
+
+--- What this OpenSSL can compress certificates with, for the option `certificateCompression`; empty before OpenSSL 3.2.
+---@return ("zlib"|"brotli"|"zstd")[]
+function tls.getCertificateCompressionAlgorithms() end
 
 --- Certificates in PEM: the same table each time, which cannot be changed. They are "default" (trusted without `ca`),
 --- "system" (OpenSSL's default file and folder), "extra" (of LUA_EXTRA_CA_CERTS) or "bundled" (the system's, since
@@ -98,7 +108,8 @@ function tls.getCACertificates(type) end
 
 --- Sets what is trusted without `ca` from now on, in this Lua state. Contexts that exist stay as they are.
 ---
---- Throws, also OpenSSL's reason for text that is no certificate; then nothing has changed.
+--- Throws ERR_CRYPTO_OPERATION_FAILED for text without a certificate and ERR_OSSL_PEM_ASN1_LIB for broken PEM; then
+--- nothing has changed.
 ---@param certs string[] PEM; `{}` is nobody
 function tls.setDefaultCACertificates(certs) end
 
