@@ -103,6 +103,7 @@ build = {
         "csrc/lua/owned_pointer.c",
         "csrc/lua/socket_options.c",
         "csrc/lua/state_closing.c",
+        "csrc/lua/text_encoding.c",
       },
       incdirs = { "csrc", "$(OPENSSL_INCDIR)" },
       libdirs = { "$(OPENSSL_LIBDIR)" },
