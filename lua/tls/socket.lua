@@ -351,9 +351,9 @@ function TLSSocket:_shutdown()
   if self._conn:shutdown() then next_tick(drive, self) end
 end
 
---- The error for the callback of a write that was lost: one that waited for a connection was not even tried.
+--- The error for the callback of a write that was lost: one that waited for a handshake was not even tried.
 function TLSSocket:_write_lost(err)
-  if self._handshake_state ~= HANDSHAKING then return Socket._write_lost(self, err) end
+  if self._handshake_state ~= HANDSHAKING or not self._handle then return Socket._write_lost(self, err) end
   return errors.from_uv("ECANCELED", "write", { cause = err })
 end
 

@@ -110,7 +110,7 @@ end
 ---@param now boolean? 'close' may be emitted at once: no function of the user's is on the stack, and no handle of ours
 ---   is still closing
 function Stream:_released(err, now)
-  if now and not err then return emit_close(self, false) end
+  if now and not err and not self._w_callbacks_scheduled then return emit_close(self, false) end
   if err then
     self.errored = err
     next_tick(self._emit_error, self, err) -- an entry of its own: it may throw, and 'close' is to come all the same

@@ -21,6 +21,8 @@
 ---@class net.Server : tls.Emitter
 ---@field listening boolean
 ---@field connections integer
+---@field allowHalfOpen boolean the option
+---@field pauseOnConnect boolean the option
 ---@field maxConnections? integer may be written: more are closed at once, with 'drop'
 ---@field on net.ServerOn
 ---@field once net.ServerOn
