@@ -163,6 +163,7 @@ build = {
     ["tls.stream.duplex_pair"] = "lua/tls/stream/duplex_pair.lua",
     ["tls.stream.encoding"] = "lua/tls/stream/encoding.lua",
     ["tls.stream.event_emitter"] = "lua/tls/stream/event_emitter.lua",
+    ["tls.stream.event_order"] = "lua/tls/stream/event_order.lua",
     ["tls.stream.failed_streams"] = "lua/tls/stream/failed_streams.lua",
     ["tls.stream.pipe"] = "lua/tls/stream/pipe.lua",
     ["tls.stream.readable"] = "lua/tls/stream/readable.lua",

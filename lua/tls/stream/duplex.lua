@@ -71,9 +71,9 @@ end
 
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
 function Stream.renew(self, options)
-  local events = self._events
+  local events, order = self._events, self._event_order
   self:_reset_fields()
-  self._events, self.errored = events, nil
+  self._events, self._event_order, self.errored = events, order, nil
   Stream.init(self, options)
   if has_listener(self, "data") then readable.listener_added(self, "data") end
   if has_listener(self, "readable") then readable.listener_added(self, "readable") end
