@@ -208,7 +208,6 @@ function TLSSocket:_connected()
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
-  if not Socket._wants_data(self) then drive_if(self, conn:setReading(false)) end
   local carried = handle.in_lua -- it is a tls.over.stream_as_handle
   if conn:start(self, not carried and handle or nil) then next_tick(drive, self) end
   if carried then handle:attach(self) end

@@ -113,3 +113,57 @@ describe("before there is a connection", function()
     end)
   end)
 end)
+
+describe("a TLS socket that is paused before there is a connection", function()
+  local function connection(options, on_server, on_client)
+    options.key, options.cert = certs.rsa.key, certs.rsa.cert
+    local server = tls.createServer(options, on_server)
+    server:listen(0, "127.0.0.1", function()
+      local client = tls.connect { port = server:address().port, host = "127.0.0.1", servername = "localhost",
+        ca = certs.ca.cert }
+      on_client(client)
+      client:on("close", function() server:close() end)
+    end)
+    helper.run()
+  end
+
+  local function ends(socket)
+    assert.is_true(socket:isPaused())
+    socket:on("end", expect())
+    socket:on("close", expect(function(had_error) assert.is_false(had_error) end))
+  end
+
+  it("is told the end of a peer that has sent nothing", function()
+    connection({ pauseOnConnect = true }, expect(ends), function(client)
+      client:resume()
+      client:on("secureConnect", function() client:finish() end)
+    end)
+    connection({}, function(socket)
+      socket:resume()
+      socket:finish()
+    end, function(client)
+      client:pause()
+      ends(client)
+    end)
+  end)
+
+  it("holds what has come before the end until it is read", function()
+    connection({ pauseOnConnect = true }, expect(function(socket)
+      socket:on("data", function() error "it is paused" end)
+      socket:on("end", function() error "it holds data" end)
+      local timer = helper.uv.new_timer()
+      timer:start(5, 5, helper.wrap(function()
+        if socket.readableLength < 5 then return end
+        timer:close()
+        socket:removeAllListeners "data"
+        socket:removeAllListeners "end"
+        socket:on("data", expect(function(data) assert.equal("hello", data) end))
+        socket:on("end", expect())
+        socket:resume()
+      end))
+    end), function(client)
+      client:resume()
+      client:finish "hello"
+    end)
+  end)
+end)

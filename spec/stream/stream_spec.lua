@@ -304,6 +304,16 @@ describe("stream, reading", function()
     s:on("readable", function() end)
     uv.run()
     assert.equal(1, told)
+    local resumed = 0
+    s:on("resume", function() resumed = resumed + 1 end)
+    s:resume()
+    uv.run()
+    assert.equal(1, told)
+    assert.equal(1, resumed)
+    assert.equal("abc", s:read())
+    s:_push "def"
+    uv.run()
+    assert.equal(2, told)
   end)
 end)
 

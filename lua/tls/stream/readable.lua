@@ -330,6 +330,11 @@ function Readable:pause()
   return self
 end
 
+-- 'resume' of a stream that a 'readable' listener keeps from flowing. What is there was announced to that listener.
+local function emit_bare_resume(self)
+  if not self.destroyed then emit(self, "resume") end
+end
+
 --- Emits 'data' from the next turn of the loop on. With a 'readable' listener the data waits for `read()`. Source:
 -- Node's readable.resume.
 ---@return table self
@@ -337,7 +342,8 @@ function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
   local events = self._events
   if events and events.readable then
-    schedule_readable(self)
+    if events.resume then immediate(emit_bare_resume, self) end
+    read_more(self)
     return self
   end
   self._r_mode = FLOWING
