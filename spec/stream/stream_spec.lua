@@ -315,6 +315,20 @@ describe("stream, reading", function()
     uv.run()
     assert.equal(2, told)
   end)
+
+  it("does not announce what comes on top of more than the mark, but the end", function()
+    local s, told = Fake { highWaterMark = 5 }, {}
+    s:on("readable", function() told[#told + 1] = s.readableLength end)
+    for _, chunk in ipairs { "abc", "def", "g", "h" } do
+      s:_push(chunk)
+      uv.run()
+    end
+    assert.same({ 3, 6 }, told)
+    s:_push_eof()
+    uv.run()
+    assert.same({ 3, 6, 8 }, told)
+    assert.equal("abcdefgh", s:read())
+  end)
 end)
 
 describe("stream, writing", function()

@@ -193,10 +193,12 @@ end
 local function receive(self, chunk)
   local first = self._r_queue.length == 0
   if self._r_mode == FLOWING and first and not self._r_onread then return emit(self, "data", chunk) end
+  -- A reader that has been told of more than the mark, and has not read it, is not told of each chunk that follows.
+  local told = not first and self._r_queue.length > self.readableHighWaterMark
   append(self, chunk)
   if self._r_mode == FLOWING and first then return flow(self) end
   if self._r_mode == FLOWING then return immediate(flow, self) end
-  schedule_readable(self)
+  if not told then schedule_readable(self) end
   if is_full(self) and not self._r_source_stopped then
     self._r_source_stopped = true
     self._class._read_stop(self)
