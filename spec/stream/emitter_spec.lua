@@ -179,6 +179,14 @@ describe("emitter", function()
     end
   end)
 
+  it("refuses nil as the name of an event", function()
+    for _, method in ipairs { "on", "once", "prependListener" } do
+      local ok, err = pcall(fresh()[method], fresh(), nil, print)
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+    end
+  end)
+
   it("refuses a limit of the wrong type", function()
     for code, value in pairs { ERR_INVALID_ARG_TYPE = "x", ERR_OUT_OF_RANGE = -1 } do
       local ok, err = pcall(fresh().setMaxListeners, fresh(), value)

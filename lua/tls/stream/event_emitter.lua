@@ -113,6 +113,7 @@ local function add(self, name, fn, listener, first)
     set_list(self, name, joined(list_of(self, name), fn, first))
     warn_leak(self, name, count(self, name))
   else
+    if name == nil then errors.throw(errors.arg_type("eventName", "string", name)) end
     events[name] = fn
     self._event_order = append_event(self._event_order, name)
   end
