@@ -456,6 +456,29 @@ describe("stream, writing", function()
     assert.is_false((pcall(function() Fake():write(nil) end)))
   end)
 
+  it("goes on with the other callbacks and 'finish' when a callback of end() throws", function()
+    local s = Fake { allowHalfOpen = true }
+    local log = watch(s)
+    s:finish(function() error "first" end)
+    s:finish(function() log[#log + 1] = "second" end)
+    assert.has_error(function() s:_shut() end)
+    assert.is_true(s.writableFinished)
+    assert.same({}, log)
+    uv.run()
+    assert.same({ "second", "finish" }, log)
+  end)
+
+  it("calls write callbacks before those of end(), however soon the half-close is done", function()
+    local s, calls, called = Fake { allowHalfOpen = true, hold = true }, counter()
+    s:write("a", called)
+    s:finish(function() calls[#calls + 1] = "ended" end)
+    s:release()
+    s:_shut() -- before the loop has come to the callback
+    assert.same({}, calls)
+    uv.run()
+    assert.same({ "ok", "ended" }, calls)
+  end)
+
   it("finishes after everything, the callback just before 'finish'", function()
     local s = Fake { hold = true, allowHalfOpen = true }
     local log = watch(s)
