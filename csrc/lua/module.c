@@ -30,6 +30,7 @@
 #include "socket_options.h"
 #include "state_closing.h"
 #include "table_fields.h"
+#include "text_encoding.h"
 
 #if OPENSSL_VERSION_MAJOR < 3
 #error "tls needs OpenSSL 3.0 or later"
@@ -67,6 +68,10 @@ static const luaL_Reg functions[] = {
     {"pendingError", tls_socket_options_pending_error},
     {"getenv", tls_environment_push},
     {"address", tls_ip_address},
+    {"encodeHex", tls_text_encode_hex},
+    {"decodeHex", tls_text_decode_hex},
+    {"encodeBase64", tls_text_encode_base64},
+    {"decodeBase64", tls_text_decode_base64},
     {NULL, NULL}};
 
 /* luv is loaded before we make any object: finalizers run in reverse order of

@@ -210,7 +210,6 @@ function TLSSocket:_connected()
   local conn = make_conn(self, options)
   if not conn then return end
   self._conn = conn
-  if not Socket._wants_data(self) then drive_if(self, conn:setReading(false)) end
   local carried = handle.in_lua -- it is a tls.over.stream_as_handle
   if conn:start(self, not carried and handle or nil) then next_tick(drive, self) end
   if carried then handle:attach(self) end
@@ -357,9 +356,9 @@ function TLSSocket:_shutdown()
   if self._conn:shutdown() then next_tick(drive, self) end
 end
 
---- The error for the callback of a write that was lost: one that waited for a connection was not even tried.
+--- The error for the callback of a write that was lost: one that waited for a handshake was not even tried.
 function TLSSocket:_write_lost(err)
-  if self._handshake_state ~= HANDSHAKING then return Socket._write_lost(self, err) end
+  if self._handshake_state ~= HANDSHAKING or not self._handle then return Socket._write_lost(self, err) end
   return errors.from_uv("ECANCELED", "write", { cause = err })
 end
 

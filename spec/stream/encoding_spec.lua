@@ -1,3 +1,4 @@
+local helper = require "spec.helper"
 local encoding = require "tls.stream.encoding"
 
 describe("encoding", function()
@@ -34,6 +35,26 @@ describe("encoding", function()
     assert.equal("\171", encoding.decode("abzz01", "hex"))
     assert.equal("\171", encoding.decode("abc", "hex"))
     assert.equal("hello", encoding.decode("aGVs\nbG8=AAAA", "base64"))
+  end)
+
+  it("reads what is no base64 as Node does", function()
+    local texts = {
+      ["YQ==YQ=="] = "a", ["YQ="] = "a", ["Y"] = "", ["=YWJj"] = "", ["YW=Jj"] = "a", ["YWJjZ==="] = "abc",
+      ["YWJj-_+/"] = "abc\251\255\191", ["YW Jj\nYQ=="] = "abca", ["YW*Jj"] = "abc", ["YWJj\0YWJj"] = "abcabc",
+    }
+    for text, bytes in pairs(texts) do
+      assert.equal(bytes, encoding.decode(text, "base64"))
+      assert.equal(bytes, encoding.decode(text, "base64url"))
+    end
+  end)
+
+  it("takes a few milliseconds for a megabyte, which the loop has to wait for", function()
+    local bytes = ("\0\1\127\128\255\254xyz"):rep(120000)
+    local begin = os.clock()
+    for _, name in ipairs { "hex", "base64", "base64url" } do
+      assert.equal(bytes, encoding.decode(encoding.encode(bytes, name), name))
+    end
+    assert.is_true(os.clock() - begin < 0.3 * helper.slow)
   end)
 
   it("never cuts a character, wherever the chunks are cut", function()

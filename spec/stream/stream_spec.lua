@@ -270,6 +270,65 @@ describe("stream, reading", function()
     assert.equal("bye", s:text())
     assert.is_true(s.closed)
   end)
+
+  it("raises the mark to a power of two for read(n), up to 1 GiB", function()
+    local s = Fake { highWaterMark = 4 }
+    for _, case in ipairs { { 3, 4 }, { 5, 8 }, { 8, 8 }, { 1000, 1024 }, { 2 ^ 30, 2 ^ 30 } } do
+      assert.is_nil(s:read(case[1]))
+      assert.equal(case[2], s.readableHighWaterMark)
+    end
+    local ok, err = pcall(s.read, s, 2 ^ 30 + 1)
+    assert.is_false(ok)
+    assert.equal("ERR_OUT_OF_RANGE", err.code)
+  end)
+
+  it("takes back a text in the stream's encoding as it is, any other as bytes", function()
+    local s = Fake()
+    s:setEncoding "base64"
+    for _, name in ipairs { "utf8", "binary", "hex", "base64" } do
+      s:unshift("abcd", name)
+      assert.equal(({ hex = "q80=", base64 = "abcd" })[name] or "YWJjZA==", s:read())
+    end
+    s:unshift "abcd"
+    assert.equal("YWJjZA==", s:read())
+    assert.has_error(function() s:unshift("abc", "klingon") end)
+  end)
+
+  it("announces 'readable' to the first listener, and not again for each", function()
+    local s, told = Fake(), 0
+    s:_push "abc"
+    local function tell() told = told + 1 end
+    s:on("readable", tell)
+    uv.run()
+    assert.equal(1, told)
+    s:on("readable", function() end)
+    uv.run()
+    assert.equal(1, told)
+    local resumed = 0
+    s:on("resume", function() resumed = resumed + 1 end)
+    s:resume()
+    uv.run()
+    assert.equal(1, told)
+    assert.equal(1, resumed)
+    assert.equal("abc", s:read())
+    s:_push "def"
+    uv.run()
+    assert.equal(2, told)
+  end)
+
+  it("does not announce what comes on top of more than the mark, but the end", function()
+    local s, told = Fake { highWaterMark = 5 }, {}
+    s:on("readable", function() told[#told + 1] = s.readableLength end)
+    for _, chunk in ipairs { "abc", "def", "g", "h" } do
+      s:_push(chunk)
+      uv.run()
+    end
+    assert.same({ 3, 6 }, told)
+    s:_push_eof()
+    uv.run()
+    assert.same({ 3, 6, 8 }, told)
+    assert.equal("abcdefgh", s:read())
+  end)
 end)
 
 describe("stream, writing", function()
@@ -397,7 +456,30 @@ describe("stream, writing", function()
     assert.is_false((pcall(function() Fake():write(nil) end)))
   end)
 
-  it("finishes after everything, with the callback after", function()
+  it("goes on with the other callbacks and 'finish' when a callback of end() throws", function()
+    local s = Fake { allowHalfOpen = true }
+    local log = watch(s)
+    s:finish(function() error "first" end)
+    s:finish(function() log[#log + 1] = "second" end)
+    assert.has_error(function() s:_shut() end)
+    assert.is_true(s.writableFinished)
+    assert.same({}, log)
+    uv.run()
+    assert.same({ "second", "finish" }, log)
+  end)
+
+  it("calls write callbacks before those of end(), however soon the half-close is done", function()
+    local s, calls, called = Fake { allowHalfOpen = true, hold = true }, counter()
+    s:write("a", called)
+    s:finish(function() calls[#calls + 1] = "ended" end)
+    s:release()
+    s:_shut() -- before the loop has come to the callback
+    assert.same({}, calls)
+    uv.run()
+    assert.same({ "ok", "ended" }, calls)
+  end)
+
+  it("finishes after everything, the callback just before 'finish'", function()
     local s = Fake { hold = true, allowHalfOpen = true }
     local log = watch(s)
     s:write("a", function() log[#log + 1] = "written" end)
@@ -408,12 +490,12 @@ describe("stream, writing", function()
     assert.equal(0, s.shutdowns)
     s:release()
     uv.run()
-    assert.same({ "written", "finish", "ended" }, log)
+    assert.same({ "written", "ended", "finish" }, log)
     assert.equal(1, s.shutdowns)
     s:resume()
     s:_push_eof()
     uv.run()
-    assert.same({ "written", "finish", "ended", "resume", "end", "close false" }, log)
+    assert.same({ "written", "ended", "finish", "resume", "end", "close false" }, log)
   end)
 
   it("makes a write after the end an error", function()
@@ -563,6 +645,69 @@ describe("stream, piping", function()
     assert.is_false(ok)
     assert.matches("^boom", err)
     assert.equal(0, src:listenerCount("data"))
+    uv.run()
+  end)
+
+  it("hears an error of the destination's before a listener that is called once", function()
+    local src, dst, heard = Fake(), Fake { allowHalfOpen = true }, nil
+    dst:once("error", function(err) heard = err end)
+    src:pipe(dst)
+    dst:destroy { code = "BROKEN" }
+    uv.run()
+    assert.equal("BROKEN", heard.code)
+    assert.equal(0, src:listenerCount "data")
+  end)
+
+  it("lets other listeners go on when a full destination is taken away", function()
+    local src, dst = Fake(), Fake { highWaterMark = 1, hold = true }
+    local got = collect(src)
+    src:pipe(dst)
+    uv.run()
+    src:_push "ab"
+    assert.is_true(src:isPaused())
+    src:_push "cd"
+    src:unpipe(dst)
+    uv.run()
+    assert.same({ "ab", "cd" }, got)
+    assert.equal("ab", dst:text())
+    src:pipe(Fake())
+    src:unpipe() -- one that is not full: the source pauses, as in Node
+    assert.is_true(src:isPaused())
+  end)
+
+  it("gives every destination a chunk, also one that another's write has unpiped", function()
+    local src, first, second = Fake(), Fake(), Fake()
+    first._class = setmetatable({ _write = function(self, chunk)
+      src:unpipe(second)
+      return Fake._write(self, chunk)
+    end }, { __index = Fake })
+    src:pipe(first)
+    src:pipe(second)
+    uv.run()
+    src:_push "a"
+    src:_push "b"
+    assert.equal("ab", first:text())
+    assert.equal("a", second:text())
+  end)
+
+  it("flows as soon as there is 'drain', and listens to that only when it waits", function()
+    local src, dst = Fake(), Fake { highWaterMark = 3, hold = true, allowHalfOpen = true }
+    src:pipe(dst)
+    uv.run()
+    assert.equal(0, dst:listenerCount "drain")
+    src:_push "a"
+    assert.equal(0, dst:listenerCount "drain")
+    for _ = 1, 3 do
+      src:_push "bcd"
+      assert.equal(1, dst:listenerCount "drain")
+    end
+    assert.equal("abcd", dst:text())
+    dst:release()
+    assert.equal("abcdbcd", dst:text())
+    dst:release()
+    assert.equal("abcdbcdbcd", dst:text())
+    src:unpipe(dst)
+    assert.equal(0, dst:listenerCount "drain")
     uv.run()
   end)
 end)

@@ -205,6 +205,16 @@ function getters.connections(self)
   return self._connection_count
 end
 
+--- Whether its sockets stay open when their peer has ended. Source: this and the next are Node's.
+function getters.allowHalfOpen(self)
+  return self._options.allowHalfOpen or false
+end
+
+--- Whether its sockets begin paused.
+function getters.pauseOnConnect(self)
+  return self._options.pauseOnConnect or false
+end
+
 --- The loop goes on while the server listens: undoes unref(). Source: Node's server.ref.
 --- @return table self
 function Server:ref()

@@ -307,9 +307,38 @@ function Socket:_destroy(err)
   handles.close(handle, handle_closed, self, err, self._close_with_reset)
 end
 
---- Closes the connection with a reset (RST) instead of a FIN. Source: Node's socket.resetAndDestroy.
+--- The error for the callback of a write that was lost: one that waited for a connection was not even tried.
+function Socket:_write_lost(err)
+  if self._handle or self._new_owner then return Stream._write_lost(self, err) end
+  if not self._connect_destination and not self.connecting then
+    return errors.new("ERR_SOCKET_CLOSED", "Socket is closed", { cause = err })
+  end
+  return errors.new("ERR_SOCKET_CLOSED_BEFORE_CONNECTION", "Socket closed before the connection was established",
+    { cause = err })
+end
+
+--- The error of a write after our end. After the peer's, with which ours has come, the user may not know of it.
+function Socket:_write_after_end()
+  if self.allowHalfOpen or not self.readableEnded then return Stream._write_after_end() end
+  return errors.new("EPIPE", "This socket has been ended by the other party")
+end
+
+-- Of luv's handles, only a TCP connection has a reset. Another stream under a TLSSocket is destroyed all the same.
+local function check_can_reset(handle)
+  if type(handle) ~= "userdata" or tostring(handle):find "^uv_tcp" then return end
+  errors.throw(errors.new("ERR_INVALID_HANDLE_TYPE", "This handle type cannot be reset"))
+end
+
+--- Closes the connection with a reset (RST) instead of a FIN: at once, or when it is there. A socket that does not
+-- connect is destroyed with ERR_SOCKET_CLOSED. Source: Node's socket.resetAndDestroy.
 --- @return table self
+-- @raise ERR_INVALID_HANDLE_TYPE for a unix socket or a terminal
 function Socket:resetAndDestroy()
+  if self.destroyed then return self end
+  local told = not self._options.isServer -- a server's TLSSocket over one that connects emits no 'connect'
+  if self.connecting and told then return self:once("connect", function() self:resetAndDestroy() end) end
+  if not self._handle then return self:destroy(errors.new("ERR_SOCKET_CLOSED", "Socket is closed")) end
+  check_can_reset(self._handle)
   self._close_with_reset = true
   return self:destroy()
 end

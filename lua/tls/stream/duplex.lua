@@ -71,9 +71,9 @@ end
 
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
 function Stream.renew(self, options)
-  local events = self._events
+  local events, order = self._events, self._event_order
   self:_reset_fields()
-  self._events, self.errored = events, nil
+  self._events, self._event_order, self.errored = events, order, nil
   Stream.init(self, options)
   if has_listener(self, "data") then readable.listener_added(self, "data") end
   if has_listener(self, "readable") then readable.listener_added(self, "readable") end
@@ -110,7 +110,7 @@ end
 ---@param now boolean? 'close' may be emitted at once: no function of the user's is on the stack, and no handle of ours
 ---   is still closing
 function Stream:_released(err, now)
-  if now and not err then return emit_close(self, false) end
+  if now and not err and not self._w_callbacks_scheduled then return emit_close(self, false) end
   if err then
     self.errored = err
     next_tick(self._emit_error, self, err) -- an entry of its own: it may throw, and 'close' is to come all the same

@@ -4,6 +4,7 @@
 -- split between two chunks; bytes that are no UTF-8 pass as they are. 'ascii' clears the eighth bit when reading.
 -- @module tls.stream.encoding
 
+local core = require "tls.core"
 local errors = require "tls.support.errors"
 
 local encoding = {}
@@ -23,91 +24,23 @@ function encoding.normalize(name)
   return errors.throw(errors.new("ERR_UNKNOWN_ENCODING", "Unknown encoding: " .. tostring(name)))
 end
 
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-local function alphabet(extra)
-  local chars = {}
-  local all = ALPHABET .. extra
-  for i = 1, 64 do chars[i - 1] = all:sub(i, i) end
-  return chars
-end
-
-local BASE64, BASE64URL = alphabet "+/", alphabet "-_"
-
-local VALUES = {}
-for i = 0, 63 do
-  VALUES[BASE64[i]:byte()] = i
-  VALUES[BASE64URL[i]:byte()] = i
-end
-
-local floor, char = math.floor, string.char
-
-local function triple(chars, a, b, c)
-  local n = a * 65536 + (b or 0) * 256 + (c or 0)
-  local text = chars[floor(n / 262144)] .. chars[floor(n / 4096) % 64]
-  if b then text = text .. chars[floor(n / 64) % 64] end
-  if c then text = text .. chars[n % 64] end
-  return text
-end
-
-local function to_base64(bytes, chars, pad)
-  local out = {}
-  for i = 1, #bytes, 3 do
-    out[#out + 1] = triple(chars, bytes:byte(i, i + 2))
-  end
-  if pad then out[#out + 1] = ("="):rep(-#bytes % 3) end
-  return table.concat(out)
-end
-
--- Lenient as Node is: both alphabets, anything else skipped, padding ends the text.
-local function from_base64(text)
-  local out, bits, n = {}, 0, 0
-  for i = 1, #text do
-    local byte = text:byte(i)
-    if byte == 61 then break end
-    local value = VALUES[byte]
-    if value then
-      bits, n = bits * 64 + value, n + 6
-      if n >= 8 then
-        n = n - 8
-        local unit = 2 ^ n
-        out[#out + 1] = char(floor(bits / unit))
-        bits = bits % unit
-      end
-    end
-  end
-  return table.concat(out)
-end
-
-local function to_hex(bytes)
-  return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
-
--- Stops at the first pair that is not hexadecimal, as Node does.
-local function from_hex(text)
-  local out = {}
-  for pair in text:gmatch("..") do
-    local value = pair:find("^%x%x$") and tonumber(pair, 16)
-    if not value then break end
-    out[#out + 1] = char(value)
-  end
-  return table.concat(out)
-end
-
 local function same(bytes) return bytes end
 
 local function strip(bytes)
-  return (bytes:gsub("[\128-\255]", function(c) return char(c:byte() - 128) end))
+  return (bytes:gsub("[\128-\255]", function(c) return string.char(c:byte() - 128) end))
 end
 
-local function to_base64_padded(bytes) return to_base64(bytes, BASE64, true) end
-local function to_base64_url(bytes) return to_base64(bytes, BASE64URL, false) end
+local function to_base64(bytes) return core.encodeBase64(bytes, false) end
+local function to_base64_url(bytes) return core.encodeBase64(bytes, true) end
 
+-- Decoding is as lenient as Node's: the first pair that is no hexadecimal digits ends the text; base64 may have
+-- either alphabet, anything else in it is skipped, and padding ends it.
 local TO_TEXT = {
-  utf8 = same, latin1 = same, ascii = strip, hex = to_hex, base64 = to_base64_padded, base64url = to_base64_url,
+  utf8 = same, latin1 = same, ascii = strip, hex = core.encodeHex, base64 = to_base64, base64url = to_base64_url,
 }
 local TO_BYTES = {
-  utf8 = same, latin1 = same, ascii = same, hex = from_hex, base64 = from_base64, base64url = from_base64,
+  utf8 = same, latin1 = same, ascii = same, hex = core.decodeHex, base64 = core.decodeBase64,
+  base64url = core.decodeBase64,
 }
 
 --- The bytes that a text in an encoding stands for.

@@ -6,10 +6,13 @@
 -- @module tls.stream.event_emitter
 
 local class = require "tls.support.class"
+local event_order = require "tls.stream.event_order"
 local sized = require("tls.core").sized
 local errors = require "tls.support.errors"
 
 local Emitter = class("tls.Emitter")
+
+local append_event = event_order.append
 
 local USUAL = 4 -- events that have listeners: the table need not grow
 
@@ -20,7 +23,10 @@ Emitter.defaultMaxListeners = 10
 Emitter._lists = false -- name -> array of functions, for events that have several
 Emitter._once = false -- wrapper -> the listener given to once()
 
-Emitter:_instance_fields { _events = false } -- name -> function
+Emitter:_instance_fields {
+  _events = false, -- name -> function
+  _event_order = false, -- see tls.stream.event_order
+}
 
 -- Hooks for subclasses: called after a listener for `name` was added or removed, if `name` is a watched event.
 function Emitter._listener_added() end
@@ -91,8 +97,8 @@ local function warn_leak(self, name, n)
   self._warned = rawget(self, "_warned") or {}
   if self._warned[name] then return end
   self._warned[name] = true
-  io.stderr:write(("MaxListenersExceededWarning: possible memory leak detected: %d %s listeners added; "
-    .. "use setMaxListeners() to raise the limit\n"):format(n, tostring(name)))
+  io.stderr:write(("MaxListenersExceededWarning: possible memory leak detected: %d %s listeners added to %s, the limit "
+    .. "is %s; use setMaxListeners() to raise it\n"):format(n, tostring(name), getmetatable(self).__name, limit))
 end
 
 local function add(self, name, fn, listener, first)
@@ -107,7 +113,9 @@ local function add(self, name, fn, listener, first)
     set_list(self, name, joined(list_of(self, name), fn, first))
     warn_leak(self, name, count(self, name))
   else
+    if name == nil then errors.throw(errors.arg_type("eventName", "string", name)) end
     events[name] = fn
+    self._event_order = append_event(self._event_order, name)
   end
   local watched = self._class._watched_events
   if not watched or watched[name] then self._class._listener_added(self, name) end
@@ -160,16 +168,18 @@ function Emitter:addListener(name, listener)
   return self:on(name, listener)
 end
 
+-- A table counts as an error; what else is emitted becomes the context of one.
 local function raise(err)
-  if type(err) == "table" or type(err) == "string" then error(err, 0) end
-  errors.throw(errors.new("ERR_UNHANDLED_ERROR", "Unhandled error. (" .. tostring(err) .. ")", { context = err }))
+  if type(err) == "table" then error(err, 0) end
+  local shown = type(err) == "string" and ("'%s'"):format(err) or tostring(err)
+  errors.throw(errors.new("ERR_UNHANDLED_ERROR", ("Unhandled error. (%s)"):format(shown), { context = err }))
 end
 
 --- Calls the listeners of an event in order.
 ---@param name string
 ---@param ... any their arguments
 ---@return boolean had_listeners
--- @raise the error itself for an 'error' event without a listener
+-- @raise for an 'error' event without a listener the error itself, if it is a table, else ERR_UNHANDLED_ERROR
 function Emitter:emit(name, ...)
   local events = self._events
   local found = events and events[name]
@@ -288,20 +298,20 @@ function Emitter:listeners(name)
   return list
 end
 
---- The events that have listeners, in no particular order.
+--- The events that have listeners, in the order in which they got the first of these. Source: Node's
+-- emitter.eventNames.
 ---@return string[]
 function Emitter:eventNames()
-  local names = {}
-  for name in pairs(self._events or {}) do names[#names + 1] = name end
-  return names
+  return event_order.sorted(self._event_order, self._events or {})
 end
 
 --- Sets how many listeners an event may have before a warning is printed on stderr.
 ---@param n integer 0 for no limit
 ---@return table self
--- @raise ERR_OUT_OF_RANGE
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
 function Emitter:setMaxListeners(n)
-  if type(n) ~= "number" or n ~= n or n < 0 then errors.throw(errors.out_of_range("n", "a non-negative number", n)) end
+  if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
+  if n ~= n or n < 0 then errors.throw(errors.out_of_range("n", "a non-negative number", n)) end
   self._maxListeners = n
   return self
 end

@@ -2,6 +2,7 @@
 -- @module tls.stream.pipe
 
 local declared = require "tls.options.stream"
+local errors = require "tls.support.errors"
 local tick = require "tls.support.next_tick"
 
 local pipes = {}
@@ -16,8 +17,8 @@ local function remove(target, name, listener)
   if off then off(target, name, listener) end
 end
 
-local function attach(pipe, target, name, listener)
-  target:on(name, listener)
+local function attach(pipe, target, name, listener, first)
+  if first and target.prependListener then target:prependListener(name, listener) else target:on(name, listener) end
   pipe.listeners[#pipe.listeners + 1] = { target, name, listener }
 end
 
@@ -40,11 +41,18 @@ local function detach(src, pipe)
   end
   if pipe.dst.emit then pipe.dst:emit("unpipe", src) end
   if src.destroyed then return end
-  if #src._r_pipes == 0 then
-    src:pause()
-  elseif pipe.waiting and not is_waiting(src) then
-    src:resume()
-  end
+  if #src._r_pipes == 0 then src:pause() end
+  -- It is not the one that the source waits for any more.
+  if pipe.waiting and not is_waiting(src) and src:listenerCount("data") > 0 then src:resume() end
+end
+
+-- The destination has taken what it was given: what the source holds goes on at once, not in the next turn.
+local function release(src, pipe)
+  if not pipe.waiting then return end
+  pipe.waiting = false
+  if is_waiting(src) or src:listenerCount("data") == 0 then return end
+  src:resume()
+  src:_flow_at_once()
 end
 
 -- The destination is full: the source pauses until 'drain'. Of several destinations the slowest sets the pace.
@@ -52,29 +60,26 @@ local function wait_for_drain(src, pipe)
   if pipe.detached then return end
   pipe.waiting = true
   src:pause()
-end
-
-local function release(src, pipe)
-  if not pipe.waiting then return end
-  pipe.waiting = false
-  if not is_waiting(src) then src:resume() end
+  if pipe.listens_to_drain then return end
+  pipe.listens_to_drain = true
+  attach(pipe, pipe.dst, "drain", function() release(src, pipe) end)
 end
 
 local function connect(src, dst, pipe)
+  -- Also for a chunk during which another listener has undone the pipe.
   attach(pipe, src, "data", function(chunk)
-    if pipe.detached then return end
     if dst:write(chunk) == false then wait_for_drain(src, pipe) end
   end)
-  attach(pipe, dst, "drain", function() release(src, pipe) end)
   local function leave() detach(src, pipe) end
   attach(pipe, dst, "close", leave)
   attach(pipe, dst, "finish", leave)
-  -- Listened to in order to undo the pipe: an error that nobody else listens to is still raised.
+  -- Listened to in order to undo the pipe: an error that nobody else listens to is still raised. It comes before the
+  -- others, so that one added by once() is still there to be counted.
   attach(pipe, dst, "error", function(err)
     leave()
     if not dst.listenerCount or dst:listenerCount("error") > 0 then return end
     if dst._emit_error then dst:_emit_error(err) else dst:emit("error", err) end
-  end)
+  end, true)
 end
 
 local function on_end(src, dst, pipe, close)
@@ -104,12 +109,24 @@ function pipes.is_stuck(src)
   return false
 end
 
+local function has_method(object, name)
+  local kind = type(object)
+  return (kind == "table" or kind == "userdata") and object[name] ~= nil
+end
+
+local function check_destination(dst)
+  if has_method(dst, "write") and has_method(dst, "on") then return end
+  errors.throw(errors.arg_type("destination", "table with the methods write and on", dst))
+end
+
 --- See Readable:pipe.
 ---@param src table stream
 ---@param dst table
 ---@param options {end: boolean}?
 ---@return table dst
+-- @raise ERR_INVALID_ARG_TYPE
 function pipes.pipe(src, dst, options)
+  check_destination(dst)
   local checked = declared.pipe:read(options)
   local pipe = { dst = dst, listeners = {}, waiting = false, detached = false }
   src._r_pipes = rawget(src, "_r_pipes") or {}

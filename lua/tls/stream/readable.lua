@@ -5,10 +5,10 @@
 -- @module tls.stream.readable
 
 local ChunkQueue = require "tls.stream.chunk_queue"
-local DeadlineQueue = require "tls.support.deadline_queue"
 local Emitter = require "tls.stream.event_emitter"
 local encoding = require "tls.stream.encoding"
 local errors = require "tls.support.errors"
+local failed_streams = require "tls.stream.failed_streams"
 local pipes = require "tls.stream.pipe"
 local tick = require "tls.support.next_tick"
 
@@ -20,11 +20,9 @@ local has_listener = Emitter._has_listener
 -- 'data' is emitted; PAUSED by pause() or a 'readable' listener.
 local UNSET, FLOWING, PAUSED = 0, 1, 2
 
--- ms. When the source has failed, the reader may go on with the data that came before, as long as it takes some of it
--- in this time. Else a reader that never reads again would delay the error, and keep the socket, for ever.
-local GRACE = 1000
-
 local EMPTY = ChunkQueue.EMPTY
+
+local MAX_HIGH_WATER_MARK = 0x40000000 -- bytes: how far read(n) raises it
 
 local NEVER = -1 -- of `_r_resumed_at`: the loop's time is never negative
 
@@ -38,8 +36,9 @@ local class_defaults = {
   _r_source_stopped = false, -- the source was told to stop because the buffer is full
   _r_end_scheduled = false, -- 'end' will be emitted in this turn or the next
   _r_error = false, -- the source has failed with this: it comes instead of 'end'
-  _r_reader_watch = false, -- the entry in `failed_streams`, after that
+  _r_reader_watch = false, -- its entry in tls.stream.failed_streams, after that
   _r_readable_scheduled = false, -- 'readable' will be emitted in the next turn
+  _r_asked = false, -- read() was called while the stream was paused: there may be no source yet that it could start
 }
 
 -- Fields that each instance is made with, see there:
@@ -58,24 +57,9 @@ local function update_direct(self)
     and self._r_raw
 end
 
--- Streams whose source has failed while they held data: entries { stream, length = bytes it held when it was added }.
-local failed_streams
-
-local function watch_reader(self)
-  local item = { stream = self, length = self._r_queue.length }
-  self._r_reader_watch = item
-  failed_streams:add(item)
-end
-
-failed_streams = DeadlineQueue.new(GRACE, function(item)
-  local stream = item.stream
-  if stream._r_queue.length < item.length then return watch_reader(stream) end
-  stream:destroy(stream._r_error)
-end, true)
-
 local function drop(self)
   local item = rawget(self, "_r_reader_watch")
-  if item then failed_streams:remove(item) end
+  if item then failed_streams.remove(item) end
   self._r_queue = EMPTY
   self._r_direct = false
 end
@@ -181,6 +165,7 @@ local function flow(self)
 end
 
 local function emit_resume(self)
+  if not self._r_resume_scheduled then return end -- _flow_at_once() was called
   self._r_resume_scheduled = false
   if self._r_mode ~= FLOWING or self.destroyed then return end
   emit(self, "resume")
@@ -200,13 +185,20 @@ local function begin_resume(self, events)
   self._r_resumed_at = now()
 end
 
+--- After resume(): 'resume', and the data that is there, come now.
+function Readable:_flow_at_once()
+  if self._r_resume_scheduled then emit_resume(self) end
+end
+
 local function receive(self, chunk)
   local first = self._r_queue.length == 0
   if self._r_mode == FLOWING and first and not self._r_onread then return emit(self, "data", chunk) end
+  -- A reader that has been told of more than the mark, and has not read it, is not told of each chunk that follows.
+  local told = not first and self._r_queue.length > self.readableHighWaterMark
   append(self, chunk)
   if self._r_mode == FLOWING and first then return flow(self) end
   if self._r_mode == FLOWING then return immediate(flow, self) end
-  schedule_readable(self)
+  if not told then schedule_readable(self) end
   if is_full(self) and not self._r_source_stopped then
     self._r_source_stopped = true
     self._class._read_stop(self)
@@ -254,8 +246,16 @@ end
 local function source_failed(self, err)
   self._r_error = err
   self._r_eof, self._r_direct = true, false
-  watch_reader(self)
+  failed_streams.add(self)
   schedule_readable(self)
+end
+
+-- The reader needs more at once than the buffer would ever hold: the mark becomes the next power of two.
+local function raise_mark(self, n)
+  if n > MAX_HIGH_WATER_MARK then errors.throw(errors.out_of_range("size", "<= 1GiB", n)) end
+  local mark = 1
+  while mark < n do mark = mark * 2 end
+  self.readableHighWaterMark = mark
 end
 
 local function read_size(self, n)
@@ -266,19 +266,19 @@ local function read_size(self, n)
   end
   if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
   n = math.floor(n)
+  if n > self.readableHighWaterMark then raise_mark(self, n) end
   if n <= length then return n > 0 and n or 0 end
-  -- The reader needs more at once than the buffer would ever hold.
-  if n > self.readableHighWaterMark then self.readableHighWaterMark = n end
   return self._r_eof and length or 0
 end
 
 --- Takes bytes out of the buffer. Source: Node's readable.read.
 ---@param n integer? bytes wanted; nil for all there are. In utf8 a character is not split: a few more or less may come
 ---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
--- @raise ERR_INVALID_ARG_TYPE
+-- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for more than 1 GiB
 function Readable:read(n)
   local size = read_size(self, n)
   local data = size > 0 and take(self, size) or nil
+  if self._r_mode == PAUSED and not self._r_asked then self._r_asked = true end
   update_direct(self)
   read_more(self)
   maybe_end(self)
@@ -298,6 +298,14 @@ function Readable:_take_raw()
   return list
 end
 
+-- A chunk as it stands in the buffer: as text, if setEncoding() was called. A text in that encoding stays as it is.
+local function as_it_is_read(self, chunk, enc)
+  local decoder = self._r_decoder
+  if enc and decoder and encoding.normalize(enc) == decoder.encoding then return chunk end
+  local bytes = encoding.decode(chunk, enc)
+  return decoder and encoding.encode(bytes, decoder.encoding) or bytes
+end
+
 --- Puts bytes back in front of the buffer. Source: Node's readable.unshift.
 ---@param chunk string
 ---@param enc string? encoding of the chunk
@@ -309,8 +317,7 @@ function Readable:unshift(chunk, enc)
     self:destroy(errors.new("ERR_STREAM_UNSHIFT_AFTER_END_EVENT", "stream.unshift() after end event"))
     return
   end
-  chunk = encoding.decode(chunk, enc)
-  prepend(self, self._r_decoder and encoding.encode(chunk, self._r_decoder.encoding) or chunk)
+  prepend(self, as_it_is_read(self, chunk, enc))
   if self._r_mode == FLOWING then immediate(flow, self) end
   schedule_readable(self)
 end
@@ -325,6 +332,11 @@ function Readable:pause()
   return self
 end
 
+-- 'resume' of a stream that a 'readable' listener keeps from flowing. What is there was announced to that listener.
+local function emit_bare_resume(self)
+  if not self.destroyed then emit(self, "resume") end
+end
+
 --- Emits 'data' from the next turn of the loop on. With a 'readable' listener the data waits for `read()`. Source:
 -- Node's readable.resume.
 ---@return table self
@@ -332,7 +344,8 @@ function Readable:resume()
   if self._r_mode == FLOWING or self.destroyed then return self end
   local events = self._events
   if events and events.readable then
-    schedule_readable(self)
+    if events.resume then immediate(emit_bare_resume, self) end
+    read_more(self)
     return self
   end
   self._r_mode = FLOWING
@@ -387,6 +400,7 @@ local function listener_added(self, name)
     if self._r_mode == UNSET then Readable.resume(self) end
   elseif name == "readable" then
     self._r_mode, self._r_direct = PAUSED, false
+    if self:listenerCount("readable") > 1 then return end -- it was announced to the first
     if self._r_queue.length > 0 or self._r_eof then schedule_readable(self) end
     read_more(self)
   elseif name == "resume" and self._r_resumed_at == now() then
@@ -400,10 +414,11 @@ local function listener_removed(self, name)
   if has_listener(self, "data") then self:resume() end
 end
 
---- Whether the source is to be read from: not while the stream is paused, unless a 'readable' listener has done that.
+--- Whether a source that is there now is to be read from: not for a stream that is paused, unless a 'readable' listener
+-- has done that, or `read()` has asked for data all the same.
 ---@return boolean
 function Readable:_wants_data()
-  return self._r_mode ~= PAUSED or has_listener(self, "readable")
+  return self._r_mode ~= PAUSED or self._r_asked or has_listener(self, "readable")
 end
 
 --- Whether data may still be read. Source: this and those below are Node's.

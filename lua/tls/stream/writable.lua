@@ -25,6 +25,8 @@ local BURST_LIMIT = 1024 * 1024
 local class_defaults = {
   _w_length = 0, -- bytes in the buffer
   _w_write_callbacks = false, -- callbacks of chunks that the resource has
+  _w_sent_callbacks = 0, -- how many of them are of chunks that it has already sent
+  _w_callbacks_scheduled = false, -- callbacks of writes are yet to run
   _w_raw = true, -- writes go as they are: neither corked nor decoded
   _w_corked = 0,
   _w_resource_full = false, _w_notify_requested = false, _w_need_drain = false,
@@ -81,8 +83,14 @@ local function account(self, size, unsent, full)
   return false
 end
 
+-- To be called after a chunk with a callback was given to the resource.
+local function note_sent(self, unsent)
+  if unsent == 0 and self._w_write_callbacks then self._w_sent_callbacks = #self._w_write_callbacks end
+end
+
 local function write_chunk(self, chunk)
   local unsent, full = self._class._write(self, chunk)
+  if self._w_write_callbacks then note_sent(self, unsent) end
   local burst = self._w_burst_bytes + #chunk
   self._w_burst_bytes = burst
   if full then self._w_resource_full = true end
@@ -137,18 +145,19 @@ local function wait_if_needed(self)
   if self._w_resource_full or self._w_write_callbacks or movable then request_notify(self) end
 end
 
-local function report(code, message, callback)
-  local err = errors.new(code, message)
-  if callback then immediate(callback, err) end
-  return err
+local function destroyed_error(method)
+  return errors.new("ERR_STREAM_DESTROYED", ("Cannot call %s after a stream was destroyed"):format(method))
 end
 
-local function refuse(self, callback)
-  if self.destroyed then
-    report("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed", callback)
-  else
-    self:destroy(report("ERR_STREAM_WRITE_AFTER_END", "write after end", callback))
-  end
+--- The error of a write after `end`. Subclasses may have another.
+function Writable._write_after_end()
+  return errors.new("ERR_STREAM_WRITE_AFTER_END", "write after end")
+end
+
+-- A write that comes too late: it ends the stream, too.
+local function refuse(self, err, callback)
+  if callback then immediate(callback, err) end
+  self:destroy(err)
   return false
 end
 
@@ -172,15 +181,28 @@ local function write_through(self, data, callback)
   end
   if data == "" then return not self._w_need_drain end
   local unsent, full = self._class._write(self, data)
+  if callback then note_sent(self, unsent) end
   return account(self, #data, unsent, full)
+end
+
+local function check_chunk(data)
+  if type(data) ~= "string" then errors.throw(errors.arg_type("chunk", "string", data)) end
+end
+
+local function check_callback(callback)
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.throw(errors.arg_type("callback", "function", callback))
+  end
 end
 
 local function write_slow(self, data, enc, callback)
   if type(enc) == "function" then enc, callback = nil, enc end
-  if type(data) ~= "string" then errors.throw(errors.arg_type("chunk", "string", data)) end
-  if self._r_error then self:destroy(self._r_error) end -- the resource has failed
-  if self.destroyed or self.writableEnded then return refuse(self, callback) end
+  check_chunk(data)
+  check_callback(callback)
   data = encoding.decode(data, enc or self._w_encoding)
+  if self._r_error then self:destroy(self._r_error) end -- the resource has failed
+  if self.writableEnded then return refuse(self, self._class._write_after_end(self), callback) end
+  if self.destroyed then return refuse(self, destroyed_error "write", callback) end
   if self._w_direct or is_open(self) then return write_through(self, data, callback) end
   return buffer(self, data, callback)
 end
@@ -190,7 +212,7 @@ end
 ---@param enc string? the encoding that `data` is a text in; default the bytes as they are
 ---@param callback fun(err: table?)? called exactly once, later: when the system has the bytes, or with the error
 ---@return boolean go_on false when the writer should wait for 'drain'
--- @raise ERR_INVALID_ARG_TYPE when data is no string; ERR_UNKNOWN_ENCODING
+-- @raise ERR_INVALID_ARG_TYPE when data is no string, or callback no function; ERR_UNKNOWN_ENCODING
 function Writable:write(data, enc, callback)
   if not self._w_direct or enc or callback or type(data) ~= "string" or data == "" then
     return write_slow(self, data, enc, callback)
@@ -202,11 +224,17 @@ function Writable:write(data, enc, callback)
   return account(self, 0, unsent, full)
 end
 
+local function run_last_callback(self, callback)
+  self._w_callbacks_scheduled = false
+  callback(nil)
+end
+
 local function run_write_callbacks(self)
   local given = self._w_write_callbacks
   if not given then return end
-  self._w_write_callbacks = false
-  for i = 1, #given do immediate(given[i], nil) end
+  self._w_write_callbacks, self._w_sent_callbacks, self._w_callbacks_scheduled = false, 0, true
+  for i = 1, #given - 1 do immediate(given[i], nil) end
+  immediate(run_last_callback, self, given[#given])
 end
 
 local function is_drained(self)
@@ -246,34 +274,50 @@ function Writable:_block()
 end
 
 -- Each in an entry of its own: one that throws does not keep the others from being called.
-local function run_end_callbacks(self, err)
+local function fail_end_callbacks(self, err)
   local list = self._w_end_callbacks
   if not list then return end
   self._w_end_callbacks = false
   for i = 1, #list do immediate(list[i], err) end
 end
 
---- Called by the resource: the half-close is done, or has failed.
----@param err table?
-function Writable:_shut(err)
-  if self.destroyed or self.writableFinished then return end
-  if err then
-    self:destroy(err)
-    return
-  end
-  self.writableFinished = true
-  run_end_callbacks(self)
+local function emit_finish(self)
   if not has_listener(self, "finish") then return self._class._after_finish(self) end
   -- Scheduled before the event, since a listener may throw.
   next_tick(self._class._after_finish, self)
   emit(self, "finish")
 end
 
+-- Calls end's callbacks, which are in `list`, before 'finish'. After one that throws the queue goes on with the others.
+local function emit_finish_after(self, list)
+  if list.done then return end
+  next_tick(emit_finish_after, self, list)
+  while list[1] do table.remove(list, 1)(nil) end
+  list.done = true
+  if not self.closed then emit_finish(self) end
+end
+
+--- Called by the resource: the half-close is done, or has failed. The callbacks of writes come first.
+---@param err table?
+function Writable:_shut(err)
+  if self.destroyed or self.writableFinished then return end
+  if self._w_callbacks_scheduled then return immediate(Writable._shut, self, err) end
+  if err then
+    self:destroy(err)
+    return
+  end
+  self.writableFinished = true
+  local callbacks = self._w_end_callbacks
+  if not callbacks then return emit_finish(self) end
+  self._w_end_callbacks = false
+  emit_finish_after(self, callbacks)
+end
+
 local function add_end_callback(self, callback)
-  if self.destroyed then
-    report("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed", callback)
-  elseif self.writableFinished then
-    report("ERR_STREAM_ALREADY_FINISHED", "Cannot call end after a stream was finished", callback)
+  if self.writableFinished then
+    immediate(callback, errors.new("ERR_STREAM_ALREADY_FINISHED", "Cannot call end after a stream was finished"))
+  elseif self.destroyed then
+    immediate(callback, destroyed_error "end")
   else
     self._w_end_callbacks = self._w_end_callbacks or {}
     table.insert(self._w_end_callbacks, callback)
@@ -293,11 +337,18 @@ end
 -- `socket:finish(...)`, because `end` is a keyword of Lua. Source: Node's writable.end.
 ---@param data string?
 ---@param enc string?
----@param callback fun(err: table?)? called after 'finish', or with the error when it is never reached
+---@param callback fun(err: table?)? called just before 'finish', or with the error when it is never reached
 ---@return table self
+-- @raise ERR_INVALID_ARG_TYPE when data is no string, or callback no function; ERR_UNKNOWN_ENCODING
 Writable["end"] = function(self, data, enc, callback)
   if type(data) == "function" then data, enc, callback = nil, nil, data end
   if type(enc) == "function" then enc, callback = nil, enc end
+  check_callback(callback)
+  if data ~= nil and self.writableEnded then
+    check_chunk(data)
+    refuse(self, Writable._write_after_end(), callback)
+    return self
+  end
   if data ~= nil then self:write(data, enc) end
   if callback then add_end_callback(self, callback) end
   self:_write_end()
@@ -340,21 +391,29 @@ end
 
 --- The error for the callback of a write that was lost. Subclasses may have another.
 function Writable._write_lost(_, err)
-  return err or errors.new("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed")
+  return err or destroyed_error "write"
+end
+
+-- The callbacks of chunks that the resource was given. Of those that it has sent nothing is lost.
+local function abandon_given(self, err)
+  local given, sent = self._w_write_callbacks, self._w_sent_callbacks
+  if not given then return end
+  self._w_write_callbacks, self._w_sent_callbacks = false, 0
+  if not err and self._class._unsent(self) == 0 then sent = #given end
+  self._w_callbacks_scheduled = true -- 'close' comes after them
+  for i = 1, #given do immediate(given[i], i > sent and self:_write_lost(err) or nil) end
 end
 
 -- The stream is destroyed: the callbacks of writes and of end() that have not been called get the error.
 local function abandon(self, err)
-  local given, list = self._w_write_callbacks, self._w_buffer
-  self._w_write_callbacks, self._w_buffer, self._w_length = false, false, 0
+  local list = self._w_buffer
+  self._w_buffer, self._w_length = false, 0
   self._w_direct = false
-  for i = 1, given and #given or 0 do immediate(given[i], self:_write_lost(err)) end
+  abandon_given(self, err)
   for i = list and list.first or 1, list and list.last or 0 do
     if list.callbacks[i] then immediate(list.callbacks[i], self:_write_lost(err)) end
   end
-  if self._w_end_callbacks then
-    run_end_callbacks(self, err or errors.new("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed"))
-  end
+  if self._w_end_callbacks then fail_end_callbacks(self, err or destroyed_error "end") end
 end
 
 --- Whether write() may be called. Source: this and those below are Node's.

@@ -24,7 +24,8 @@
 ---@field removeListener tls.EmitterEvents<tls.Emitter>
 local Emitter = {}
 
---- Calls the listeners of an event in order. 'error' without a listener raises its argument.
+--- Calls the listeners of an event in order. 'error' without a listener raises its argument, if that is a
+--- table, else ERR_UNHANDLED_ERROR with it as the `context`.
 ---@param event string
 ---@param ... any the listeners' arguments
 ---@return boolean had_listeners whether there was a listener
@@ -52,7 +53,7 @@ function Emitter:listeners(event) end
 ---@return function[] copy
 function Emitter:rawListeners(event) end
 
---- The events that have listeners, in no particular order.
+--- The events that have listeners, in the order in which they got the first of these.
 ---@return string[]
 function Emitter:eventNames() end
 

@@ -25,6 +25,8 @@
 ---@field listening boolean
 ---@field connections integer
 ---@field dropMaxConnection boolean for programs that set it: in Node it counts in a cluster alone
+---@field allowHalfOpen boolean the option
+---@field pauseOnConnect boolean the option
 ---@field maxConnections? integer may be written: more are closed at once, with 'drop'
 ---@field on net.ServerOn
 ---@field once net.ServerOn

@@ -104,7 +104,8 @@ function Socket:unref() end
 ---@return tls.Address|table address `{}` when it is not connected over TCP
 function Socket:address() end
 
---- destroy(), with a reset (RST) instead of a FIN.
+--- destroy(), with a reset (RST) instead of a FIN; when it is connected, if it connects. Without connect() it is
+--- destroyed with ERR_SOCKET_CLOSED. Throws ERR_INVALID_HANDLE_TYPE for a unix socket.
 ---@generic T
 ---@param self T
 ---@return T

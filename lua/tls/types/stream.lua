@@ -65,7 +65,7 @@ function Stream:write(data, encoding, callback) end
 ---@param self T
 ---@param data? string written before
 ---@param encoding? tls.Encoding
----@param callback? fun(err: tls.Error?) called after 'finish', or with the reason why it never comes
+---@param callback? fun(err: tls.Error?) called just before 'finish', or with the reason why that never comes
 ---@return T
 ---@overload fun(self: tls.Stream, callback: fun(err: tls.Error?)): tls.Stream
 ---@overload fun(self: tls.Stream, data: string, callback: fun(err: tls.Error?)): tls.Stream
@@ -83,7 +83,7 @@ function Stream:uncork() end
 ---@return T
 function Stream:setDefaultEncoding(encoding) end
 
---- Takes bytes out of the buffer, on 'readable'. Throws.
+--- Takes bytes out of the buffer, on 'readable'. Throws, also ERR_OUT_OF_RANGE for more than 1 GiB.
 ---@param n? integer bytes; default: all there are
 ---@return string? data nil: there are fewer than `n`. At the end of the data the rest is given
 function Stream:read(n) end
@@ -115,7 +115,7 @@ function Stream:isPaused() end
 ---@return T
 function Stream:setEncoding(encoding) end
 
---- Writes everything that is read to `destination`, no faster than it takes it.
+--- Writes everything that is read to `destination`, no faster than it takes it. Throws.
 ---@generic D
 ---@param destination D a stream, or any object with `on`, `write` and `end` or `finish`
 ---@param options? tls.PipeOptions
