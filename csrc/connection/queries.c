@@ -391,6 +391,8 @@ enum { MOST_ARGUMENTS = 4 };
 static int ask (lua_State *L) {
   const luaL_Reg *query = lua_touserdata(L, lua_upvalueindex(2));
   struct tls_connection *c = tls_connection_check(L);
+  if (tls_connection_is_closed(c))
+    return query->func(L); /* borrows nothing */
   lua_settop(L, MOST_ARGUMENTS);
   struct tls_owned *hold = tls_owned_push(L, let_go);
   hold->p = c;
