@@ -128,9 +128,12 @@ end
 -- @raise ERR_INVALID_ARG_TYPE; ERR_CRYPTO_OPERATION_FAILED for text without a certificate; OpenSSL's reason, which is
 -- ERR_OSSL_PEM_ASN1_LIB, for broken PEM
 function default_ca.set_default(certs)
-  if type(certs) ~= "table" then errors.throw(errors.arg_type("certs", "an array of strings", certs)) end
+  if type(certs) ~= "table" or #certs == 0 and next(certs) ~= nil then -- named fields would mean nobody
+    errors.throw(errors.arg_type("certs", "an array of strings", certs))
+  end
   local list = {}
-  for i, pem in ipairs(certs) do
+  for i = 1, #certs do
+    local pem = certs[i]
     if type(pem) ~= "string" then errors.throw(errors.arg_type("certs[" .. i .. "]", "string", pem)) end
     list = joined(list, core.readCertificates(pem))
   end

@@ -96,6 +96,16 @@ end)
 describe("a default list of one's own", function()
   after_each(function() tls.setDefaultCACertificates(tls.getCACertificates "system") end)
 
+  it("takes no table with named fields or holes, which would trust other authorities than were meant", function()
+    tls.setDefaultCACertificates { certs.ca.cert }
+    for _, bad in ipairs { { ca = certs.ca.cert }, { certs.ca.cert, nil, certs.rsa.cert } } do
+      local ok, err = pcall(tls.setDefaultCACertificates, bad)
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+      assert.equal(1, #tls.getCACertificates())
+    end
+  end)
+
   it("is trusted in the system's place, by contexts made later", function()
     local before = tls.createSecureContext()
     tls.setDefaultCACertificates { certs.ca.cert, certs.ca.cert }

@@ -86,6 +86,12 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         assert.equal(1, r.connected)
         assert.is_true(r.socket.authorized)
 
+        for _, value in ipairs { "refused", 1, { code = "MINE" } } do -- only true overrides the verdict
+          r = client(function(_, _, callback) answer(function() callback(nil, value) end) end, version, "stranger")
+          assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", r.client_failure.code)
+          assert.is_nil(r.connected)
+        end
+
         r = client(function(_, verdict, callback)
           preverify = verdict
           answer(function() callback() end)

@@ -107,7 +107,7 @@ local function ask_user(socket, preverify, done)
   local callback_of_user, answered = socket._options.verify, false
   user_callback(socket, socket.destroy, function(err, accept)
     local refusal = as_error(err)
-    if not refusal and not accept then refusal = preverify end
+    if not refusal and accept ~= true then refusal = preverify end -- another value may be an error in the wrong place
     done(refusal, refusal == nil and preverify ~= nil)
   end, function(chain, verdict, callback)
     local ok, err = pcall(callback_of_user, chain, verdict, function(...)

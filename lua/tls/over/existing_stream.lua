@@ -47,8 +47,13 @@ local function cut_off(socket)
     { host = given.host, port = given.port, path = given.path, localAddress = given.localAddress }))
 end
 
+-- A closed TLSSocket may connect once more, on its own: what happens to the plain socket is nothing to it then.
+local function is_carried(socket, plain)
+  return socket._carrier == plain and not socket.destroyed
+end
+
 local function take_over(socket, plain)
-  if socket.destroyed then return end
+  if not is_carried(socket, plain) then return end
   if plain.destroyed then return cut_off(socket) end
   socket._plain_socket, socket._reports_traffic = plain, true
   socket:_start_on_handle(plain:_give_handle_to(socket))
@@ -64,9 +69,11 @@ end
 
 -- The plain socket's errors and its end are those of the TLS connection, also before the handshake.
 local function over_plain(socket, plain)
-  plain:on("error", function(err) socket:destroy(err) end)
+  plain:on("error", function(err)
+    if is_carried(socket, plain) then socket:destroy(err) end
+  end)
   plain:once("close", function()
-    if not plain._new_owner then cut_off(socket) end
+    if not plain._new_owner and is_carried(socket, plain) then cut_off(socket) end
   end)
   socket:once("close", function() plain:destroy() end)
   if plain.destroyed then return cut_off(socket) end
