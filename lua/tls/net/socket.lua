@@ -25,8 +25,9 @@ end
 
 local usable, apply_options = handles.usable, socket_options.apply
 
--- Not a class default: it stays as it is when the socket connects once more.
+-- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
+Socket._block_list = false -- connect()'s, which later ones keep unless they bring another
 
 Socket:_instance_fields {
   bytesRead = 0, _bytes_written = 0,
@@ -131,6 +132,7 @@ function Socket:_connect_to(checked, callback, call)
   -- its host, port, path and localAddress are for errors, and for the name of a TLSSocket over this socket
   self._connect_destination = self._connect_destination or checked
   if checked.timeout then self:setTimeout(checked.timeout) end
+  if checked.blockList then self._block_list = checked.blockList end
   socket_options.add(self, checked, call or checked)
   connecting.begin(self, checked)
   return self
