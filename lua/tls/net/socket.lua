@@ -1,6 +1,7 @@
 --- Internal. net.Socket: a duplex stream over one of luv's handles.
 -- @module tls.net.socket
 
+local uv = require "luv"
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local declared = require "tls.options.socket"
@@ -74,6 +75,13 @@ local function follow_signal(self)
   abort.follow(self._options.signal, self, function(err) self:destroy(err) end)
 end
 
+-- A pipe's writing end is closed when all is written. What can be neither read nor written is no connection: to read
+-- is its error.
+local function without_reading(self)
+  if uv.is_readable(self._handle) then return end
+  if uv.is_writable(self._handle) then self.readableEnded = true else self:_read_start() end
+end
+
 --- Prepares a new socket: its options, and the handle that is in them, if there is one.
 --- @param checked table its options; kept
 function Socket._set_up(self, checked)
@@ -84,6 +92,7 @@ function Socket._set_up(self, checked)
   follow_signal(self)
   if not checked.handle then return end
   self:_adopt_handle(checked.handle)
+  if checked.fd then without_reading(self) end
   if checked.onread then self:_read_start() end
 end
 
@@ -183,7 +192,9 @@ function Socket:_read_start()
     return
   end
   self._reading = true
-  self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  local ok, _, name = self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  if ok or name == "EALREADY" then return end -- its old owner's reading is ours now
+  self:_fail(errors.from_uv(name or "EINVAL", "read"))
 end
 
 function Socket:_read_stop()
