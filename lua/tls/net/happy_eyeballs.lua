@@ -101,7 +101,8 @@ local function prepare(self, handle, address)
   local from = local_address(self, address)
   if not from then return nil end
   local port = self.options.localPort or 0
-  local ok, _, err = handle:bind(from, port)
+  local ok, err = ip.version(from) == ip.version(address.addr), "EINVAL" -- of the other family: not to be bound at all
+  if ok then ok, err = handle:bind(from, port) end
   if ok then return nil end
   return errors.from_uv(err, "bind", { address = from, port = port }), true
 end
