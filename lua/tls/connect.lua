@@ -1,6 +1,7 @@
 --- Internal. tls.connect: a client's TLSSocket.
 -- @module tls.connect
 
+local connecting = require "tls.net.connecting"
 local declared = require "tls.options.connect"
 local flat = require("tls.options.declaration").flat
 local errors = require "tls.support.errors"
@@ -14,7 +15,7 @@ local TLSSocket = require "tls.socket"
 local function place_of(list, last)
   local first, second = list[1], last > 1 and list[2] or nil
   if last == 0 then return {} end
-  if type(first) == "string" and not tonumber(first) then
+  if connecting.is_path(first) then
     if second ~= nil then errors.throw(errors.arg_type("options", "object", second)) end
     return { path = first }
   end

@@ -46,6 +46,7 @@ end
 function net.connect(first, ...)
   local options, callback = connecting.call_of(first, ...)
   local checked = declared.net_connect:read(options)
+  connecting.check_place(checked) -- before `fd` or `handle` is the socket's
   local socket = Socket.instance()
   Socket._set_up(socket, checked)
   return socket:_connect_to(checked, callback)

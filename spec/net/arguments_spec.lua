@@ -33,7 +33,7 @@ describe("listen", function()
     end
     throws("ERR_INVALID_ARG_VALUE", "'options' is invalid", listen, true)
     throws("ERR_INVALID_ARG_VALUE", "NUL", listen, "a\0b")
-    for _, port in ipairs { -1, 65536, 1.5, "" } do
+    for _, port in ipairs { -1, 65536, 1.5, "", " " } do
       throws("ERR_SOCKET_BAD_PORT", "options.port should be >= 0 and < 65536. Received type ", listen, port)
       throws("ERR_SOCKET_BAD_PORT", "options.port", listen, { port = port })
     end
@@ -101,6 +101,9 @@ describe("connect", function()
     throws("ERR_INVALID_ARG_VALUE", "NUL", net.connect, "a\0b")
     throws("ERR_SOCKET_BAD_PORT", "Port should be >= 0 and < 65536. Received type number (-1).", net.connect, -1)
     throws("ERR_SOCKET_BAD_PORT", "Port", net.connect, { port = " " })
+    for _, connect in ipairs { net.connect, tls.connect } do
+      for _, text in ipairs { "", " " } do throws("ERR_SOCKET_BAD_PORT", "Port", connect, text) end
+    end
   end)
 
   it("refuses what else is wrong in its options", function()

@@ -214,6 +214,38 @@ describe("a socket over a descriptor", function()
     run()
   end)
 
+  it("that can only be written closes when it has been", function()
+    local fds = uv.pipe({ nonblock = true }, { nonblock = true })
+    local reader, writer = net.Socket { fd = fds.read }, net.Socket { fd = fds.write }
+    reader:on("data", expect(function(data) assert.equal("hello", data) end))
+    reader:on("close", expect())
+    writer:on("close", expect(function(had_error) assert.is_false(had_error) end))
+    assert.is_false(writer.readable)
+    writer:finish "hello"
+    run()
+  end)
+
+  it("that is not connected cannot be read", function()
+    local socket = net.Socket { handle = uv.new_tcp() }
+    socket:on("error", expect(function(err)
+      assert.equal("ENOTCONN", err.code)
+      assert.equal("read", err.syscall)
+    end))
+    socket:on("close", expect())
+    socket:resume()
+    run()
+  end)
+
+  it("stays the caller's when connect throws", function()
+    local fds = uv.pipe({ nonblock = true }, { nonblock = true })
+    local ok, err = pcall(net.connect, { fd = fds.read })
+    assert.is_false(ok)
+    assert.equal("ERR_MISSING_ARGS", err.code)
+    assert(uv.fs_close(fds.read))
+    assert(uv.fs_close(fds.write))
+    run()
+  end)
+
   it("of another kind is refused", function()
     local file = assert(uv.fs_open("/dev/null", "r", 0))
     for fd, code in pairs {

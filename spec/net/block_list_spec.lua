@@ -4,6 +4,7 @@ local certs = require "spec.support.certs"
 local net = require "tls.net"
 local tick = require "tls.support.next_tick"
 local tls = require "tls"
+local uv = require "luv"
 
 local expect, never, run = helper.expect, helper.never, helper.run
 
@@ -195,6 +196,24 @@ describe("the option blockList", function()
     run()
   end)
 
+  it("of a server does not let in who has no address any more", function()
+    if not uv.tcp_close_reset then return pending "luv has no close_reset" end
+    local list = net.BlockList()
+    list:addAddress "192.0.2.1"
+    local server = net.createServer { blockList = list }
+    server:on("connection", never "connection")
+    server:listen(0, "127.0.0.1", expect())
+    local client = uv.new_tcp() -- connects and resets, both before the loop runs and the server accepts
+    client:connect("127.0.0.1", server:address().port, function() end)
+    assert(client:close_reset())
+    local timer = uv.new_timer()
+    timer:start(50, 0, expect(function()
+      timer:close()
+      server:close()
+    end))
+    run()
+  end)
+
   it("of a socket is an error at connect", function()
     local function fails(socket)
       socket:on("connect", never "connect")
@@ -209,6 +228,33 @@ describe("the option blockList", function()
     fails(net.Socket():connect(place))
     fails(net.Socket({ blockList = loopback() }):connect(1, "127.0.0.1"))
     fails(tls.TLSSocket():connect(place))
+    run()
+  end)
+
+  it("of a socket has this machine's address when nothing else is said", function()
+    local list = loopback()
+    list:addAddress("::1", "ipv6")
+    for _, host in ipairs { "0.0.0.0", "::", "::%1", "::ffff:0.0.0.0", "::ffff:0:0" } do
+      local socket = net.connect { port = 1, host = host, blockList = list }
+      socket:on("error", expect(function(err) assert.equal("ERR_IP_BLOCKED", err.code, host) end))
+    end
+    run()
+    local other = net.BlockList()
+    other:addAddress "192.0.2.1"
+    local socket = net.connect { port = 1, host = "0.0.0.0", blockList = other }
+    socket:on("error", expect(function(err) assert.equal("ECONNREFUSED", err.code) end))
+    run()
+  end)
+
+  it("of a socket counts beside that of connect, and in later connections", function()
+    local place, other = { port = 1, host = "127.0.0.1" }, net.BlockList()
+    local function is_blocked(err) assert.equal("ERR_IP_BLOCKED", err.code) end
+    net.Socket({ blockList = loopback() }):connect({ port = 1, host = "127.0.0.1", blockList = other })
+      :on("error", expect(is_blocked))
+    local socket = net.Socket()
+    socket:on("error", expect(is_blocked, 2))
+    socket:once("close", expect(function() socket:connect(place) end))
+    socket:connect { port = 1, host = "127.0.0.1", blockList = loopback() }
     run()
   end)
 

@@ -139,6 +139,13 @@ describe("connecting", function()
     run()
   end)
 
+  it("from an address of the other family names bind", function()
+    fails(net.connect { port = 1, host = "127.0.0.1", localAddress = "::1" }, function(err)
+      assert.equal("bind EINVAL ::1", err.message)
+    end)
+    run()
+  end)
+
   it("from what is no address is the caller's mistake", function()
     local ok, err = pcall(net.connect,
       { port = 9, host = "127.0.0.1", localAddress = "nonsense" })

@@ -86,6 +86,29 @@ describe("a plain socket that was taken over", function()
     end)
   end
 
+  it("over a unix socket cannot be reset, and stays open", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert }
+    server:on("secureConnection", function(socket) socket:resume() end)
+    server:listen(path, function()
+      local plain
+      plain = net.connect(path, function()
+        local socket
+        socket = over(plain, expect(function()
+          local ok, err = pcall(plain.resetAndDestroy, plain)
+          assert.is_false(ok)
+          assert.equal("ERR_INVALID_HANDLE_TYPE", err.code)
+          assert.is_false(plain.destroyed or socket.destroyed)
+          socket:finish()
+        end))
+        socket:resume()
+        socket:on("close", expect(function() server:close() end))
+      end)
+    end)
+    helper.run()
+  end)
+
   it("resets the connection", function()
     local failure
     serve(function(port, server)

@@ -23,13 +23,21 @@ local function copy_of(options)
   return copy
 end
 
+--- Whether the first argument of connect() or listen() is a path: a text that is no number. One of spaces alone is a
+-- port, and no good one, as in Node.
+--- @param value any
+--- @return boolean
+function connecting.is_path(value)
+  return type(value) == "string" and not tonumber(value) and value:find "%S" ~= nil
+end
+
 --- Reads connect()'s arguments: (options), (port[, host]) or (path), each with a callback behind it or none.
 --- @return table options not yet checked; a copy, which the caller owns
 --- @return function? callback
 function connecting.call_of(first, second, third)
   if third == nil and type(second) == "function" then second, third = nil, second end
   local callback = check_callback(third)
-  if type(first) ~= "table" and (type(first) ~= "string" or tonumber(first)) then
+  if type(first) ~= "table" and not connecting.is_path(first) then
     return { port = first, host = second }, callback
   end
   check_callback(second) -- behind options or a path there is a callback or nothing

@@ -9,12 +9,13 @@ local closing = require("tls.core").closing
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
+local ip = require "tls.support.ip"
 
 local LEAST_DELAY = 10 -- ms, the same
 
 ---@class tls.HappyEyeballs
 ---@field options table port, localAddress, localPort; borrowed
----@field block_list net.BlockList?
+---@field block_lists net.BlockList[] each of them counts
 ---@field socket net.Socket emits what is tried, and may be destroyed by a listener: then we are cancelled
 ---@field addresses tls.FoundAddress[] in the order in which they are tried; owned
 ---@field next integer index of the address that is tried next
@@ -78,16 +79,30 @@ local function local_address(self, address)
   return options.localAddress or (address.family == "inet6" and "::" or "0.0.0.0")
 end
 
+-- What an address without a host stands for: for the system it is this machine, at the address that the socket is bound
+-- to or the loopback's.
+local ITSELF = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1", ["::ffff:0.0.0.0"] = "127.0.0.1" }
+
+local function is_blocked(self, address)
+  local loopback = ITSELF[ip.canonical(address.addr)]
+  local itself = loopback and (self.options.localAddress or loopback)
+  for _, list in ipairs(self.block_lists) do
+    if list:_blocks(address.addr) or itself and (list:_blocks(itself) or list:_blocks(loopback)) then return true end
+  end
+  return false
+end
+
 --- @return tls.Error? err
 --- @return boolean? untold
 local function prepare(self, handle, address)
-  if self.block_list and self.block_list:_blocks(address.addr) then
+  if is_blocked(self, address) then
     return errors.new("ERR_IP_BLOCKED", ("IP(%s) is blocked by net.BlockList"):format(address.addr)), not self.tried
   end
   local from = local_address(self, address)
   if not from then return nil end
   local port = self.options.localPort or 0
-  local ok, _, err = handle:bind(from, port)
+  local ok, err = ip.version(from) == ip.version(address.addr), "EINVAL" -- of the other family: not to be bound at all
+  if ok then ok, err = handle:bind(from, port) end
   if ok then return nil end
   return errors.from_uv(err, "bind", { address = from, port = port }), true
 end
@@ -157,11 +172,18 @@ local function is_one(list, options)
   return not options.autoSelectFamily
 end
 
+-- That of connect, and the one that the socket was made with: neither lets in what the other has.
+local function block_lists_of(socket)
+  local list = { socket._options.blockList }
+  if socket._block_list then list[#list + 1] = socket._block_list end
+  return list
+end
+
 --- Prepares to connect.
 ---@param socket net.Socket emits 'connectionAttempt' and its like; gets `autoSelectFamilyAttemptedAddresses`
 ---@param list tls.FoundAddress[] at least one; borrowed
 ---@param options table port, localAddress, localPort; autoSelectFamily: false tries the first address alone;
----   autoSelectFamilyAttemptTimeout; blockList
+---   autoSelectFamilyAttemptTimeout
 ---@param done fun(err: tls.Error?, handle: userdata?) called once, later or at once, unless it is cancelled
 ---@param close fun(handle: userdata?) closes one of luv's handles, or nothing
 ---@return tls.HappyEyeballs attempts with :begin(), :cancel()
@@ -169,7 +191,7 @@ local function happy_eyeballs(socket, list, options, done, close)
   local one = is_one(list, options)
   local delay = options.autoSelectFamilyAttemptTimeout or defaults.auto_select_family_attempt_timeout
   local self = setmetatable({
-    socket = socket, options = options, block_list = options.blockList or socket._options.blockList,
+    socket = socket, options = options, block_lists = block_lists_of(socket),
     addresses = one and { list[1] } or alternate(list), next = 1, timer = nil, open = {}, tried = not one and {} or nil,
     delay = math.max(LEAST_DELAY, delay), failures = {}, cancelled = false, done = done, close = close,
   }, HappyEyeballs)

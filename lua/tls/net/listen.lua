@@ -2,6 +2,7 @@
 -- @module tls.net.listen
 
 local uv = require "luv"
+local connecting = require "tls.net.connecting"
 local core = require "tls.core"
 local declared = require "tls.options.listen"
 local descriptor = require "tls.net.descriptor"
@@ -31,8 +32,7 @@ end
 
 local function positional(list, last)
   local first = list[1]
-  local is_path = type(first) == "string" and first ~= "" and not tonumber(first)
-  return rest({ [is_path and "path" or "port"] = first }, list, 2, last)
+  return rest({ [connecting.is_path(first) and "path" or "port"] = first }, list, 2, last)
 end
 
 -- A handle of luv's, or a server that has one.

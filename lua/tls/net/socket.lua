@@ -1,6 +1,7 @@
 --- Internal. net.Socket: a duplex stream over one of luv's handles.
 -- @module tls.net.socket
 
+local uv = require "luv"
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local declared = require "tls.options.socket"
@@ -25,8 +26,9 @@ end
 
 local usable, apply_options = handles.usable, socket_options.apply
 
--- Not a class default: it stays as it is when the socket connects once more.
+-- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
+Socket._block_list = false -- connect()'s, which later ones keep unless they bring another
 
 Socket:_instance_fields {
   bytesRead = 0, _bytes_written = 0,
@@ -73,6 +75,13 @@ local function follow_signal(self)
   abort.follow(self._options.signal, self, function(err) self:destroy(err) end)
 end
 
+-- A pipe's writing end is closed when all is written. What can be neither read nor written is no connection: to read
+-- is its error.
+local function without_reading(self)
+  if uv.is_readable(self._handle) then return end
+  if uv.is_writable(self._handle) then self.readableEnded = true else self:_read_start() end
+end
+
 --- Prepares a new socket: its options, and the handle that is in them, if there is one.
 --- @param checked table its options; kept
 function Socket._set_up(self, checked)
@@ -83,6 +92,7 @@ function Socket._set_up(self, checked)
   follow_signal(self)
   if not checked.handle then return end
   self:_adopt_handle(checked.handle)
+  if checked.fd then without_reading(self) end
   if checked.onread then self:_read_start() end
 end
 
@@ -131,6 +141,7 @@ function Socket:_connect_to(checked, callback, call)
   -- its host, port, path and localAddress are for errors, and for the name of a TLSSocket over this socket
   self._connect_destination = self._connect_destination or checked
   if checked.timeout then self:setTimeout(checked.timeout) end
+  if checked.blockList then self._block_list = checked.blockList end
   socket_options.add(self, checked, call or checked)
   connecting.begin(self, checked)
   return self
@@ -181,7 +192,9 @@ function Socket:_read_start()
     return
   end
   self._reading = true
-  self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  local ok, _, name = self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  if ok or name == "EALREADY" then return end -- its old owner's reading is ours now
+  self:_fail(errors.from_uv(name or "EINVAL", "read"))
 end
 
 function Socket:_read_stop()
