@@ -337,8 +337,11 @@ function Socket:resetAndDestroy()
   if self.destroyed then return self end
   local told = not self._options.isServer -- a server's TLSSocket over one that connects emits no 'connect'
   if self.connecting and told then return self:once("connect", function() self:resetAndDestroy() end) end
-  if not self._handle then return self:destroy(errors.new("ERR_SOCKET_CLOSED", "Socket is closed")) end
-  check_can_reset(self._handle)
+  local handle = self._handle or self._new_owner and self._new_owner._handle
+  if not (handle or self._new_owner) then
+    return self:destroy(errors.new("ERR_SOCKET_CLOSED", "Socket is closed"))
+  end
+  check_can_reset(handle)
   self._close_with_reset = true
   return self:destroy()
 end
