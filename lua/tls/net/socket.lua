@@ -323,8 +323,12 @@ function Socket:_write_after_end()
   return errors.new("EPIPE", "This socket has been ended by the other party")
 end
 
--- Of luv's handles, only a TCP connection has a reset. Another stream under a TLSSocket is destroyed all the same.
+-- Of luv's handles, only a TCP connection has a reset. Another stream under a TLSSocket is destroyed all the same; one
+-- of ours is reset, too, and would throw in the middle of that.
 local function check_can_reset(handle)
+  while type(handle) == "table" do
+    handle = type(handle.duplex) == "table" and handle.duplex._handle
+  end
   if type(handle) ~= "userdata" or tostring(handle):find "^uv_tcp" then return end
   errors.throw(errors.new("ERR_INVALID_HANDLE_TYPE", "This handle type cannot be reset"))
 end
