@@ -195,6 +195,20 @@ describe("emitter", function()
     end
   end)
 
+  it("removes once what there is, also when each removal adds a listener", function()
+    local e, removed = fresh(), 0
+    e:on("x", print)
+    e:on("x", error)
+    e:on("removeListener", function(name)
+      removed = removed + 1
+      assert.is_true(removed < 10)
+      if name == "x" then e:on("x", print) end
+    end)
+    e:removeAllListeners "x"
+    assert.equal(2, removed)
+    assert.equal(2, e:listenerCount "x")
+  end)
+
   it("warns with the emitter, the event, the count and the limit", function()
     local command = (os.getenv "LUA" or "lua5.4") .. [[ -e '
       local s = require("tls.net").Server():setMaxListeners(2)

@@ -336,8 +336,12 @@ function Socket:_write_after_end()
   return errors.new("EPIPE", "This socket has been ended by the other party")
 end
 
--- Of luv's handles, only a TCP connection has a reset. Another stream under a TLSSocket is destroyed all the same.
+-- Of luv's handles, only a TCP connection has a reset. Another stream under a TLSSocket is destroyed all the same; one
+-- of ours is reset, too, and would throw in the middle of that.
 local function check_can_reset(handle)
+  while type(handle) == "table" do
+    handle = type(handle.duplex) == "table" and handle.duplex._handle
+  end
   if type(handle) ~= "userdata" or tostring(handle):find "^uv_tcp" then return end
   errors.throw(errors.new("ERR_INVALID_HANDLE_TYPE", "This handle type cannot be reset"))
 end
@@ -351,7 +355,9 @@ function Socket:resetAndDestroy()
   local told = not self._options.isServer -- a server's TLSSocket over one that connects emits no 'connect'
   if self.connecting and told then return self:once("connect", function() self:resetAndDestroy() end) end
   local handle = self._handle or self._new_owner and self._new_owner._handle
-  if not handle then return self:destroy(errors.new("ERR_SOCKET_CLOSED", "Socket is closed")) end
+  if not (handle or self._new_owner) then
+    return self:destroy(errors.new("ERR_SOCKET_CLOSED", "Socket is closed"))
+  end
   check_can_reset(handle)
   self._close_with_reset = true
   return self:destroy()

@@ -243,12 +243,10 @@ function Emitter:off(name, listener)
   return self:removeListener(name, listener)
 end
 
+-- Those that there are now, the last one first: a listener for 'removeListener' may add others, which stay.
 local function remove_event(self, name)
   local list = list_of(self, name)
-  while #list > 0 do
-    remove_at(self, name, list, #list)
-    list = list_of(self, name)
-  end
+  for i = #list, 1, -1 do self:removeListener(name, list[i]) end
 end
 
 --- Removes the listeners of one event, or of all.

@@ -39,11 +39,10 @@ local function detach(src, pipe)
       break
     end
   end
-  if pipe.dst.emit then pipe.dst:emit("unpipe", src) end
-  if src.destroyed then return end
-  if #src._r_pipes == 0 then src:pause() end
+  if not src.destroyed and #src._r_pipes == 0 then src:pause() end
   -- It is not the one that the source waits for any more.
   if pipe.waiting and not is_waiting(src) and src:listenerCount("data") > 0 then src:resume() end
+  if pipe.dst.emit then pipe.dst:emit("unpipe", src) end -- last: a listener may resume the source
 end
 
 -- The destination has taken what it was given: what the source holds goes on at once, not in the next turn.
