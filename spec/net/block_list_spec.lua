@@ -134,6 +134,17 @@ describe("a socket address", function()
     end
   end)
 
+  it("refuses a misspelt option, and can be copied", function()
+    local ok, err = pcall(net.SocketAddress, { adress = "192.0.2.1" })
+    assert.is_false(ok)
+    assert.equal("ERR_INVALID_ARG_VALUE", err.code)
+    assert.equal("net.SocketAddress has no option 'adress'; did you mean 'address'?", err.message)
+    local address = net.SocketAddress { address = "192.0.2.1", port = 5 }
+    assert.same({ "192.0.2.1", "ipv4", 5, 0 }, fields(net.SocketAddress(address)))
+    assert.same({ "192.0.2.1", "ipv4", 5, 0 },
+      fields(net.SocketAddress { address = "192.0.2.1", family = "IPv4", port = 5 })) -- as from server:address()
+  end)
+
   it("is read from text", function()
     for text, expected in pairs {
       ["1.2.3.4"] = { "1.2.3.4", "ipv4", 0, 0 }, ["1.2.3.4:8080"] = { "1.2.3.4", "ipv4", 8080, 0 },

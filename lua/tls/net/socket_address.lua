@@ -2,6 +2,7 @@
 -- @module tls.net.socket_address
 
 local class = require "tls.support.class"
+local declare = require "tls.options.declaration"
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 local kinds = require "tls.options.kinds"
@@ -11,6 +12,10 @@ local SocketAddress, getters = class "net.SocketAddress"
 local VERSIONS = { ipv4 = 4, ipv6 = 6 }
 local LOOPBACK = { ipv4 = "127.0.0.1", ipv6 = "::" } -- without an address, as in Node
 local flow_label = kinds.integer(0, 2 ^ 20 - 1)
+local names = declare {
+  name = "net.SocketAddress", class = "net.SocketAddressOptions", is_internal = true,
+  groups = { { { "address" }, { "family" }, { "port" }, { "flowlabel" } } },
+}
 
 local function family_of(value)
   if value == nil then return "ipv4" end
@@ -37,6 +42,7 @@ end
 function SocketAddress.init(self, options)
   if options == nil then options = {} end
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
+  if not SocketAddress.isSocketAddress(options) then names:check_names(options) end
   self._family = family_of(options.family)
   self._address = address_of(options.address, self._family)
   self._port = port_of(options.port)

@@ -91,7 +91,7 @@ function BlockList:addRange(first, last, family) end
 ---@param family? string
 function BlockList:addSubnet(network, prefix, family) end
 
---- Whether a rule has this address. Throws.
+--- Whether a rule has this address; false for what is no address of the family. Throws.
 ---@param address string|net.SocketAddress
 ---@param family? string
 ---@return boolean blocked
@@ -111,7 +111,7 @@ function BlockList:check(address, family) end
 
 ---@class net.SocketAddressOptions
 ---@field address? string "127.0.0.1" or "::" by default
----@field family? string "ipv4", the default, or "ipv6"
+---@field family? string "ipv4", the default, or "ipv6"; in capitals, too
 ---@field port? integer|string
 ---@field flowlabel? integer
 
