@@ -202,6 +202,23 @@ describe("a server", function()
     run()
   end)
 
+  it("takes maxConnections as a text, and what is no number for no limit", function()
+    for limit, dropped in pairs { ["0"] = true, x = false, [{}] = false } do
+      local server = net.createServer()
+      server.maxConnections = limit
+      local wanted = expect(function() server:close() end)
+      server:on("drop", dropped and wanted or helper.never "drop")
+      server:on("connection", dropped and helper.never "connection" or function(peer)
+        peer:destroy()
+        wanted()
+      end)
+      server:listen(0, "127.0.0.1", expect(function()
+        net.connect(server:address().port, "127.0.0.1"):resume():on("error", function() end)
+      end))
+      run()
+    end
+  end)
+
   it("drops what is more than maxConnections", function()
     local server = net.createServer(expect(function(peer) peer:resume() end))
     server.maxConnections = 1

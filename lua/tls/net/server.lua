@@ -91,9 +91,9 @@ local function on_connection(self, err)
   if not self._handle:accept(handle) then return handles.close(handle) end
   local block_list = self._options.blockList
   if block_list and is_blocked(block_list, handle) then return handles.close(handle) end
-  if self.maxConnections and self._connection_count >= self.maxConnections then
-    return drop(self, handle)
-  end
+  local limit = self.maxConnections
+  if limit then limit = tonumber(limit) end -- what is no number is no limit, as in Node
+  if limit and self._connection_count >= limit then return drop(self, handle) end
   self._class._accept(self, handle)
 end
 
