@@ -110,7 +110,7 @@ jit:
 # The rules that docs/internals.md lists.
 check:
 	luacheck -q lua spec examples bench scripts
-	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.c bench/*.c
+	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c

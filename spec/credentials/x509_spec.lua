@@ -1,5 +1,6 @@
 --- parseCertificate: a certificate as a Lua table, however hostile it is.
 local core = require "tls.core"
+local x509_config = require "spec.support.x509_config"
 
 local directory
 
@@ -20,19 +21,6 @@ local function read(name)
   return text
 end
 
-local CONFIG = [[
-[req]
-distinguished_name = dn
-prompt = no
-utf8 = yes
-string_mask = utf8only
-x509_extensions = v3
-[dn]
-%s
-[v3]
-%s
-]]
-
 local NEWKEY = {
   rsa = "rsa:2048",
   ec = "ec -pkeyopt ec_paramgen_curve:P-256",
@@ -41,7 +29,7 @@ local NEWKEY = {
 
 --- A self-signed certificate made by the openssl command.
 local function make(kind, subject, extensions, more)
-  write("conf", CONFIG:format(subject, extensions or ""))
+  write("conf", x509_config:format(subject, extensions or ""))
   local command = ("openssl req -x509 -newkey %s -nodes -config %s -keyout %s -out %s -days 30 %s 2>%s"):format(
     NEWKEY[kind], path "conf", path "key", path "cert", more or "", path "log")
   local ok = os.execute(command)

@@ -2,18 +2,10 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
+local free_port = require "spec.support.free_port"
 local net = require "tls.net"
 
 local LUA = os.getenv "LUA" or "lua5.4"
-
--- A free port: tinyproxy can neither choose one nor be handed one.
-local function free_port(done)
-  local probe = net.createServer()
-  probe:listen(0, "127.0.0.1", function()
-    local port = probe:address().port
-    probe:close(function() done(port) end)
-  end)
-end
 
 -- Calls done() once somebody listens on the port.
 local function when_up(port, done, tries)

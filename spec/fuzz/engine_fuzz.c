@@ -18,14 +18,7 @@
 #include "engine/client_hello_fields.h"
 #include "engine/engine.h"
 #include "engine/callbacks.h"
-
-#define PROMISE(condition)                                            \
-  do {                                                                \
-    if (!(condition)) {                                               \
-      fprintf(stderr, "line %d: broken: %s\n", __LINE__, #condition); \
-      abort();                                                        \
-    }                                                                 \
-  } while (0)
+#include "promise.h"
 
 struct script {
   const uint8_t *at, *end;

@@ -17,14 +17,7 @@
 #include "engine/protocol_list.h"
 #include "engine/server_names.h"
 #include "engine/session_tickets.h"
-
-#define PROMISE(condition)                                            \
-  do {                                                                \
-    if (!(condition)) {                                               \
-      fprintf(stderr, "line %d: broken: %s\n", __LINE__, #condition); \
-      abort();                                                        \
-    }                                                                 \
-  } while (0)
+#include "promise.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 

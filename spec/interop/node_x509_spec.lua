@@ -1,6 +1,7 @@
 -- X509Certificates have the fields that Node's have, and give the same answers: one script of Node's and the same
 -- questions here, for certificates that are right and for certificates that are hostile.
 local helper = require "spec.helper"
+local x509_config = require "spec.support.x509_config"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
 local tls = require "tls"
@@ -191,25 +192,12 @@ end
 
 -- === certificates ===
 
-local CONFIG = [[
-[req]
-distinguished_name = dn
-prompt = no
-utf8 = yes
-string_mask = utf8only
-x509_extensions = v3
-[dn]
-%s
-[v3]
-%s
-]]
-
 local directory
 
 local function make(subject, extensions, more)
   local conf = directory .. "/conf"
   local file = assert(io.open(conf, "wb"))
-  file:write(CONFIG:format(subject, extensions or ""))
+  file:write(x509_config:format(subject, extensions or ""))
   file:close()
   local command = "LD_PRELOAD= openssl req -x509 -key %s -config %s -outform DER -out %s/der -days 30 %s 2>%s/log"
   command = command:format(certs.ecdsa.key_file, conf, directory, more or "", directory)

@@ -2,7 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
-local net = require "tls.net"
+local free_port = require "spec.support.free_port"
 local tls = require "tls"
 
 local VERSIONS = { ["TLSv1.2"] = "-tls1_2", ["TLSv1.3"] = "-tls1_3" }
@@ -40,14 +40,6 @@ local function our_server(version, cert)
     client:when("there and back\n", function() client:write "Q\n" end)
   end))
   helper.run(30000)
-end
-
-local function free_port(fn)
-  local probe = net.createServer()
-  probe:listen(0, "127.0.0.1", function()
-    local port = probe:address().port
-    probe:close(function() fn(port) end)
-  end)
 end
 
 local function our_client(version, cert)

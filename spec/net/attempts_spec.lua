@@ -1,5 +1,6 @@
 -- What a socket tells of the addresses that it tries, what its resolver is asked, and a socket over a descriptor.
 local helper = require "spec.helper"
+local free_port = require "spec.support.free_port"
 local net = require "tls.net"
 local tick = require "tls.support.next_tick"
 
@@ -25,15 +26,6 @@ local function finds(...)
     list[i] = { address = address, family = address:find ":" and 6 or 4 }
   end
   return function(_, _, callback) tick.immediate(callback, nil, list) end
-end
-
---- A port that nobody listens on.
-local function free_port(fn)
-  local server = net.createServer()
-  server:listen(0, "127.0.0.1", expect(function()
-    local port = server:address().port
-    server:close(expect(function() fn(port) end))
-  end))
 end
 
 describe("a socket that connects", function()

@@ -1,6 +1,7 @@
 -- The world's faults on plain sockets: one 'error', one 'close', in this
 -- order, in a later turn.
 local helper = require "spec.helper"
+local free_port = require "spec.support.free_port"
 local net = require "tls.net"
 
 local uv, expect, never, run = helper.uv, helper.expect, helper.never, helper.run
@@ -35,15 +36,6 @@ local function pair(fn)
   end))
   server:listen(0, "127.0.0.1", expect(function()
     client = net.connect(server:address().port, "127.0.0.1", expect(both))
-  end))
-end
-
---- A port that nobody listens on.
-local function free_port(fn)
-  local server = net.createServer()
-  server:listen(0, "127.0.0.1", expect(function()
-    local port = server:address().port
-    server:close(expect(function() fn(port) end))
   end))
 end
 
