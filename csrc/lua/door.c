@@ -56,7 +56,7 @@ static int report (lua_State *L) {
 static int enter_function (lua_State *L) {
   int bound = (int)lua_tointeger(L, lua_upvalueindex(COUNT)), i;
   int given = lua_gettop(L);
-  luaL_checkstack(L, bound + 4, "tls");
+  luaL_checkstack(L, bound + given + 4, "tls");
   lua_pushcfunction(L, tls_error_handler);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
   for (i = 0; i < bound; i++)

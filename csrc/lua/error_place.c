@@ -9,18 +9,7 @@
 #include "door.h"
 #include "error_text.h"
 
-static const char folders_key = 0; /* its address is the registry's key */
-
-/* Push the list of the folders, which is made at the first call. [-0, +1] */
-static void push_folders (lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &folders_key);
-  if (lua_istable(L, -1))
-    return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &folders_key);
-}
+static const char folder_key = 0; /* its address is the registry's key */
 
 /* The source of a chunk that was loaded from a file is "@" and its path. A
 ** chunk without debug information has "=?", and gives no folder. */
@@ -32,23 +21,9 @@ int tls_error_place_own_folder (lua_State *L) {
   size = strlen(ar.source);
   if (size <= n + 1 || strchr("/\\", ar.source[size - n - 1]) == NULL)
     return 0;
-  push_folders(L);
   lua_pushlstring(L, ar.source, size - n);
-  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &folder_key);
   return 0;
-}
-
-/* Whether a source is in one of the folders at the top of the stack. */
-static bool is_own (lua_State *L, const char *source) {
-  int i, count = (int)lua_rawlen(L, -1);
-  bool own = false;
-  for (i = 1; i <= count && !own; i++) {
-    lua_rawgeti(L, -1, i);
-    const char *folder = lua_tostring(L, -1);
-    own = strncmp(source, folder, strlen(folder)) == 0;
-    lua_pop(L, 1);
-  }
-  return own;
 }
 
 /* Whether the frame is a door: the loop has called what is above it. */
@@ -60,18 +35,16 @@ static bool is_door (lua_State *L, lua_Debug *ar) {
 }
 
 /* The level of the first frame of the user's program, and what is known about
-** it in 'ar'. 0 when there is none, or when it has no line. The folders are
-** on top of the stack. [-0, +0] */
-static int user_level (lua_State *L, lua_Debug *ar) {
+** it in 'ar': the first that is not in our folder. 0 when there is none, or
+** when it has no line. */
+static int user_level (lua_State *L, const char *folder, lua_Debug *ar) {
   int level;
-  if (lua_rawlen(L, -1) == 0) /* our own files could not be told */
-    return 0;
   for (level = 0; lua_getstack(L, level, ar); level++) {
     lua_getinfo(L, "Sl", ar);
     if (is_door(L, ar))
       return 0;
     bool is_lua = *ar->what != 'C' && *ar->what != 't'; /* "tail" in 5.1 */
-    if (is_lua && !is_own(L, ar->source))
+    if (is_lua && strncmp(ar->source, folder, strlen(folder)) != 0)
       return ar->currentline > 0 ? level : 0;
   }
   return 0;
@@ -101,8 +74,9 @@ void tls_error_place_add (lua_State *L) {
   luaL_checkstack(L, 8, "tls");
   if (!tls_error_is(L, err) || has_text(L, err, "stack"))
     return;
-  push_folders(L);
-  level = user_level(L, &ar);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &folder_key);
+  const char *folder = lua_tostring(L, -1);
+  level = folder == NULL ? 0 : user_level(L, folder, &ar);
   if (level > 0) {
     if (has_text(L, err, "message"))
       set_place(L, err, &ar);

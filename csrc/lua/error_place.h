@@ -9,8 +9,8 @@
 #include "compat.h"
 
 /* core.ownFolder(name): the caller is a file of ours with that name, below
-** the folder of our Lua layer: files that begin with the same folder are no
-** part of the user's program. */
+** the folder of our Lua layer: files in it are no part of the user's
+** program. */
 int tls_error_place_own_folder (lua_State *L);
 
 /* Put the place into the error on top of the stack, and a traceback into its

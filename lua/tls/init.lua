@@ -9,8 +9,6 @@ local core = require "tls.core"
 -- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
 if core.modules.tls then return core.modules.tls end
 
-core.ownFolder "init.lua" -- package.path may find it elsewhere than the others
-
 local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"

@@ -9,8 +9,6 @@ local core = require "tls.core"
 -- Required again after package.loaded was cleared: a Lua state has one tls.net.
 if core.modules["tls.net"] then return core.modules["tls.net"] end
 
-core.ownFolder "net.lua" -- package.path may find it elsewhere than the others
-
 local uv = require "luv"
 local BlockList = require "tls.net.block_list"
 local abort = require "tls.net.abort_controller"
