@@ -137,3 +137,17 @@ describe("the misspelling that left a server open", function()
     assert.is_table(context)
   end)
 end)
+
+describe("an object of ours as options", function()
+  it("is refused as such, not for its private fields", function()
+    for object, text in pairs {
+      [net.SocketAddress { port = 5 }] = "no net.SocketAddress: give its address as 'host', and its port",
+      [net.Socket()] = "no net.Socket: give it as 'socket'", [net.BlockList()] = "no net.BlockList",
+      [tls.createSecureContext()] = "no tls.SecureContext: give it as 'secureContext'",
+    } do
+      for _, name in ipairs { "net.connect", "tls.connect", "tls.createServer", "socket:connect" } do
+        assert.equal("The options must be a plain table, and " .. text, refusal(name, object))
+      end
+    end
+  end)
+end)

@@ -84,11 +84,11 @@ local function read_entry(address, family, options)
   local entry = to_entry(address)
   if not entry then
     return nil,
-      errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(address), { host = options.host })
+      errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. errors.shown(address), { host = options.host })
   end
   if family == nil or FAMILIES[family] then return entry end
   return nil, errors.new("ERR_INVALID_ADDRESS_FAMILY",
-    ("Invalid address family: %s %s:%s"):format(tostring(family), options.host, tostring(options.port)),
+    ("Invalid address family: %s %s:%s"):format(errors.shown(family), options.host, tostring(options.port)),
     { host = options.host, port = options.port })
 end
 
@@ -108,7 +108,8 @@ end
 
 local function give_answer(options, done, err, answer, family)
   if err then return done(errors.thrown(err)) end
-  local list, wrong = to_list(answer, family, options)
+  local ok, list, wrong = pcall(to_list, answer, family, options) -- tables of the user's: their metamethods may throw
+  if not ok then return done(errors.thrown(list)) end
   if not list then return done(wrong) end
   if #list == 0 then return done(errors.from_uv("EAI_NONAME", "getaddrinfo", { host = options.host })) end
   done(nil, list)

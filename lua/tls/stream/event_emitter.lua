@@ -113,7 +113,7 @@ local function add(self, name, fn, listener, first)
     set_list(self, name, joined(list_of(self, name), fn, first))
     warn_leak(self, name, count(self, name))
   else
-    if name == nil then errors.throw(errors.arg_type("eventName", "string", name)) end
+    if name == nil or name ~= name then errors.throw(errors.arg_type("eventName", "string", name)) end
     events[name] = fn
     self._event_order = append_event(self._event_order, name)
   end
@@ -171,7 +171,7 @@ end
 -- A table counts as an error; what else is emitted becomes the context of one.
 local function raise(err)
   if type(err) == "table" then error(err, 0) end
-  local shown = type(err) == "string" and ("'%s'"):format(err) or tostring(err)
+  local shown = type(err) == "string" and ("'%s'"):format(err) or errors.shown(err)
   errors.throw(errors.new("ERR_UNHANDLED_ERROR", ("Unhandled error. (%s)"):format(shown), { context = err }))
 end
 

@@ -23,6 +23,26 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
+--- The text of a value that the user has given us, whose __tostring may throw.
+--- @param value any
+--- @return string
+function errors.shown(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or type(value)
+end
+
+local function field_of(value, name) return value[name] end
+
+--- A field of an error that the user has given us, whose __index may throw: nil then.
+--- @param err any
+--- @param name string
+--- @return any
+function errors.field(err, name)
+  local ok, value = pcall(field_of, err, name)
+  if ok then return value end
+  return nil
+end
+
 --- The error for what a function of the user's has thrown, or given its callback: the value itself if it is a table
 -- (or an object in a userdata), else an error with the value as its message.
 --- @param value any
@@ -30,7 +50,7 @@ end
 function errors.thrown(value)
   if type(value) == "table" or type(value) == "userdata" then return value end
   if value == nil or value == false then value = "Unhandled error. (" .. tostring(value) .. ")" end
-  return errors.new("ERR_UNHANDLED_ERROR", tostring(value))
+  return errors.new("ERR_UNHANDLED_ERROR", errors.shown(value))
 end
 
 --- Whether a value is an error that was made here or by the core.
@@ -88,7 +108,7 @@ end
 --- @return table err
 function errors.arg_value(name, value, reason)
   local shown = type(value) == "string" and string.format("%q", value) or
-    tostring(value)
+    errors.shown(value)
   return errors.new("ERR_INVALID_ARG_VALUE",
     string.format("The %s '%s' %s. Received %s", kind_of(name), name,
       reason or "is invalid", shown))
@@ -124,7 +144,7 @@ end
 function errors.out_of_range(name, range, received)
   return errors.new("ERR_OUT_OF_RANGE",
     string.format('The value of "%s" is out of range. It must be %s. ' ..
-      "Received %s", name, range, tostring(received)))
+      "Received %s", name, range, errors.shown(received)))
 end
 
 -- getaddrinfo's names for "there is no such host".
