@@ -125,7 +125,10 @@ int tls_lua_state_check_alive (lua_State *L) {
   struct tls_error e;
   if (!tls_lua_state_get(L)->closing)
     return 0;
-  tls_error_set(&e, "ERR_LUA_STATE_CLOSING", "The Lua state is being closed");
+  tls_error_set(&e, "ERR_LUA_STATE_CLOSING",
+                "The Lua state is being closed: a finalizer can neither "
+                "write nor make a context, socket or server any more; do it "
+                "before the program ends");
   return tls_throw(L, &e);
 }
 
