@@ -44,21 +44,21 @@ function verify.is_chain_error(socket, err)
 end
 
 -- Who the peer is, and where in its chain the fault is.
-local function place_of(socket, err)
+local function place_of(socket, conn, err)
   local place = {}
   if err.host then place[1] = "host " .. err.host end
   if socket._options.isServer and socket.remotePort then
     place[1] = ("client %s:%d"):format(socket.remoteAddress, socket.remotePort)
   end
-  if socket._conn:isSessionReused() then place[#place + 1] = "session resumed" end
+  if conn:isSessionReused() then place[#place + 1] = "session resumed" end
   if err.depth >= 0 then place[#place + 1] = "depth " .. err.depth end
   place[#place + 1] = "subject " .. cures.shown(err.subject)
   return table.concat(place, ", ")
 end
 
 -- Adds to the core's words about a chain whose chain it is and what helps.
-local function describe(socket, err)
-  local fault = socket._conn:getVerifyFault()
+local function describe(socket, conn, err)
+  local fault = conn:getVerifyFault()
   if not fault then
     err.message = err.message .. ": the peer has shown no certificate"
     return
@@ -66,7 +66,7 @@ local function describe(socket, err)
   fault.peer, fault.depth = socket._options.isServer and "client" or "server", err.depth
   if cures.is_about_issuer(err.code) then err.issuer = fault.issuer end
   local cure = cures.of(err.code, fault)
-  err.message = ("%s (%s)%s"):format(err.message, place_of(socket, err), cure and ": " .. cure or "")
+  err.message = ("%s (%s)%s"):format(err.message, place_of(socket, conn, err), cure and ": " .. cure or "")
 end
 
 --- Adds to the error of a rejected peer which peer it is, where in its chain the fault is, and what helps.
@@ -78,7 +78,7 @@ function verify.explain(socket, err)
   local code, _, depth, subject = conn:getVerifyError()
   err.host = err.host or socket._name_to_verify
   err.depth, err.subject = depth, subject
-  if code == err.code then describe(socket, err) end
+  if code == err.code then describe(socket, conn, err) end
   local cert = conn:getPeerCertificate()
   if cert and cert.raw then err.cert = err.cert or cert end
   return err
