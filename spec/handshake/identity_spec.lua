@@ -117,6 +117,7 @@ describe("identity.check", function()
     assert.equal("ERR_TLS_CERT_ALTNAME_INVALID", err.code)
     local prefix = "Hostname/IP does not match certificate's altnames: " .. err.reason
     assert.equal(prefix, err.message:sub(1, #prefix))
+    assert.equal(err.message .. " [ERR_TLS_CERT_ALTNAME_INVALID]", tostring(err))
     assert.equal("a.com", err.host)
     assert.equal(cert, err.cert)
   end)

@@ -38,7 +38,7 @@ local function refusal(name, options)
   assert.is_false(ok, name)
   assert.is_table(err)
   assert.equal("ERR_INVALID_ARG_VALUE", err.code)
-  return err.message
+  return helper.thrown_message(err)
 end
 
 describe("a name that does not exist", function()
@@ -132,7 +132,8 @@ describe("the misspelling that left a server open", function()
       key = certs.rsa.key, cert = certs.rsa.cert, ca = certs.ca.cert, requestCert = true, rejectUnauthorised = true,
     })
     assert.is_false(ok)
-    assert.equal("tls.createServer has no option 'rejectUnauthorised'; did you mean 'rejectUnauthorized'?", err.message)
+    assert.equal("tls.createServer has no option 'rejectUnauthorised'; did you mean 'rejectUnauthorized'?",
+      helper.thrown_message(err))
     assert.is_table(context)
   end)
 end)

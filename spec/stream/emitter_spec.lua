@@ -1,3 +1,4 @@
+local helper = require "spec.helper"
 local Emitter = require "tls.stream.event_emitter"
 
 local function fresh()
@@ -174,7 +175,7 @@ describe("emitter", function()
       local ok, err = pcall(fresh().emit, fresh(), "error", value)
       assert.is_false(ok)
       assert.equal("ERR_UNHANDLED_ERROR", err.code)
-      assert.equal("Unhandled error. (" .. text .. ")", err.message)
+      assert.equal("Unhandled error. (" .. text .. ")", helper.thrown_message(err))
       assert.equal(value, err.context)
     end
   end)

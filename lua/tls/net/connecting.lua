@@ -77,11 +77,11 @@ local function to_path(socket, path)
   if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
   if #path <= core.maxUnixPath then
-    ok, _, name = pcall(pipe.connect, pipe, path, function(err)
+    ok, _, name = pcall(pipe.connect, pipe, path, core.wrap(function(err)
       if socket.destroyed or core.closing() then return end
       if err then return failed(err) end
       finish(socket, nil, pipe)
-    end)
+    end))
   end
   if ok then return end
   tick.immediate(function()

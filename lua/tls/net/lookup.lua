@@ -3,8 +3,8 @@
 -- @module tls.net.lookup
 
 local uv = require "luv"
+local core = require "tls.core"
 local defaults = require "tls.options.defaults"
-local closing = require("tls.core").closing
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 local tick = require "tls.support.next_tick"
@@ -71,9 +71,9 @@ local function system_lookup(options, done)
     if err then return done(errors.from_uv(err, "getaddrinfo", { host = options.host })) end
     done(nil, unique(list))
   end
-  local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), function(failure, list)
-    if not closing() then answer(failure, list) end
-  end)
+  local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), core.wrap(function(failure, list)
+    if not core.closing() then answer(failure, list) end
+  end))
   if not ok then tick.immediate(answer, err or "EAI_NONAME") end
 end
 

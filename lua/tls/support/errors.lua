@@ -2,12 +2,14 @@
 --
 -- An error is a table with 'message' and 'code' (Node's), and where it has
 -- them 'errno', 'syscall', 'address', 'port', 'host', 'path', 'library',
--- 'reason', 'opensslErrorStack', 'cert'. tostring(err) gives the message.
+-- 'reason', 'opensslErrorStack', 'cert'. tostring(err) gives message and code. What is thrown at a caller has 'stack'.
 -- @module tls.support.errors
 
 local core = require "tls.core"
 
 local errors = {}
+
+core.ownFolder "support/errors.lua"
 
 local mt = core.error_metatable -- shared with the errors that C makes
 
@@ -38,11 +40,10 @@ function errors.is(value)
   return type(value) == "table" and getmetatable(value) == mt
 end
 
---- Raises an error as it is, without a position in front of its message.
+--- Raises an error. One of ours, if the user's program has called us, gets the place of that call in front of its
+-- message, and a traceback as 'stack'.
 --- @param err any
-function errors.throw(err)
-  error(err, 0)
-end
+errors.throw = core.throw
 
 local function describe(value)
   local kind = type(value)
@@ -67,6 +68,17 @@ function errors.arg_type(name, expected, actual)
   return errors.new("ERR_INVALID_ARG_TYPE",
     string.format('The "%s" %s must be of type %s. Received %s', name,
       kind_of(name), expected, describe(actual)))
+end
+
+--- A function for callbacks of luv's, such as a timer's: it calls `fn` with the same arguments, and gives what `fn`
+-- throws to luv as text, with code, message and traceback. luv 1.44 prints "(null)" for an error that is no string, and
+-- Neovim crashes.
+--- @param fn function may not yield
+--- @return function
+-- @raise ERR_INVALID_ARG_TYPE
+function errors.wrap(fn)
+  if type(fn) ~= "function" then errors.throw(errors.arg_type("fn", "function", fn)) end
+  return core.wrap(fn)
 end
 
 --- ERR_INVALID_ARG_VALUE: the type is right, the value is not.
