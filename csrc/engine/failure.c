@@ -9,6 +9,7 @@
 
 #include "authorization.h"
 #include "engine_state.h"
+#include "verify_code.h"
 
 /* The error when there is no memory to write the real one down. */
 static const struct tls_error no_memory = {

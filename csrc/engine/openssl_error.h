@@ -38,7 +38,4 @@ void tls_error_set (struct tls_error *e, const char *code, const char *message);
 /* Write OpenSSL's words for an entry of 'stack'. */
 void tls_error_entry_text (unsigned long entry, char *text, size_t size);
 
-/* The name Node gives to an X509_V_ERR_ number: "CERT_HAS_EXPIRED". */
-const char *tls_verify_code (long error);
-
 #endif

@@ -21,9 +21,10 @@ local emit, ANNOUNCED = Emitter.emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
--- A handshake has failed; its socket is destroyed already.
+-- A handshake has failed; its socket is destroyed already, and still knows where the client is.
 local function client_error(socket, err)
   local server = socket.server
+  if errors.is(err) then err.remoteAddress, err.remotePort = socket.remoteAddress, socket.remotePort end
   server:emit("tlsClientError", err, socket)
   server:emit("clientError", err, socket)
 end

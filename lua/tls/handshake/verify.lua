@@ -10,10 +10,12 @@
 -- `socket._verify_answer`.
 -- @module tls.handshake.verify
 
+local cures = require "tls.handshake.verify_cures"
 local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
 local errors = require "tls.support.errors"
 local server_identity = require "tls.handshake.server_identity"
+local server_name = require "tls.handshake.server_name"
 
 local verify = {}
 
@@ -41,7 +43,33 @@ function verify.is_chain_error(socket, err)
   return err.code == socket._conn:getVerifyError()
 end
 
---- Adds to the error of a rejected peer which peer it is, and where in its chain the fault is.
+-- Who the peer is, and where in its chain the fault is.
+local function place_of(socket, conn, err)
+  local place = {}
+  if err.host then place[1] = "host " .. err.host end
+  if socket._options.isServer and socket.remotePort then
+    place[1] = ("client %s:%d"):format(socket.remoteAddress, socket.remotePort)
+  end
+  if conn:isSessionReused() then place[#place + 1] = "session resumed" end
+  if err.depth >= 0 then place[#place + 1] = "depth " .. err.depth end
+  place[#place + 1] = "subject " .. cures.shown(err.subject)
+  return table.concat(place, ", ")
+end
+
+-- Adds to the core's words about a chain whose chain it is and what helps.
+local function describe(socket, conn, err)
+  local fault = conn:getVerifyFault()
+  if not fault then
+    err.message = err.message .. ": the peer has shown no certificate"
+    return
+  end
+  fault.peer, fault.depth = socket._options.isServer and "client" or "server", err.depth
+  if cures.is_about_issuer(err.code) then err.issuer = fault.issuer end
+  local cure = cures.of(err.code, fault)
+  err.message = ("%s (%s)%s"):format(err.message, place_of(socket, conn, err), cure and ": " .. cure or "")
+end
+
+--- Adds to the error of a rejected peer which peer it is, where in its chain the fault is, and what helps.
 --- @param socket tls.TLSSocket
 --- @param err tls.Error
 --- @return tls.Error err
@@ -50,10 +78,7 @@ function verify.explain(socket, err)
   local code, _, depth, subject = conn:getVerifyError()
   err.host = err.host or socket._name_to_verify
   err.depth, err.subject = depth, subject
-  if code == err.code and subject then
-    err.message = ("%s (%sdepth %d, subject %s)"):format(err.message,
-      err.host and "host " .. err.host .. ", " or "", depth, subject)
-  end
+  if code == err.code then describe(socket, conn, err) end
   local cert = conn:getPeerCertificate()
   if cert and cert.raw then err.cert = err.cert or cert end
   return err
@@ -67,7 +92,12 @@ local function check_name(socket)
   if ok and err == nil or socket._conn ~= conn then return nil end
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
-  if type(err) == "table" then return err end
+  if type(err) == "table" then
+    if names and server_name.is_default(socket._unchecked_options or socket._options) then
+      err.message = err.message .. "; no host was given, so 'localhost' was compared"
+    end
+    return err
+  end
   return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. errors.shown(err),
     { host = socket._name_to_verify, cert = cert })
 end

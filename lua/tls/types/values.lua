@@ -25,6 +25,9 @@
 ---@field cert? tls.Certificate the refused peer's
 ---@field depth? integer where in the peer's chain it failed; 0: the leaf, -1: unknown
 ---@field subject? string of the certificate there
+---@field issuer? string its issuer, where that is what is missing
+---@field remoteAddress? string of a client whose handshake has failed on a server
+---@field remotePort? integer
 ---@field cause? any why it was aborted, or what came before
 ---@field errors? tls.Error[] one for each address, if several were tried
 ---@field context? any with ERR_UNHANDLED_ERROR: what was emitted or thrown, which is no error
