@@ -16,6 +16,7 @@
 #include "credentials/names_table.h"
 #include "credentials/session_der.h"
 #include "credentials/x509_certificate.h"
+#include "failure_details.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "lua/table_fields.h"
@@ -368,6 +369,7 @@ static const luaL_Reg queries[] = {
     {"getEphemeralKeyInfo", get_ephemeral_key_info},
     {"getGroup", get_group},
     {"getVerifyError", get_verify_error},
+    {"getFailureDetails", tls_connection_failure_details},
     {"getPeerCertificate", get_peer_certificate},
     {"getPeerNames", get_peer_names},
     {"getCertificate", get_certificate},
