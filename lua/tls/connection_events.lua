@@ -149,7 +149,7 @@ local function on_error(self, err)
     explanation.add(self, err, handshaking)
   end
   local given = self._unchecked_options
-  if handshaking and given and type(err) == "table" then add_place(err, given, self._connect_destination) end
+  if handshaking and given and alert.may_have_fields(err) then add_place(err, given, self._connect_destination) end
   if handshaking then self:destroy(err) else self:_fail(err) end
 end
 

@@ -10,18 +10,23 @@ local alert = {}
 local told = setmetatable({}, { __mode = "k" })
 local NONE = {}
 
--- Tables with a metatable of the user's may be anything: they, and userdata, stay as they are.
+--- Whether fields may be put into an error. Tables with a metatable of the user's may be anything: they, and userdata,
+--- stay as they are.
+--- @param err any
+--- @return boolean
 local function may_have_fields(err)
   local mt = type(err) == "table" and getmetatable(err)
   return mt == nil or mt == core.error_metatable
 end
+
+alert.may_have_fields = may_have_fields
 
 local function remove(err, before)
   if before.written then rawset(err, "alert", nil) end
   if before.name then rawset(err, "alertDirection", nil) end
 end
 
--- An alert that the user's error asks for (see tls.handshake.client_hello_callbacks) stays as the user has written it.
+-- An alert that the user's error asks for stays as the user has written it.
 local function put(err, name, direction)
   local wanted = rawget(err, "alert")
   told[err] = { name = name, direction = direction, written = wanted == nil }
@@ -44,6 +49,22 @@ function alert.copy(err, from)
   else
     told[err] = NONE
   end
+end
+
+-- Whether `alert` tells of a connection that has ended.
+local function tells(err)
+  local before = told[err]
+  if before then return before.written and rawget(err, "alert") == before.name end
+  return getmetatable(err) == core.error_metatable and rawget(err, "alertDirection") ~= nil
+end
+
+--- The number of the alert that the user wants to be sent: `{ alert = "access_denied" }`.
+--- @param choice any an error, or an answer
+--- @return integer? number
+function alert.wanted(choice)
+  if type(choice) ~= "table" or tells(choice) then return nil end
+  local number = core.alerts[choice.alert] or choice.alert
+  return type(number) == "number" and number % 1 == 0 and number >= 1 and number <= 255 and number or nil
 end
 
 --- Ends a connection with an error of its user's, of which no alert tells the peer.

@@ -25,19 +25,13 @@ end
 
 local steps = {}
 
-local function alert_of(choice)
-  local wanted = type(choice) == "table" and choice.alert
-  local number = core.alerts[wanted] or wanted
-  return type(number) == "number" and number % 1 == 0 and number >= 1 and number <= 255 and number or nil
-end
-
 -- The choice of a context has failed: the client gets the alert that `err.alert` names, else internal_error, and the
 -- listeners that error. Once the handshake goes on there is no such alert.
 local function refuse(socket, err)
   if socket._callback_error then return end -- the first error counts
   local conn = socket._conn
   if not conn then return end
-  local wanted = conn:answerClientHello { alert = alert_of(err) or core.alerts.internal_error }
+  local wanted = conn:answerClientHello { alert = alert.wanted(err) or core.alerts.internal_error }
   if wanted == nil then return alert.destroy(socket, err) end
   socket._callback_error = err
   socket:_drive_if(wanted)
@@ -52,7 +46,7 @@ function steps.client_hello(socket, info, answer, done)
       answer.chosen = choice
       return done()
     end
-    answer.alert = alert_of(choice)
+    answer.alert = alert.wanted(choice)
     if answer.alert then return done() end
     refuse(socket, errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
   end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
