@@ -18,6 +18,7 @@
 #include "credentials/session_der.h"
 #include "credentials/x509_certificate.h"
 #include "engine/verify_code.h"
+#include "failure_details.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "lua/table_fields.h"
@@ -395,6 +396,7 @@ static const luaL_Reg queries[] = {
     {"getGroup", get_group},
     {"getVerifyError", get_verify_error},
     {"getVerifyFault", get_verify_fault},
+    {"getFailureDetails", tls_connection_failure_details},
     {"getPeerCertificate", get_peer_certificate},
     {"getPeerNames", get_peer_names},
     {"getCertificate", get_certificate},

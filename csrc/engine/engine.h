@@ -271,6 +271,17 @@ void tls_engine_fail (struct tls_engine *e, const char *code,
 /* Why it has failed. Borrowed; not to be called before. */
 const struct tls_error *tls_engine_error (const struct tls_engine *e);
 
+/* For the message about a failure: the first bytes that were received,
+** TLS_FIRST_BYTES at most; and on a server that has found none of the client's
+** protocols acceptable, these in wire form, or NULL. Borrowed. */
+const char *tls_engine_first_bytes (const struct tls_engine *e, size_t *n);
+const unsigned char *tls_engine_refused_alpn (const struct tls_engine *e,
+                                              size_t *n);
+
+/* The versions that the connection may have, as numbers of TLS; 0 is no
+** bound. */
+void tls_engine_version_range (const struct tls_engine *e, int *min, int *max);
+
 /* === queries of the state ============================================== */
 
 bool tls_engine_busy (const struct tls_engine *e);   /* OpenSSL is running */

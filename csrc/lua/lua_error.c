@@ -26,6 +26,13 @@ static void set_stack (lua_State *L, const struct tls_error *e) {
   lua_setfield(L, -2, "opensslErrorStack");
 }
 
+static void set_alert (lua_State *L, const struct tls_error *e) {
+  if (*e->alert == '\0')
+    return;
+  tls_set_string(L, "alert", e->alert);
+  tls_set_string(L, "alertDirection", e->alert_sent ? "sent" : "received");
+}
+
 void tls_push_error (lua_State *L, const struct tls_error *e) {
   lua_createtable(L, 0, 4);
   luaL_setmetatable(L, TLS_ERROR_T);
@@ -33,6 +40,7 @@ void tls_push_error (lua_State *L, const struct tls_error *e) {
   set_text(L, "code", e->code);
   set_text(L, "library", e->library);
   set_text(L, "reason", e->reason);
+  set_alert(L, e);
   set_stack(L, e);
 }
 

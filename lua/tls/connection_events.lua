@@ -8,7 +8,9 @@
 local core = require "tls.core"
 local drive = require "tls.connection_drive"
 local Emitter = require "tls.stream.event_emitter"
+local alert = require "tls.handshake.alert"
 local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
+local explanation = require "tls.handshake.explanation"
 local psk = require "tls.handshake.psk"
 local renegotiation = require "tls.handshake.renegotiation"
 local session_resumption = require "tls.handshake.session_resumption"
@@ -40,7 +42,7 @@ local function open_gate(self, generation)
 end
 
 local function on_first_verdict(self, generation, refused)
-  if refused then return self:destroy(refused) end
+  if refused then return alert.destroy(self, refused) end
   session_resumption.when_stored(self, open_gate, generation)
 end
 
@@ -58,7 +60,7 @@ local function announce_again(self)
 end
 
 local function on_later_verdict(self, generation, refused)
-  if refused then return self:destroy(refused) end
+  if refused then return alert.destroy(self, refused) end
   if self._conn:approve(generation) then next_tick(drive, self) end
   renegotiation.on_done(self, announce_again)
 end
@@ -132,7 +134,7 @@ end
 -- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has
 -- failed with, why the peer was refused, OpenSSL's error.
 local function on_error(self, err)
-  local handshaking = self._handshake_state == HANDSHAKING
+  local handshaking, of_core = self._handshake_state == HANDSHAKING, err
   local refusal = self._verify_answer and self._verify_answer.error
   if self._callback_error then
     err = self._callback_error
@@ -140,6 +142,11 @@ local function on_error(self, err)
     err = refusal
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
+  end
+  if err ~= of_core then
+    alert.copy(err, of_core)
+  else
+    explanation.add(self, err, handshaking)
   end
   local given = self._unchecked_options
   if handshaking and given and type(err) == "table" then add_place(err, given, self._connect_destination) end

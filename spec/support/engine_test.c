@@ -420,6 +420,7 @@ static void test_junk (void) {
   tls_records_feed(tls_engine_records(s->engine), junk, strlen(junk));
   CHECK(run(s) == TLS_EV_ERROR);
   CHECK(strcmp(tls_engine_error(s->engine)->code, "ERR_SSL_HTTP_REQUEST") == 0);
+  CHECK(*tls_engine_error(s->engine)->alert == '\0');
   CHECK(run(s) == 0); /* dead and quiet */
   free_side(s);
 }

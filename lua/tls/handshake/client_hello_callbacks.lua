@@ -5,6 +5,7 @@
 -- `answer`, which is given to the core in the end.
 -- @module tls.handshake.client_hello_callbacks
 
+local alert = require "tls.handshake.alert"
 local protocol_list = require "tls.options.protocol_list"
 local user_callback = require "tls.handshake.user_callback"
 local kinds = require "tls.options.kinds"
@@ -24,26 +25,14 @@ end
 
 local steps = {}
 
-local ALERTS = { -- RFC 8446, 6.2
-  handshake_failure = 40, bad_certificate = 42, illegal_parameter = 47, unknown_ca = 48, access_denied = 49,
-  decode_error = 50, protocol_version = 70, insufficient_security = 71, internal_error = 80, user_canceled = 90,
-  unrecognized_name = 112, certificate_required = 116, no_application_protocol = 120,
-}
-
-local function alert_of(choice)
-  local alert = type(choice) == "table" and errors.field(choice, "alert")
-  alert = ALERTS[alert] or alert
-  return type(alert) == "number" and alert % 1 == 0 and alert >= 1 and alert <= 255 and alert or nil
-end
-
 -- The choice of a context has failed: the client gets the alert that `err.alert` names, else internal_error, and the
 -- listeners that error. Once the handshake goes on there is no such alert.
 local function refuse(socket, err)
   if socket._callback_error then return end -- the first error counts
   local conn = socket._conn
   if not conn then return end
-  local wanted = conn:answerClientHello { alert = alert_of(err) or ALERTS.internal_error }
-  if wanted == nil then return socket:destroy(err) end
+  local wanted = conn:answerClientHello { alert = alert.wanted(err) or core.alerts.internal_error }
+  if wanted == nil then return alert.destroy(socket, err) end
   socket._callback_error = err
   socket:_drive_if(wanted)
 end
@@ -57,7 +46,7 @@ function steps.client_hello(socket, info, answer, done)
       answer.chosen = choice
       return done()
     end
-    answer.alert = alert_of(choice)
+    answer.alert = alert.wanted(choice)
     if answer.alert then return done() end
     refuse(socket, errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
   end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
@@ -96,7 +85,7 @@ function steps.alpn(socket, info, answer, done)
   local offered = info.ALPNProtocols
   if answer.alert or not callback or #offered == 0 then return done() end
   local ok, choice = pcall(callback, { servername = info.servername or "", protocols = offered }, socket)
-  if not ok then return socket:destroy(errors.thrown(choice)) end
+  if not ok then return alert.destroy(socket, errors.thrown(choice)) end
   if choice == nil then
     answer.alpnRefused = true
     return done()
@@ -110,7 +99,7 @@ end
 -- 'resumeSession': the session that was stored under this id.
 function steps.resume_session(socket, info, answer, done)
   if answer.alert or not info.sessionId or not has_listener(socket.server, "resumeSession") then return done() end
-  user_callback(socket, socket.destroy, function(data)
+  user_callback(socket, alert.destroy, function(data)
     if data ~= nil and data ~= false and type(data) ~= "string" then
       return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
     end
@@ -125,7 +114,7 @@ function steps.ocsp(socket, info, answer, done)
   local chosen = answer.chosen or socket._options.secureContext
   local cert, issuer = core.contextCertificate(chosen.context)
   if not cert then return done() end
-  user_callback(socket, socket.destroy, function(response)
+  user_callback(socket, alert.destroy, function(response)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end

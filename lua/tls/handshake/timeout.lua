@@ -6,13 +6,16 @@ local uv = require "luv"
 local core = require "tls.core"
 local DeadlineQueue = require "tls.support.deadline_queue"
 local defaults = require "tls.options.defaults"
+local explanation = require "tls.handshake.explanation"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 
 local timeout = {}
 
 local function expire(socket)
-  socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout"))
+  local err = errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout")
+  explanation.add_to_timeout(socket, err)
+  socket:destroy(err)
 end
 
 --- The queue of a server: a socket that stays in it for `ms` is destroyed.

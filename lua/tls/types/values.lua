@@ -22,6 +22,8 @@
 ---@field library? string OpenSSL's library
 ---@field reason? string OpenSSL's reason; or why a name does not match
 ---@field opensslErrorStack? string[] what else OpenSSL has said, the newest first
+---@field alert? string the alert that has ended the connection, by its name in RFC 8446: "unknown_ca"; nil: none
+---@field alertDirection? "sent"|"received"
 ---@field cert? tls.Certificate the refused peer's
 ---@field depth? integer where in the peer's chain it failed; 0: the leaf, -1: unknown
 ---@field subject? string of the certificate there
