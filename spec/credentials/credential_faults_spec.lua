@@ -1,7 +1,8 @@
 -- What is wrong with a credential, or a list of algorithms, stands in the error, with its cure. OpenSSL's words come
 -- first, and the code is OpenSSL's.
-require "spec.helper"
+local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local script = require "spec.support.script"
 local tls = require "tls"
 
 -- What a command of openssl's writes, run where the certificates are.
@@ -180,11 +181,40 @@ cases("a passphrase", {
     "ERR_OSSL_EVP_UNSUPPORTED", "legacy provider" },
 })
 
+describe("a passphrase", function()
+  -- The padding is right by chance for one in 256.
+  it("is wrong, too, when what it decrypts is no key", function()
+    local key = made(OLD_KEY)
+    for i = 1, 1500 do
+      local err = failure(tls.createSecureContext, { key = key, passphrase = "wrong" .. i })
+      assert.truthy(err.message:find("not the right one", 1, true), err.message)
+    end
+  end)
+end)
+
 cases("a pfx", {
   { "in base64", function() return { pfx = made "base64 -in rsa.pfx" } end, "ERR_OSSL_ASN1_WRONG_TAG", "decode it" },
   { "without a key", { pfx = certs.file "keyless.pfx", passphrase = "sesame" }, "ERR_CRYPTO_OPERATION_FAILED",
     "Unable to load private key from PFX data (options.pfx)", "certificates alone are the option 'ca'" },
 })
+
+describe("a pfx of old algorithms", function()
+  it("where OpenSSL's legacy provider is missing", function()
+    local path = os.tmpname()
+    made("pkcs12 -export -legacy -inkey rsa.key -in rsa.crt -passout pass:x -out " .. path .. " && echo made")
+    local program = ([[
+      require "luv".os_setenv("OPENSSL_MODULES", "/nowhere")
+      print(select(2, pcall(require "tls".createSecureContext, { pfx = { file = %q, passphrase = "x" } })))
+    ]]):format(path)
+    script.run(program, {}, helper.expect(function(status, output)
+      os.remove(path)
+      assert.equal(0, status)
+      assert.truthy(output:find("Unsupported PKCS12 PFX data", 1, true), output)
+      assert.truthy(output:find("legacy provider: install that (legacy.so)", 1, true), output)
+    end))
+    helper.run()
+  end)
+end)
 
 cases("the security level is named", {
   { "for a small key", { cert = certs.file "small.crt" }, "ERR_SSL_EE_KEY_TOO_SMALL",

@@ -155,9 +155,10 @@ end
 
 local OLD = "it is encrypted with an algorithm of OpenSSL's legacy provider: "
 
+-- A wrong passphrase decrypts now and then, to what is no key: then OpenSSL says that this is not supported.
 local function of_encrypted_key(subject, err)
   if not is_encrypted(subject.text) then return nil end
-  if err.code == "ERR_OSSL_UNSUPPORTED" or err.code == "ERR_OSSL_EVP_UNSUPPORTED" then
+  if err.code == "ERR_OSSL_EVP_UNSUPPORTED" then
     return OLD .. "openssl pkcs8 -topk8 -provider legacy -provider default -in FILE -out key.pem encrypts it anew"
   end
   return of_passphrase(subject)
