@@ -55,6 +55,7 @@ build = {
         "csrc/credentials/context_options.c",
         "csrc/credentials/contexts_by_name.c",
         "csrc/credentials/default_ca.c",
+        "csrc/credentials/key_log_file.c",
         "csrc/credentials/names_table.c",
         "csrc/credentials/pem.c",
         "csrc/credentials/pkcs12.c",

@@ -205,6 +205,10 @@ SSL_SESSION *tls_engine_session (const struct tls_engine *e);
 ** strlen() bytes. */
 char *tls_engine_take_keylog (struct tls_engine *e);
 
+/* SSL_CTX_set_keylog_callback(3): keeps the lines of connections that want
+** them. An owner that gives a context a callback of its own calls it there. */
+void tls_engine_on_keylog (const SSL *ssl, const char *line);
+
 /* Client: the stapled response, or NULL. Borrowed. */
 const unsigned char *tls_engine_ocsp_response (const struct tls_engine *e,
                                                size_t *n);
