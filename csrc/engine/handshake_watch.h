@@ -1,6 +1,6 @@
 /*
 ** handshake_watch: notices that another handshake begins or ends on a
-** connection that is secure, and prints messages for tls_engine_trace().
+** connection that is secure, and prints or notes messages.
 */
 #ifndef tls_engine_handshake_watch_h
 #define tls_engine_handshake_watch_h

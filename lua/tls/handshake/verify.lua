@@ -10,10 +10,12 @@
 -- `socket._verify_answer`.
 -- @module tls.handshake.verify
 
+local debug_lines = require "tls.support.debug_lines"
 local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
 local errors = require "tls.support.errors"
 local server_identity = require "tls.handshake.server_identity"
+local steps = require "tls.handshake.steps"
 
 local verify = {}
 
@@ -21,7 +23,8 @@ local verify = {}
 ---@field generation integer of the handshake
 ---@field error table? why the peer is not authorized
 
-local function remember(socket, generation, refusal)
+local function remember(socket, generation, refusal, override)
+  if debug_lines.on then steps.verdict(socket, generation, refusal, override) end
   socket._verify_answer = { generation = generation, error = refusal }
 end
 
@@ -129,7 +132,7 @@ function verify.in_handshake(socket, generation)
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, override)
-    remember(socket, generation, refusal)
+    remember(socket, generation, refusal, override)
     socket:_drive_if(conn:answerVerify(generation, refusal == nil, override))
   end
   if not socket._options.verify then return answer(err, false) end
@@ -143,7 +146,7 @@ local function set_verdict(socket, generation, refusal, override, done)
 end
 
 local function remember_verdict(socket, generation, refusal, override, done)
-  remember(socket, generation, refusal)
+  remember(socket, generation, refusal, override)
   set_verdict(socket, generation, refusal, override, done)
 end
 
