@@ -1,5 +1,5 @@
 -- A program with more privileges than who started it does not let the environment say whom to trust, nor where to write
--- secrets.
+-- secrets or whether to show the steps of connections.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
@@ -47,6 +47,7 @@ local function run(variables, mode)
   -- set-user-id programs load no preloaded library, so this is the core without sanitizers
   local command = { "env", "LD_PRELOAD=", "LUA_CPATH=" .. os.getenv "LUA_CPATH":gsub("build%-asan", "build") }
   command[#command + 1] = "SSLKEYLOGFILE=" .. key_log
+  command[#command + 1] = "LUA_TLS_DEBUG=1"
   for name, value in pairs(variables) do command[#command + 1] = name .. "=" .. value end
   for _, word in ipairs { "SSL_CERT_DIR=/nowhere", interpreter, program } do command[#command + 1] = word end
   local seen = {}
@@ -57,6 +58,7 @@ local function run(variables, mode)
       server:close()
       assert.equal("", output:match "lua: .*" or "")
       assert.equal(0, status)
+      seen.debug = output:find("tls %d+ client: ") ~= nil
       for name, value in output:gmatch "(%l+)\t([^\n]*)" do seen[name] = value end
     end))
   end)
@@ -78,6 +80,7 @@ describe("the environment", function()
     assert.same({ "0\t0", "1", "trusted" }, { seen.user, seen.extra, seen.server })
     seen = run(ENV.file, "755")
     assert.same({ certs.ca.cert_file, "AES256-SHA", "trusted" }, { seen.system, seen.ciphers, seen.server })
+    assert.is_true(seen.debug)
     assert(os.remove(key_log))
   end)
 
@@ -88,6 +91,7 @@ describe("the environment", function()
     seen = run(ENV.file, "4755")
     assert.not_equal(certs.ca.cert_file, seen.system)
     assert.same({ "TLS_AES_25", "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, { seen.ciphers, seen.server })
+    assert.is_false(seen.debug)
     assert.is_nil(io.open(key_log))
   end)
 end)

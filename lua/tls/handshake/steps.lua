@@ -77,6 +77,7 @@ end
 -- === messages ===
 
 local function client_hello_sent(socket)
+  if not socket.secureConnecting then return write(socket, "ClientHello sent again") end
   local options, name = socket._options, socket._conn:getServername()
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",

@@ -65,7 +65,7 @@ function debug_lines.write(object, role, text)
   local to = debug_lines.on
   local line = ("tls %d %s: %s"):format(debug_lines.number(object), role, text)
   if to == true then
-    pcall(io.stderr.write, io.stderr, line, "\n") -- stderr may have been closed
+    io.stderr:write(line .. "\n") -- in one piece: other processes may write there
   elseif to then
     tick.immediate(deliver, to, line)
   end
