@@ -385,8 +385,8 @@ describe("tls.debug", function()
     assert(os.execute(([[rm %s && mkdir %s && cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
       -nodes -keyout key -out cert -days 2 -utf8 \
       -subj "$(printf '/O=x, issuer CN=good\n\033[31m\302\205/CN=localhost')" 2>log]]):format(dir, dir, dir)))
-    local function read(name)
-      local file = assert(io.open(dir .. name))
+    local function read(file_name)
+      local file = assert(io.open(dir .. file_name))
       local text = file:read "*a"
       file:close()
       return text
