@@ -16,6 +16,7 @@
 #include "engine/callbacks.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
+#include "key_log_file.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "lua/lua_state.h"
@@ -236,6 +237,7 @@ int tls_secure_context_new (lua_State *L) {
   tls_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_callbacks_install(c->ctx);
+  tls_key_log_file_install(c->ctx);
   tls_require(L, tls_ticket_keys_install(c->ctx));
   choose_store(L, c);
   if (!tls_context_options_apply(L, c->ctx, &refused)) /* c owns ctx */

@@ -23,6 +23,7 @@
   X(ocsp)               \
   X(session)            \
   X(keylog)             \
+  X(note)               \
   X(earlyData)          \
   X(renegotiating)      \
   X(renegotiated)       \

@@ -19,6 +19,7 @@ local server_identity = require "tls.handshake.server_identity"
 local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
+local debug_lines = require "tls.support.debug_lines"
 local default_ca = require "tls.default_ca"
 local x509_certificate = require "tls.x509_certificate"
 
@@ -40,6 +41,7 @@ local tls = {
   setDefaultCACertificates = default_ca.set_default,
   X509Certificate = x509_certificate.new,
   wrap = errors.wrap,
+  debug = debug_lines.set,
 }
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,

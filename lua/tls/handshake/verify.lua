@@ -11,11 +11,13 @@
 -- @module tls.handshake.verify
 
 local cures = require "tls.handshake.verify_cures"
+local debug_lines = require "tls.support.debug_lines"
 local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
 local errors = require "tls.support.errors"
 local server_identity = require "tls.handshake.server_identity"
 local server_name = require "tls.handshake.server_name"
+local steps = require "tls.handshake.steps"
 
 local verify = {}
 
@@ -23,7 +25,8 @@ local verify = {}
 ---@field generation integer of the handshake
 ---@field error table? why the peer is not authorized
 
-local function remember(socket, generation, refusal)
+local function remember(socket, generation, refusal, override)
+  if debug_lines.on then steps.verdict(socket, generation, refusal, override) end
   socket._verify_answer = { generation = generation, error = refusal }
 end
 
@@ -159,7 +162,7 @@ function verify.in_handshake(socket, generation)
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, override)
-    remember(socket, generation, refusal)
+    remember(socket, generation, refusal, override)
     socket:_drive_if(conn:answerVerify(generation, refusal == nil, override))
   end
   if not socket._options.verify then return answer(err, false) end
@@ -173,7 +176,7 @@ local function set_verdict(socket, generation, refusal, override, done)
 end
 
 local function remember_verdict(socket, generation, refusal, override, done)
-  remember(socket, generation, refusal)
+  remember(socket, generation, refusal, override)
   set_verdict(socket, generation, refusal, override, done)
 end
 

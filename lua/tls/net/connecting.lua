@@ -4,6 +4,8 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local flat = require("tls.options.declaration").flat
 local handles = require "tls.support.luv_handles"
@@ -61,6 +63,7 @@ local function finish(socket, err, handle)
   end
   socket._attempt, socket.connecting = false, false
   if err then return socket:destroy(err) end
+  if debug_lines.on then connection_steps.connected(socket, handle) end
   socket:_adopt_handle(handle)
   socket:_connected()
 end
@@ -71,9 +74,11 @@ local function to_path(socket, path)
   local function failed(name)
     socket:_close_part(pipe)
     local err = errors.from_uv(name, "connect", { address = path })
+    if debug_lines.on then connection_steps.attempt_failed(socket, path, nil, err) end
     socket:emit("connectionAttemptFailed", path, nil, nil, err)
     finish(socket, err)
   end
+  if debug_lines.on then connection_steps.attempt(socket, path, nil, nil, 1, 1) end
   socket:emit("connectionAttempt", path)
   if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
@@ -118,6 +123,7 @@ local function to_host(socket, options)
   local function close(handle) socket:_close_part(handle) end
   lookup(options, function(err, list, is_literal)
     if attempt.cancelled then return end
+    if debug_lines.on and not is_literal then connection_steps.looked_up(socket, options.host, err, list) end
     if not is_literal then emit_lookup(socket, attempt, err, list, options.host) end
     if attempt.cancelled then return end
     if err then return finish(socket, err) end

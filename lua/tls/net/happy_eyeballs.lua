@@ -6,6 +6,8 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
@@ -67,6 +69,7 @@ local function attempt_failed(self, handle, address, err, untold)
   self.open[handle] = nil
   self.close(handle)
   self.failures[#self.failures + 1] = err
+  if debug_lines.on then connection_steps.attempt_failed(self.socket, address.addr, self.options.port, err) end
   if not untold and not tell(self, "connectionAttemptFailed", address, err) then return end
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then fail(self) end
@@ -118,6 +121,9 @@ end
 local function attempt(self, address)
   local handle, port = handles.register(uv.new_tcp()), self.options.port
   self.open[handle] = true
+  if debug_lines.on then
+    connection_steps.attempt(self.socket, address.addr, port, self.options.host, self.next - 1, #self.addresses)
+  end
   local err, untold = prepare(self, handle, address)
   if err then return attempt_failed(self, handle, address, err, untold) end
   local function failed(name)
@@ -141,6 +147,9 @@ try_next = function(self)
     self.timer = self.timer or handles.register(uv.new_timer())
     self.timer:start(self.delay, 0, core.wrap(function()
       if self.cancelled or self.next > #self.addresses then return end
+      if debug_lines.on then
+        connection_steps.attempt_is_slow(self.socket, address.addr, self.options.port, self.delay)
+      end
       if tell(self, "connectionAttemptTimeout", address) then try_next(self) end
     end))
   elseif self.timer then

@@ -8,6 +8,8 @@ local declared = require "tls.options.socket"
 local descriptor = require "tls.net.descriptor"
 local class = require "tls.support.class"
 local connecting = require "tls.net.connecting"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local idle_timeout = require "tls.net.idle_timeout"
@@ -149,6 +151,7 @@ end
 
 --- A closed socket becomes one that is yet to be connected.
 function Socket:_renew()
+  debug_lines.forget(self)
   Socket._start(self, self._options, true)
   follow_signal(self)
   self:_block()
@@ -301,6 +304,7 @@ end
 
 function Socket:_destroy(err)
   local handle = self._handle
+  if debug_lines.on and not self._new_owner then connection_steps.closed(self, err) end
   if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
     self.connecting = false

@@ -106,6 +106,16 @@ function tls.getCurves() end
 ---@return ("zlib"|"brotli"|"zstd")[]
 function tls.getCertificateCompressionAlgorithms() end
 
+--- Shows each step of each connection, one line of text for each: connect attempts, ClientHello, certificates and the
+--- verdict on them, alerts, what was agreed on, the end and its reason. The same as the environment variable
+--- LUA_TLS_DEBUG=1. Keys, sessions and what is sent and received are never in it. Not in Node.
+---
+--- Throws.
+---@param to boolean|fun(line: string) true: to stderr; false: no more. A function gets the lines from the loop, each in
+---   the turn behind its step
+---@return boolean|fun(line: string) before what was set
+function tls.debug(to) end
+
 --- Certificates in PEM: the same table each time, which cannot be changed. They are "default" (trusted without `ca`),
 --- "system" (OpenSSL's default file and folder), "extra" (of LUA_EXTRA_CA_CERTS) or "bundled" (the system's, since
 --- there is no bundle here).
