@@ -182,6 +182,7 @@ build = {
     ["tls.stream.writable"] = "lua/tls/stream/writable.lua",
     ["tls.support.class"] = "lua/tls/support/class.lua",
     ["tls.support.deadline_queue"] = "lua/tls/support/deadline_queue.lua",
+    ["tls.support.dot_or_colon"] = "lua/tls/support/dot_or_colon.lua",
     ["tls.support.errors"] = "lua/tls/support/errors.lua",
     ["tls.support.ip"] = "lua/tls/support/ip.lua",
     ["tls.support.luv_handles"] = "lua/tls/support/luv_handles.lua",

@@ -9,6 +9,7 @@ local core = require "tls.core"
 -- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
 if core.modules.tls then return core.modules.tls end
 
+local dot_or_colon = require "tls.support.dot_or_colon"
 local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
@@ -39,6 +40,8 @@ local tls = {
   setDefaultCACertificates = default_ca.set_default,
   X509Certificate = x509_certificate.new,
 }
+
+dot_or_colon.of_module(tls, "tls")
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
 -- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be

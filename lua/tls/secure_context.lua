@@ -3,6 +3,7 @@
 
 local core = require "tls.core"
 local credentials = require "tls.options.credentials"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
@@ -108,6 +109,8 @@ end
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
+local receivers = { [SecureContext] = true }
+
 --- Adds a certificate that this context trusts, to those of `ca` or, without that, to the default ones.
 --- @param pem string
 -- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
@@ -117,6 +120,9 @@ function SecureContext:addCACert(pem)
   end
   core.addCACert(self.context, pem)
 end
+
+SecureContext.addCACert = dot_or_colon.method(SecureContext.addCACert, receivers, "SecureContext", "context",
+  "addCACert")
 
 --- Makes a context.
 --- @param checked table options, with those of createSecureContext among them

@@ -4,6 +4,7 @@
 
 local core = require "tls.core"
 local declared = require "tls.options.x509_certificate"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local errors = require "tls.support.errors"
 
 local checks = core.x509Checks
@@ -91,6 +92,14 @@ end
 function methods:checkPrivateKey(key, passphrase)
   if passphrase ~= nil then check_string("passphrase", passphrase) end
   return checks.privateKey(self, check_string("pkey", key), passphrase or "")
+end
+
+-- The methods that users call: also those of the core, which do not know their own names.
+for name, method in pairs(methods) do
+  methods[name] = function(self, ...)
+    if not is_certificate(self) then dot_or_colon.refuse(self, "X509Certificate", "cert:" .. name) end
+    return method(self, ...)
+  end
 end
 
 return x509_certificate
