@@ -66,10 +66,19 @@ rockspec:
 
 # === tests ===
 
+# Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
+# SPEC may name one test: spec/net/data_spec.lua:211
+SUPERVISE = build/supervise
+RUN = $(SUPERVISE) $(LUA) scripts/test.lua $(SUPERVISE) '$(SPEC)'
+
 test: deps
-	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) jit
+	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
 	$(BUILD)/engine_test
-	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
+	$(PATHS) TLS_BUILD=$(BUILD) $(RUN) $(BUSTED)
+
+$(SUPERVISE): spec/support/supervise.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) -O2 -o $@ $<
 
 # The engine alone, without Lua and libuv: that it links is half the test.
 $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
@@ -141,18 +150,18 @@ ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
 asan: deps
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
 		build-asan/engine_test $(PROGRAMS:$(BUILD)/%=build-asan/%)
-	$(MAKE) all jit # the closed host of uvlink_spec is not sanitized
+	$(MAKE) all $(SUPERVISE) jit # the closed host of uvlink_spec is not sanitized
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \
-		LD_PRELOAD=$(ASAN_LIB) ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 		LSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0 \
-		$(BUSTED) $(SPEC)
+		$(RUN) env LD_PRELOAD=$(ASAN_LIB) $(BUSTED)
 
-valgrind: all
-	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 valgrind -q --error-exitcode=9 $(BUSTED) $(SPEC)
+valgrind: all $(SUPERVISE)
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 $(RUN) valgrind -q --error-exitcode=9 $(BUSTED)
 
-gcstress: all
-	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(BUSTED) $(SPEC)
+gcstress: all $(SUPERVISE)
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(RUN) $(BUSTED)
 
 # Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
 # in build-fuzz and is run first the next time.

@@ -16,8 +16,10 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-6
-[ -n "$(find "$stamp" -mtime -1 2>/dev/null)" ] && exit 0
+stamp=$dir/stamp-7
+exec 9>"$dir.lock"
+flock 9 # of several processes the first one makes them
+[ -n "$(find "$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
 rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
 exec >log 2>&1
 
@@ -154,7 +156,7 @@ local function make()
   f:write(SCRIPT)
   f:close()
   os.execute("mkdir -p " .. dir .. "/..")
-  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir)
+  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir .. " " .. (os.getenv "TLS_CERTS_DAYS" or "1"))
   os.remove(script)
   if ok ~= true and ok ~= 0 then
     error("cannot make certificates, see " .. dir .. ".new/log")
