@@ -1,4 +1,4 @@
--- The examples and the README's programs, run as a user runs them.
+-- The examples, run as a user runs them.
 require "spec.helper"
 local certs = require "spec.support.certs"
 
@@ -103,40 +103,5 @@ describe("examples", function()
     } do
       assert.truthy(out:find(text, 1, true), text .. " is missing in " .. out)
     end
-  end)
-end)
-
-describe("the README", function()
-  it("shows a server and a client that work", function()
-    local f = assert(io.open "README.md")
-    local blocks = {}
-    for block in f:read("*a"):gmatch "```lua\n(.-)```" do
-      blocks[#blocks + 1] = block
-    end
-    f:close()
-    assert.equal(2, #blocks)
-    local port, names = free_port(), { "server", "client" }
-    local dir = os.tmpname()
-    os.remove(dir)
-    sh("mkdir " .. dir .. " && cp " .. certs.rsa.key_file .. " " .. dir ..
-      "/server-key.pem && cp " .. certs.rsa.cert_file .. " " .. dir ..
-      "/server-cert.pem && cp " .. certs.ca.cert_file .. " " .. dir ..
-      "/ca-cert.pem")
-    for i, name in ipairs(names) do
-      local file = assert(io.open(dir .. "/" .. name .. ".lua", "w"))
-      file:write((blocks[i]:gsub("8000", tostring(port))))
-      file:close()
-    end
-    -- The server says nothing when it listens: try until it answers.
-    local out = together("cd " .. dir .. " && exec " .. lua .. " server.lua",
-      nil, table.concat({
-        "cd " .. dir,
-        "for i in $(seq 100); do",
-        "  timeout 2 " .. lua:gsub("^timeout %d+ ", "") .. " client.lua >out 2>&1",
-        "  grep -q REFUSED out || break",
-        "  sleep 0.05",
-        "done; cat out" }, "\n"))
-    sh("rm -r " .. dir)
-    assert.equal("TLSv1.3\ttrue\nwelcome!\nhello\n", out)
   end)
 end)
