@@ -3,6 +3,7 @@ require "spec.helper"
 local certs = require "spec.support.certs"
 
 local lua = "timeout 20 " .. (os.getenv "LUA" or "lua5.4")
+if lua:find "luajit" then lua = "env LD_PRELOAD= 'LUA_CPATH=build/jit/?.so;;' " .. lua end
 
 --- Run a shell command; its output, both streams, and whether it succeeded.
 local function sh(command)
