@@ -110,9 +110,12 @@ int tls_secure_context_add_ca (lua_State *L) {
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  tls_require(L, tls_pem_load_anchors(store, c->ctx, pem) &&
-                     tls_session_context_add(c->ctx, pem.data, pem.size));
-  return 0;
+  if (!tls_pem_load_anchors(store, c->ctx, pem) ||
+      !tls_session_context_add(c->ctx, pem.data, pem.size))
+    return tls_return_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                              "OpenSSL refused the certificate");
+  lua_pushboolean(L, true);
+  return 1;
 }
 
 static void set_defaults (SSL_CTX *ctx) {
@@ -190,8 +193,21 @@ static void complete_chains (SSL_CTX *ctx) {
   ERR_clear_error();
 }
 
+/* -> nil, the error, the option's name, the entry's index or 0, and the
+** security level that is in force. */
+static int push_refused (lua_State *L, SSL_CTX *ctx,
+                         const struct tls_refused_option *refused) {
+  lua_pushnil(L);
+  tls_push_error(L, &refused->error);
+  lua_pushstring(L, refused->name);
+  lua_pushinteger(L, refused->index);
+  lua_pushinteger(L, SSL_CTX_get_security_level(ctx));
+  return 5;
+}
+
 int tls_secure_context_new (lua_State *L) {
   struct context *c;
+  struct tls_refused_option refused;
   tls_lua_state_check_alive(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -206,7 +222,8 @@ int tls_secure_context_new (lua_State *L) {
   tls_callbacks_install(c->ctx);
   tls_require(L, tls_ticket_keys_install(c->ctx));
   choose_store(L, c);
-  tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */
+  if (!tls_context_options_apply(L, c->ctx, &refused)) /* c owns ctx */
+    return push_refused(L, c->ctx, &refused);
   if (given(L, "ca") || given(L, "pfx"))
     complete_chains(c->ctx);
   if (given(L, "certificateCompression"))

@@ -66,3 +66,11 @@ void tls_require (lua_State *L, bool ok) {
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "OpenSSL refused the option");
 }
+
+int tls_return_openssl (lua_State *L, const char *code, const char *message) {
+  struct tls_error e;
+  tls_error_from_queue(&e, code, message);
+  lua_pushnil(L);
+  tls_push_error(L, &e);
+  return 2;
+}

@@ -26,6 +26,10 @@ int tls_throw (lua_State *L, const struct tls_error *e);
 ** not collect. */
 int tls_throw_openssl (lua_State *L, const char *code, const char *message);
 
+/* The same error as the results of a function of the core, nil and the error,
+** for a caller in Lua that knows more about it and throws it. [-0, +2] */
+int tls_return_openssl (lua_State *L, const char *code, const char *message);
+
 /* When 'ok' is false, throw OpenSSL's reason for refusing an option. */
 void tls_require (lua_State *L, bool ok);
 

@@ -18,6 +18,7 @@
 #include "credentials/certificate_compression.h"
 #include "credentials/certificate_table.h"
 #include "credentials/contexts_by_name.h"
+#include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
@@ -59,6 +60,9 @@ static const luaL_Reg functions[] = {
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
+    {"derKind", tls_credential_der_kind},
+    {"keyKind", tls_credential_key_kind},
+    {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},
     {"isX509", tls_x509_is},
     {"reusePort", tls_socket_options_reuse_port},

@@ -110,7 +110,7 @@ function tls.getCACertificates(type) end
 ---
 --- Throws ERR_CRYPTO_OPERATION_FAILED for text without a certificate and ERR_OSSL_PEM_ASN1_LIB for broken PEM; then
 --- nothing has changed.
----@param certs string[] PEM; `{}` is nobody
+---@param certs (string|tls.CredentialFile)[] PEM; `{}` is nobody
 function tls.setDefaultCACertificates(certs) end
 
 return tls

@@ -158,6 +158,15 @@ function X509Certificate:toLegacyObject() end
 ---@alias tls.LookupAnswer
 ---| fun(err: any, address: string|{address: string, family: integer}[]|nil, family: integer?)
 
+--- A file in place of a text: `{ file = "ca.pem" }`.
+---@class tls.CredentialFile
+---@field file string its name
+
+--- The same for a key or a PKCS#12.
+---@class tls.SecretFile
+---@field file string
+---@field passphrase? string
+
 --- Made by tls.createSecureContext.
 ---@class tls.SecureContext
 local SecureContext = {}
@@ -165,7 +174,7 @@ local SecureContext = {}
 --- Adds an anchor to this context alone, beside `ca` or the default.
 ---
 --- Throws, also OpenSSL's reason for text that is no certificate.
----@param pem string
+---@param pem string|tls.CredentialFile
 function SecureContext:addCACert(pem) end
 
 --- What a client says first, as it said it. For 'clientHello'.
