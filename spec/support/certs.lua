@@ -16,7 +16,7 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-5
+stamp=$dir/stamp-6
 [ -n "$(find "$stamp" -mtime -1 2>/dev/null)" ] && exit 0
 rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
 exec >log 2>&1
@@ -131,8 +131,8 @@ openssl dhparam -dsaparam -out dh2048.pem 2048
 for c in rsa ecdsa chained; do
   printf 'V\t490101000000Z\t\t%s\tunknown\t/CN=localhost\n' $(openssl x509 -in $c.crt -noout -serial | cut -d= -f2)
 done >ocsp.index
-cat db/index2 >>ocsp.index
-touch stamp-5
+cat db/index2 >>ocsp.index; echo 'unique_subject = no' >ocsp.index.attr
+touch stamp-6
 cd ..; rm -rf certs; mv certs.new certs
 ]=]
 
