@@ -289,23 +289,19 @@ local function options_of(words)
   return options
 end
 
-local function read(path, what)
-  local file, why = io.open(path or die("--" .. what .. " is missing"), "rb")
-  local text = file and file:read "*a" or die(why)
-  file:close()
-  return text
-end
-
 local options = options_of(arg)
-local cert, key = read(options.cert, "cert"), read(options.key, "key")
+for _, name in ipairs { "cert", "key" } do
+  if not options[name] then die("--" .. name .. " is missing") end
+end
 local site = {
   root = uv.fs_realpath(options.dir) or die("no folder " .. options.dir),
   key = uv.fs_stat(options.key),
   key_path = uv.fs_realpath(options.key),
 }
 
-local ok, server = pcall(tls.createServer, { cert = cert, key = key, ALPNProtocols = { "http/1.1" } },
-  function(socket) welcome(site, socket) end)
+local ok, server = pcall(tls.createServer, {
+  cert = { file = options.cert }, key = { file = options.key }, ALPNProtocols = { "http/1.1" },
+}, function(socket) welcome(site, socket) end)
 if not ok then die(tostring(server)) end
 
 server:on("tlsClientError", function() end) -- who cannot speak TLS sees nothing

@@ -105,4 +105,27 @@ describe("examples", function()
       assert.truthy(out:find(text, 1, true), text .. " is missing in " .. out)
     end
   end)
+
+  it("say how they are used, and what is wrong", function()
+    for command, text in pairs {
+      ["echo_server.lua x"] = "^echo_server.lua: usage: ",
+      ["echo_server.lua 0 key.pem"] = "^echo_server.lua: usage: ",
+      ["echo_server.lua 0 /no/key /no/cert /no/ca"] = "^echo_server.lua: .*/no/",
+      ["echo_client.lua x"] = "^echo_client.lua: usage: ",
+      ["echo_client.lua 1 /no/key /no/cert /no/ca"] = "^echo_client.lua: .*/no/",
+      ["echo_client.lua 1 " .. files "agent"] = "^echo_client.lua: connect ECONNREFUSED",
+      ["inspect.lua localhost /no/ca"] = "^inspect.lua: .*/no/ca",
+      ["connect_tunnel.lua http://localhost:1 https://localhost /no/ca"] = "^connect_tunnel.lua: .*/no/ca",
+      ["proxy_protocol.lua 0 /no/cert /no/key"] = "^proxy_protocol.lua: .*/no/",
+      ["proxy_protocol.lua 0 x y z"] = "^proxy_protocol.lua: usage: ",
+      ["starttls.lua serve 0 /no/cert /no/key"] = "^starttls.lua: .*/no/",
+      ["starttls.lua serve x y z"] = "^starttls.lua: usage: ",
+      ["ocsp_stapling.lua /no/cert /no/key /no/ca"] = "^ocsp_stapling.lua: .*/no/",
+    } do
+      local out, status = sh(lua .. " examples/" .. command .. " </dev/null")
+      assert.is_true(status == 1 or status == 2, command .. ": " .. status .. " " .. out)
+      assert.matches(text, out)
+      assert.is_nil(out:find("traceback", 1, true), out)
+    end
+  end)
 end)

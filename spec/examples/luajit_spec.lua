@@ -6,7 +6,7 @@ local uv = helper.uv
 local function specs()
   local list, scan = {}, assert(uv.fs_scandir "spec/examples")
   for name in function() return uv.fs_scandir_next(scan) end do
-    if name:find "_spec%.lua$" and name ~= "luajit_spec.lua" then list[#list + 1] = "spec/examples/" .. name end
+    if name:find "spec%.lua$" and name ~= "luajit_spec.lua" then list[#list + 1] = "spec/examples/" .. name end
   end
   table.sort(list)
   return list
