@@ -37,10 +37,26 @@ struct context {
   enum trust trust;
 };
 
-/* Finalizers of older objects may still see a finalized context. */
+/* Finalizers of older objects may still see a finalized context: at the end of
+** the Lua state, or when both are collected together. */
+static int throw_finalized (lua_State *L) {
+  struct tls_error e;
+  if (tls_lua_state_get(L)->closing)
+    tls_error_set(&e, "ERR_LUA_STATE_CLOSING",
+                  "The Lua state is being closed, and the SecureContext has "
+                  "been finalized: use it before the program ends, not in a "
+                  "finalizer");
+  else
+    tls_error_set(&e, "ERR_TLS_INVALID_STATE",
+                  "The SecureContext has been collected: keep a reference to "
+                  "it outside of the object whose finalizer uses it");
+  return tls_throw(L, &e);
+}
+
 static struct context *check_context (lua_State *L, int arg) {
   struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
-  luaL_argcheck(L, c->ctx != NULL, arg, "context is closed");
+  if (c->ctx == NULL)
+    throw_finalized(L);
   return c;
 }
 

@@ -25,6 +25,7 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "environment.h"
+#include "error_place.h"
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
@@ -56,6 +57,10 @@ static const luaL_Reg functions[] = {
     {"handleInUse", tls_connection_handle_in_use},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
+    {"wrap", tls_lua_state_wrap},
+    {"throw", tls_error_place_throw},
+    {"ownFolder", tls_error_place_own_folder},
+    {"errorText", tls_error_text},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},

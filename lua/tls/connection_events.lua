@@ -121,12 +121,12 @@ local function on_written(self)
 end
 
 -- Adds to the error of a handshake where the socket connects to: as the user has given it, which Node promises of a
--- connection that is cut off.
+-- connection that is cut off. The error may be the user's, with metamethods that throw.
 local function add_place(err, given, destination)
-  local cut_off = err.code == "ECONNRESET"
+  local cut_off = rawget(err, "code") == "ECONNRESET"
   local place = cut_off and given or destination or given
-  err.host = not cut_off and err.host or place.host
-  err.port, err.path, err.localAddress = place.port, place.path, place.localAddress
+  rawset(err, "host", not cut_off and rawget(err, "host") or place.host)
+  for _, name in ipairs { "port", "path", "localAddress" } do rawset(err, name, place[name]) end
 end
 
 -- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has

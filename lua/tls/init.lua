@@ -12,6 +12,7 @@ if core.modules.tls then return core.modules.tls end
 local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
+local errors = require "tls.support.errors"
 local module_fields = require "tls.module_fields"
 local protocol_list = require "tls.options.protocol_list"
 local server_identity = require "tls.handshake.server_identity"
@@ -38,6 +39,7 @@ local tls = {
   getCACertificates = default_ca.list,
   setDefaultCACertificates = default_ca.set_default,
   X509Certificate = x509_certificate.new,
+  wrap = errors.wrap,
 }
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,

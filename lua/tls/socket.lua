@@ -82,7 +82,7 @@ end
 function getters.authorizationError(self)
   local refusal = self._verify_answer and self._verify_answer.error
   if not refusal then return nil end
-  return refusal.code or tostring(refusal)
+  return errors.field(refusal, "code") or errors.shown(refusal)
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.

@@ -78,7 +78,7 @@ describe("a client", function()
       seen = fails({ port = server:address().port, host = "127.0.0.1" }, nil,
         function(err)
           assert.equal("Client network socket disconnected before secure TLS " ..
-            "connection was established", tostring(err))
+            "connection was established", err.message)
           server:close()
         end)
     end))
@@ -193,7 +193,7 @@ describe("a server serves on after", function()
   it("a client that goes away", function()
     attacked({}, function(plain) plain:finish() end, function(err)
       assert.equal("ECONNRESET", err.code)
-      assert.equal("socket hang up", tostring(err))
+      assert.equal("socket hang up", err.message)
     end)
   end)
 

@@ -31,7 +31,7 @@ local ALERTS = { -- RFC 8446, 6.2
 }
 
 local function alert_of(choice)
-  local alert = type(choice) == "table" and choice.alert
+  local alert = type(choice) == "table" and errors.field(choice, "alert")
   alert = ALERTS[alert] or alert
   return type(alert) == "number" and alert % 1 == 0 and alert >= 1 and alert <= 255 and alert or nil
 end
@@ -87,7 +87,7 @@ end
 local function not_offered(choice, offered)
   return errors.new("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT",
     ("ALPN callback returned a value (%s) that did not match any of the client's offered protocols (%s)"):format(
-      tostring(choice), table.concat(offered, ", ")))
+      errors.shown(choice), table.concat(offered, ", ")))
 end
 
 -- ALPNCallback cannot answer later: what it returns is the answer.

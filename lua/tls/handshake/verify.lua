@@ -68,7 +68,7 @@ local function check_name(socket)
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
   if type(err) == "table" then return err end
-  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. tostring(err),
+  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. errors.shown(err),
     { host = socket._name_to_verify, cert = cert })
 end
 
@@ -98,7 +98,7 @@ end
 -- The user's refusal as an error; nil for nil, which is none. `false` refuses as well.
 local function as_error(value)
   if value == nil then return nil end
-  return type(value) == "table" and value or errors.new("CERT_REJECTED", tostring(value))
+  return type(value) == "table" and value or errors.new("CERT_REJECTED", errors.shown(value))
 end
 
 -- Asks the option `verify`. An error that it throws refuses the peer, as does one that it gives its callback.

@@ -5,6 +5,7 @@
 local uv = require "luv"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
+local flat = require("tls.options.declaration").flat
 local handles = require "tls.support.luv_handles"
 local happy_eyeballs = require "tls.net.happy_eyeballs"
 local lookup = require "tls.net.lookup"
@@ -19,7 +20,7 @@ end
 
 local function copy_of(options)
   local copy = {}
-  for name, value in pairs(options) do copy[name] = value end
+  for name, value in pairs(flat(options)) do copy[name] = value end
   return copy
 end
 
@@ -77,11 +78,11 @@ local function to_path(socket, path)
   if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
   if #path <= core.maxUnixPath then
-    ok, _, name = pcall(pipe.connect, pipe, path, function(err)
+    ok, _, name = pcall(pipe.connect, pipe, path, core.wrap(function(err)
       if socket.destroyed or core.closing() then return end
       if err then return failed(err) end
       finish(socket, nil, pipe)
-    end)
+    end))
   end
   if ok then return end
   tick.immediate(function()

@@ -5,7 +5,7 @@
 -- @module tls.net.happy_eyeballs
 
 local uv = require "luv"
-local closing = require("tls.core").closing
+local core = require "tls.core"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
@@ -126,11 +126,11 @@ local function attempt(self, address)
   if not tell(self, "connectionAttempt", address) then return end
   local tried = self.tried
   if tried then tried[#tried + 1] = address.addr .. ":" .. port end
-  local ok, _, name = handle:connect(address.addr, port, function(status)
-    if self.cancelled or closing() then return end
+  local ok, _, name = handle:connect(address.addr, port, core.wrap(function(status)
+    if self.cancelled or core.closing() then return end
     if status then return failed(status) end
     succeed(self, handle)
-  end)
+  end))
   if not ok then failed(name) end
 end
 
@@ -139,10 +139,10 @@ try_next = function(self)
   self.next = self.next + 1
   if self.next <= #self.addresses then
     self.timer = self.timer or handles.register(uv.new_timer())
-    self.timer:start(self.delay, 0, function()
+    self.timer:start(self.delay, 0, core.wrap(function()
       if self.cancelled or self.next > #self.addresses then return end
       if tell(self, "connectionAttemptTimeout", address) then try_next(self) end
-    end)
+    end))
   elseif self.timer then
     self.timer:stop()
   end

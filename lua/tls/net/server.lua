@@ -111,7 +111,7 @@ end
 function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
-  local ok, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
+  local ok, err = handle:listen(backlog, core.wrap(on_connection, self))
   if not ok then return failed(self, handle, err, place) end
   self._handle = handle
   self.listening = true

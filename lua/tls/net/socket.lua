@@ -24,7 +24,7 @@ for _, part in ipairs { socket_options, idle_timeout, socket_addresses } do
   for name, getter in pairs(part.getters or {}) do getters[name] = getter end
 end
 
-local usable, apply_options = handles.usable, socket_options.apply
+local usable, apply_options, wrap = handles.usable, socket_options.apply, core.wrap
 
 -- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
@@ -192,7 +192,7 @@ function Socket:_read_start()
     return
   end
   self._reading = true
-  local ok, _, name = self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  local ok, _, name = self._handle:read_start(wrap(on_read, self))
   if ok or name == "EALREADY" then return end -- its old owner's reading is ours now
   self:_fail(errors.from_uv(name or "EINVAL", "read"))
 end
@@ -224,9 +224,7 @@ function Socket:_write(chunk)
   end
   local size = #chunk
   self._unsent_bytes = self._unsent_bytes + size
-  local req, _, name = handle:write(chunk, function(err)
-    on_written(self, size, err)
-  end)
+  local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
     tick.immediate(function() on_written(self, size, name or "EPIPE") end)
   end
@@ -263,7 +261,7 @@ function Socket:_shutdown()
   local handle = self._handle
   local req, _, err
   if usable(handle) then
-    req, _, err = handle:shutdown(function(status) shut(self, status) end)
+    req, _, err = handle:shutdown(wrap(shut, self))
   end
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end

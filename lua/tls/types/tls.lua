@@ -3,7 +3,8 @@
 -- folder.
 --
 -- A function that "throws" raises a `tls.Error` at the call when an argument is wrong: ERR_INVALID_ARG_TYPE,
--- ERR_INVALID_ARG_VALUE or ERR_OUT_OF_RANGE, and the codes that are named. All other errors come later, as 'error'.
+-- ERR_INVALID_ARG_VALUE or ERR_OUT_OF_RANGE, and the codes that are named, with the place of the call in `message` and
+-- a traceback in `stack`. All other errors come later, as 'error'.
 -- luacheck: ignore 212 241
 
 ---@class tls
@@ -78,6 +79,14 @@ function tls.checkServerIdentity(host, cert) end
 ---@param text string PEM, whose first certificate counts, or DER
 ---@return tls.X509Certificate
 function tls.X509Certificate(text) end
+--- A function for callbacks of luv's, a timer's for example: it calls `fn` with the same arguments, and what `fn`
+--- throws reaches the host as text, with code, message and traceback. `fn` may not yield.
+---
+--- Throws for what is no function.
+---@param fn function
+---@return function
+function tls.wrap(fn) end
+
 --- Sets `out.ALPNProtocols` to the wire form of a list, as the option of that name takes it.
 ---
 --- Throws.

@@ -8,6 +8,7 @@
 ---@class tls.Error
 ---@field message string for a person
 ---@field code string for a program: "ECONNREFUSED", "CERT_HAS_EXPIRED", "ERR_SSL_NO_SHARED_CIPHER"
+---@field stack? string traceback of the call; of what is thrown at a caller
 ---@field name? string "AbortError" with ABORT_ERR
 ---@field syscall? string "connect", "read", "write", "listen", "getaddrinfo"
 ---@field errno? integer libuv's number, negative
