@@ -16,7 +16,7 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-7
+stamp=$dir/stamp-8
 exec 9>"$dir.lock"
 flock 9 # of several processes the first one makes them
 [ -n "$(find "$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
@@ -145,7 +145,7 @@ leaf addressasname P-256 /CN=addressasname DNS:127.0.0.1
 for c in rsa ecdsa chained; do
   printf 'V\t490101000000Z\t\t%s\tunknown\t/CN=localhost\n' $(openssl x509 -in $c.crt -noout -serial | cut -d= -f2)
 done >ocsp.index
-cat db/index2 >>ocsp.index
+cat db/index2 >>ocsp.index; echo 'unique_subject = no' >ocsp.index.attr
 touch stamp-6
 cd ..; rm -rf certs; mv certs.new certs
 ]=]

@@ -37,7 +37,8 @@ function Child.spawn(command, on_exit, more)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
   local ours = OURS[command[1]] -- a sanitizer is preloaded for our own core alone
-  for name, value in pairs(uv.os_environ()) do
+  for name, value in pairs(uv.os_environ()) do -- LuaJIT has a core of its own
+    if name == "LUA_CPATH" and command[1] == "luajit" then value = "build/jit/?.so;;" end
     if name == "ASAN_OPTIONS" and not more.leaks then value = value .. ":detect_leaks=0" end
     if ours or name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end
