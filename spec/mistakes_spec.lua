@@ -6,7 +6,8 @@ local mistakes = require "spec.support.mistakes"
 local uv = require "luv"
 
 local HERE = uv.cwd()
-local FIVE_ONE = HERE .. "/build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
+local FIVE_ONE = HERE ..
+  "/build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
 
 local LUAS = {
   { name = os.getenv "LUA" or "lua5.4" },
@@ -39,7 +40,8 @@ local function make_folder()
 end
 
 -- Runs app.lua of the folder; its standard output is thrown away. A sanitizer is preloaded for lua's core alone.
-local COMMAND = [[cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=./?.lua;$LUA_PATH" "$2" app.lua >/dev/null]]
+local COMMAND = 'cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=./?.lua;$LUA_PATH" "$2" app.lua ' ..
+  ">/dev/null"
 
 --- Calls done(line) with the first line that the program writes to stderr.
 local function first_line(lua, program, done)

@@ -1,8 +1,8 @@
 -- Ordinary mistakes: what was done wrong, a program that does it, and the first line that its user sees on stderr.
 --
 -- A program begins with HEADER, its line 1, and ends with uv.run(): see spec/mistakes_spec.lua, which runs it in a
--- folder with the certificates of spec/support/certs.lua, on each Lua. It may use `read`, `serve`, `plain` and `show` of
--- spec/support/mistakes_peer.lua, and need not end: an error that nobody handles ends it.
+-- folder with the certificates of spec/support/certs.lua, on each Lua. It may use `read`, `serve`, `plain` and `show`
+-- of spec/support/mistakes_peer.lua, and need not end: an error that nobody handles ends it.
 --
 -- Of the line, these stand for what differs between runs:
 --   LUA:   how the interpreter begins what ends a program: "lua5.4: "
