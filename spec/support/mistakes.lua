@@ -181,6 +181,11 @@ add("nowhere", [[
 tls.connect { host = "example.com" }]],
   'LUA: app.lua:2: The "options" or "port" or "path" argument must be specified [ERR_MISSING_ARGS]')
 
+add("a host, then its port", [[
+tls.connect("example.com", 443)]],
+  'LUA: app.lua:2: The "options" argument must be of type object. Received type number (443): the port comes ' ..
+  'first, connect(443, "example.com") [ERR_INVALID_ARG_TYPE]')
+
 add("a port that nobody listens on", [[
 serve({}, function(port, server)
   server:close(function() tls.connect(port, "127.0.0.1") end)
