@@ -44,8 +44,8 @@ local COMMAND = 'cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=
   ">/dev/null"
 
 --- Calls done(line) with the first line that the program writes to stderr.
-local function first_line(lua, program, done)
-  write(folder .. "/app.lua", mistakes.HEADER .. program .. "\nuv.run()\n")
+local function first_line(lua, mistake, done)
+  write(folder .. "/app.lua", mistakes.HEADER .. mistake.program .. (mistake.without_loop and "\n" or "\nuv.run()\n"))
   local command = { "sh", "-c", COMMAND, "sh", folder, lua.name, lua.cpath or "" }
   Child.spawn(command, helper.expect(function(_, output, signal)
     assert.equal(0, signal, "it does not end; so far: " .. output)
@@ -54,11 +54,11 @@ local function first_line(lua, program, done)
   helper.run(20000)
 end
 
-local VARIABLE = { PORT = "%d+", DATE = "%d+%-%d%d%-%d%d %d%d:%d%d:%d%d GMT", AGO = "%d+ %l+" }
+local VARIABLE = { PORT = "%d+", DATE = "%d+%-%d%d%-%d%d %d%d:%d%d:%d%d GMT", AGO = "%d+ %l+", FOLDER = "/%S+" }
 
 local function pattern_of(line)
   line = line:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0")
-  return "^" .. line:gsub("%u+", VARIABLE) .. "$"
+  return "^" .. line:gsub("[%u_]+", VARIABLE) .. "$"
 end
 
 --- A line as the table has it: the beginnings of the interpreter and of luv by name; OpenSSL's releases write "CN = x"
@@ -78,7 +78,7 @@ for _, lua in ipairs(LUAS) do
     for _, mistake in ipairs(mistakes) do
       it(mistake.what, function()
         if not is_here(lua) then return pending("skipped: " .. lua.name .. " is not on this machine") end
-        first_line(lua, mistake.program, function(line)
+        first_line(lua, mistake, function(line)
           assert.matches(pattern_of(mistake.line), shown(line, lua))
         end)
       end)

@@ -4,11 +4,14 @@
 -- folder with the certificates of spec/support/certs.lua, on each Lua. It may use `read`, `serve`, `plain` and `show`
 -- of spec/support/mistakes_peer.lua, and need not end: an error that nobody handles ends it.
 --
+-- One with `without_loop` has no uv.run() at its end.
+--
 -- Of the line, these stand for what differs between runs:
 --   LUA:   how the interpreter begins what ends a program: "lua5.4: "
 --   LUV:   how luv begins what a callback throws: "Uncaught Error: "
 --   EVENT: the same for an 'error' that nobody listens for, which the line says at its end
 --   PORT   a number
+--   FOLDER where the program runs
 --   DATE   a moment: 2026-11-26 20:30:00 GMT
 --   AGO    a span: 634 days
 local mistakes = {}
@@ -16,8 +19,8 @@ local mistakes = {}
 mistakes.HEADER = 'local tls, net, uv, peer = require "tls", require "tls.net", require "luv", require "peer" ' ..
   "local read, serve, plain, show = peer.read, peer.serve, peer.plain, peer.show\n"
 
-local function add(what, program, line)
-  mistakes[#mistakes + 1] = { what = what, program = program, line = line }
+local function add(what, program, line, more)
+  mistakes[#mistakes + 1] = { what = what, program = program, line = line, without_loop = more and more.without_loop }
 end
 
 -- === the server's certificate ===
@@ -150,6 +153,11 @@ end)]],
   "intermediate, the client has to send it behind its own in option 'cert' [UNABLE_TO_VERIFY_LEAF_SIGNATURE]")
 
 -- === the place ===
+
+add("a name for a port, and the loop is never run", [[
+tls.connect { port = "https" }]],
+  'LUA: app.lua:2: Port should be >= 0 and < 65536. Received type string ("https"). [ERR_SOCKET_BAD_PORT]',
+  { without_loop = true })
 
 add("a URL for a host", [[
 tls.connect { host = "https://example.com/x", port = 443 }]],
