@@ -1,14 +1,17 @@
 -- Ordinary mistakes: what was done wrong, a program that does it, and the first line that its user sees on stderr.
 --
 -- A program begins with HEADER, its line 1, and ends with uv.run(): see spec/mistakes_spec.lua, which runs it in a
--- folder with the certificates of spec/support/certs.lua, on each Lua. It may use `read`, `serve`, `plain` and `show` of
--- spec/support/mistakes_peer.lua, and need not end: an error that nobody handles ends it.
+-- folder with the certificates of spec/support/certs.lua, on each Lua. It may use `read`, `serve`, `plain` and `show`
+-- of spec/support/mistakes_peer.lua, and need not end: an error that nobody handles ends it.
+--
+-- One with `without_loop` has no uv.run() at its end.
 --
 -- Of the line, these stand for what differs between runs:
 --   LUA:   how the interpreter begins what ends a program: "lua5.4: "
 --   LUV:   how luv begins what a callback throws: "Uncaught Error: "
 --   EVENT: the same for an 'error' that nobody listens for, which the line says at its end
 --   PORT   a number
+--   FOLDER where the program runs
 --   DATE   a moment: 2026-11-26 20:30:00 GMT
 --   AGO    a span: 634 days
 local mistakes = {}
@@ -16,8 +19,8 @@ local mistakes = {}
 mistakes.HEADER = 'local tls, net, uv, peer = require "tls", require "tls.net", require "luv", require "peer" ' ..
   "local read, serve, plain, show = peer.read, peer.serve, peer.plain, peer.show\n"
 
-local function add(what, program, line)
-  mistakes[#mistakes + 1] = { what = what, program = program, line = line }
+local function add(what, program, line, more)
+  mistakes[#mistakes + 1] = { what = what, program = program, line = line, without_loop = more and more.without_loop }
 end
 
 -- === the server's certificate ===
@@ -151,6 +154,11 @@ end)]],
 
 -- === the place ===
 
+add("a name for a port, and the loop is never run", [[
+tls.connect { port = "https" }]],
+  'LUA: app.lua:2: Port should be >= 0 and < 65536. Received type string ("https"). [ERR_SOCKET_BAD_PORT]',
+  { without_loop = true })
+
 add("a URL for a host", [[
 tls.connect { host = "https://example.com/x", port = 443 }]],
   "LUA: app.lua:2: The property 'options.host' is a URL: give host=\"example.com\", port=443. Received " ..
@@ -180,6 +188,11 @@ tls.connect { port = 443, servername = "https://example.com" }]],
 add("nowhere", [[
 tls.connect { host = "example.com" }]],
   'LUA: app.lua:2: The "options" or "port" or "path" argument must be specified [ERR_MISSING_ARGS]')
+
+add("a host, then its port", [[
+tls.connect("example.com", 443)]],
+  'LUA: app.lua:2: The "options" argument must be of type object. Received type number (443): the port comes ' ..
+  'first, connect(443, "example.com") [ERR_INVALID_ARG_TYPE]')
 
 add("a port that nobody listens on", [[
 serve({}, function(port, server)
