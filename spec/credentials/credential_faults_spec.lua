@@ -51,6 +51,7 @@ cases("the name of a file is recognized", {
   { "as pfx", { pfx = "C:\\x.p12" }, "ERR_OSSL_ASN1_NOT_ENOUGH_DATA", "'C:\\x.p12' " .. PATH },
   { "of one drive", { key = "c:\\x" }, NO_KEY, "'c:\\x' " .. PATH },
   { "with a newline behind it", { cert = "server.pem\n" }, NO_START, "'server.pem' " .. PATH },
+  { "that looks like none, but is there", { key = certs.dir .. "/log" }, NO_KEY, "/log' " .. PATH },
   { "of a folder", { ca = "/etc/ssl/certs" }, NO_START, "'/etc/ssl/certs' " .. PATH },
 })
 
@@ -239,6 +240,7 @@ cases("the name that OpenSSL does not know is named", {
     "'ECDHE-RSA-AES128-GCM-SHA256'?" },
   { "of TLS 1.3", { ciphers = "TLS_AES_128_GCM_SHA265" }, NO_CIPHER, "did you mean 'TLS_AES_128_GCM_SHA256'?" },
   { "like no other", { ciphers = "no-such-cipher" }, NO_CIPHER, "'no-such-cipher' is unknown to OpenSSL 3" },
+  { "in one of two halves", { ciphers = "ECDHE+AESGMC" }, NO_CIPHER, "'ECDHE+AESGMC' is unknown" },
   { "as a command", { ciphers = "HIGH:@SECLEVEL=9" }, "ERR_SSL_INVALID_COMMAND", "'@SECLEVEL=9' is unknown" },
   { "or nothing is left", { ciphers = "HIGH:!HIGH" }, NO_CIPHER, "'HIGH:!HIGH' leaves nothing over" },
   { "among groups", { ecdhCurve = "P-256:prime256" }, FAILED,

@@ -2,6 +2,7 @@
 -- was found in place of what was wanted, and a cure. `code` stays OpenSSL's. Nothing here runs before a failure.
 -- @module tls.options.credential_fault
 
+local uv = require "luv"
 local core = require "tls.core"
 local seen = require "tls.options.credential_text"
 
@@ -106,8 +107,14 @@ end
 
 -- === text without PEM ===
 
+-- A name that looks like nothing in particular is one if there is such a file.
+local function existing(text)
+  local is_name = #text < 256 and not text:find "[%c]"
+  return is_name and uv.fs_stat(text) and text or nil
+end
+
 local function of_path(subject)
-  local path = seen.path(subject.text)
+  local path = seen.path(subject.text) or existing(subject.text)
   if not path then return nil end
   local words = ("'%s' looks like the name of a file: read the file first"):format(seen.shown(path))
   return subject.text_only and words or words .. ", or pass { file = ... }"
@@ -316,7 +323,7 @@ function fault.of_option(err, option, index, options, level)
     option = option, others = options, level = level,
     text_only = option == "dhparam",
     text = field and entry[field] or entry,
-    file = field and entry.file or not field and index > 0 and value.files[index] or nil,
+    file = field and entry.file or not field and index > 0 and value.files and value.files[index] or nil,
     passphrase = field and entry.passphrase,
   })
 end
