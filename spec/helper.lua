@@ -52,6 +52,11 @@ function helper.expect(fn, times)
   return helper.wrap(expect(fn, times))
 end
 
+--- The message of an error that was thrown at a spec, without the place of the call, which every such message has.
+function helper.thrown_message(err)
+  return (assert(err.message:match "^[%w_./]+%.lua:%d+: (.*)$", err.message))
+end
+
 local function close_leftovers()
   local open = {}
   uv.walk(function(handle)

@@ -16,6 +16,7 @@
 #include "engine/callbacks.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
+#include "key_log_file.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "lua/lua_state.h"
@@ -37,10 +38,26 @@ struct context {
   enum trust trust;
 };
 
-/* Finalizers of older objects may still see a finalized context. */
+/* Finalizers of older objects may still see a finalized context: at the end of
+** the Lua state, or when both are collected together. */
+static int throw_finalized (lua_State *L) {
+  struct tls_error e;
+  if (tls_lua_state_get(L)->closing)
+    tls_error_set(&e, "ERR_LUA_STATE_CLOSING",
+                  "The Lua state is being closed, and the SecureContext has "
+                  "been finalized: use it before the program ends, not in a "
+                  "finalizer");
+  else
+    tls_error_set(&e, "ERR_TLS_INVALID_STATE",
+                  "The SecureContext has been collected: keep a reference to "
+                  "it outside of the object whose finalizer uses it");
+  return tls_throw(L, &e);
+}
+
 static struct context *check_context (lua_State *L, int arg) {
   struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
-  luaL_argcheck(L, c->ctx != NULL, arg, "context is closed");
+  if (c->ctx == NULL)
+    throw_finalized(L);
   return c;
 }
 
@@ -220,6 +237,7 @@ int tls_secure_context_new (lua_State *L) {
   tls_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_callbacks_install(c->ctx);
+  tls_key_log_file_install(c->ctx);
   tls_require(L, tls_ticket_keys_install(c->ctx));
   choose_store(L, c);
   if (!tls_context_options_apply(L, c->ctx, &refused)) /* c owns ctx */

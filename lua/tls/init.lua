@@ -12,12 +12,14 @@ if core.modules.tls then return core.modules.tls end
 local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
+local errors = require "tls.support.errors"
 local module_fields = require "tls.module_fields"
 local protocol_list = require "tls.options.protocol_list"
 local server_identity = require "tls.handshake.server_identity"
 local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
+local debug_lines = require "tls.support.debug_lines"
 local default_ca = require "tls.default_ca"
 local x509_certificate = require "tls.x509_certificate"
 
@@ -38,6 +40,8 @@ local tls = {
   getCACertificates = default_ca.list,
   setDefaultCACertificates = default_ca.set_default,
   X509Certificate = x509_certificate.new,
+  wrap = errors.wrap,
+  debug = debug_lines.set,
 }
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,

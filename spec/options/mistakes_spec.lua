@@ -9,8 +9,9 @@ local function throws(code, pattern, fn, ...)
   assert.is_false(ok)
   assert.is_table(err)
   assert.equal(code, err.code)
-  assert.equal(err.message, tostring(err))
-  assert.truthy(err.message:find(pattern), err.message)
+  assert.equal(("%s [%s]"):format(err.message, code), tostring(err))
+  assert.matches("stack traceback:", err.stack)
+  assert.truthy(helper.thrown_message(err):find(pattern), err.message)
 end
 
 local create = tls.createSecureContext

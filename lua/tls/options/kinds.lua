@@ -7,6 +7,7 @@
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
+local host_name = require "tls.options.host_name"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
 
@@ -160,9 +161,27 @@ kinds.ip_address = kind("string", "string", function(value, name)
   return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
 end)
 
+local function check_host(value, name)
+  local mistake = host_name.sentence(check_text(value, name), name:match "[^.]+$")
+  return mistake and wrong_value(name, host_name.without_user(value), mistake) or value
+end
+
+--- A name or an address; '' stands for none.
+kinds.host = kind("string", "string", function(value, name)
+  if check_host(value, name) == "" then return nil end
+  return value
+end)
+
+--- Of a unix socket; '' stands for none.
+kinds.path = kind("string", "string", function(value, name)
+  local mistake = host_name.not_a_path(check_text(value, name))
+  if mistake then return wrong_value(name, host_name.without_user(value), mistake) end
+  return value ~= "" and value or nil
+end)
+
 --- A host's name for SNI. RFC 6066, 3 has no addresses.
 kinds.server_name = kind("string", "string", function(value, name)
-  local host = check_text(value, name):gsub("%.$", "") -- absolute names are sent without their dot
+  local host = check_host(value, name):gsub("%.$", "") -- absolute names are sent without their dot
   if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
   if ip.version(host) == 0 then return host end
   return wrong_value(name, value,
