@@ -206,6 +206,7 @@ build = {
     ["tls.support.class"] = "lua/tls/support/class.lua",
     ["tls.support.deadline_queue"] = "lua/tls/support/deadline_queue.lua",
     ["tls.support.debug_lines"] = "lua/tls/support/debug_lines.lua",
+    ["tls.support.dot_or_colon"] = "lua/tls/support/dot_or_colon.lua",
     ["tls.support.errors"] = "lua/tls/support/errors.lua",
     ["tls.support.file"] = "lua/tls/support/file.lua",
     ["tls.support.ip"] = "lua/tls/support/ip.lua",

@@ -73,6 +73,7 @@ static const luaL_Reg functions[] = {
     {"isX509", tls_x509_is},
     {"reusePort", tls_socket_options_reuse_port},
     {"sized", tls_class_sized},
+    {"objectAndText", tls_class_object_and_text},
     {"indexer", tls_class_indexer},
     {"instantiator", tls_class_instantiator},
     {"pendingError", tls_socket_options_pending_error},

@@ -20,7 +20,7 @@ local steps = require "tls.handshake.steps"
 local tick = require "tls.support.next_tick"
 local verify = require "tls.handshake.verify"
 
-local emit, next_tick = Emitter.emit, tick.next_tick
+local emit, next_tick = Emitter._emit, tick.next_tick
 
 -- A socket's `_handshake_state`, about its first handshake.
 local HANDSHAKING = "handshaking" -- it is under way, or yet to begin

@@ -9,6 +9,7 @@ local core = require "tls.core"
 -- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
 if core.modules.tls then return core.modules.tls end
 
+local dot_or_colon = require "tls.support.dot_or_colon"
 local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
@@ -43,6 +44,8 @@ local tls = {
   wrap = errors.wrap,
   debug = debug_lines.set,
 }
+
+dot_or_colon.of_module(tls, "tls")
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
 -- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be

@@ -6,6 +6,7 @@ local algorithm_list = require "tls.options.algorithm_list"
 local credential_fault = require "tls.options.credential_fault"
 local credential_kinds = require "tls.options.credential_kinds"
 local credentials = require "tls.options.credentials"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
@@ -132,6 +133,8 @@ end
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
+local receivers = { [SecureContext] = true }
+
 --- Adds a certificate that this context trusts, to those of `ca` or, without that, to the default ones.
 --- @param pem string|tls.CredentialFile
 -- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate; what reading the file has failed with
@@ -158,6 +161,9 @@ local function native_context(options)
   err.message = ("%s (options.%s)%s"):format(err.message, NAMES[option] or option, words and ": " .. words or "")
   return errors.throw(err)
 end
+
+SecureContext.addCACert = dot_or_colon.method(SecureContext.addCACert, receivers, "SecureContext", "context",
+  "addCACert")
 
 --- Makes a context.
 --- @param checked table options, with those of createSecureContext among them

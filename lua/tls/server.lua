@@ -19,7 +19,7 @@ local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
 local existing_stream = require "tls.over.existing_stream"
 
-local emit, ANNOUNCED = Emitter.emit, connection_events.ANNOUNCED
+local emit, ANNOUNCED = Emitter._emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
@@ -89,7 +89,7 @@ function Server.new(options, listener)
   options, listener = arguments(options, listener)
   local checked = declared.tls:read(options)
   handshake_options.check_server(checked)
-  local self = Server.instance()
+  local self = Server._new_instance()
   net.Server._start(self, checked)
   self._on_connection = function(duplex) on_connection(self, duplex) end
   self:on("connection", self._on_connection)
@@ -125,7 +125,7 @@ Server._listener_added, Server._listener_removed = forget_options_for_sockets, f
 -- A socket on luv's handle, or on none yet.
 local function new_socket(self, handle)
   self._options_for_sockets = self._options_for_sockets or make_options_for_sockets(self)
-  local socket = TLSSocket.accepted(Accepted, self._options_for_sockets)
+  local socket = TLSSocket._accepted(Accepted, self._options_for_sockets)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
@@ -230,5 +230,7 @@ function Server:_accept(handle)
   if debug_lines.on then connection_steps.accepted(self, plain, handle) end
   self:emit("connection", plain)
 end
+
+Server:_finish("Server", "server")
 
 return Server

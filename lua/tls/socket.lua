@@ -89,19 +89,19 @@ end
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
 --- @param checked table its options
 --- @param class_of? table default TLSSocket
-function TLSSocket.create(checked, class_of)
-  local self = (class_of or TLSSocket).instance()
+function TLSSocket._create(checked, class_of)
+  local self = (class_of or TLSSocket)._new_instance()
   Socket._set_up(self, checked)
   self.server = checked.server
   return self
 end
 
---- Makes a server's socket: as create(), without the steps that no accepted socket needs.
+--- Makes a server's socket: as _create(), without the steps that no accepted socket needs.
 --- @param class_of table TLSSocket, or a class made of it
 --- @param checked table its options, with the server; borrowed: the server's sockets share them
 --- @return tls.TLSSocket
-function TLSSocket.accepted(class_of, checked)
-  local self = class_of.instance()
+function TLSSocket._accepted(class_of, checked)
+  local self = class_of._new_instance()
   Socket._start(self, checked)
   self.server = checked.server
   return self
@@ -136,7 +136,7 @@ function TLSSocket.new(socket, options)
   if socket ~= nil then existing_stream.check(socket, "socket") end
   local checked = read_options(declared.new, options)
   if type(socket) == "table" then checked.allowHalfOpen = socket.allowHalfOpen end
-  local self = TLSSocket.create(checked)
+  local self = TLSSocket._create(checked)
   if checked.servername == "" then checked.servername = nil end -- none is sent
   self._unchecked_options, self._name_to_verify = declared.new:keep(options), checked.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
@@ -384,5 +384,7 @@ function TLSSocket:_destroy(err)
   Socket._destroy(self, err)
   self._class._on_destroyed(self, err) -- last: a listener may throw
 end
+
+TLSSocket:_finish("Socket", "socket")
 
 return TLSSocket

@@ -5,6 +5,7 @@
 local core = require "tls.core"
 local credential_fault = require "tls.options.credential_fault"
 local declared = require "tls.options.x509_certificate"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local errors = require "tls.support.errors"
 
 local checks = core.x509Checks
@@ -104,6 +105,14 @@ function methods:checkPrivateKey(key, passphrase)
   local fits, err = checks.privateKey(self, check_string("pkey", key), passphrase or "")
   if not err then return fits end
   return unreadable(err, "pkey", "key", key, passphrase)
+end
+
+-- The methods that users call: also those of the core, which do not know their own names.
+for name, method in pairs(methods) do
+  methods[name] = function(self, ...)
+    if not is_certificate(self) then dot_or_colon.refuse(self, "X509Certificate", "cert:" .. name) end
+    return method(self, ...)
+  end
 end
 
 return x509_certificate

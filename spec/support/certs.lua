@@ -16,8 +16,10 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-6
-[ -n "$(find "$stamp" -mtime -1 2>/dev/null)" ] && exit 0
+stamp=$dir/stamp-8
+exec 9>"$dir.lock"
+flock 9 # of several processes the first one makes them
+[ -n "$(find "$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
 rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
 exec >log 2>&1
 
@@ -143,7 +145,7 @@ leaf addressasname P-256 /CN=addressasname DNS:127.0.0.1
 for c in rsa ecdsa chained; do
   printf 'V\t490101000000Z\t\t%s\tunknown\t/CN=localhost\n' $(openssl x509 -in $c.crt -noout -serial | cut -d= -f2)
 done >ocsp.index
-cat db/index2 >>ocsp.index
+cat db/index2 >>ocsp.index; echo 'unique_subject = no' >ocsp.index.attr
 touch stamp-6
 cd ..; rm -rf certs; mv certs.new certs
 ]=]
@@ -154,7 +156,7 @@ local function make()
   f:write(SCRIPT)
   f:close()
   os.execute("mkdir -p " .. dir .. "/..")
-  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir)
+  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir .. " " .. (os.getenv "TLS_CERTS_DAYS" or "1"))
   os.remove(script)
   if ok ~= true and ok ~= 0 then
     error("cannot make certificates, see " .. dir .. ".new/log")

@@ -27,7 +27,7 @@ end
 
 --- @param options? net.ServerOptions
 --- @param listener? fun(socket: net.Socket) for 'connection'
-function Server.init(self, options, listener)
+function Server._init(self, options, listener)
   if type(options) == "function" and listener == nil then options, listener = nil, options end
   if listener ~= nil and type(listener) ~= "function" then
     errors.throw(errors.arg_type("listener", "function", listener))
@@ -242,5 +242,7 @@ function Server:unref()
   if self._handle then self._handle:unref() end
   return self
 end
+
+Server:_finish("Server", "server")
 
 return Server

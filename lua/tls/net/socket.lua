@@ -67,7 +67,7 @@ end
 --- @param options table checked; borrowed: several sockets may share them
 --- @param again boolean? whether it is not the first connection
 function Socket._start(self, options, again)
-  if again then Stream.renew(self, options) else Stream.init(self, options) end
+  if again then Stream._renew_stream(self, options) else Stream._init(self, options) end
   self._options = options
   if options.onread then self:_read_to_callback(options.onread.buffer, options.onread.callback) end
 end
@@ -99,7 +99,7 @@ function Socket._set_up(self, checked)
 end
 
 --- @param options? net.SocketOptions
-function Socket.init(self, options)
+function Socket._init(self, options)
   Socket._set_up(self, declared.new:read(options))
 end
 
@@ -107,7 +107,7 @@ end
 --- @param handle userdata luv's; owned by the socket from now on
 --- @param checked table the server's options, which its sockets share
 function Socket._on_handle(handle, checked)
-  local self = Socket.instance()
+  local self = Socket._new_instance()
   Socket._start(self, checked)
   self:_adopt_handle(handle)
   return self
@@ -401,5 +401,8 @@ function getters.readyState(self)
   if can_read then return "readOnly" end
   return can_write and "writeOnly" or "closed"
 end
+
+Socket:_finish("Socket", "socket")
+taken_over.check_receivers(Socket)
 
 return Socket

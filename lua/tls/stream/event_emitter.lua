@@ -180,7 +180,7 @@ end
 ---@param ... any their arguments
 ---@return boolean had_listeners
 -- @raise for an 'error' event without a listener the error itself, if it is a table, else ERR_UNHANDLED_ERROR
-function Emitter:emit(name, ...)
+function Emitter:_emit(name, ...)
   local events = self._events
   local found = events and events[name]
   if not found then
@@ -190,6 +190,8 @@ function Emitter:emit(name, ...)
   found(...)
   return true
 end
+
+Emitter.emit = Emitter._emit -- `_emit` stays what it is when `emit` is wrapped below: for each message
 
 -- Of equal listeners the one added last is removed first, as in Node.
 local function position(self, list, listener)
@@ -326,5 +328,7 @@ function Emitter:_emit_error(err)
   if self:listenerCount("error") > 0 then return self:emit("error", err) end
   error(core.errorText(err) .. " (an 'error' event without a listener)", 0)
 end
+
+Emitter:_finish("EventEmitter", "emitter")
 
 return Emitter
