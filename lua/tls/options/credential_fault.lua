@@ -253,7 +253,7 @@ local function of_weakness(subject, err)
         .. ALLOWED:format(level_for(bits, BITS))
     end
   end
-  return wanted
+  return wanted .. ", as RSA 2048, EC P-256 and SHA-256 have: have a stronger one made"
 end
 
 local function of_dh(subject, err)
@@ -292,6 +292,12 @@ end
 --- @return string? words
 fault.words = found
 
+-- OpenSSL's words alone: what the core has added says less than what was found.
+local function bare(err)
+  local _, stop = err.message:find(err.reason or "", 1, true)
+  return stop and stop > 0 and err.message:sub(1, stop) or err.message
+end
+
 --- Adds to an error what was found.
 --- @param err table
 --- @param name string of the option or argument: "options.ca[2]"
@@ -300,7 +306,7 @@ fault.words = found
 function fault.explain(err, name, subject)
   local words = found(subject, err)
   local place = subject.file and ('%s, file "%s"'):format(name, seen.shown(subject.file)) or name
-  err.message = ("%s (%s)%s"):format(err.message, place, words and ": " .. words or "")
+  err.message = words and ("%s (%s): %s"):format(bare(err), place, words) or ("%s (%s)"):format(err.message, place)
   err.path = subject.file
   return err
 end
