@@ -159,6 +159,8 @@ cases("a key that does not belong to its certificate: both are named,", {
   { "with two certificates",
     { cert = { certs.rsa.cert, certs.wildcard.cert }, key = { certs.rsa.key, certs.ecdsa.key } }, MISMATCH,
     "(options.key[2]): the certificate CN=wildcard has an EC P-256 key" },
+  { "of a PKCS#12's certificate", { pfx = certs.file "open.pfx", key = certs.file "small.key" }, MISMATCH,
+    "(options.key): the key given is an RSA 1024, and the certificate of 'pfx' has another" },
   { "of a kind that neither has", { cert = { certs.rsa.cert, certs.wildcard.cert }, key = certs.ed25519.key },
     NONE, "CN=localhost has an RSA 2048 key, the certificate CN=wildcard has an EC P-256 key",
     "the key given is an ED25519" },

@@ -213,7 +213,7 @@ local function of_mismatch(subject, err)
   for i, leaf in ipairs(candidates(subject, kind)) do
     words[i], last = ("the certificate %s has an %s key"):format(subject_of(leaf), leaf.key), leaf.key
   end
-  if not last then return nil end
+  if not last then return ("the key given is an %s, and the certificate of 'pfx' has another"):format(kind) end
   return ("%s, the key given is %s %s: give the key that the certificate was made for"):format(
     table.concat(words, ", "), last == kind and "another" or "an", kind)
 end
