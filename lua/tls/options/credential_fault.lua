@@ -265,13 +265,22 @@ end
 
 -- === all together ===
 
+-- The form is right, the content is not.
+local function of_content(err)
+  local code = err.code
+  if code == "ERR_OSSL_UNSUPPORTED" then
+    return ("it is damaged, or of a kind that %s does not know"):format(core.openssl:match "^%S+ %S+")
+  end
+  local is_unreadable = code:find "^ERR_OSSL_ASN1" or code:find "^ERR_OSSL_PEM"
+  return is_unreadable and "its base64 does not decode to what its label says" or nil
+end
+
 local function of_pem(subject, err)
   local labels, wanted = seen.labels(subject.text), false
   for _, label in ipairs(labels) do wanted = wanted or is_wanted(subject.option, label) end
   if #labels == 0 then return without_labels(subject, err) end
   if not wanted then return wrong_labels(subject, labels) end
-  local damage = seen.damage(subject.text)
-  return damage or (err.code:find "^ERR_OSSL_" and "its base64 does not decode to what its label says" or nil)
+  return seen.damage(subject.text) or of_content(err)
 end
 
 local function found(subject, err)
