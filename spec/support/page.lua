@@ -65,11 +65,12 @@ end
 --- A command called lua5.4 that is this Lua and finds the modules. A sanitizer is preloaded for our own core alone.
 -- LuaJIT's `print` reaches a terminal at once, but a pipe only when there is a lot of it: hence stdbuf.
 local function make_lua(folder, lua)
-  local preload = lua == "lua5.4" and os.getenv "LD_PRELOAD" or ""
   local program, ok = sh("command -v " .. lua)
   assert(ok, program)
-  write(folder .. "/lua5.4", ("#!/bin/sh\n%s LD_PRELOAD='%s' exec %s%s \"$@\"\n"):format(module_paths(core_of(lua)),
-    preload, lua == "luajit" and "stdbuf -oL " or "", program:match "%S+"))
+  local sanitizer = ("LD_PRELOAD='%s' ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0"):format(lua == "lua5.4"
+    and os.getenv "LD_PRELOAD" or "")
+  write(folder .. "/lua5.4", ("#!/bin/sh\n%s %s exec %s%s \"$@\"\n"):format(module_paths(core_of(lua)), sanitizer,
+    lua == "luajit" and "stdbuf -oL " or "", program:match "%S+"))
   assert(uv.fs_chmod(folder .. "/lua5.4", 493)) -- 0755
 end
 
