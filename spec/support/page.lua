@@ -98,14 +98,15 @@ local function replaced(text, by)
   return (text:gsub("%f[%d]%d+%f[%D]", by))
 end
 
---- The block as a file outside of the page's folder, and how it is started.
+--- The block as a file outside of the page's folder, and how it is started. What serves does so beside several others.
 function Page:command(block, text)
   self.count = self.count + 1
   local path = ("%s/blocks/%d"):format(self.top, self.count)
   write(path, text)
   local program = block.language == "lua" and "lua5.4" or "sh -e"
+  local seconds = block.rule == "serve" and 4 * SECONDS or SECONDS
   return ("cd %s && exec env PATH=%s/bin:$PATH TLS_CERTS=%s/%s LD_PRELOAD= setsid timeout -k 2 %d %s %s"):format(
-    self.folder, self.top, ROOT, certs.dir, SECONDS, program, path)
+    self.folder, self.top, ROOT, certs.dir, seconds, program, path)
 end
 
 function Page:fail(block, problem, output)
