@@ -285,15 +285,31 @@ describe("OpenSSL's security level is named", function()
       ciphers = tls.DEFAULT_CIPHERS .. ":@SECLEVEL=1" }
   end)
 
+  it("for a certificate that is signed with SHA-1, and lowering it helps", function()
+    local dir = certs.dir
+    assert(os.execute(("LD_PRELOAD= openssl x509 -req -sha1 -in %s/rsa.csr -CA %s/ca.crt -CAkey %s/ca.key -out "
+      .. "%s/sha1.crt -days 2 2>/dev/null"):format(dir, dir, dir, dir)))
+    local options = { key = certs.rsa.key, cert = certs.file "sha1.crt" }
+    local ok, err = pcall(tls.createSecureContext, options)
+    assert.is_false(ok)
+    assert.equal("ERR_SSL_CA_MD_TOO_WEAK", err.code)
+    assert.truthy(err.message:find("a certificate of the chain is signed with a weak hash (MD5, SHA-1), have it issued "
+      .. "anew with SHA-256" .. LEVEL, 1, true), err.message)
+    options.ciphers = tls.DEFAULT_CIPHERS .. ":@SECLEVEL=0"
+    tls.createSecureContext(options)
+  end)
+
   it("for short Diffie-Hellman parameters, and lowering it helps", function()
+    -- The client offers no group of Diffie-Hellman's: OpenSSL 4 would prefer that to the parameters.
     local weak = server { maxVersion = "TLSv1.2", ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
       dhparam = certs.file "dh1024.pem" }
-    local r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256" }, nil, never "secureConnect")
+    local r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256", ecdhCurve = "P-256" }, nil,
+      never "secureConnect")
     assert.equal("ERR_SSL_DH_KEY_TOO_SMALL", r.client_failure.code)
     assert.same({ "handshake_failure", "sent" }, { r.client_failure.alert, r.client_failure.alertDirection })
     says("the Diffie-Hellman parameters are too short, the server needs 2048 bits ('dhparam') or ECDHE" .. LEVEL,
       r.client_failure)
-    r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1" })
+    r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1", ecdhCurve = "P-256" })
     assert.equal(1, r.connected)
   end)
 end)
