@@ -270,6 +270,25 @@ describe("a handshake that takes too long", function()
   end)
 end)
 
+describe("a handshake that waits for an answer of the server's user", function()
+  local function unanswered(options, words, prepare, more)
+    local r = pair.run(server(over({ handshakeTimeout = 200 * helper.slow }, options)),
+      client(over({ servername = "localhost" }, more)), nil, function(socket) socket:resume() end, prepare)
+    assert.equal("ERR_TLS_HANDSHAKE_TIMEOUT", r.client_error.code)
+    assert.equal("TLS handshake timeout: " .. words .. " (option 'handshakeTimeout')", r.client_error.message)
+  end
+
+  it("names the callback, or the listener", function()
+    local function nothing() end
+    unanswered({ SNICallback = nothing }, "this server waits for the answer of SNICallback")
+    unanswered({}, "this server waits for the answer of 'clientHello'", function(s) s:on("clientHello", nothing) end)
+    unanswered({ requestCert = true, ca = certs.ca.cert, verify = nothing },
+      "this server waits for the answer of verify", nil, { key = certs.agent.key, cert = certs.agent.cert })
+    unanswered({ maxVersion = "TLSv1.2", secureOptions = 0x4000 }, -- without tickets
+      "this server waits for the answer of 'newSession'", function(s) s:on("newSession", nothing) end)
+  end)
+end)
+
 -- === OpenSSL's security ===
 
 describe("OpenSSL's security level is named", function()
