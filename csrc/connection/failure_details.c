@@ -54,13 +54,23 @@ static void set_versions (lua_State *L, const struct tls_engine *e) {
   tls_set_integer(L, "maxVersion", max);
 }
 
+/* 'clientHelloPending': the owner has not answered the ClientHello; 'finished':
+** the first handshake has, and only its verdict is missing. */
+static void set_progress (lua_State *L, const struct tls_engine *e) {
+  lua_pushboolean(L, tls_engine_client_hello_pending(e));
+  lua_setfield(L, -2, "clientHelloPending");
+  lua_pushboolean(L, tls_engine_secure(e));
+  lua_setfield(L, -2, "finished");
+}
+
 int tls_connection_failure_details (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 7);
   set_received(L, c->engine);
   set_versions(L, c->engine);
+  set_progress(L, c->engine);
   set_protocols(L, c->engine);
   set_ciphers(L, c->engine);
   return 1;

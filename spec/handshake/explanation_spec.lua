@@ -1,6 +1,7 @@
 -- The message of a failed handshake: OpenSSL's words as ever, then what is known of the failure, and what helps.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local core = require "tls.core"
 local net = require "tls.net"
 local pair = require "spec.support.pair"
 local tls = require "tls"
@@ -269,6 +270,25 @@ describe("a handshake that takes too long", function()
   end)
 end)
 
+describe("a handshake that waits for an answer of the server's user", function()
+  local function unanswered(options, words, prepare, more)
+    local r = pair.run(server(over({ handshakeTimeout = 200 * helper.slow }, options)),
+      client(over({ servername = "localhost" }, more)), nil, function(socket) socket:resume() end, prepare)
+    assert.equal("ERR_TLS_HANDSHAKE_TIMEOUT", r.client_error.code)
+    assert.equal("TLS handshake timeout: " .. words .. " (option 'handshakeTimeout')", r.client_error.message)
+  end
+
+  it("names the callback, or the listener", function()
+    local function nothing() end
+    unanswered({ SNICallback = nothing }, "this server waits for the answer of SNICallback")
+    unanswered({}, "this server waits for the answer of 'clientHello'", function(s) s:on("clientHello", nothing) end)
+    unanswered({ requestCert = true, ca = certs.ca.cert, verify = nothing },
+      "this server waits for the answer of verify", nil, { key = certs.agent.key, cert = certs.agent.cert })
+    unanswered({ maxVersion = "TLSv1.2", secureOptions = 0x4000 }, -- without tickets
+      "this server waits for the answer of 'newSession'", function(s) s:on("newSession", nothing) end)
+  end)
+end)
+
 -- === OpenSSL's security ===
 
 describe("OpenSSL's security level is named", function()
@@ -285,15 +305,31 @@ describe("OpenSSL's security level is named", function()
       ciphers = tls.DEFAULT_CIPHERS .. ":@SECLEVEL=1" }
   end)
 
+  it("for a certificate that is signed with MD5, and lowering it helps", function()
+    local dir = certs.dir
+    assert(os.execute(("LD_PRELOAD= openssl x509 -req -md5 -in %s/agent.csr -CA %s/rsa.crt -CAkey %s/rsa.key -out "
+      .. "%s/md5.crt -days 2 2>/dev/null"):format(dir, dir, dir, dir)))
+    local options = { key = certs.agent.key, cert = certs.file "md5.crt" }
+    local ok, err = pcall(tls.createSecureContext, options)
+    if ok then return assert.is_nil(core.openssl:find("OpenSSL 3.0", 1, true)) end -- later ones leave that to the peer
+    assert.equal("ERR_SSL_CA_MD_TOO_WEAK", err.code)
+    assert.truthy(err.message:find("a certificate of the chain is signed with a weak hash (MD5, SHA-1), have it issued "
+      .. "anew with SHA-256" .. LEVEL, 1, true), err.message)
+    options.ciphers = tls.DEFAULT_CIPHERS .. ":@SECLEVEL=0"
+    tls.createSecureContext(options)
+  end)
+
   it("for short Diffie-Hellman parameters, and lowering it helps", function()
+    -- The client offers no group of Diffie-Hellman's: OpenSSL 4 would prefer that to the parameters.
     local weak = server { maxVersion = "TLSv1.2", ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0",
       dhparam = certs.file "dh1024.pem" }
-    local r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256" }, nil, never "secureConnect")
+    local r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256", ecdhCurve = "P-256" }, nil,
+      never "secureConnect")
     assert.equal("ERR_SSL_DH_KEY_TOO_SMALL", r.client_failure.code)
     assert.same({ "handshake_failure", "sent" }, { r.client_failure.alert, r.client_failure.alertDirection })
     says("the Diffie-Hellman parameters are too short, the server needs 2048 bits ('dhparam') or ECDHE" .. LEVEL,
       r.client_failure)
-    r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1" })
+    r = pair.run(weak, client { ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=1", ecdhCurve = "P-256" })
     assert.equal(1, r.connected)
   end)
 end)

@@ -227,16 +227,39 @@ function explanation.add(socket, err, handshaking)
   if words then err.message = err.message .. ": " .. words end
 end
 
---- The same for a handshake that took too long.
+-- Who of this server's user has not answered yet.
+local function awaited(socket, details)
+  local server, list = socket.server, {}
+  local function add(shown, there)
+    if there then list[#list + 1] = shown end
+  end
+  local function listens(name) return server and server:listenerCount(name) > 0 end
+  if details.clientHelloPending then
+    add("'clientHello'", listens "clientHello")
+    add("SNICallback", socket._options.SNICallback)
+    add("'resumeSession'", listens "resumeSession")
+    add("'OCSPRequest'", listens "OCSPRequest")
+  elseif details.finished then
+    add("verify", socket._options.verify)
+    add("'newSession'", listens "newSession")
+  end
+  return list[1] and "this server waits for the answer of " .. table.concat(list, " or ") or nil
+end
+
+local function why_late(socket, details)
+  if not socket.secureConnecting then return "the client has not taken part in another one" end
+  if details.received == "" then return "the client has sent nothing" end
+  return awaited(socket, details) or first_bytes.explain(details.received, true)
+    or "the client has begun it, and has not ended it"
+end
+
+--- The same for a server's handshake that took too long.
 --- @param socket tls.TLSSocket
 --- @param err tls.Error
 function explanation.add_to_timeout(socket, err)
   local details = socket._conn and socket._conn:getFailureDetails()
   if not details then return end
-  local words = first_bytes.explain(details.received, true)
-  if details.received == "" then words = "the client has sent nothing" end
-  err.message = err.message .. ": " .. (words or "the client has begun it, and has not ended it")
-    .. " (option 'handshakeTimeout')"
+  err.message = ("%s: %s (option 'handshakeTimeout')"):format(err.message, why_late(socket, details))
 end
 
 return explanation
