@@ -55,6 +55,7 @@ static const luaL_Reg functions[] = {
     {"handleInUse", tls_connection_handle_in_use},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
+    {"atClosing", tls_lua_state_at_closing},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},
