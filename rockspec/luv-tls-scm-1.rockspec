@@ -185,6 +185,7 @@ build = {
     ["tls.support.dot_or_colon"] = "lua/tls/support/dot_or_colon.lua",
     ["tls.support.errors"] = "lua/tls/support/errors.lua",
     ["tls.support.ip"] = "lua/tls/support/ip.lua",
+    ["tls.support.load_core"] = "lua/tls/support/load_core.lua",
     ["tls.support.loop_never_ran"] = "lua/tls/support/loop_never_ran.lua",
     ["tls.support.luv_handles"] = "lua/tls/support/luv_handles.lua",
     ["tls.support.next_tick"] = "lua/tls/support/next_tick.lua",
