@@ -6,7 +6,7 @@ local certs = require "spec.support.certs"
 
 local build = os.getenv "TLS_BUILD" or "build"
 
-local FIVE_ONE = build .. "/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
+local FIVE_ONE = "build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
 
 local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/support/thrower.lua'" end
 
