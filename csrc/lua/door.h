@@ -24,8 +24,14 @@ bool tls_door_call (lua_State *L, const struct tls_luv_context *luv,
 ** borrowed. [-n, +1] */
 void tls_door_push (lua_State *L, const struct tls_luv_context *luv);
 
-/* Whether a C function is one of the two that enter Lua here: what is below
-** it on the stack has not called what is above. */
+/* core.attempt(fn, ...) -> ok, results or error: pcall() for a function of
+** ours whose error is emitted, or given to a callback, whoever has called us:
+** it gets no place. */
+int tls_door_attempt (lua_State *L);
+
+/* Whether a C function is one of these, at which the search for the user's
+** call ends: what is below it on the stack has not called what is above, or
+** is not to be told. */
 bool tls_door_is (lua_CFunction fn);
 
 #endif

@@ -25,6 +25,7 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "door.h"
 #include "environment.h"
 #include "error_place.h"
 #include "ip_address.h"
@@ -59,6 +60,7 @@ static const luaL_Reg functions[] = {
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
     {"wrap", tls_lua_state_wrap},
+    {"attempt", tls_door_attempt},
     {"throw", tls_error_place_throw},
     {"ownFolder", tls_error_place_own_folder},
     {"errorText", tls_error_text},
