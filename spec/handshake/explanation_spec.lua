@@ -313,8 +313,8 @@ describe("OpenSSL's security level is named", function()
     local ok, err = pcall(tls.createSecureContext, options)
     if ok then return assert.is_nil(core.openssl:find("OpenSSL 3.0", 1, true)) end -- later ones leave that to the peer
     assert.equal("ERR_SSL_CA_MD_TOO_WEAK", err.code)
-    assert.truthy(err.message:find("a certificate of the chain is signed with a weak hash (MD5, SHA-1), have it issued "
-      .. "anew with SHA-256" .. LEVEL, 1, true), err.message)
+    assert.truthy(err.message:find("the certificate CN=agent is signed with RSA-MD5", 1, true), err.message)
+    assert.truthy(err.message:find("'DEFAULT:@SECLEVEL=0' takes it", 1, true), err.message)
     options.ciphers = tls.DEFAULT_CIPHERS .. ":@SECLEVEL=0"
     tls.createSecureContext(options)
   end)

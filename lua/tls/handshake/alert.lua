@@ -38,7 +38,7 @@ end
 --- @param err any the user's
 --- @param from? tls.Error the core's, if it has failed
 function alert.copy(err, from)
-  if err == from or not may_have_fields(err) then return end
+  if rawequal(err, from) or not may_have_fields(err) then return end
   from = from or NONE
   local before, name, direction = told[err], from.alert, from.alertDirection
   if before then
