@@ -20,8 +20,10 @@ int tls_on_alpn_select (SSL *ssl, const unsigned char **out,
   if (e->alpn_refused || in_size == 0 ||
       SSL_select_next_proto(&chosen, out_size, e->alpn.data,
                             (unsigned)e->alpn.size, in,
-                            in_size) != OPENSSL_NPN_NEGOTIATED)
+                            in_size) != OPENSSL_NPN_NEGOTIATED) {
+    tls_blob_set(&e->refused_alpn, in, in_size); /* only to say so */
     return SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
   *out = chosen; /* copied by OpenSSL before the engine frees its list */
   return SSL_TLSEXT_ERR_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "alpn.h"
 #include "client_hello_callback.h"
+#include "handshake_watch.h"
 #include "ocsp_stapling.h"
 #include "sessions.h"
 #include "verify_chain.h"
@@ -21,4 +22,5 @@ void tls_callbacks_install (SSL_CTX *ctx) {
   SSL_CTX_sess_set_get_cb(ctx, tls_on_get_session);
   SSL_CTX_set_session_ticket_cb(ctx, tls_on_ticket_made,
                                 tls_on_ticket_decrypted, NULL);
+  SSL_CTX_set_info_callback(ctx, tls_on_info);
 }

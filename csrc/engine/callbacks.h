@@ -8,8 +8,8 @@
 ** Other callbacks are not in this table, because only some contexts or
 ** connections need them. Their files install them: ticket keys
 ** (session_tickets.c), pre-shared keys (psk.c), a client's NPN (alpn.c), the
-** key log (keylog.c), and messages and states of later handshakes
-** (handshake_watch.c). Of all these, only the callbacks of psk.c may enter
+** key log (keylog.c), and messages (handshake_watch.c). Of all these, only the
+*callbacks of psk.c may enter
 ** Lua, through the functions of the engine's owner.
 */
 #ifndef tls_engine_callbacks_h

@@ -21,6 +21,7 @@ void tls_engine_forget_handshake (struct tls_engine *e) {
   tls_blob_clear(&e->npn);
   tls_blob_clear(&e->ocsp_response);
   tls_blob_clear(&e->early_data);
+  tls_blob_clear(&e->refused_alpn);
   tls_client_hello_free(e->client_hello); /* NULL is allowed, here and below */
   e->client_hello = NULL;
   free(e->session_context);

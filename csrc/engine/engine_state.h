@@ -44,6 +44,9 @@ enum close_notify_state {
   CLOSE_NOTIFY_SENT /* nothing is encrypted after it */
 };
 
+/* Whether a fatal alert has ended the connection, and whose. */
+enum alert_direction { ALERT_NONE, ALERT_SENT, ALERT_RECEIVED };
+
 struct tls_engine {
   SSL *ssl;              /* owned */
   SSL_CTX *ctx;          /* shared; the one that the engine was made with:
@@ -53,15 +56,18 @@ struct tls_engine {
   struct tls_records records; /* owned; the SSL's BIO borrows it */
   struct tls_error *error;    /* owned; NULL until the engine has failed, and
                                  when there was no memory for it */
-  BIO *trace;          /* borrowed; messages are printed to it; or NULL */
-  unsigned generation; /* of the newest of the two peers */
-  unsigned events;     /* not yet reported */
+  BIO *trace;              /* borrowed; messages are printed to it; or NULL */
+  struct tls_notes *notes; /* owned; NULL unless the owner wants them */
+  unsigned generation;     /* of the newest of the two peers */
+  unsigned events;         /* not yet reported */
 
   /* The first handshake alone needs these: tls_engine_forget_handshake(). */
   struct tls_blob alpn;          /* server: its protocols in wire form */
   struct tls_blob npn;           /* both sides: the same */
   struct tls_blob ocsp_response; /* server: what it staples, DER */
   struct tls_blob early_data;    /* client */
+  struct tls_blob refused_alpn;  /* server: the client's protocols, when none of
+                                    them is acceptable */
   struct tls_client_hello *client_hello; /* owned; server */
   unsigned char *session_context; /* owned; server that asks for a certificate:
                                      TLS_SESSION_CONTEXT_SIZE bytes */
@@ -81,6 +87,8 @@ struct tls_engine {
   enum requested_handshake requested;
   enum input_state input;
   enum close_notify_state close_notify;
+  enum alert_direction alert_direction;
+  unsigned char alert; /* its number */
   bool server;
   bool secure;              /* the first handshake has finished */
   bool in_openssl;          /* a call that may run a callback is under way */

@@ -4,11 +4,14 @@
 #include "failure.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/x509.h>
 
 #include "authorization.h"
 #include "engine_state.h"
+#include "verify_code.h"
+#include "fatal_alert.h"
 
 /* The error when there is no memory to write the real one down. */
 static const struct tls_error no_memory = {
@@ -32,19 +35,44 @@ static bool peer_was_refused (const struct tls_engine *e) {
          tls_peer_fault(tls_current_peer(e)) != X509_V_OK;
 }
 
+/* Methods of HTTP that OpenSSL knows since 3.2, by as many bytes as it has read
+** of a record; GET, HEAD, POST and PUT it knows in every release. */
+static bool begins_with_http (const struct tls_records *records) {
+  static const char methods[] = "DELETPATCHOPTIOTRACE";
+  size_t i;
+  for (i = 0; methods[i] != '\0'; i += 5)
+    if (records->first_size >= 5 && memcmp(records->first, methods + i, 5) == 0)
+      return true;
+  return false;
+}
+
+/* The reason is to be the same for every release of OpenSSL. */
+static void correct_reason (const struct tls_engine *e) {
+  if (e->secure || !begins_with_http(&e->records) ||
+      ERR_GET_REASON(ERR_peek_error()) != SSL_R_WRONG_VERSION_NUMBER)
+    return;
+  ERR_clear_error();
+  ERR_raise(ERR_LIB_SSL, SSL_R_HTTP_REQUEST);
+}
+
+static void set_refusal (struct tls_engine *e) {
+  long fault = tls_peer_fault(tls_current_peer(e));
+  tls_error_set(e->error, tls_verify_code(fault),
+                X509_verify_cert_error_string(fault));
+}
+
 void tls_engine_fail_ssl (struct tls_engine *e) {
   bool refused = peer_was_refused(e);
   if (!set_failed(e)) {
     ERR_clear_error();
     return;
   }
+  correct_reason(e);
   tls_error_from_queue(e->error, "ERR_SSL_PROTOCOL_ERROR",
                        "TLS protocol error");
-  if (!refused)
-    return;
-  long fault = tls_peer_fault(tls_current_peer(e));
-  tls_error_set(e->error, tls_verify_code(fault),
-                X509_verify_cert_error_string(fault));
+  if (refused)
+    set_refusal(e);
+  tls_fatal_alert_describe(e, e->error);
 }
 
 void tls_engine_fail (struct tls_engine *e, const char *code,
@@ -67,6 +95,17 @@ void tls_engine_fail_cut_off (struct tls_engine *e) {
 
 void tls_engine_fail_memory (struct tls_engine *e) {
   tls_engine_fail(e, no_memory.code, no_memory.message);
+}
+
+const char *tls_engine_first_bytes (const struct tls_engine *e, size_t *n) {
+  *n = e->records.first_size;
+  return e->records.first;
+}
+
+const unsigned char *tls_engine_refused_alpn (const struct tls_engine *e,
+                                              size_t *n) {
+  *n = e->refused_alpn.size;
+  return e->refused_alpn.data;
 }
 
 const struct tls_error *tls_engine_error (const struct tls_engine *e) {

@@ -8,7 +8,11 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
+#include <openssl/ssl3.h>
+#include <openssl/sslerr.h>
+
+#include "alert_names.h"
+#include "cures.h"
 
 static void copy (char *to, size_t size, const char *from) {
   snprintf(to, size, "%s", from == NULL ? "" : from);
@@ -73,13 +77,78 @@ static size_t find_cause (const unsigned long *entries, size_t n) {
   return 0;
 }
 
-static void describe (struct tls_error *e, unsigned long entry) {
-  const char *reason = ERR_reason_error_string(entry);
-  ERR_error_string_n(entry, e->message, sizeof e->message);
+/* The alert of the peer's that an entry stands for, or -1. */
+static int received_alert (unsigned long entry) {
+  int number = ERR_GET_REASON(entry) - SSL_AD_REASON_OFFSET;
+  bool is_alert = ERR_GET_LIB(entry) == ERR_LIB_SSL && number >= 0;
+  return is_alert && number <= 255 ? number : -1;
+}
+
+/* Reasons whose words differ between releases of OpenSSL, in those of 3.2 to
+** 3.6. Alerts have theirs in alert_names.c. */
+static const struct {
+  int lib, reason;
+  const char *text;
+} stable_reasons[] = {
+    {ERR_LIB_SSL, 232, "ssl3 ext invalid max fragment length"},
+    {ERR_LIB_SSL, 300, "ssl3 session id too long"},
+    {ERR_LIB_SSL, 319, "ssl3 ext invalid servername"},
+    {ERR_LIB_SSL, 320, "ssl3 ext invalid servername type"},
+    {ERR_LIB_X509, 114, "can't check dh key"},
+    {ERR_LIB_PKCS12, 100, "can't pack structure"},
+};
+
+/* NULL when OpenSSL has no words for it. */
+static const char *reason_of (unsigned long entry) {
+  int number = received_alert(entry);
+  const struct tls_alert *alert =
+      number < 0 ? NULL : tls_alert_find((unsigned)number);
+  size_t i;
+  if (alert != NULL)
+    return alert->reason;
+  for (i = 0; i < sizeof stable_reasons / sizeof *stable_reasons; i++)
+    if (ERR_GET_LIB(entry) == stable_reasons[i].lib &&
+        ERR_GET_REASON(entry) == stable_reasons[i].reason)
+      return stable_reasons[i].text;
+  return ERR_reason_error_string(entry);
+}
+
+void tls_error_set_alert (struct tls_error *e, unsigned number, bool sent) {
+  const struct tls_alert *alert = tls_alert_find(number);
+  e->alert_sent = sent;
+  if (alert != NULL)
+    copy(e->alert, sizeof e->alert, alert->name);
+  else
+    snprintf(e->alert, sizeof e->alert, "unknown_%u", number);
+}
+
+/* Since 3.2 a record that is too long has the other one's reason. */
+static unsigned long stable_entry (unsigned long entry) {
+  bool too_long = ERR_GET_LIB(entry) == ERR_LIB_SSL &&
+                  ERR_GET_REASON(entry) == SSL_R_PACKET_LENGTH_TOO_LONG;
+  return too_long ? ERR_PACK(ERR_LIB_SSL, 0, SSL_R_DATA_LENGTH_TOO_LONG)
+                  : entry;
+}
+
+static void write_message (struct tls_error *e, unsigned long entry) {
+  const char *cure = tls_cure(entry);
+  tls_error_entry_text(entry, e->message, sizeof e->message);
+  size_t n = strlen(e->message);
+  if (cure != NULL)
+    snprintf(e->message + n, sizeof e->message - n, ": %s", cure);
+}
+
+static void describe (struct tls_error *e, unsigned long raw) {
+  unsigned long entry = stable_entry(raw);
+  const char *reason = reason_of(entry);
+  int alert = received_alert(entry);
+  write_message(e, entry);
   copy(e->library, sizeof e->library, ERR_lib_error_string(entry));
   copy(e->reason, sizeof e->reason, reason);
   if (reason != NULL)
     name_code(e, ERR_GET_LIB(entry));
+  if (alert >= 0)
+    tls_error_set_alert(e, (unsigned)alert, false);
 }
 
 /* All entries but the cause. */
@@ -112,49 +181,12 @@ void tls_error_from_newest (struct tls_error *e, const char *code,
   from_queue(e, true, code, message);
 }
 
+/* As ERR_error_string_n(3) writes it, but for the reason. */
 void tls_error_entry_text (unsigned long entry, char *text, size_t size) {
-  ERR_error_string_n(entry, text, size);
-}
-
-/* clang-format off */
-#define VERIFY_CODES(X)                    \
-  X(UNABLE_TO_GET_ISSUER_CERT)             \
-  X(UNABLE_TO_GET_CRL)                     \
-  X(UNABLE_TO_DECRYPT_CERT_SIGNATURE)      \
-  X(UNABLE_TO_DECRYPT_CRL_SIGNATURE)       \
-  X(UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY)    \
-  X(CERT_SIGNATURE_FAILURE)                \
-  X(CRL_SIGNATURE_FAILURE)                 \
-  X(CERT_NOT_YET_VALID)                    \
-  X(CERT_HAS_EXPIRED)                      \
-  X(CRL_NOT_YET_VALID)                     \
-  X(CRL_HAS_EXPIRED)                       \
-  X(ERROR_IN_CERT_NOT_BEFORE_FIELD)        \
-  X(ERROR_IN_CERT_NOT_AFTER_FIELD)         \
-  X(ERROR_IN_CRL_LAST_UPDATE_FIELD)        \
-  X(ERROR_IN_CRL_NEXT_UPDATE_FIELD)        \
-  X(OUT_OF_MEM)                            \
-  X(DEPTH_ZERO_SELF_SIGNED_CERT)           \
-  X(SELF_SIGNED_CERT_IN_CHAIN)             \
-  X(UNABLE_TO_GET_ISSUER_CERT_LOCALLY)     \
-  X(UNABLE_TO_VERIFY_LEAF_SIGNATURE)       \
-  X(CERT_CHAIN_TOO_LONG)                   \
-  X(CERT_REVOKED)                          \
-  X(INVALID_CA)                            \
-  X(PATH_LENGTH_EXCEEDED)                  \
-  X(INVALID_PURPOSE)                       \
-  X(CERT_UNTRUSTED)                        \
-  X(CERT_REJECTED)                         \
-  X(HOSTNAME_MISMATCH)
-/* clang-format on */
-
-const char *tls_verify_code (long error) {
-  switch (error) {
-    case X509_V_OK: return "OK";
-#define X(name) \
-  case X509_V_ERR_##name: return #name;
-      VERIFY_CODES(X)
-#undef X
-    default: return "UNSPECIFIED";
-  }
+  const char *library = ERR_lib_error_string(entry);
+  const char *reason = reason_of(entry);
+  if (library == NULL || reason == NULL)
+    ERR_error_string_n(entry, text, size);
+  else
+    snprintf(text, size, "error:%08lX:%s::%s", entry, library, reason);
 }

@@ -14,9 +14,11 @@
 
 struct tls_error {
   char code[96];     /* Node's code: ERR_SSL_WRONG_VERSION_NUMBER */
-  char message[320]; /* what happened, for a person */
+  char message[512]; /* what happened, for a person */
   char library[64];  /* OpenSSL's library, or "" */
   char reason[128];  /* OpenSSL's reason, or "" */
+  char alert[32];    /* name of the alert that ended the connection, or "" */
+  bool alert_sent;   /* by us, not by the peer */
 
   /* the other entries of the queue, the newest first */
   unsigned long stack[TLS_ERROR_STACK];
@@ -35,10 +37,11 @@ void tls_error_from_newest (struct tls_error *e, const char *code,
 
 void tls_error_set (struct tls_error *e, const char *code, const char *message);
 
-/* Write OpenSSL's words for an entry of 'stack'. */
-void tls_error_entry_text (unsigned long entry, char *text, size_t size);
+/* Name the alert with this number. */
+void tls_error_set_alert (struct tls_error *e, unsigned number, bool sent);
 
-/* The name Node gives to an X509_V_ERR_ number: "CERT_HAS_EXPIRED". */
-const char *tls_verify_code (long error);
+/* Write OpenSSL's words for an entry of 'stack'. They are the same for every
+** release of OpenSSL. */
+void tls_error_entry_text (unsigned long entry, char *text, size_t size);
 
 #endif

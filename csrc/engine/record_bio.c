@@ -21,8 +21,19 @@ void tls_records_clear (struct tls_records *records) {
   records->fed_size = 0;
 }
 
+static void keep_first (struct tls_records *records, const char *data,
+                        size_t n) {
+  size_t room = TLS_FIRST_BYTES - records->first_size;
+  if (n > room)
+    n = room;
+  memcpy(records->first + records->first_size, data, n);
+  records->first_size += (unsigned char)n;
+}
+
 bool tls_records_feed (struct tls_records *records, const char *data,
                        size_t n) {
+  if (records->first_size < TLS_FIRST_BYTES)
+    keep_first(records, data, n);
   if (tls_byte_queue_size(&records->in) > 0) /* in order */
     return tls_byte_queue_append(&records->in, data, n);
   records->fed = data;

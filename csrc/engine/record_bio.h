@@ -10,6 +10,8 @@
 
 #include "byte_queue.h"
 
+#define TLS_FIRST_BYTES 31
+
 /* What has been received and not yet read, and what is to be sent. */
 struct tls_records {
   const char *fed;           /* borrowed until tls_records_keep() */
@@ -24,6 +26,9 @@ struct tls_records {
   bool next_allowed;         /* the next record may be read */
   unsigned header_read;      /* bytes read of the record's header */
   size_t body_left;          /* bytes of its body not yet read */
+  unsigned char first_size;  /* how many there are of the next */
+  char first[TLS_FIRST_BYTES]; /* what the transport has begun with: for the
+                                  message when that is no TLS */
 };
 
 void tls_records_init (struct tls_records *records,

@@ -77,3 +77,8 @@ bool tls_engine_export_key (const struct tls_engine *e, unsigned char *out,
                                     (const unsigned char *)context,
                                     context_size, context != NULL) == 1;
 }
+
+void tls_engine_version_range (const struct tls_engine *e, int *min, int *max) {
+  *min = (int)SSL_get_min_proto_version(e->ssl);
+  *max = (int)SSL_get_max_proto_version(e->ssl);
+}

@@ -3,22 +3,8 @@
 */
 #include "lua_error.h"
 
+#include "error_place.h"
 #include "table_fields.h"
-
-static int error_tostring (lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_getfield(L, 1, "message");
-  if (!lua_isstring(L, -1))
-    lua_pushliteral(L, TLS_ERROR_T);
-  return 1;
-}
-
-void tls_error_open (lua_State *L) {
-  luaL_newmetatable(L, TLS_ERROR_T);
-  tls_set_function(L, "__tostring", error_tostring);
-  lua_pushliteral(L, TLS_ERROR_T);
-  lua_setfield(L, -2, "__name");
-}
 
 static void set_text (lua_State *L, const char *name, const char *text) {
   tls_set_string(L, name, *text == '\0' ? NULL : text);
@@ -40,6 +26,13 @@ static void set_stack (lua_State *L, const struct tls_error *e) {
   lua_setfield(L, -2, "opensslErrorStack");
 }
 
+static void set_alert (lua_State *L, const struct tls_error *e) {
+  if (*e->alert == '\0')
+    return;
+  tls_set_string(L, "alert", e->alert);
+  tls_set_string(L, "alertDirection", e->alert_sent ? "sent" : "received");
+}
+
 void tls_push_error (lua_State *L, const struct tls_error *e) {
   lua_createtable(L, 0, 4);
   luaL_setmetatable(L, TLS_ERROR_T);
@@ -47,11 +40,13 @@ void tls_push_error (lua_State *L, const struct tls_error *e) {
   set_text(L, "code", e->code);
   set_text(L, "library", e->library);
   set_text(L, "reason", e->reason);
+  set_alert(L, e);
   set_stack(L, e);
 }
 
 int tls_throw (lua_State *L, const struct tls_error *e) {
   tls_push_error(L, e);
+  tls_error_place_add(L);
   return lua_error(L);
 }
 
@@ -65,4 +60,12 @@ void tls_require (lua_State *L, bool ok) {
   if (!ok)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "OpenSSL refused the option");
+}
+
+int tls_return_openssl (lua_State *L, const char *code, const char *message) {
+  struct tls_error e;
+  tls_error_from_queue(&e, code, message);
+  lua_pushnil(L);
+  tls_push_error(L, &e);
+  return 2;
 }

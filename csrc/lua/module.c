@@ -18,12 +18,15 @@
 #include "credentials/certificate_compression.h"
 #include "credentials/certificate_table.h"
 #include "credentials/contexts_by_name.h"
+#include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
+#include "engine/alert_names.h"
 #include "environment.h"
+#include "error_place.h"
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
@@ -56,10 +59,17 @@ static const luaL_Reg functions[] = {
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
     {"atClosing", tls_lua_state_at_closing},
+    {"wrap", tls_lua_state_wrap},
+    {"throw", tls_error_place_throw},
+    {"ownFolder", tls_error_place_own_folder},
+    {"errorText", tls_error_text},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
+    {"derKind", tls_credential_der_kind},
+    {"keyKind", tls_credential_key_kind},
+    {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},
     {"isX509", tls_x509_is},
     {"reusePort", tls_socket_options_reuse_port},
@@ -139,6 +149,14 @@ static void ignore_sigpipe (void) {
 #define MAX_UNIX_PATH \
   ((lua_Integer)(sizeof((struct sockaddr_un *)0)->sun_path - 1))
 
+/* Push the numbers of alerts, by name. [-0, +1] */
+static void push_alerts (lua_State *L) {
+  const struct tls_alert *alert;
+  lua_newtable(L);
+  for (alert = tls_alerts; alert->name != NULL; alert++)
+    tls_set_integer(L, alert->name, alert->number);
+}
+
 /* Push what Lua is given: functions, lists, and 'modules', where those Lua
 ** modules put themselves that are required by name. [-0, +1] */
 static void push_core (lua_State *L) {
@@ -150,6 +168,8 @@ static void push_core (lua_State *L) {
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
+  push_alerts(L);
+  lua_setfield(L, -2, "alerts");
   tls_x509_open(L);
   lua_setfield(L, -2, "x509Methods");
   tls_x509_checks_push(L);

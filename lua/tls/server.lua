@@ -3,8 +3,10 @@
 
 local class = require "tls.support.class"
 local connection_events = require "tls.connection_events"
+local connection_steps = require "tls.net.connection_steps"
 local core = require "tls.core"
 local credentials = require "tls.options.credentials"
+local debug_lines = require "tls.support.debug_lines"
 local declared = require "tls.options.server"
 local defaults = require "tls.options.defaults"
 local handshake_options = require "tls.options.handshake"
@@ -21,9 +23,10 @@ local emit, ANNOUNCED = Emitter._emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
--- A handshake has failed; its socket is destroyed already.
+-- A handshake has failed; its socket is destroyed already, and still knows where the client is.
 local function client_error(socket, err)
   local server = socket.server
+  if errors.is(err) then err.remoteAddress, err.remotePort = socket.remoteAddress, socket.remotePort end
   server:emit("tlsClientError", err, socket)
   server:emit("clientError", err, socket)
 end
@@ -127,6 +130,7 @@ local function new_socket(self, handle)
   self._handshake_queue:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
   if handle then
+    if debug_lines.on then connection_steps.accepted(self, socket, handle) end
     net.Socket._adopt_handle(socket, handle)
     TLSSocket._connected(socket)
   end
@@ -223,6 +227,7 @@ function Server:_accept(handle)
   end
   local plain = net.Socket.new { handle = handle }
   plain.server = self
+  if debug_lines.on then connection_steps.accepted(self, plain, handle) end
   self:emit("connection", plain)
 end
 

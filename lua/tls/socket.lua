@@ -7,6 +7,7 @@ local core = require "tls.core"
 local credentials = require "tls.options.credentials"
 local declared = require "tls.options.tls_socket"
 local class = require "tls.support.class"
+local debug_lines = require "tls.support.debug_lines"
 local commands = require "tls.connection_commands"
 local drive = require "tls.connection_drive"
 local errors = require "tls.support.errors"
@@ -82,7 +83,7 @@ end
 function getters.authorizationError(self)
   local refusal = self._verify_answer and self._verify_answer.error
   if not refusal then return nil end
-  return refusal.code or tostring(refusal)
+  return errors.field(refusal, "code") or errors.shown(refusal)
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
@@ -201,6 +202,7 @@ local function make_conn(self, options)
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
+  if debug_lines.on then conn:wantNotes() end
   return conn
 end
 

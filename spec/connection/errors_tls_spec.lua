@@ -66,7 +66,7 @@ describe("a client", function()
     helper.run()
     assert.equal(2, #seen)
     assert.truthy(seen[1] == "ERR_SSL_WRONG_VERSION_NUMBER" or
-      seen[1] == "ERR_SSL_PACKET_LENGTH_TOO_LONG", seen[1])
+      seen[1] == "ERR_SSL_DATA_LENGTH_TOO_LONG", seen[1])
   end)
 
   it("gives up on a server that closes in the handshake", function()
@@ -77,8 +77,8 @@ describe("a client", function()
     server:listen(0, "127.0.0.1", helper.expect(function()
       seen = fails({ port = server:address().port, host = "127.0.0.1" }, nil,
         function(err)
-          assert.equal("Client network socket disconnected before secure TLS " ..
-            "connection was established", tostring(err))
+          assert.equal(1, err.message:find("Client network socket disconnected before secure TLS " ..
+            "connection was established", 1, true))
           server:close()
         end)
     end))
@@ -181,7 +181,7 @@ describe("a server serves on after", function()
   it("junk", function()
     attacked({}, function(plain) plain:write(("junk"):rep(50)) end, function(err)
       assert.truthy(err.code == "ERR_SSL_WRONG_VERSION_NUMBER" or
-        err.code == "ERR_SSL_PACKET_LENGTH_TOO_LONG", err.code)
+        err.code == "ERR_SSL_DATA_LENGTH_TOO_LONG", err.code)
     end)
   end)
 
@@ -193,7 +193,7 @@ describe("a server serves on after", function()
   it("a client that goes away", function()
     attacked({}, function(plain) plain:finish() end, function(err)
       assert.equal("ECONNRESET", err.code)
-      assert.equal("socket hang up", tostring(err))
+      assert.equal(1, err.message:find("socket hang up", 1, true))
     end)
   end)
 
@@ -274,8 +274,8 @@ describe("a bad record in mid-stream", function()
           ca = certs.ca.cert, maxVersion = "TLSv1.2" },
           helper.expect(function() client:write "!" end))
         client:on("error", helper.expect(function(err)
-          assert.equal("ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC",
-            (err.code:gsub("SSL/TLS", "SSLV3")))
+          assert.equal("ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC",
+            err.code)
         end))
         client:on("close", helper.expect(function()
           middle:close()

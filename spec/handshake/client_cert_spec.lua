@@ -52,8 +52,8 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         r.client_error.code)
       assert.equal(version == "TLSv1.3" and
         "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" or
-        "ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE",
-        (r.client_failure.code:gsub("SSL/TLS", "SSLV3")))
+        "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE",
+        r.client_failure.code)
     end)
   end)
 end

@@ -344,7 +344,7 @@ describe("a server's renegotiate()", function()
         socket:resume()
       end, function(client) client:resume() end)
     assert.equal("CERT_REVOKED", r.server_failure.code)
-    assert.equal("ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED", r.client_failure.code)
+    assert.equal("ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_REVOKED", r.client_failure.code)
   end)
 end)
 

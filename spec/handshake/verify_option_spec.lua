@@ -67,7 +67,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         end
         r = client(no, version)
         assert.equal("MINE", r.client_failure.code)
-        assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", r.client_error.code)
+        assert.equal("ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE", r.client_error.code)
 
         r = client(function(_, verdict, callback)
           preverify = verdict
@@ -160,7 +160,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local thrown = { code = "MINE", message = "thrown" }
       local r = client(function() error(thrown) end, version)
       assert.equal(thrown, r.client_failure)
-      assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", r.client_error.code)
+      assert.equal("ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE", r.client_error.code)
       r = server(function() error(thrown) end, version)
       assert.equal(thrown, r.client_error)
       no_alert(r)

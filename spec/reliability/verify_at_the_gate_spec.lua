@@ -156,7 +156,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       assert.equal("MINE", seen.failed)
       assert.equal(0, seen.connected)
       assert.equal(0, seen.accepted)
-      assert.equal("ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE", seen.refused)
+      assert.equal("ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE", seen.refused)
     end)
   end)
 end

@@ -5,11 +5,14 @@
 -- `answer`, which is given to the core in the end.
 -- @module tls.handshake.client_hello_callbacks
 
+local alert = require "tls.handshake.alert"
 local protocol_list = require "tls.options.protocol_list"
 local user_callback = require "tls.handshake.user_callback"
+local debug_lines = require "tls.support.debug_lines"
 local kinds = require "tls.options.kinds"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
+local debug_steps = require "tls.handshake.steps"
 
 local client_hello_callbacks = {}
 
@@ -24,26 +27,14 @@ end
 
 local steps = {}
 
-local ALERTS = { -- RFC 8446, 6.2
-  handshake_failure = 40, bad_certificate = 42, illegal_parameter = 47, unknown_ca = 48, access_denied = 49,
-  decode_error = 50, protocol_version = 70, insufficient_security = 71, internal_error = 80, user_canceled = 90,
-  unrecognized_name = 112, certificate_required = 116, no_application_protocol = 120,
-}
-
-local function alert_of(choice)
-  local alert = type(choice) == "table" and choice.alert
-  alert = ALERTS[alert] or alert
-  return type(alert) == "number" and alert % 1 == 0 and alert >= 1 and alert <= 255 and alert or nil
-end
-
 -- The choice of a context has failed: the client gets the alert that `err.alert` names, else internal_error, and the
 -- listeners that error. Once the handshake goes on there is no such alert.
 local function refuse(socket, err)
   if socket._callback_error then return end -- the first error counts
   local conn = socket._conn
   if not conn then return end
-  local wanted = conn:answerClientHello { alert = alert_of(err) or ALERTS.internal_error }
-  if wanted == nil then return socket:destroy(err) end
+  local wanted = conn:answerClientHello { alert = alert.wanted(err) or core.alerts.internal_error }
+  if wanted == nil then return alert.destroy(socket, err) end
   socket._callback_error = err
   socket:_drive_if(wanted)
 end
@@ -57,7 +48,7 @@ function steps.client_hello(socket, info, answer, done)
       answer.chosen = choice
       return done()
     end
-    answer.alert = alert_of(choice)
+    answer.alert = alert.wanted(choice)
     if answer.alert then return done() end
     refuse(socket, errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
   end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
@@ -87,7 +78,7 @@ end
 local function not_offered(choice, offered)
   return errors.new("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT",
     ("ALPN callback returned a value (%s) that did not match any of the client's offered protocols (%s)"):format(
-      tostring(choice), table.concat(offered, ", ")))
+      errors.shown(choice), table.concat(offered, ", ")))
 end
 
 -- ALPNCallback cannot answer later: what it returns is the answer.
@@ -96,7 +87,7 @@ function steps.alpn(socket, info, answer, done)
   local offered = info.ALPNProtocols
   if answer.alert or not callback or #offered == 0 then return done() end
   local ok, choice = pcall(callback, { servername = info.servername or "", protocols = offered }, socket)
-  if not ok then return socket:destroy(errors.thrown(choice)) end
+  if not ok then return alert.destroy(socket, errors.thrown(choice)) end
   if choice == nil then
     answer.alpnRefused = true
     return done()
@@ -110,7 +101,7 @@ end
 -- 'resumeSession': the session that was stored under this id.
 function steps.resume_session(socket, info, answer, done)
   if answer.alert or not info.sessionId or not has_listener(socket.server, "resumeSession") then return done() end
-  user_callback(socket, socket.destroy, function(data)
+  user_callback(socket, alert.destroy, function(data)
     if data ~= nil and data ~= false and type(data) ~= "string" then
       return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
     end
@@ -125,7 +116,7 @@ function steps.ocsp(socket, info, answer, done)
   local chosen = answer.chosen or socket._options.secureContext
   local cert, issuer = core.contextCertificate(chosen.context)
   if not cert then return done() end
-  user_callback(socket, socket.destroy, function(response)
+  user_callback(socket, alert.destroy, function(response)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
@@ -141,6 +132,7 @@ local function finish(socket, answer)
   if not conn then return end
   local chosen = answer.chosen
   if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
+  if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
   local ok, result = pcall(conn.answerClientHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
@@ -163,6 +155,7 @@ end
 function client_hello_callbacks.answer(socket)
   local info, answer, at = socket._conn:getClientHello(), {}, 0
   if not info then return end
+  if debug_lines.on then debug_steps.client_hello(socket, info) end
   socket.servername = info.servername or false -- also for a handshake that fails
   local function next_step()
     if socket.destroyed then return end

@@ -2,6 +2,7 @@
 -- throws, and a wrong value that it returns, end the connection with that error.
 -- @module tls.handshake.psk
 
+local alert = require "tls.handshake.alert"
 local errors = require "tls.support.errors"
 local tick = require "tls.support.next_tick"
 
@@ -51,7 +52,7 @@ function psk.answer(socket, text)
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
   if ok then return key, identity end
   socket._callback_error = errors.thrown(key)
-  tick.immediate(socket.destroy, socket, socket._callback_error) -- in TLS 1.3 the handshake would go on without the key
+  tick.immediate(alert.destroy, socket, socket._callback_error) -- in TLS 1.3 the handshake would go on without the key
   return nil
 end
 

@@ -3,15 +3,19 @@
 -- @module tls.handshake.timeout
 
 local uv = require "luv"
+local core = require "tls.core"
 local DeadlineQueue = require "tls.support.deadline_queue"
 local defaults = require "tls.options.defaults"
+local explanation = require "tls.handshake.explanation"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 
 local timeout = {}
 
 local function expire(socket)
-  socket:destroy(errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout"))
+  local err = errors.new("ERR_TLS_HANDSHAKE_TIMEOUT", "TLS handshake timeout")
+  explanation.add_to_timeout(socket, err)
+  socket:destroy(err)
 end
 
 --- The queue of a server: a socket that stays in it for `ms` is destroyed.
@@ -34,7 +38,7 @@ function timeout.start(socket)
   local timer = handles.register(uv.new_timer())
   socket._extra_timer = timer
   uv.update_time() -- the loop's clock may be older than this callback
-  timer:start(math.max(1, math.floor(ms)), 0, function() expire(socket) end)
+  timer:start(math.max(1, math.floor(ms)), 0, core.wrap(expire, socket))
   timer:unref()
 end
 

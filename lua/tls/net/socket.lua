@@ -8,6 +8,8 @@ local declared = require "tls.options.socket"
 local descriptor = require "tls.net.descriptor"
 local class = require "tls.support.class"
 local connecting = require "tls.net.connecting"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local idle_timeout = require "tls.net.idle_timeout"
@@ -25,7 +27,7 @@ for _, part in ipairs { socket_options, idle_timeout, socket_addresses } do
   for name, getter in pairs(part.getters or {}) do getters[name] = getter end
 end
 
-local usable, apply_options = handles.usable, socket_options.apply
+local usable, apply_options, wrap = handles.usable, socket_options.apply, core.wrap
 
 -- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
@@ -159,6 +161,7 @@ end
 
 --- A closed socket becomes one that is yet to be connected.
 function Socket:_renew()
+  debug_lines.forget(self)
   Socket._start(self, self._options, true)
   follow_signal(self)
   self:_block()
@@ -202,7 +205,7 @@ function Socket:_read_start()
     return
   end
   self._reading = true
-  local ok, _, name = self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  local ok, _, name = self._handle:read_start(wrap(on_read, self))
   if ok or name == "EALREADY" then return end -- its old owner's reading is ours now
   self:_fail(errors.from_uv(name or "EINVAL", "read"))
 end
@@ -234,9 +237,7 @@ function Socket:_write(chunk)
   end
   local size = #chunk
   self._unsent_bytes = self._unsent_bytes + size
-  local req, _, name = handle:write(chunk, function(err)
-    on_written(self, size, err)
-  end)
+  local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
     tick.immediate(function() on_written(self, size, name or "EPIPE") end)
   end
@@ -273,7 +274,7 @@ function Socket:_shutdown()
   local handle = self._handle
   local req, _, err
   if usable(handle) then
-    req, _, err = handle:shutdown(function(status) shut(self, status) end)
+    req, _, err = handle:shutdown(wrap(shut, self))
   end
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
@@ -313,6 +314,7 @@ end
 
 function Socket:_destroy(err)
   local handle = self._handle
+  if debug_lines.on and not self._new_owner then connection_steps.closed(self, err) end
   if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
     self.connecting = false

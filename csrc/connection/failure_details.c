@@ -1,0 +1,67 @@
+/*
+** failure_details: see failure_details.h. The functions set fields of the table
+** on top of the stack. [-0, +0]
+*/
+#include "failure_details.h"
+
+#include "connection.h"
+#include "lua/table_fields.h"
+
+/* 'received': the first bytes, "" if there were none. */
+static void set_received (lua_State *L, const struct tls_engine *e) {
+  size_t n;
+  const char *bytes = tls_engine_first_bytes(e, &n);
+  lua_pushlstring(L, bytes, n);
+  lua_setfield(L, -2, "received");
+}
+
+/* 'protocols': a sequence of those of a client that no server's protocol has
+** matched; nil otherwise. The list is OpenSSL's, which has checked it. */
+static void set_protocols (lua_State *L, const struct tls_engine *e) {
+  size_t size, at;
+  int i = 0;
+  const unsigned char *list = tls_engine_refused_alpn(e, &size);
+  if (list == NULL)
+    return;
+  lua_newtable(L);
+  for (at = 0; at < size && list[at] < size - at; at += 1u + list[at]) {
+    lua_pushlstring(L, (const char *)list + at + 1, list[at]);
+    lua_rawseti(L, -2, ++i);
+  }
+  lua_setfield(L, -2, "protocols");
+}
+
+/* 'ciphers': a sequence of the names of those that a client has offered; nil
+** on a client, and before its ClientHello. */
+static void set_ciphers (lua_State *L, const struct tls_engine *e) {
+  STACK_OF(SSL_CIPHER) *list = SSL_get_client_ciphers(tls_engine_ssl(e));
+  int i, n = list == NULL ? 0 : sk_SSL_CIPHER_num(list);
+  if (n <= 0)
+    return;
+  lua_createtable(L, n, 0);
+  for (i = 0; i < n; i++) {
+    lua_pushstring(L, SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, i)));
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "ciphers");
+}
+
+/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound. */
+static void set_versions (lua_State *L, const struct tls_engine *e) {
+  int min, max;
+  tls_engine_version_range(e, &min, &max);
+  tls_set_integer(L, "minVersion", min);
+  tls_set_integer(L, "maxVersion", max);
+}
+
+int tls_connection_failure_details (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  if (c == NULL)
+    return 0;
+  lua_createtable(L, 0, 5);
+  set_received(L, c->engine);
+  set_versions(L, c->engine);
+  set_protocols(L, c->engine);
+  set_ciphers(L, c->engine);
+  return 1;
+}
