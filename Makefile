@@ -1,10 +1,18 @@
-# tls: Node's tls module for Lua. `make demo` and `make test` are all one needs.
+# tls: Node's tls module for Lua. `make demo` and `make test` are all one needs;
+# `make help` lists the rest.
 
 CC ?= gcc
 LUA ?= lua5.4
 BUSTED ?= $(LUA) /usr/bin/busted
 PKG ?= pkg-config
-LUA_CFLAGS ?= $(shell $(PKG) --cflags lua5.4)
+
+# What belongs to the Lua that LUA names: the version it says it has, its headers.
+LUA_VERSION := $(shell $(LUA) -e 'io.write(_VERSION:match("%d%.%d"))' 2>/dev/null || echo unknown)
+LUA_IS_JIT := $(shell $(LUA) -e 'io.write(jit and "yes" or "")' 2>/dev/null)
+LUA_PC = $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(subst .,,$(LUA_VERSION)))
+ifeq ($(origin LUA_CFLAGS),undefined)
+LUA_CFLAGS := $(shell for name in $(LUA_PC); do $(PKG) --cflags $$name 2>/dev/null && break; done)
+endif
 OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl)
 OPENSSL_LIBS ?= $(shell $(PKG) --libs openssl)
 CFLAGS ?= -O2 -g
@@ -16,10 +24,11 @@ BASE_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) \
 SAN = -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
 
 PREFIX ?= /usr/local
-LUA_LMOD ?= $(PREFIX)/share/lua/5.4
-LUA_CMOD ?= $(PREFIX)/lib/lua/5.4
+LUA_LMOD ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+LUA_CMOD ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
 
-BUILD ?= build
+# Each Lua has objects of its own: its headers are in them.
+BUILD ?= build$(if $(LUA_IS_JIT),/jit,$(filter-out /lua5.4 /luaunknown,/lua$(LUA_VERSION)))
 MODULES = $(wildcard lua/tls/*.lua lua/tls/*/*.lua)
 SRC = $(wildcard csrc/*/*.c)
 OBJ = $(SRC:csrc/%.c=$(BUILD)/%.o)
@@ -28,7 +37,7 @@ CORE = $(BUILD)/tls/core.so
 PATHS = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
 	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
 
-all: $(CORE)
+all: $(CORE) ## build the core
 
 $(CORE): $(OBJ)
 	@mkdir -p $(@D)
@@ -46,30 +55,46 @@ $(BUILD)/%.o: csrc/%.c
 
 -include $(OBJ:.o=.d)
 
-env:
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+env: ## print what makes a shell find the module that is built here
 	@echo 'export $(PATHS)'
 
-deps:
+deps: ## install what building and testing need, where something is missing (Debian, Ubuntu)
 	@sh scripts/deps.sh
 
-demo: deps
+DIR ?= .
+certs: ## certificates for a first try, into the folder DIR=... or here
+	@sh scripts/certs.sh "$(DIR)"
+
+demo: deps ## a server and its clients in one terminal
 	@$(MAKE) -s all
 	@$(PATHS) $(LUA) examples/demo.lua
 
 # Writes what is made of lua/tls/options: the tables of docs/api.md, the types.
-options: all
+options: all ## write what is made of lua/tls/options
 	@$(PATHS) $(LUA) scripts/options.lua
 
 # Writes the lists of the rockspec, which cannot look into folders itself.
-rockspec:
+rockspec: ## write the lists of the rockspec
 	@$(LUA) scripts/rockspec.lua
 
 # === tests ===
 
-test: deps
-	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) jit
+# Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
+# SPEC may name one test: spec/net/data_spec.lua:211
+SUPERVISE = build/supervise
+RUN = $(SUPERVISE) $(LUA) scripts/test.lua $(SUPERVISE) '$(SPEC)'
+
+test: deps ## the whole suite; SPEC=spec/... is a part of it
+	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
 	$(BUILD)/engine_test
-	$(PATHS) TLS_BUILD=$(BUILD) $(BUSTED) $(SPEC)
+	$(PATHS) TLS_BUILD=$(BUILD) $(RUN) $(BUSTED)
+
+$(SUPERVISE): spec/support/supervise.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) -O2 -o $@ $<
 
 # The engine alone, without Lua and libuv: that it links is half the test.
 $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
@@ -104,11 +129,11 @@ $(BUILD)/raw_peer: spec/support/raw_peer.c
 		$(OPENSSL_LIBS) -ldl
 
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
-jit:
-	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$(shell $(PKG) --cflags luajit)" all
+jit: ## the core for LuaJIT as well, where its headers are
+	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
 
 # The rules that docs/internals.md lists.
-check:
+check: ## lint, format, warnings, and the rules of docs/internals.md
 	luacheck -q lua spec examples bench scripts
 	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
 	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
@@ -124,8 +149,11 @@ check:
 	@! grep -nE '\buv_[a-z]|<uv\.h>|<luv' $(filter-out csrc/lua/lua_state.% \
 		csrc/lua/libuv_symbols.% csrc/lua/state_closing.% csrc/connection/%,$(wildcard csrc/*/*.[ch]))
 	@echo 'one way into Lua; no unbounded string functions'
-	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out csrc/lua/lua_state.c \
-		csrc/connection/events.c csrc/lua/class.c csrc/lua/module.c,$(SRC))
+	@! grep -nE 'lua_pcall|lua_call\(|cb_pcall\(' $(filter-out \
+		csrc/lua/door.c csrc/lua/error_text.c csrc/connection/events.c csrc/lua/class.c csrc/lua/module.c,$(SRC))
+	@echo 'what luv calls is wrapped, see csrc/lua/door.h'
+	@! grep -nE '(handle|timer|idle|pipe|uv)[.:](start|read_start|listen|connect|shutdown|write|close|close_reset|getaddrinfo)\b[(,]' \
+		$(filter-out lua/tls/types/%,$(MODULES)) | grep -vE 'wrap|:[[:digit:]]+:(---|function)'
 	@echo 'OpenSSL runs between enter and leave'
 	@! grep -nE '\bSSL_(do_handshake|connect|accept|shutdown|(read|peek|write)(_ex|_early_data)?) *\(|\bASYNC_' \
 		$(filter-out csrc/engine/handshake.c csrc/engine/handshake_control.c \
@@ -135,21 +163,21 @@ check:
 	@awk -f scripts/sizes.awk csrc/*/*.[ch] $(MODULES)
 
 ASAN_LIB = $(shell $(CC) -print-file-name=libasan.so)
-asan: deps
+asan: deps ## the suite under AddressSanitizer
 	$(MAKE) BUILD=build-asan CFLAGS='$(SAN)' LDFLAGS='$(SAN)' all \
 		build-asan/engine_test $(PROGRAMS:$(BUILD)/%=build-asan/%)
-	$(MAKE) all jit # the closed host of uvlink_spec is not sanitized
+	$(MAKE) all $(SUPERVISE) jit # the closed host of uvlink_spec is not sanitized
 	build-asan/engine_test
 	$(subst $(BUILD)/?,build-asan/?,$(PATHS)) TLS_BUILD=build-asan \
-		LD_PRELOAD=$(ASAN_LIB) ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
 		LSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0 \
-		$(BUSTED) $(SPEC)
+		$(RUN) env LD_PRELOAD=$(ASAN_LIB) $(BUSTED)
 
-valgrind: all
-	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 valgrind -q --error-exitcode=9 $(BUSTED) $(SPEC)
+valgrind: all $(SUPERVISE) ## the suite under valgrind
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 $(RUN) valgrind -q --error-exitcode=9 $(BUSTED)
 
-gcstress: all
-	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(BUSTED) $(SPEC)
+gcstress: all $(SUPERVISE) ## the suite while the collector always runs
+	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(RUN) $(BUSTED)
 
 # Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
 # in build-fuzz and is run first the next time.
@@ -158,7 +186,7 @@ FUZZ_SAN = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 FUZZ_OPTIONS = -max_total_time=$(FUZZ) -max_len=4096 -len_control=0 -timeout=20 \
 	-verbosity=0 -print_final_stats=1 -artifact_prefix=build-fuzz/
-fuzz: deps
+fuzz: deps ## hostile bytes, FUZZ=60 seconds for each target; needs clang
 	@command -v clang >/dev/null || { echo 'fuzz: clang is not installed'; exit 1; }
 	@$(MAKE) -s BUILD=build-fuzz CC=clang LDFLAGS='$(FUZZ_SAN)' \
 		CFLAGS='$(FUZZ_SAN) -fsanitize=fuzzer-no-link' all \
@@ -190,29 +218,41 @@ $(BUILD)/bench/limit: bench/limit.c
 
 BENCH = $(BUILD)/bench/load $(BUILD)/bench/limit
 
-bench: deps
+bench: deps ## measure against others; writes bench/RESULTS.md
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/run.lua
 
-bench-quick: deps
+bench-quick: deps ## the same in a minute
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/run.lua --quick
 
 # ACCEPT=1 keeps the figures in bench/COUNTS.
-bench-count: deps
+bench-count: deps ## count instructions, by valgrind
 	@command -v valgrind >/dev/null || { echo 'bench-count: valgrind is not installed'; exit 1; }
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
 
-install: all
-	install -d $(DESTDIR)$(LUA_CMOD)/tls
-	cd lua && for file in $(MODULES:lua/%=%); do \
-		install -d $(DESTDIR)$(LUA_LMOD)/$$(dirname $$file) && \
-		install -m644 $$file $(DESTDIR)$(LUA_LMOD)/$$file || exit 1; done
-	install -m755 $(CORE) $(DESTDIR)$(LUA_CMOD)/tls
+named:
+	@[ $(LUA_VERSION) != unknown ] || { echo "there is no '$(LUA)' here: name another Lua, LUA=..."; exit 1; }
 
-clean:
+install: named all ## install for the Lua that is named: LUA=lua5.4, PREFIX=/usr/local, DESTDIR=
+	install -d "$(DESTDIR)$(LUA_CMOD)/tls"
+	@cd lua && for file in $(MODULES:lua/%=%); do \
+		install -d "$(DESTDIR)$(LUA_LMOD)/$$(dirname $$file)" && \
+		install -m644 $$file "$(DESTDIR)$(LUA_LMOD)/$$file" || exit 1; done
+	install -m755 $(CORE) "$(DESTDIR)$(LUA_CMOD)/tls"
+	@$(LUA) scripts/where.lua "$(LUA_LMOD)" "$(LUA_CMOD)"
+
+uninstall: named ## remove what `make install` with the same LUA, PREFIX and DESTDIR has put there
+	rm -f "$(DESTDIR)$(LUA_CMOD)/tls/core.so"
+	@cd lua && for file in $(MODULES:lua/%=%); do rm -f "$(DESTDIR)$(LUA_LMOD)/$$file" || exit 1; done
+	@for folder in $(sort $(dir $(MODULES:lua/%=%))); do echo $$folder; done | sort -r | while read -r folder; do \
+		rmdir "$(DESTDIR)$(LUA_LMOD)/$$folder" 2>/dev/null || :; done
+	@rmdir "$(DESTDIR)$(LUA_CMOD)/tls" 2>/dev/null || :
+
+clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all env deps demo options rockspec test jit check asan valgrind gcstress fuzz bench bench-quick bench-count install clean
+.PHONY: all named help env deps certs demo options rockspec test jit check asan valgrind gcstress fuzz bench bench-quick \
+	bench-count install uninstall clean

@@ -17,14 +17,6 @@ local function fail(...)
   os.exit(1)
 end
 
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  if not file then fail(problem) end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 local function parse(url)
   local scheme, place, path = url:match "^(%a+)://([^/]+)(/?.*)$"
   if not scheme then fail("not a URL: ", url) end
@@ -104,6 +96,8 @@ end
 if not arg[2] then fail "usage: connect_tunnel.lua PROXY https://HOST[:PORT]/PATH [ca.pem]" end
 local proxy, target = parse(arg[1]), parse(arg[2])
 if target.scheme ~= "https" then fail("not a URL of HTTPS: ", arg[2]) end
-local ca = arg[3] and read(arg[3])
+local ca = arg[3] and { file = arg[3] }
+local ok, problem = pcall(tls.createSecureContext, { ca = ca }) -- can the file be read?
+if not ok then fail(tostring(problem)) end
 tunnel(proxy, target, ca, function(way) request(way, target, ca) end)
 uv.run()

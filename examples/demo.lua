@@ -39,6 +39,11 @@ local function say(who, ...)
   print(string.format("%-8s", who) .. table.concat({ ... }, " "))
 end
 
+local function fail(err)
+  io.stderr:write("demo.lua: ", tostring(err), "\n")
+  os.exit(1)
+end
+
 local pems = make_certificates()
 
 local server = tls.createServer({
@@ -46,12 +51,14 @@ local server = tls.createServer({
 }, function(socket)
   say("server", "a client from", socket.remoteAddress, "asked for",
     socket.servername or "no name")
+  socket:on("error", function(err) say("server", "lost a client:", tostring(err)) end)
   socket:pipe(socket)
 end)
 
 server:on("tlsClientError", function(err)
   say("server", "refused by a client:", err.code)
 end)
+server:on("error", fail)
 
 local function describe(socket)
   local cipher = socket:getCipher()
@@ -83,6 +90,7 @@ local function talk(port, done)
     end
     if left == 0 then socket:finish() end
   end)
+  socket:on("error", fail)
   socket:on("close", done)
 end
 

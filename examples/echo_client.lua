@@ -1,25 +1,29 @@
 -- The client of the documentation of Node's tls: what is typed goes to the
 -- server, what comes back is printed.
 --
---   lua5.4 examples/echo_client.lua [port [key.pem cert.pem ca.pem]]
+--   lua5.4 examples/echo_client.lua [PORT [key.pem cert.pem ca.pem]]
 local uv = require "luv"
 local net = require "tls.net"
 local tls = require "tls"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
+local function fail(problem)
+  io.stderr:write("echo_client.lua: ", tostring(problem), "\n")
+  os.exit(1)
+end
+
+local port, key, cert, ca = arg[1] or "8000", arg[2], arg[3], arg[4]
+if not port:find "^%d+$" or #arg > 1 and #arg ~= 4 then
+  fail "usage: echo_client.lua [PORT [key.pem cert.pem ca.pem]]"
 end
 
 local options = {
   -- Necessary only if the server asks for client certificates.
-  key = read(arg[2] or "client-key.pem"),
-  cert = read(arg[3] or "client-cert.pem"),
+  key = { file = key or "client-key.pem" },
+  cert = { file = cert or "client-cert.pem" },
 
-  -- Necessary only if the server uses a self-signed certificate.
-  ca = read(arg[4] or "server-cert.pem"),
+  -- Necessary only if no CA that the system knows has signed the server's certificate: that CA, or the certificate
+  -- itself, if it has signed itself.
+  ca = { file = ca or "server-cert.pem" },
 }
 
 --- Standard input as a stream: a terminal or a pipe. libuv cannot poll a file.
@@ -46,9 +50,12 @@ local function send_file(socket)
 end
 
 local stdin = open_stdin()
+if stdin then stdin:on("error", fail) end
 
-local socket
-socket = tls.connect(tonumber(arg[1]) or 8000, options, function()
+local ok, socket = pcall(tls.connect, tonumber(port), options)
+if not ok then fail(socket) end
+
+socket:once("secureConnect", function()
   print("client connected", socket.authorized and "authorized" or "unauthorized")
   if stdin then stdin:pipe(socket) else send_file(socket) end
 end)
@@ -61,11 +68,15 @@ end)
 socket:on("end", function()
   print "server ends connection"
 end)
+
+local failed = false
 socket:on("error", function(err)
-  print("error: " .. tostring(err))
+  failed = true
+  io.stderr:write("echo_client.lua: ", tostring(err), "\n")
 end)
 socket:on("close", function()
   if stdin then stdin:destroy() end
 end)
 
 uv.run()
+os.exit(failed and 1 or 0)

@@ -2,6 +2,9 @@
 -- pipelining, single ranges, listings.
 --
 --   lua5.4 examples/https_server.lua --dir . --port 8443 --cert cert.pem --key key.pem
+--
+-- It listens on 127.0.0.1, where only this machine can see it; --host 0.0.0.0 shows the folder to everybody. Never
+-- served: what is outside of the folder, wherever links lead; hidden files; the key, and files that are named like one.
 local uv = require "luv"
 local tls = require "tls"
 
@@ -21,6 +24,41 @@ local REASONS = {
   [405] = "Method Not Allowed", [416] = "Range Not Satisfiable", [431] = "Request Header Fields Too Large",
   [500] = "Internal Server Error", [505] = "HTTP Version Not Supported",
 }
+
+-- Endings of files that hold keys.
+local SECRET = { key = true, pem = true, p12 = true, pfx = true, jks = true }
+
+--- === what may be seen ===
+
+local function is_secret(name)
+  return name:sub(1, 1) == "." or SECRET[(name:match "%.(%w+)$" or ""):lower()] or false
+end
+
+local function same_file(one, other)
+  return one and other and one.dev == other.dev and one.ino == other.ino
+end
+
+--- Whether a real path is below the root, without a secret name on the way.
+local function is_public(root, path)
+  if path == root then return true end
+  local prefix = root == "/" and root or root .. "/"
+  if path:sub(1, #prefix) ~= prefix then return false end
+  for name in path:sub(#prefix + 1):gmatch "[^/]+" do
+    if is_secret(name) then return false end
+  end
+  return true
+end
+
+--- done(path, stat): the real path of what may be seen; nothing if there is no such thing.
+local function resolve(site, name, done)
+  uv.fs_realpath(site.root .. name, function(_, path)
+    if not path or not is_public(site.root, path) then return done() end
+    uv.fs_stat(path, function(_, stat)
+      if not stat or same_file(stat, site.key) then return done() end -- the key by another name
+      done(path, stat)
+    end)
+  end)
+end
 
 --- === what is asked for ===
 
@@ -109,9 +147,24 @@ function Visit:send(fd, at, left)
   end)
 end
 
-function Visit:file(path, stat, headers)
+--- What has been opened is sent if it is still what has been looked at.
+function Visit:file(path, seen, headers)
+  uv.fs_open(path, "r", 0, function(err, fd)
+    if err then return self:refuse(404) end
+    uv.fs_fstat(fd, function(_, stat)
+      if same_file(stat, seen) then return self:opened_file(fd, path, stat, headers) end
+      uv.fs_close(fd, function() end)
+      self:refuse(404)
+    end)
+  end)
+end
+
+function Visit:opened_file(fd, path, stat, headers)
   local first, last = range_of(headers.range, stat.size)
-  if first == false then return self:refuse(416, "Content-Range: bytes */" .. stat.size) end
+  if first == false then
+    uv.fs_close(fd, function() end)
+    return self:refuse(416, "Content-Range: bytes */" .. stat.size)
+  end
   local lines = {
     "Content-Type: " .. (TYPES[path:match "%.(%w+)$" or ""] or "application/octet-stream"),
     "Last-Modified: " .. os.date("!%a, %d %b %Y %H:%M:%S GMT", stat.mtime.sec),
@@ -119,11 +172,8 @@ function Visit:file(path, stat, headers)
   }
   if first then lines[#lines + 1] = ("Content-Range: bytes %d-%d/%d"):format(first, last, stat.size) end
   local from, length = first or 0, first and last - first + 1 or stat.size
-  uv.fs_open(path, "r", 0, function(err, fd)
-    if err then return self:refuse(404) end
-    self:head(first and 206 or 200, lines, length)
-    self:send(fd, from, self.method == "HEAD" and 0 or length)
-  end)
+  self:head(first and 206 or 200, lines, length)
+  self:send(fd, from, self.method == "HEAD" and 0 or length)
 end
 
 local function escape(text)
@@ -140,7 +190,9 @@ function Visit:listing(path, title)
     local rows = {}
     for name, kind in function() return uv.fs_scandir_next(scan) end do
       local slash = kind == "directory" and "/" or ""
-      rows[#rows + 1] = ('<li><a href="%s%s">%s%s</a>'):format(encode(name), slash, escape(name), slash)
+      if not is_secret(name) and path .. "/" .. name ~= self.site.key_path then
+        rows[#rows + 1] = ('<li><a href="%s%s">%s%s</a>'):format(encode(name), slash, escape(name), slash)
+      end
     end
     table.sort(rows)
     self:text(200, ("<!doctype html><title>%s</title><h1>%s</h1><ul>\n%s\n</ul>\n"):format(escape(title),
@@ -150,26 +202,22 @@ end
 
 function Visit:folder(path, target, headers)
   if target:sub(-1) ~= "/" then return self:refuse(301, "Location: " .. target .. "/") end
-  local index = path .. "/index.html"
-  uv.fs_stat(index, function(_, stat)
+  local title = decode(target)
+  resolve(self.site, title .. "index.html", function(index, stat)
     if stat and stat.type == "file" then return self:file(index, stat, headers) end
-    self:listing(path, decode(target))
+    self:listing(path, title)
   end)
 end
 
---- Whatever it is called and wherever links lead: nothing outside of the folder.
 function Visit:find(request)
   local target = request.target:match "^[^?#]*"
   local name = decode(target)
   if target:sub(1, 1) ~= "/" or name:find "%z" then return self:refuse(400) end
-  uv.fs_realpath(self.root .. name, function(_, path)
-    local inside = path and (path == self.root or path:sub(1, #self.root + 1) == self.root .. "/")
-    if not inside then return self:refuse(404) end
-    uv.fs_stat(path, function(_, stat)
-      if stat and stat.type == "directory" then return self:folder(path, target, request.headers) end
-      if stat and stat.type == "file" then return self:file(path, stat, request.headers) end
-      self:refuse(404)
-    end)
+  if target:sub(1, 2) == "//" then return self:refuse(404) end -- a redirection to it would lead to another host
+  resolve(self.site, name, function(path, stat)
+    if stat and stat.type == "directory" then return self:folder(path, target, request.headers) end
+    if stat and stat.type == "file" then return self:file(path, stat, request.headers) end
+    self:refuse(404)
   end)
 end
 
@@ -203,8 +251,8 @@ function Visit:advance()
   self.socket:resume()
 end
 
-local function welcome(root, socket)
-  local visit = setmetatable({ root = root, socket = socket, unread = "", busy = false }, Visit)
+local function welcome(site, socket)
+  local visit = setmetatable({ site = site, socket = socket, unread = "", busy = false }, Visit)
   socket:setTimeout(IDLE, function() socket:destroy() end)
   socket:on("data", function(data)
     visit.unread = visit.unread .. data
@@ -218,44 +266,49 @@ local function welcome(root, socket)
   end
   socket:on("drain", go_on)
   socket:on("close", go_on) -- closes the file
-  socket:on("error", function() end) -- a browser that goes away is nothing to write home about
+  socket:on("error", function() end) -- a browser that goes away: 'close' follows
 end
 
 --- === the program ===
 
 local function die(text)
   io.stderr:write("https_server.lua: ", text, "\n",
-    "usage: https_server.lua --dir FOLDER --port PORT --cert FILE --key FILE\n")
+    "usage: https_server.lua --cert FILE --key FILE [--dir FOLDER] [--host ADDRESS] [--port PORT]\n")
   os.exit(1)
 end
 
+local OPTIONS = { dir = true, host = true, port = true, cert = true, key = true }
+
 local function options_of(words)
-  local options = { dir = ".", port = "8443" }
+  local options = { dir = ".", host = "127.0.0.1", port = "8443" }
   for i = 1, #words, 2 do
     local name = words[i]:match "^%-%-(%l+)$"
-    if not name or not ({ dir = 1, port = 1, cert = 1, key = 1 })[name] then die("what is " .. words[i] .. "?") end
+    if not name or not OPTIONS[name] then die("what is " .. words[i] .. "?") end
     options[name] = words[i + 1] or die(words[i] .. " of what?")
   end
   return options
 end
 
-local function read(path, what)
-  local file, why = io.open(path or die("--" .. what .. " is missing"), "rb")
-  local text = file and file:read "*a" or die(why)
-  file:close()
-  return text
-end
-
 local options = options_of(arg)
-local root = uv.fs_realpath(options.dir) or die("no folder " .. options.dir)
+for _, name in ipairs { "cert", "key" } do
+  if not options[name] then die("--" .. name .. " is missing") end
+end
+local site = {
+  root = uv.fs_realpath(options.dir) or die("no folder " .. options.dir),
+  key = uv.fs_stat(options.key),
+  key_path = uv.fs_realpath(options.key),
+}
 
-local server = tls.createServer({
-  cert = read(options.cert, "cert"), key = read(options.key, "key"), ALPNProtocols = { "http/1.1" },
-}, function(socket) welcome(root, socket) end)
+local ok, server = pcall(tls.createServer, {
+  cert = { file = options.cert }, key = { file = options.key }, ALPNProtocols = { "http/1.1" },
+}, function(socket) welcome(site, socket) end)
+if not ok then die(tostring(server)) end
 
+server:on("tlsClientError", function() end) -- who cannot speak TLS sees nothing
 server:on("error", function(err) die(tostring(err)) end)
-server:listen(tonumber(options.port) or die("no port " .. options.port), function()
-  print("listening on https://localhost:" .. server:address().port .. "/")
+server:listen(tonumber(options.port) or die("no port " .. options.port), options.host, function()
+  local host = options.host == "127.0.0.1" and "localhost" or options.host
+  print(("listening on https://%s:%d/"):format(host:find ":" and "[" .. host .. "]" or host, server:address().port))
   io.flush()
 end)
 

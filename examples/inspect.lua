@@ -7,27 +7,11 @@
 local uv = require "luv"
 local tls = require "tls"
 
-local function usage()
-  io.stderr:write("usage: inspect.lua HOST[:PORT] [ca.pem]\n")
-  os.exit(2)
-end
-
 --- "example.org", "example.org:8443", "[::1]:8443", "::1"
 local function place(text)
   local host, port = text:match "^%[(.-)%]:?(%d*)$"
   if not host then host, port = text:match "^([^:]+):(%d+)$" end
   return host or text, tonumber(port) or 443
-end
-
-local function read(path)
-  local file, why = io.open(path, "rb")
-  if not file then
-    io.stderr:write("inspect.lua: ", why, "\n")
-    os.exit(2)
-  end
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 local function say(name, ...)
@@ -83,13 +67,17 @@ end
 
 local function inspect(host, port, ca)
   local status = 2
-  local socket
-  socket = tls.connect({
+  local ok, socket = pcall(tls.connect, {
     host = host, port = port, ca = ca,
     ALPNProtocols = { "h2", "http/1.1" },
     rejectUnauthorized = false, -- we want to see it all the same
     timeout = 10000,
-  }, function()
+  })
+  if not ok then
+    io.stderr:write("inspect.lua: ", tostring(socket), "\n")
+    return status
+  end
+  socket:on("secureConnect", function()
     show_connection(socket)
     show_chain(socket:getPeerCertificate(true))
     print ""
@@ -103,6 +91,9 @@ local function inspect(host, port, ca)
   return status
 end
 
-if not arg[1] or arg[1]:find "^%-" then usage() end
+if not arg[1] or arg[1]:find "^%-" then
+  io.stderr:write "usage: inspect.lua HOST[:PORT] [ca.pem]\n"
+  os.exit(2)
+end
 local host, port = place(arg[1])
-os.exit(inspect(host, port, arg[2] and read(arg[2])))
+os.exit(inspect(host, port, arg[2] and { file = arg[2] }))

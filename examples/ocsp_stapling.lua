@@ -15,19 +15,12 @@ local tls = require "tls"
 local FRESH = 3600 * 1000 -- ms for which a response is used again
 local LIMIT = 64 * 1024 -- bytes; responses have about 2,000
 local PATIENCE = 5000 -- ms
+local SUCCESSFUL = "^0..?.?.?.?\10\1%z" -- RFC 6960, 4.2.1: a sequence that begins with the enumerated value 0
 
 local function fail(...)
   io.stderr:write("ocsp_stapling.lua: ", ...)
   io.stderr:write "\n"
   os.exit(2)
-end
-
-local function read(path)
-  local file, why = io.open(path, "rb")
-  if not file then fail(why) end
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 --- done(output): run the openssl command.
@@ -75,6 +68,7 @@ local function post(url, body, done)
   socket:on("close", function()
     local status, rest = answer:match "^HTTP/1%.%d (%d+).-\r\n\r\n(.*)$"
     if failed or status ~= "200" then return done(failed or "the responder answers " .. (status or "nothing")) end
+    if not rest:find(SUCCESSFUL) then return done "the responder does not answer the question" end
     done(nil, rest)
   end)
 end
@@ -95,11 +89,20 @@ local function answer_all(err, body)
   for _, callback in ipairs(callbacks) do callback(nil, body) end
 end
 
-local server = tls.createServer({ cert = read(cert_file), key = read(key_file), ca = read(issuer_file) },
-  function(socket)
-    socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
-    socket:pipe(socket)
-  end)
+local ok, server = pcall(tls.createServer, {
+  cert = { file = cert_file },
+  key = { file = key_file },
+  ca = { file = issuer_file },
+}, function(socket)
+  socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
+  socket:pipe(socket)
+end)
+if not ok then fail(tostring(server)) end
+
+server:on("tlsClientError", function(err, socket)
+  io.stderr:write(("%s: %s\n"):format(socket.remoteAddress, tostring(err)))
+end)
+server:on("error", function(err) fail(tostring(err)) end)
 
 --- Both arguments are DER; here they are the files we know already.
 server:on("OCSPRequest", function(_, _, callback)
@@ -116,7 +119,8 @@ local function listen()
 end
 
 local function make_request()
-  openssl({ "ocsp", "-issuer", issuer_file, "-cert", cert_file, "-no_nonce", "-reqout", "/dev/stdout" }, function(der)
+  openssl({ "ocsp", "-issuer", issuer_file, "-cert", cert_file, "-no_nonce", "-reqout", "-" }, function(der)
+    if der == "" then fail "openssl has made no request" end
     request = der
     listen()
   end)

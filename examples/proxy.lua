@@ -39,14 +39,6 @@ local function endpoint(text)
   return { host = host ~= "" and host or nil, port = tonumber(port) }
 end
 
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  if not file then fail(problem) end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 local function name(address, port)
   if not address then return "unknown" end -- gone before we could ask
   return (address:find ":" and "[%s]:%d" or "%s:%d"):format(address, port)
@@ -95,7 +87,7 @@ to.allowHalfOpen, to.noDelay = true, true
 -- Called after the handshake, so that who fails it never reaches the backend.
 -- What the client says before the backend is connected waits in its stream.
 local ok, server = pcall(tls.createServer, {
-  cert = read(options.cert), key = read(options.key),
+  cert = { file = options.cert }, key = { file = options.key },
   allowHalfOpen = true, noDelay = true,
 }, function(client)
   local backend = net.connect(to)

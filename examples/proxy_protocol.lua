@@ -21,14 +21,6 @@ local function fail(problem)
   os.exit(1)
 end
 
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  if not file then fail(problem) end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 --- "PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n". Answers the size of the
 -- header and the client; nothing when more is needed; nil and why it is bad.
 local function version1(text)
@@ -98,10 +90,13 @@ local function read_header(socket, done)
   socket:on("data", on_data)
 end
 
-local port, cert, key, balancer = (table.unpack or unpack)(arg)
-if not key then fail "usage: proxy_protocol.lua PORT cert.pem key.pem [BALANCER]" end
-balancer = balancer or "127.0.0.1"
-local context = tls.createSecureContext { cert = read(cert), key = read(key) }
+local port, cert, key, balancer = arg[1], arg[2], arg[3], arg[4] or "127.0.0.1"
+if not key or not port:find "^%d+$" or net.isIP(balancer) == 0 then
+  fail "usage: proxy_protocol.lua PORT cert.pem key.pem [BALANCER]"
+end
+
+local ok, context = pcall(tls.createSecureContext, { cert = { file = cert }, key = { file = key } })
+if not ok then fail(context) end
 
 local function begin_tls(plain, client)
   local socket = tls.TLSSocket(plain, { isServer = true, secureContext = context })

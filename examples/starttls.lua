@@ -20,14 +20,6 @@ local function fail(problem)
   os.exit(1)
 end
 
-local function read(path)
-  local file, problem = io.open(path, "rb")
-  if not file then fail(problem) end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 --- Give each line of a socket's to on_line, until that returns a function: what
 -- comes next. What came behind that line goes back into the socket first: there
 -- it is the beginning of the TLS records, and nothing else. So nobody can slip in
@@ -106,11 +98,14 @@ end
 
 local function serve(port, cert, key)
   -- It listens nowhere: the connections are handed to it.
-  local secure = tls.createServer({ cert = read(cert), key = read(key) }, function(socket)
+  local ok, secure = pcall(tls.createServer, { cert = { file = cert }, key = { file = key } }, function(socket)
     socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
     secure_talk(socket)
   end)
-  secure:on("tlsClientError", function(err) io.stderr:write("no TLS: ", tostring(err), "\n") end)
+  if not ok then fail(secure) end
+  secure:on("tlsClientError", function(err, socket)
+    io.stderr:write("no TLS: ", socket.remoteAddress, ": ", tostring(err), "\n")
+  end)
 
   local server = net.createServer(function(socket)
     socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
@@ -166,7 +161,7 @@ local function send(place, ca, from, to)
     { expect = "220" }, { send = "EHLO localhost", expect = "250" }, { send = "STARTTLS", expect = "220" },
   }, function()
     local socket
-    socket = tls.connect({ socket = plain, host = host, ca = read(ca) }, function()
+    socket = tls.connect({ socket = plain, host = host, ca = { file = ca } }, function()
       print("secure: " .. socket:getProtocol() .. ", " .. socket:getPeerCertificate().subject.CN)
       socket:write "EHLO localhost\r\n"
       converse(socket, {
@@ -183,7 +178,7 @@ local function send(place, ca, from, to)
   end)
 end
 
-if arg[1] == "serve" and arg[4] then
+if arg[1] == "serve" and arg[4] and arg[2]:find "^%d+$" then
   serve(arg[2], arg[3], arg[4])
 elseif arg[1] == "send" and arg[5] then
   send(arg[2], arg[3], arg[4], arg[5])

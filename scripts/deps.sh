@@ -1,30 +1,52 @@
 #!/bin/sh
 # Install what building and testing tls need: on Debian and Ubuntu by apt, and
-# only what is missing; elsewhere say what is needed.
+# only what is missing; elsewhere say what is needed. None of it starts a service.
 set -eu
+cd "$(dirname "$0")/.."
 
 packages="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv lua-luv-dev
 lua-busted lua-check luarocks libuv1-dev libssl-dev openssl ca-certificates
-clang-format curl haproxy tinyproxy-bin luajit libluajit-5.1-dev neovim"
+clang-format curl tinyproxy-bin luajit libluajit-5.1-dev neovim"
+tools=build/tools # programs without their packages
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "deps: this is no Debian; please see that these are there:" $packages
+  echo "deps: this is no Debian; please see that these are there:" $packages haproxy
   for tool in cc lua5.4 openssl; do
     command -v $tool >/dev/null || { echo "deps: $tool is missing"; exit 1; }
   done
   exit 0
 fi
 
-missing=
-for p in $packages; do
-  dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' ||
-    missing="$missing $p"
-done
-[ -n "$missing" ] || exit 0
-
-echo "deps: installing$missing"
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
-$sudo apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq \
-  --no-install-recommends $missing >/dev/null
+
+install_packages() {
+  echo "deps: installing $*"
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+missing() { # those of the packages that are not installed
+  for p in "$@"; do
+    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || echo "$p"
+  done
+}
+
+# A spec wants HAProxy's program. Its package would run it as a service, now and after each start of the machine: so
+# the program is taken out of the package, and only the libraries that it needs are installed.
+unpack_haproxy() {
+  echo "deps: unpacking haproxy into $tools"
+  mkdir -p "$tools"
+  $sudo apt-get update -qq
+  (cd "$tools" && apt-get download -qq haproxy && dpkg-deb -x haproxy_*.deb .)
+  needed=$(dpkg-deb -f "$tools"/haproxy_*.deb Depends | tr ',' '\n' |
+    sed 's/^ *\([^ (|]*\).*/\1/' | grep '^lib' || true)
+  rm -f "$tools"/haproxy_*.deb
+  needed=$(missing $needed)
+  [ -z "$needed" ] || install_packages $needed
+}
+
+needed=$(missing $packages)
+[ -z "$needed" ] || install_packages $needed
+PATH=$PATH:/usr/sbin
+command -v haproxy >/dev/null || [ -x $tools/usr/sbin/haproxy ] || unpack_haproxy

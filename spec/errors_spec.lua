@@ -3,13 +3,30 @@ require "spec.helper"
 local errors = require "tls.support.errors"
 
 describe("an error", function()
-  it("shows its message and carries its fields", function()
+  it("shows its message and code, and carries its fields", function()
     local err = errors.new("ECODE", "what happened", { port = 5, host = "h" })
-    assert.equal("what happened", tostring(err))
+    assert.equal("what happened [ECODE]", tostring(err))
     assert.equal("what happened", err.message)
     assert.equal("ECODE", err.code)
     assert.equal(5, err.port)
     assert.equal("h", err.host)
+  end)
+
+  it("shows its code once", function()
+    assert.equal("read ECONNRESET", tostring(errors.new("ECONNRESET", "read ECONNRESET")))
+  end)
+
+  it("is shown whatever its fields are", function()
+    local broken = setmetatable({}, { __tostring = function() error "no text" end, __index = error })
+    for _, case in ipairs {
+      { nil, nil, "tls.error" }, { "E", nil, "E" }, { nil, "m", "m" }, { broken, broken, "tls.error" },
+      { 5, "m", "m" }, { "E", 5, "E" }, { "", "m", "m" }, { "E", "", " [E]" },
+    } do
+      local err = errors.new("E", "m")
+      err.code, err.message = case[1], case[2]
+      assert.equal(case[3], tostring(err))
+    end
+    assert.equal("tls.error", getmetatable(errors.new("E", "m")).__tostring(5))
   end)
 
   it("is told from other values", function()
@@ -20,10 +37,12 @@ describe("an error", function()
   end)
 
   it("is thrown as it is", function()
-    local err = errors.new("E", "m")
-    local ok, caught = pcall(errors.throw, err)
-    assert.is_false(ok)
-    assert.equal(err, caught)
+    for _, value in ipairs { errors.new("E", "m"), { message = "m" }, "text", 5, false } do
+      local ok, caught = pcall(errors.throw, value)
+      assert.is_false(ok)
+      assert.equal(value, caught)
+    end
+    assert.same({ message = "m" }, select(2, pcall(errors.throw, { message = "m" })))
   end)
 end)
 

@@ -3,6 +3,7 @@
 -- time crashes luv 1.44).
 local uv = require "luv"
 local assert = require "luassert"
+local assertions = require "spec.support.assertions"
 
 local helper = { uv = uv, pending = 0 }
 package.loaded["spec.helper"] = helper
@@ -23,6 +24,7 @@ function helper.expect(fn, times)
   helper.pending = helper.pending + (times or 1)
   return function(...)
     helper.pending = helper.pending - 1
+    assertions.count = assertions.count + 1
     collectgarbage()
     if fn then return fn(...) end
   end
@@ -50,6 +52,11 @@ end
 local expect = helper.expect
 function helper.expect(fn, times)
   return helper.wrap(expect(fn, times))
+end
+
+--- The message of an error that was thrown at a spec, without the place of the call, which every such message has.
+function helper.thrown_message(err)
+  return (assert(err.message:match "^[%w_./]+%.lua:%d+: (.*)$", err.message))
 end
 
 local function close_leftovers()
@@ -80,13 +87,32 @@ local function forget_handles()
   tick.handle_opened()
 end
 
---- Run the loop until it is empty; fail when that takes more than 'ms', when
--- an expected call is missing, or when a handle is left open.
+--- Calls `fn` once `ready()` holds: what cannot be waited for by an event is looked for in each turn of the loop, and
+-- helper.run fails where it never comes.
+function helper.soon(ready, fn)
+  local timer = uv.new_timer()
+  fn = helper.expect(fn)
+  timer:start(0, 1, helper.wrap(function()
+    if not ready() then return end
+    timer:close()
+    fn()
+  end))
+end
+
+--- What a long test calls now and then, so that scripts/test.lua knows that it goes on.
+function helper.alive()
+  if not os.getenv "TLS_ALIVE" then return end
+  io.stdout:write "\1alive\n"
+  io.stdout:flush()
+end
+
+--- Run the loop until it is empty; fail when that takes more than 'ms' (30000),
+-- when an expected call is missing, or when a handle is left open.
 function helper.run(ms)
   local late = false
   local watchdog = uv.new_timer()
   uv.update_time() -- the loop's clock stood still since it last ran
-  watchdog:start((ms or 10000) * slow, 0, function()
+  watchdog:start((ms or 30000) * slow, 0, function()
     late = true
     uv.stop()
   end)
@@ -103,5 +129,8 @@ function helper.run(ms)
   assert(#open == 0, "left open: " .. table.concat(open, ", "))
   assert(missing == 0, missing .. " expected call(s) missing")
 end
+
+local busted = package.loaded.busted
+if busted then assertions.watch(busted, helper) end
 
 return helper

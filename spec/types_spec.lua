@@ -10,8 +10,7 @@ local net = require "tls.net"
 -- What a class has without an underscore, but not for its users.
 local INTERNAL = {}
 for _, name in ipairs {
-  "instance", "init", "new", "renew", -- how instances are made; `new` is typed where the reference has it
-  "create", "accepted", -- of TLSSocket, for connect and servers
+  "new", -- how instances are made; it is typed where the reference has it
   "context", "groups", "maxEarlyData", -- of a SecureContext, which is opaque
 } do
   INTERNAL[name] = true

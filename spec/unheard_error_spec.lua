@@ -8,7 +8,7 @@ it("an unheard error says what it was, and ends the process", function()
     " 2>&1; echo status $?"))
   local out = p:read "*a"
   p:close()
-  assert.truthy(out:find("Uncaught Error: ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1",
+  assert.truthy(out:find("Uncaught Error: connect ECONNREFUSED 127.0.0.1:1 (an 'error' event without a listener)\n",
     1, true), out)
   assert.truthy(out:find "status 255\n$", out)
 end)

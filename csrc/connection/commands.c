@@ -183,6 +183,15 @@ static int want_keylog (lua_State *L) {
   return 0;
 }
 
+/* conn:wantNotes(): emit 'note' from now on; to be called before start(). A
+** server then also emits 'clientHello'. */
+static int want_notes (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  if (c != NULL)
+    tls_engine_want_notes(c->engine);
+  return 0;
+}
+
 /* conn:trace(): print each message to stderr, if OpenSSL was built with
 ** SSL_trace(3). */
 static int trace (lua_State *L) {
@@ -250,6 +259,7 @@ const luaL_Reg tls_connection_commands[] = {
     {"updateKeys", update_keys},
     {"fail", fail},
     {"wantKeylog", want_keylog},
+    {"wantNotes", want_notes},
     {"wantSessions", want_sessions},
     {"trace", trace},
     {"hold", hold},

@@ -143,9 +143,20 @@ static void step (struct tls_connection *c) {
   tls_lua_state_give_buffer(c->lua, plain);
 }
 
+/* An event for each note that the engine has. Lua writes them down. */
+static void emit_notes (struct tls_connection *c) {
+  if ((c->events & TLS_EV_NOTES) == 0)
+    return;
+  struct tls_note note;
+  c->events &= ~(unsigned)TLS_EV_NOTES;
+  while (!tls_connection_is_over(c) && tls_engine_take_note(c->engine, &note))
+    tls_connection_emit_note(c, &note);
+}
+
 static void emit_handshake (struct tls_connection *c) {
   if (c->events == 0)
     return;
+  emit_notes(c);
   emit_event(c, TLS_EV_KEYLOG, TLS_ON_keylog);
   emit_event(c, TLS_EV_CLIENT_HELLO, TLS_ON_clientHello);
   emit_event(c, TLS_EV_OCSP, TLS_ON_ocsp);

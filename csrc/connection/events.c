@@ -23,6 +23,7 @@ struct event {
   size_t size;
   int ref; /* registry reference to a string instead of them, or LUA_NOREF */
   bool pushed; /* the arguments are on the stack; or there is no socket */
+  const struct tls_note *note; /* borrowed; of the event 'note' */
 };
 
 /* Push the Lua socket of 'c', or nil when it has been collected. A connection
@@ -90,6 +91,15 @@ static void push_generation (lua_State *L, struct tls_connection *c) {
   lua_pushinteger(L, (lua_Integer)tls_engine_generation(c->engine));
 }
 
+/* Push whether it is an alert, whether this side has sent it, its number, and
+** whether it is fatal. [-0, +4] */
+static void push_note (lua_State *L, const struct tls_note *note) {
+  lua_pushboolean(L, note->is_alert);
+  lua_pushboolean(L, note->sent);
+  lua_pushinteger(L, note->number);
+  lua_pushboolean(L, note->fatal);
+}
+
 /* What the handler gets after the socket. [-0, +n]; returns n. */
 static int push_arguments (lua_State *L, const struct event *e) {
   struct tls_connection *c = e->connection;
@@ -104,6 +114,7 @@ static int push_arguments (lua_State *L, const struct event *e) {
       push_generation(L, c);
       tls_connection_push_negotiated(L, c);
       return 4;
+    case TLS_ON_note: push_note(L, e->note); return 4;
     case TLS_ON_reading: lua_pushboolean(L, c->reading); return 1;
     case TLS_ON_eof:
       lua_pushboolean(L, tls_engine_truncated(c->engine));
@@ -216,7 +227,7 @@ static int call_handler_protected (lua_State *L) {
 }
 
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
-  struct event e = {c, which, NULL, 0, LUA_NOREF, false};
+  struct event e = {c, which, NULL, 0, LUA_NOREF, false, NULL};
   switch (which) {
     case TLS_ON_session:
       tls_lua_state_call(c->lua, emit_session_protected, c);
@@ -228,10 +239,16 @@ void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
   }
 }
 
+void tls_connection_emit_note (struct tls_connection *c,
+                               const struct tls_note *note) {
+  struct event e = {c, TLS_ON_note, NULL, 0, LUA_NOREF, false, note};
+  tls_lua_state_call(c->lua, call_handler_protected, &e);
+}
+
 bool tls_connection_emit_bytes (struct tls_connection *c,
                                 enum tls_handler which, const char *data,
                                 size_t size) {
-  struct event e = {c, which, data, size, LUA_NOREF, false};
+  struct event e = {c, which, data, size, LUA_NOREF, false, NULL};
   tls_lua_state_call(c->lua, call_handler_protected, &e);
   return e.pushed || c->lua->closing;
 }
@@ -246,14 +263,14 @@ static int make_string_protected (lua_State *L) {
 
 int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
                                size_t size) {
-  struct event e = {c, TLS_ON_data, data, size, LUA_NOREF, false};
+  struct event e = {c, TLS_ON_data, data, size, LUA_NOREF, false, NULL};
   tls_lua_state_call(c->lua, make_string_protected, &e);
   return e.ref;
 }
 
 void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
                                int ref) {
-  struct event e = {c, which, NULL, 0, ref, false};
+  struct event e = {c, which, NULL, 0, ref, false, NULL};
   if (!tls_connection_is_closed(c))
     tls_lua_state_call(c->lua, call_handler_protected, &e);
   luaL_unref(c->lua->main, LUA_REGISTRYINDEX, ref);

@@ -14,7 +14,11 @@
 
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which);
 
-/* The same with bytes, which become a Lua string before anything of the
+/* Tell Lua of a message, for those who look at the steps. */
+void tls_connection_emit_note (struct tls_connection *c,
+                               const struct tls_note *note);
+
+/* Emit an event with bytes, which become a Lua string before anything of the
 ** user's is run. False when there was no memory for the string: nothing was
 ** told. */
 bool tls_connection_emit_bytes (struct tls_connection *c,

@@ -39,8 +39,10 @@ static int conn_start (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 3);
-  if (c == NULL || c->life != TLS_LIFE_NEW)
+  if (c == NULL || c->life != TLS_LIFE_NEW) {
+    tls_lua_state_check_alive(L); /* closed by its finalizer */
     return luaL_error(L, "connection is closed or has been started");
+  }
   if (lua_isnil(L, 3))
     remember_socket(L, c);
   else
@@ -67,8 +69,10 @@ static int conn_write (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   size_t n;
   const char *data = luaL_checklstring(L, 2, &n);
-  if (c == NULL || c->pending != NULL)
+  if (c == NULL || c->pending != NULL) {
+    tls_lua_state_check_alive(L); /* closed by its finalizer */
     return luaL_error(L, "connection is closed or full");
+  }
   size_t done = tls_connection_encrypt(c, data, n);
   if (tls_connection_closed_meanwhile(c)) {
     lua_pushinteger(L, 0);

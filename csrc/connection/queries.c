@@ -13,9 +13,11 @@
 #include "client_hello_table.h"
 #include "connection.h"
 #include "credentials/certificate_table.h"
+#include "credentials/chain_fault.h"
 #include "credentials/names_table.h"
 #include "credentials/session_der.h"
 #include "credentials/x509_certificate.h"
+#include "engine/verify_code.h"
 #include "failure_details.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
@@ -132,6 +134,30 @@ static int get_verify_error (lua_State *L) {
     return 3;
   tls_names_push_line(L, X509_get_subject_name(refused));
   return 4;
+}
+
+/* -> when the peer's chain has not verified, what there is to say of the
+** certificate that getVerifyError names: chain_fault.h has the fields, and
+** 'sent' is how many certificates the peer has sent. nil without one. */
+static int get_verify_fault (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  if (c == NULL)
+    return 0;
+  struct tls_owned *cert = tls_owned_push(L, tls_free_certificate);
+  struct tls_owned *crl = tls_owned_push(L, tls_free_crl);
+  const struct tls_peer *peer = tls_engine_peer(c->engine);
+  int sent = peer->chain_sent;
+  cert->p = peer->failed_cert != NULL ? peer->failed_cert : peer->leaf;
+  if (cert->p == NULL)
+    return 0;
+  X509_up_ref(cert->p);
+  if (peer->failed_crl != NULL && X509_CRL_up_ref(peer->failed_crl))
+    crl->p = peer->failed_crl;
+  tls_chain_fault_push(L, cert->p, crl->p, tls_engine_trust_store(c->engine));
+  tls_set_integer(L, "sent", sent);
+  tls_owned_free(crl);
+  tls_owned_free(cert);
+  return 1;
 }
 
 /* In Node's words. */
@@ -369,6 +395,7 @@ static const luaL_Reg queries[] = {
     {"getEphemeralKeyInfo", get_ephemeral_key_info},
     {"getGroup", get_group},
     {"getVerifyError", get_verify_error},
+    {"getVerifyFault", get_verify_fault},
     {"getFailureDetails", tls_connection_failure_details},
     {"getPeerCertificate", get_peer_certificate},
     {"getPeerNames", get_peer_names},

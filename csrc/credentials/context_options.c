@@ -15,6 +15,15 @@
 #include "pkcs12.h"
 #include "text.h"
 
+/* An option that is being applied. Its value is on top of the stack. */
+struct setting {
+  lua_State *L;
+  SSL_CTX *ctx;        /* borrowed */
+  int index;           /* of the entry that is being loaded; 0: not in a list */
+  const char *code;    /* when our words say more than OpenSSL's; else NULL */
+  const char *message; /* the same */
+};
+
 /* The string field 'name' of the table on top, which keeps it; empty when
 ** there is none. [-0, +0] */
 static struct tls_text text_field (lua_State *L, const char *name) {
@@ -26,188 +35,199 @@ static struct tls_text text_field (lua_State *L, const char *name) {
   return text;
 }
 
-/* Where our message says more than OpenSSL's. */
-static void throw_message (lua_State *L, const char *code,
-                           const char *message) {
-  ERR_clear_error();
-  tls_throw_openssl(L, code, message);
+static bool refuse (struct setting *s, const char *code, const char *message) {
+  s->code = code;
+  s->message = message;
+  return false;
 }
 
-/* Each of these applies one option, whose value is on top of the stack.
-** [-0, +0] */
-
-static void set_ciphers (lua_State *L, SSL_CTX *ctx) {
-  tls_require(L, SSL_CTX_set_cipher_list(ctx, luaL_checkstring(L, -1)));
+static const char *text_of (const struct setting *s) {
+  return luaL_checkstring(s->L, -1);
 }
 
-static void set_ciphersuites (lua_State *L, SSL_CTX *ctx) {
-  tls_require(L, SSL_CTX_set_ciphersuites(ctx, luaL_checkstring(L, -1)));
+static lua_Integer integer_of (const struct setting *s) {
+  return luaL_checkinteger(s->L, -1);
 }
 
-static void set_minVersion (lua_State *L, SSL_CTX *ctx) {
-  int version = (int)luaL_checkinteger(L, -1);
-  tls_require(L, SSL_CTX_set_min_proto_version(ctx, version));
+/* Each of these applies one option; false when OpenSSL refuses its value. When
+** they throw, Lua has not checked it. [-0, +0] */
+
+static bool set_ciphers (struct setting *s) {
+  return SSL_CTX_set_cipher_list(s->ctx, text_of(s));
 }
 
-static void set_maxVersion (lua_State *L, SSL_CTX *ctx) {
-  int version = (int)luaL_checkinteger(L, -1);
-  tls_require(L, SSL_CTX_set_max_proto_version(ctx, version));
+static bool set_ciphersuites (struct setting *s) {
+  return SSL_CTX_set_ciphersuites(s->ctx, text_of(s));
 }
 
-static void set_ecdhCurve (lua_State *L, SSL_CTX *ctx) {
-  if (SSL_CTX_set1_groups_list(ctx, luaL_checkstring(L, -1)))
-    return;
-  throw_message(L, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
+static bool set_minVersion (struct setting *s) {
+  return SSL_CTX_set_min_proto_version(s->ctx, (int)integer_of(s));
 }
 
-static void set_sigalgs (lua_State *L, SSL_CTX *ctx) {
-  tls_require(L, SSL_CTX_set1_sigalgs_list(ctx, luaL_checkstring(L, -1)));
+static bool set_maxVersion (struct setting *s) {
+  return SSL_CTX_set_max_proto_version(s->ctx, (int)integer_of(s));
 }
 
-static void set_honorCipherOrder (lua_State *L, SSL_CTX *ctx) {
-  if (lua_toboolean(L, -1))
-    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+static bool set_ecdhCurve (struct setting *s) {
+  return SSL_CTX_set1_groups_list(s->ctx, text_of(s)) ||
+         refuse(s, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
 }
 
-static void set_secureOptions (lua_State *L, SSL_CTX *ctx) {
-  SSL_CTX_set_options(ctx, (uint64_t)luaL_checkinteger(L, -1));
+static bool set_sigalgs (struct setting *s) {
+  return SSL_CTX_set1_sigalgs_list(s->ctx, text_of(s));
 }
 
-static void set_sessionTimeout (lua_State *L, SSL_CTX *ctx) {
-  SSL_CTX_set_timeout(ctx, (long)luaL_checkinteger(L, -1));
+static bool set_honorCipherOrder (struct setting *s) {
+  if (lua_toboolean(s->L, -1))
+    SSL_CTX_set_options(s->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  return true;
+}
+
+static bool set_secureOptions (struct setting *s) {
+  SSL_CTX_set_options(s->ctx, (uint64_t)integer_of(s));
+  return true;
+}
+
+static bool set_sessionTimeout (struct setting *s) {
+  SSL_CTX_set_timeout(s->ctx, (long)integer_of(s));
+  return true;
 }
 
 /* The id also decides which sessions of verified clients may be resumed: see
 ** tls_session_context_add(). */
-static void set_sessionIdContext (lua_State *L, SSL_CTX *ctx) {
+static bool set_sessionIdContext (struct setting *s) {
   size_t n;
-  const char *id = luaL_checklstring(L, -1, &n);
-  tls_require(L, tls_session_context_add(ctx, id, n));
-  tls_require(L, SSL_CTX_set_session_id_context(ctx, (const unsigned char *)id,
-                                                (unsigned)n));
+  const char *id = luaL_checklstring(s->L, -1, &n);
+  return tls_session_context_add(s->ctx, id, n) &&
+         SSL_CTX_set_session_id_context(s->ctx, (const unsigned char *)id,
+                                        (unsigned)n);
+}
+
+/* [-0, +0] */
+static bool set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
+  size_t n;
+  const char *keys = luaL_checklstring(L, -1, &n);
+  return n >= TLS_TICKET_KEY_SIZE && n % TLS_TICKET_KEY_SIZE == 0 &&
+         tls_ticket_keys_set(ctx, (const unsigned char *)keys,
+                             n / TLS_TICKET_KEY_SIZE);
 }
 
 void tls_context_options_set_ticket_keys (lua_State *L, SSL_CTX *ctx) {
-  size_t n;
-  const char *keys = luaL_checklstring(L, -1, &n);
-  tls_require(L, n >= TLS_TICKET_KEY_SIZE && n % TLS_TICKET_KEY_SIZE == 0 &&
-                     tls_ticket_keys_set(ctx, (const unsigned char *)keys,
-                                         n / TLS_TICKET_KEY_SIZE));
+  tls_require(L, set_ticket_keys(L, ctx));
 }
 
-static void set_ticketKeys (lua_State *L, SSL_CTX *ctx) {
-  tls_context_options_set_ticket_keys(L, ctx);
+static bool set_ticketKeys (struct setting *s) {
+  return set_ticket_keys(s->L, s->ctx);
 }
 
-static void set_numTickets (lua_State *L, SSL_CTX *ctx) {
-  tls_require(L,
-              SSL_CTX_set_num_tickets(ctx, (size_t)luaL_checkinteger(L, -1)));
+static bool set_numTickets (struct setting *s) {
+  return SSL_CTX_set_num_tickets(s->ctx, (size_t)integer_of(s));
 }
 
 /* The same early data must not be accepted twice. OpenSSL sees to that with
 ** its own cache of sessions, which we use for nothing else
 ** (SSL_CTX_set_max_early_data(3)). */
-static void set_maxEarlyData (lua_State *L, SSL_CTX *ctx) {
-  uint32_t n = (uint32_t)luaL_checkinteger(L, -1);
+static bool set_maxEarlyData (struct setting *s) {
+  uint32_t n = (uint32_t)integer_of(s);
   if (n == 0)
-    return;
-  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_BOTH);
-  tls_require(L, SSL_CTX_set_max_early_data(ctx, n) &&
-                     SSL_CTX_set_recv_max_early_data(ctx, n));
+    return true;
+  SSL_CTX_set_session_cache_mode(s->ctx, SSL_SESS_CACHE_BOTH);
+  return SSL_CTX_set_max_early_data(s->ctx, n) &&
+         SSL_CTX_set_recv_max_early_data(s->ctx, n);
 }
 
-static void set_dhparam (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = tls_text_check(L, -1);
+static bool set_dhparam (struct setting *s) {
+  struct tls_text pem = tls_text_check(s->L, -1);
   if (pem.size == 4 && memcmp(pem.data, "auto", 4) == 0)
-    SSL_CTX_set_dh_auto(ctx, 1);
-  else
-    tls_require(L, tls_pem_load_dhparam(ctx, pem));
+    return SSL_CTX_set_dh_auto(s->ctx, 1);
+  return tls_pem_load_dhparam(s->ctx, pem);
 }
 
 /* What loads one entry, which is on top of the stack. */
-typedef bool (*load_entry)(lua_State *L, SSL_CTX *ctx);
+typedef bool (*load_entry)(struct setting *s);
 
 /* Stack: the sequence on top. [-0, +0] */
-static void each_entry (lua_State *L, SSL_CTX *ctx, load_entry load) {
-  int i, n;
-  luaL_checktype(L, -1, LUA_TTABLE);
-  n = (int)lua_rawlen(L, -1);
-  for (i = 1; i <= n; i++) {
-    lua_rawgeti(L, -1, i);
-    tls_require(L, load(L, ctx));
-    lua_pop(L, 1);
+static bool each_entry (struct setting *s, load_entry load) {
+  luaL_checktype(s->L, -1, LUA_TTABLE);
+  int n = (int)lua_rawlen(s->L, -1);
+  bool ok = true;
+  for (s->index = 1; ok && s->index <= n; s->index++) {
+    lua_rawgeti(s->L, -1, s->index);
+    ok = load(s);
+    lua_pop(s->L, 1);
   }
+  s->index = ok ? 0 : s->index - 1;
+  return ok;
 }
 
-static bool load_cert (lua_State *L, SSL_CTX *ctx) {
-  return tls_pem_load_cert(ctx, tls_text_check(L, -1));
+static bool load_cert (struct setting *s) {
+  return tls_pem_load_cert(s->ctx, tls_text_check(s->L, -1));
 }
 
-static bool load_key (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = text_field(L, "pem");
-  return tls_pem_load_key(ctx, pem, text_field(L, "passphrase"));
+static bool load_key (struct setting *s) {
+  struct tls_text pem = text_field(s->L, "pem");
+  return tls_pem_load_key(s->ctx, pem, text_field(s->L, "passphrase"));
 }
 
-static bool load_ca (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = tls_text_check(L, -1);
-  return tls_pem_load_anchors(SSL_CTX_get_cert_store(ctx), ctx, pem) &&
-         tls_session_context_add(ctx, pem.data, pem.size);
+static bool load_ca (struct setting *s) {
+  struct tls_text pem = tls_text_check(s->L, -1);
+  return tls_pem_load_anchors(SSL_CTX_get_cert_store(s->ctx), s->ctx, pem) &&
+         tls_session_context_add(s->ctx, pem.data, pem.size);
 }
 
-static bool load_crl (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text pem = tls_text_check(L, -1);
-  return tls_pem_load_crl(SSL_CTX_get_cert_store(ctx), pem) &&
-         tls_session_context_add(ctx, pem.data, pem.size);
+static bool load_crl (struct setting *s) {
+  struct tls_text pem = tls_text_check(s->L, -1);
+  return tls_pem_load_crl(SSL_CTX_get_cert_store(s->ctx), pem) &&
+         tls_session_context_add(s->ctx, pem.data, pem.size);
 }
 
-static bool load_pfx (lua_State *L, SSL_CTX *ctx) {
-  struct tls_text buf = text_field(L, "buf");
-  struct tls_text passphrase = text_field(L, "passphrase");
-  switch (tls_pkcs12_load(ctx, SSL_CTX_get_cert_store(ctx), buf, passphrase)) {
+static bool load_pfx (struct setting *s) {
+  struct tls_text buf = text_field(s->L, "buf");
+  struct tls_text passphrase = text_field(s->L, "passphrase");
+  X509_STORE *store = SSL_CTX_get_cert_store(s->ctx);
+  switch (tls_pkcs12_load(s->ctx, store, buf, passphrase)) {
     case TLS_PKCS12_LOADED:
-      return tls_session_context_add(ctx, buf.data, buf.size);
+      return tls_session_context_add(s->ctx, buf.data, buf.size);
     case TLS_PKCS12_FAILED: return false;
     case TLS_PKCS12_NO_KEY:
-      throw_message(L, "ERR_CRYPTO_OPERATION_FAILED",
+      return refuse(s, "ERR_CRYPTO_OPERATION_FAILED",
                     "Unable to load private key from PFX data");
-      return false;
     case TLS_PKCS12_UNSUPPORTED:
-      throw_message(L, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+      return refuse(s, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
                     "Unsupported PKCS12 PFX data");
   }
   return false;
 }
 
-static void set_cert (lua_State *L, SSL_CTX *ctx) {
-  each_entry(L, ctx, load_cert);
+static bool set_cert (struct setting *s) {
+  return each_entry(s, load_cert);
 }
 
-static void set_key (lua_State *L, SSL_CTX *ctx) {
-  each_entry(L, ctx, load_key);
+static bool set_key (struct setting *s) {
+  return each_entry(s, load_key);
 }
 
-static void set_ca (lua_State *L, SSL_CTX *ctx) {
-  each_entry(L, ctx, load_ca);
+static bool set_ca (struct setting *s) {
+  return each_entry(s, load_ca);
 }
 
-static void set_crl (lua_State *L, SSL_CTX *ctx) {
-  each_entry(L, ctx, load_crl);
+static bool set_crl (struct setting *s) {
+  return each_entry(s, load_crl);
 }
 
-static void set_pfx (lua_State *L, SSL_CTX *ctx) {
-  each_entry(L, ctx, load_pfx);
+static bool set_pfx (struct setting *s) {
+  return each_entry(s, load_pfx);
 }
 
-static void set_allowPartialTrustChain (lua_State *L, SSL_CTX *ctx) {
-  X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
-  if (lua_toboolean(L, -1))
-    tls_require(L,
-                X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
-                    tls_session_context_add(ctx, "partial", 7));
+static bool set_allowPartialTrustChain (struct setting *s) {
+  X509_VERIFY_PARAM *param = SSL_CTX_get0_param(s->ctx);
+  return !lua_toboolean(s->L, -1) ||
+         (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
+          tls_session_context_add(s->ctx, "partial", 7));
 }
 
-static void set_certificateCompression (lua_State *L, SSL_CTX *ctx) {
-  tls_require(L, tls_certificate_compression_set(L, ctx));
+static bool set_certificateCompression (struct setting *s) {
+  return tls_certificate_compression_set(s->L, s->ctx);
 }
 
 /* In the order in which they are applied: ciphers come first, because the
@@ -240,19 +260,41 @@ static void set_certificateCompression (lua_State *L, SSL_CTX *ctx) {
 
 static const struct {
   const char *name;
-  void (*apply)(lua_State *L, SSL_CTX *ctx);
+  bool (*apply)(struct setting *s);
 } options[] = {
 #define X(name) {#name, set_##name},
     CONTEXT_OPTIONS(X)
 #undef X
 };
 
-void tls_context_options_apply (lua_State *L, SSL_CTX *ctx) {
+/* Our words, if there are some, else OpenSSL's. */
+static void describe (struct tls_error *e, const struct setting *s) {
+  if (s->code != NULL)
+    ERR_clear_error();
+  tls_error_from_queue(
+      e, s->code != NULL ? s->code : "ERR_CRYPTO_OPERATION_FAILED",
+      s->message != NULL ? s->message : "OpenSSL refused the option");
+}
+
+static bool apply (lua_State *L, SSL_CTX *ctx, size_t i,
+                   struct tls_refused_option *refused) {
+  struct setting s = {.L = L, .ctx = ctx};
+  lua_getfield(L, 1, options[i].name);
+  bool ok = lua_isnil(L, -1) || options[i].apply(&s);
+  lua_pop(L, 1);
+  if (ok)
+    return true;
+  refused->name = options[i].name;
+  refused->index = s.index;
+  describe(&refused->error, &s);
+  return false;
+}
+
+bool tls_context_options_apply (lua_State *L, SSL_CTX *ctx,
+                                struct tls_refused_option *refused) {
   size_t i;
-  for (i = 0; i < sizeof options / sizeof options[0]; i++) {
-    lua_getfield(L, 1, options[i].name);
-    if (!lua_isnil(L, -1))
-      options[i].apply(L, ctx);
-    lua_pop(L, 1);
-  }
+  for (i = 0; i < sizeof options / sizeof options[0]; i++)
+    if (!apply(L, ctx, i, refused))
+      return false;
+  return true;
 }

@@ -265,15 +265,18 @@ static bool append_next (lua_State *L, BIO *in) {
 
 /* Node's two errors: for text that is broken PEM, what its reader has said
 ** last; for text without a certificate, its own words. */
-static int throw_unreadable (lua_State *L) {
+static int push_unreadable (lua_State *L) {
   struct tls_error e;
+  lua_pushnil(L);
   tls_pem_only_end();
   tls_error_from_newest(&e, "ERR_CRYPTO_OPERATION_FAILED",
                         "No valid certificates found in the provided array");
-  return tls_throw(L, &e);
+  tls_push_error(L, &e);
+  return 2;
 }
 
-/* -> the certificates in a text, as a sequence of PEM; at least one */
+/* -> the certificates in a text, as a sequence of PEM; at least one. Without
+** any -> nil, the error */
 int tls_default_ca_read (lua_State *L) {
   struct tls_text pem = tls_text_check(L, 1);
   ERR_clear_error();
@@ -283,7 +286,7 @@ int tls_default_ca_read (lua_State *L) {
   while (in != NULL && append_next(L, in))
     continue;
   if (lua_rawlen(L, -1) == 0 || !tls_pem_only_end())
-    return throw_unreadable(L);
+    return push_unreadable(L);
   tls_owned_free(owned);
   return 1;
 }

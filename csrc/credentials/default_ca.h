@@ -42,7 +42,7 @@ X509_STORE *tls_default_ca_copy_store (X509_STORE *from);
 int tls_default_ca_set (lua_State *L);
 
 /* core.readCertificates(text) -> sequence of PEM, one for each certificate in
-** the text, all in the same form. Throws when there is none. */
+** the text, all in the same form. -> nil, the error, when there is none. */
 int tls_default_ca_read (lua_State *L);
 
 /* core.certificatePaths() -> file, folder: where OpenSSL looks for the

@@ -16,6 +16,7 @@
 #include "engine/callbacks.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
+#include "key_log_file.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "lua/lua_state.h"
@@ -37,10 +38,26 @@ struct context {
   enum trust trust;
 };
 
-/* Finalizers of older objects may still see a finalized context. */
+/* Finalizers of older objects may still see a finalized context: at the end of
+** the Lua state, or when both are collected together. */
+static int throw_finalized (lua_State *L) {
+  struct tls_error e;
+  if (tls_lua_state_get(L)->closing)
+    tls_error_set(&e, "ERR_LUA_STATE_CLOSING",
+                  "The Lua state is being closed, and the SecureContext has "
+                  "been finalized: use it before the program ends, not in a "
+                  "finalizer");
+  else
+    tls_error_set(&e, "ERR_TLS_INVALID_STATE",
+                  "The SecureContext has been collected: keep a reference to "
+                  "it outside of the object whose finalizer uses it");
+  return tls_throw(L, &e);
+}
+
 static struct context *check_context (lua_State *L, int arg) {
   struct context *c = luaL_checkudata(L, arg, CONTEXT_T);
-  luaL_argcheck(L, c->ctx != NULL, arg, "context is closed");
+  if (c->ctx == NULL)
+    throw_finalized(L);
   return c;
 }
 
@@ -110,9 +127,12 @@ int tls_secure_context_add_ca (lua_State *L) {
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  tls_require(L, tls_pem_load_anchors(store, c->ctx, pem) &&
-                     tls_session_context_add(c->ctx, pem.data, pem.size));
-  return 0;
+  if (!tls_pem_load_anchors(store, c->ctx, pem) ||
+      !tls_session_context_add(c->ctx, pem.data, pem.size))
+    return tls_return_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                              "OpenSSL refused the certificate");
+  lua_pushboolean(L, true);
+  return 1;
 }
 
 static void set_defaults (SSL_CTX *ctx) {
@@ -190,8 +210,21 @@ static void complete_chains (SSL_CTX *ctx) {
   ERR_clear_error();
 }
 
+/* -> nil, the error, the option's name, the entry's index or 0, and the
+** security level that is in force. */
+static int push_refused (lua_State *L, SSL_CTX *ctx,
+                         const struct tls_refused_option *refused) {
+  lua_pushnil(L);
+  tls_push_error(L, &refused->error);
+  lua_pushstring(L, refused->name);
+  lua_pushinteger(L, refused->index);
+  lua_pushinteger(L, SSL_CTX_get_security_level(ctx));
+  return 5;
+}
+
 int tls_secure_context_new (lua_State *L) {
   struct context *c;
+  struct tls_refused_option refused;
   tls_lua_state_check_alive(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -204,9 +237,11 @@ int tls_secure_context_new (lua_State *L) {
   tls_require(L, c->ctx != NULL);
   set_defaults(c->ctx);
   tls_callbacks_install(c->ctx);
+  tls_key_log_file_install(c->ctx);
   tls_require(L, tls_ticket_keys_install(c->ctx));
   choose_store(L, c);
-  tls_context_options_apply(L, c->ctx); /* may throw: c owns ctx */
+  if (!tls_context_options_apply(L, c->ctx, &refused)) /* c owns ctx */
+    return push_refused(L, c->ctx, &refused);
   if (given(L, "ca") || given(L, "pfx"))
     complete_chains(c->ctx);
   if (given(L, "certificateCompression"))

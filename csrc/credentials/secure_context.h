@@ -21,11 +21,13 @@ SSL_CTX *tls_secure_context_check (lua_State *L, int arg);
 void tls_secure_context_need_anchors (lua_State *L, int arg);
 
 /* core.context(options) -> context. The options are as
-** lua/tls/secure_context.lua has normalised them. Throws OpenSSL's reason. */
+** lua/tls/secure_context.lua has normalised them. For one that OpenSSL
+** refuses -> nil, the error, the option's name, the index of the entry in its
+** list (0: no list), the security level (@SECLEVEL) in force. */
 int tls_secure_context_new (lua_State *L);
 
 /* core.addCACert(context, pem): trust these certificates, too, in this
-** context alone. */
+** context alone. -> true; nil and the error, for a text that holds none. */
 int tls_secure_context_add_ca (lua_State *L);
 
 /* core.ticketKeys(context[, keys]) -> the keys in use, newest first, and the

@@ -107,8 +107,8 @@ int tls_x509_new (lua_State *L) {
   ERR_clear_error();
   c->x509 = read_certificate(text);
   if (c->x509 == NULL)
-    return tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
-                             "not a certificate");
+    return tls_return_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
+                              "not a certificate");
   ERR_clear_error();
   return 1;
 }

@@ -24,7 +24,7 @@ void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain);
 X509 *tls_x509_check (lua_State *L, int arg);
 
 /* core.x509(text) -> object. The text is PEM (its first certificate counts)
-** or DER. */
+** or DER. For other text -> nil, the error. */
 int tls_x509_new (lua_State *L);
 
 /* core.isX509(value) -> boolean */

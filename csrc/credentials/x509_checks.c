@@ -104,13 +104,9 @@ static int check_issued (lua_State *L) {
   return 1;
 }
 
-/* Let 'owned' own the key; throws OpenSSL's reason when there is none. */
-static EVP_PKEY *own_key (lua_State *L, struct tls_owned *owned,
-                          EVP_PKEY *key) {
-  owned->p = key;
-  if (key == NULL)
-    tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "not a key");
-  return key;
+/* nil, and OpenSSL's reason for reading no key. [-0, +2] */
+static int return_unreadable (lua_State *L) {
+  return tls_return_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "not a key");
 }
 
 /* -> is the signature made by the private half of this public key? */
@@ -119,7 +115,9 @@ static int verify (lua_State *L) {
   struct tls_text pem = tls_text_check(L, 2);
   struct tls_owned *owned = tls_owned_push(L, tls_free_key);
   ERR_clear_error();
-  EVP_PKEY *key = own_key(L, owned, tls_pem_read_public_key(pem));
+  EVP_PKEY *key = owned->p = tls_pem_read_public_key(pem);
+  if (key == NULL)
+    return return_unreadable(L);
   lua_pushboolean(L, X509_verify(cert, key) == 1);
   tls_owned_free(owned);
   ERR_clear_error();
@@ -133,7 +131,9 @@ static int check_private_key (lua_State *L) {
   struct tls_text passphrase = tls_text_check(L, 3);
   struct tls_owned *owned = tls_owned_push(L, tls_free_key);
   ERR_clear_error();
-  EVP_PKEY *key = own_key(L, owned, tls_pem_read_key(text, passphrase));
+  EVP_PKEY *key = owned->p = tls_pem_read_key(text, passphrase);
+  if (key == NULL)
+    return return_unreadable(L);
   lua_pushboolean(L, X509_check_private_key(cert, key) == 1);
   tls_owned_free(owned);
   ERR_clear_error();

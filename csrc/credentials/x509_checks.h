@@ -10,7 +10,8 @@
 /* Push a table of functions for lua/tls/x509_certificate.lua, which checks
 ** their arguments: host, email and ip (object, text, flags) -> the name that
 ** matches, or nil; issued (object, other), verify (object, pem) and privateKey
-** (object, key, passphrase) -> boolean; 'flags': the bits by name.
+** (object, key, passphrase) -> boolean, or nil and the error for text without a
+** key; 'flags': the bits by name.
 ** [-0, +1] */
 void tls_x509_checks_push (lua_State *L);
 

@@ -22,7 +22,7 @@
 **
 ** The functions stand in the files of this folder by their subject: setup,
 ** step, read, write, handshake, gate, client_hello_callback, sessions, keylog,
-** ocsp_stapling, handshake_control, handshake_watch, settings, failure,
+** ocsp_stapling, handshake_control, handshake_watch, notes, settings, failure,
 ** status.
 */
 #ifndef tls_engine_engine_h
@@ -57,9 +57,10 @@ enum tls_event {
   TLS_EV_KEYLOG = 128,        /* see tls_engine_take_keylog() */
   TLS_EV_EARLY_DATA = 256,    /* server: this step's plaintext is early data */
   TLS_EV_RENEGOTIATING = 512, /* a later handshake has begun (up to TLS 1.2) */
-  TLS_EV_RENEGOTIATED = 1024  /* a later handshake has finished, or a client of
+  TLS_EV_RENEGOTIATED = 1024, /* a later handshake has finished, or a client of
                                  TLS 1.3 has sent its certificate: the gate is
                                  shut again */
+  TLS_EV_NOTES = 2048         /* see tls_engine_take_note() */
 };
 
 /* Functions of the owner's for pre-shared keys; unused ones are NULL. They
@@ -71,6 +72,16 @@ struct tls_psk {
   unsigned (*client)(void *arg, const char *hint, char *identity,
                      unsigned identity_size, unsigned char *psk, unsigned size);
   void *arg; /* borrowed; outlives the engine */
+};
+
+/* A message that has come or was sent, for those who look at the steps of a
+** connection: an alert, a ClientHello of ours, the peer's Certificate, a
+** CertificateRequest, a KeyUpdate. */
+struct tls_note {
+  bool is_alert;
+  bool sent;  /* by this side */
+  int number; /* RFC 8446: the alert (6), or the type of the message (4) */
+  bool fatal; /* the alert is */
 };
 
 /* A server's answer to a ClientHello. The engine copies what it is given, or
@@ -205,6 +216,10 @@ SSL_SESSION *tls_engine_session (const struct tls_engine *e);
 ** strlen() bytes. */
 char *tls_engine_take_keylog (struct tls_engine *e);
 
+/* SSL_CTX_set_keylog_callback(3): keeps the lines of connections that want
+** them. An owner that gives a context a callback of its own calls it there. */
+void tls_engine_on_keylog (const SSL *ssl, const char *line);
+
 /* Client: the stapled response, or NULL. Borrowed. */
 const unsigned char *tls_engine_ocsp_response (const struct tls_engine *e,
                                                size_t *n);
@@ -219,6 +234,13 @@ void tls_engine_want_keylog (struct tls_engine *e);
 /* Print each message to 'to', which is borrowed and outlives the engine:
 ** SSL_trace(3). */
 void tls_engine_trace (struct tls_engine *e, BIO *to);
+
+/* Note messages for tls_engine_take_note() from now on. Before the handshake:
+** a server also suspends at the ClientHello. Without memory there are none. */
+void tls_engine_want_notes (struct tls_engine *e);
+
+/* The oldest note that was not taken yet. False when there is none. */
+bool tls_engine_take_note (struct tls_engine *e, struct tls_note *note);
 
 /* Client: the session to resume; gets a reference. A session without a
 ** certificate is left out when reject_unauthorized is set: a full handshake

@@ -56,9 +56,10 @@ struct tls_engine {
   struct tls_records records; /* owned; the SSL's BIO borrows it */
   struct tls_error *error;    /* owned; NULL until the engine has failed, and
                                  when there was no memory for it */
-  BIO *trace;          /* borrowed; messages are printed to it; or NULL */
-  unsigned generation; /* of the newest of the two peers */
-  unsigned events;     /* not yet reported */
+  BIO *trace;              /* borrowed; messages are printed to it; or NULL */
+  struct tls_notes *notes; /* owned; NULL unless the owner wants them */
+  unsigned generation;     /* of the newest of the two peers */
+  unsigned events;         /* not yet reported */
 
   /* The first handshake alone needs these: tls_engine_forget_handshake(). */
   struct tls_blob alpn;          /* server: its protocols in wire form */

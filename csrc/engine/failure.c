@@ -10,6 +10,7 @@
 
 #include "authorization.h"
 #include "engine_state.h"
+#include "verify_code.h"
 #include "fatal_alert.h"
 
 /* The error when there is no memory to write the real one down. */

@@ -6,6 +6,7 @@
 #include "engine_state.h"
 #include "fatal_alert.h"
 #include "handshake_peer.h"
+#include "notes.h"
 
 /* Later handshakes up to TLS 1.2. A client's begins with the message that it
 ** sends. A server's begins with the ClientHello that it receives, see
@@ -57,17 +58,29 @@ static void on_message (int written, int version, int content, const void *buf,
   if (e->trace != NULL)
     SSL_trace(written, version, content, buf, size, ssl, e->trace);
 #endif
+  if (e->notes != NULL)
+    tls_notes_add(e, written != 0, content, buf, size);
   if (e->requested == REQUESTED_CERTIFICATE && !written &&
       content == SSL3_RT_HANDSHAKE && size > 0)
     on_certificate_answer(e, *(const unsigned char *)buf);
 }
 
 void tls_handshake_watch (struct tls_engine *e) {
-  if (e->requested == REQUESTED_CERTIFICATE || e->trace != NULL)
+  if (e->requested == REQUESTED_CERTIFICATE || e->trace != NULL ||
+      e->notes != NULL)
     SSL_set_msg_callback(e->ssl, on_message);
 }
 
 void tls_engine_trace (struct tls_engine *e, BIO *to) {
   e->trace = to;
+  tls_handshake_watch(e);
+}
+
+void tls_engine_want_notes (struct tls_engine *e) {
+  if (e->notes == NULL)
+    e->notes = tls_notes_new();
+  if (e->notes == NULL)
+    return;
+  e->ask_client_hello = e->server;
   tls_handshake_watch(e);
 }

@@ -1,7 +1,7 @@
 /*
 ** handshake_watch: notices that another handshake begins or ends on a
-** connection that is secure, and that an alert ends one, and prints messages
-** for tls_engine_trace().
+** connection that is secure, and that an alert ends one, and prints or notes
+** messages.
 */
 #ifndef tls_engine_handshake_watch_h
 #define tls_engine_handshake_watch_h

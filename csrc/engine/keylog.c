@@ -6,9 +6,9 @@
 
 #include "engine_state.h"
 
-/* SSL_CTX_set_keylog_callback(3). The lines are secrets: memory is cleansed
-** when it is freed. A line for which there is no memory is left out. */
-static void on_keylog (const SSL *ssl, const char *line) {
+/* The lines are secrets: memory is cleansed when it is freed. A line for which
+** there is no memory is left out. */
+void tls_engine_on_keylog (const SSL *ssl, const char *line) {
   struct tls_engine *e = tls_engine_of(ssl);
   if (e == NULL || !e->want_keylog)
     return;
@@ -29,8 +29,11 @@ char *tls_engine_take_keylog (struct tls_engine *e) {
 }
 
 /* With a callback OpenSSL formats lines for all connections of a context, so
-** it is installed with the first connection that wants them. */
+** it is installed with the first connection that wants them, unless the owner
+** has one of its own, which calls ours. */
 void tls_engine_want_keylog (struct tls_engine *e) {
+  SSL_CTX *ctx = SSL_get_SSL_CTX(e->ssl);
   e->want_keylog = true;
-  SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(e->ssl), on_keylog);
+  if (SSL_CTX_get_keylog_callback(ctx) == NULL)
+    SSL_CTX_set_keylog_callback(ctx, tls_engine_on_keylog);
 }

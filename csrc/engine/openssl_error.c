@@ -10,7 +10,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl3.h>
 #include <openssl/sslerr.h>
-#include <openssl/x509_vfy.h>
 
 #include "alert_names.h"
 #include "cures.h"
@@ -189,47 +188,4 @@ void tls_error_entry_text (unsigned long entry, char *text, size_t size) {
     ERR_error_string_n(entry, text, size);
   else
     snprintf(text, size, "error:%08lX:%s::%s", entry, library, reason);
-}
-
-/* clang-format off */
-#define VERIFY_CODES(X)                    \
-  X(UNABLE_TO_GET_ISSUER_CERT)             \
-  X(UNABLE_TO_GET_CRL)                     \
-  X(UNABLE_TO_DECRYPT_CERT_SIGNATURE)      \
-  X(UNABLE_TO_DECRYPT_CRL_SIGNATURE)       \
-  X(UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY)    \
-  X(CERT_SIGNATURE_FAILURE)                \
-  X(CRL_SIGNATURE_FAILURE)                 \
-  X(CERT_NOT_YET_VALID)                    \
-  X(CERT_HAS_EXPIRED)                      \
-  X(CRL_NOT_YET_VALID)                     \
-  X(CRL_HAS_EXPIRED)                       \
-  X(ERROR_IN_CERT_NOT_BEFORE_FIELD)        \
-  X(ERROR_IN_CERT_NOT_AFTER_FIELD)         \
-  X(ERROR_IN_CRL_LAST_UPDATE_FIELD)        \
-  X(ERROR_IN_CRL_NEXT_UPDATE_FIELD)        \
-  X(OUT_OF_MEM)                            \
-  X(DEPTH_ZERO_SELF_SIGNED_CERT)           \
-  X(SELF_SIGNED_CERT_IN_CHAIN)             \
-  X(UNABLE_TO_GET_ISSUER_CERT_LOCALLY)     \
-  X(UNABLE_TO_VERIFY_LEAF_SIGNATURE)       \
-  X(CERT_CHAIN_TOO_LONG)                   \
-  X(CERT_REVOKED)                          \
-  X(INVALID_CA)                            \
-  X(PATH_LENGTH_EXCEEDED)                  \
-  X(INVALID_PURPOSE)                       \
-  X(CERT_UNTRUSTED)                        \
-  X(CERT_REJECTED)                         \
-  X(HOSTNAME_MISMATCH)
-/* clang-format on */
-
-const char *tls_verify_code (long error) {
-  switch (error) {
-    case X509_V_OK: return "OK";
-#define X(name) \
-  case X509_V_ERR_##name: return #name;
-      VERIFY_CODES(X)
-#undef X
-    default: return "UNSPECIFIED";
-  }
 }

@@ -44,7 +44,4 @@ void tls_error_set_alert (struct tls_error *e, unsigned number, bool sent);
 ** release of OpenSSL. */
 void tls_error_entry_text (unsigned long entry, char *text, size_t size);
 
-/* The name Node gives to an X509_V_ERR_ number: "CERT_HAS_EXPIRED". */
-const char *tls_verify_code (long error);
-
 #endif

@@ -22,6 +22,7 @@ void tls_peer_free (struct tls_peer *peer) {
     return;
   X509_free(peer->leaf); /* NULL is allowed */
   X509_free(peer->failed_cert);
+  X509_CRL_free(peer->failed_crl);
   free(peer);
 }
 
@@ -32,14 +33,19 @@ void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf) {
   peer->leaf = leaf;
 }
 
+static void set_failed (struct tls_peer *peer, X509 *cert, X509_CRL *crl) {
+  X509_free(peer->failed_cert);
+  X509_CRL_free(peer->failed_crl);
+  peer->failed_cert = cert != NULL && X509_up_ref(cert) ? cert : NULL;
+  peer->failed_crl = crl != NULL && X509_CRL_up_ref(crl) ? crl : NULL;
+}
+
 void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
-                         X509 *cert) {
+                         X509 *cert, X509_CRL *crl) {
+  bool seen = peer->chain_depth >= 0 && peer->chain_result == error;
   peer->chain_result = error;
-  if (peer->chain_depth >= 0)
+  if (seen)
     return;
   peer->chain_depth = depth;
-  if (cert != NULL && X509_up_ref(cert)) {
-    X509_free(peer->failed_cert);
-    peer->failed_cert = cert;
-  }
+  set_failed(peer, cert, crl);
 }

@@ -39,15 +39,18 @@ enum tls_verdict {
 };
 
 struct tls_peer {
-  unsigned generation; /* which of the connection's handshakes; never 0 */
-  X509 *leaf;          /* shared; its certificate, also while that is verified;
-                          or NULL */
-  X509 *failed_cert;   /* shared; where its chain failed first, or NULL */
-  long chain_result;   /* X509_V_OK or the last error; before that,
-                          X509_V_ERR_UNSPECIFIED */
-  int chain_depth;     /* of 'failed_cert': 0 is the leaf; -1 without one */
-  uintptr_t psk_mark;  /* of the session that our key callback made, see psk.c;
-                          0 while it was not called */
+  unsigned generation;  /* which of the connection's handshakes; never 0 */
+  X509 *leaf;           /* shared; its certificate, also while that is verified;
+                           or NULL */
+  X509 *failed_cert;    /* shared; where its chain has failed, or NULL */
+  X509_CRL *failed_crl; /* shared; the list that says so, or NULL */
+  long chain_result;    /* X509_V_OK or the last error; before that,
+                           X509_V_ERR_UNSPECIFIED */
+  int chain_depth;      /* of 'failed_cert': 0 is the leaf; -1 without one */
+  int chain_sent;       /* how many certificates came, with the leaf; 0 when it
+                           was not verified in this handshake */
+  uintptr_t psk_mark;   /* of the session that our key callback made, see psk.c;
+                           0 while it was not called */
   enum tls_authentication authentication; /* known when it has finished */
   enum tls_question question;
   enum tls_verdict verdict;
@@ -63,9 +66,10 @@ void tls_peer_free (struct tls_peer *peer); /* NULL is allowed */
 /* Remember the certificate; takes a reference. NULL is allowed. */
 void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf);
 
-/* Note an error of the chain: the last one counts as its result, the first
-** one says where it is. 'cert' gets a reference and may be NULL. */
+/* Note an error of the chain: the last one counts as its result, and the first
+** place where it was met as its place. 'cert' and 'crl' get a reference and may
+** be NULL. */
 void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
-                         X509 *cert);
+                         X509 *cert, X509_CRL *crl);
 
 #endif

@@ -132,6 +132,7 @@ void tls_engine_free (struct tls_engine *e) {
   tls_engine_forget_handshake(e);
   free_secrets(e);
   tls_records_clear(&e->records);
+  free(e->notes);
   free(e->error);
   free(e);
 }

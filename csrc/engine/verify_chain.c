@@ -26,13 +26,15 @@ static int on_chain_step (int ok, X509_STORE_CTX *ctx) {
   if (!ok)
     tls_peer_add_error(e->next_peer, X509_STORE_CTX_get_error(ctx),
                        X509_STORE_CTX_get_error_depth(ctx),
-                       X509_STORE_CTX_get_current_cert(ctx));
+                       X509_STORE_CTX_get_current_cert(ctx),
+                       X509_STORE_CTX_get0_current_crl(ctx));
   return 1;
 }
 
 static void verify_chain (struct tls_peer *peer, X509_STORE_CTX *ctx) {
   tls_peer_set_leaf(peer, X509_STORE_CTX_get0_cert(ctx));
   peer->chain_result = X509_V_OK;
+  peer->chain_sent = sk_X509_num(X509_STORE_CTX_get0_untrusted(ctx));
   X509_STORE_CTX_set_verify_cb(ctx, on_chain_step);
   int r = X509_verify_cert(ctx);
   if (r != 1 && peer->chain_result == X509_V_OK)

@@ -3,8 +3,16 @@
 */
 #include "class.h"
 
+#include <stdbool.h>
+
 int tls_class_sized (lua_State *L) {
   lua_createtable(L, 0, (int)luaL_checkinteger(L, 1));
+  return 1;
+}
+
+int tls_class_object_and_text (lua_State *L) {
+  bool found = lua_istable(L, 1) && lua_type(L, 2) == LUA_TSTRING;
+  lua_pushboolean(L, found && lua_rawlen(L, 2) > 0);
   return 1;
 }
 

@@ -11,6 +11,10 @@
 /* core.sized(n) -> {}, with room for 'n' fields. */
 int tls_class_sized (lua_State *L);
 
+/* core.objectAndText(a, b) -> boolean: is 'a' a table, and 'b' a string that is
+** not empty? One call, for each write, in the place of two of type(). */
+int tls_class_object_and_text (lua_State *L);
+
 /* core.instantiator(metatable, room, fields) -> function that makes objects
 ** with these fields, and room for 'room' of them. */
 int tls_class_instantiator (lua_State *L);

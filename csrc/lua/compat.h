@@ -50,6 +50,26 @@ static inline void luaL_setfuncs (lua_State *L, const luaL_Reg *l, int n) {
 }
 #define luaL_newlib(L, l) (lua_newtable(L), luaL_setfuncs(L, l, 0))
 
+/* Of the Lua functions, without names. 'at' is 'L' itself. */
+static inline void luaL_traceback (lua_State *L, lua_State *at, const char *msg,
+                                   int level) {
+  lua_Debug ar;
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  if (msg != NULL)
+    luaL_addstring(&b, msg);
+  luaL_addstring(&b, msg != NULL ? "\nstack traceback:" : "stack traceback:");
+  for (; lua_getstack(at, level, &ar); level++) {
+    lua_getinfo(at, "Sl", &ar);
+    if (ar.currentline <= 0)
+      continue;
+    lua_pushfstring(L, "\n\t%s:%d: in a function", ar.short_src,
+                    ar.currentline);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+}
+
 #endif
 
 static inline void lua_rawgetp (lua_State *L, int idx, const void *p) {

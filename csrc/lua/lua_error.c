@@ -3,22 +3,8 @@
 */
 #include "lua_error.h"
 
+#include "error_place.h"
 #include "table_fields.h"
-
-static int error_tostring (lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_getfield(L, 1, "message");
-  if (!lua_isstring(L, -1))
-    lua_pushliteral(L, TLS_ERROR_T);
-  return 1;
-}
-
-void tls_error_open (lua_State *L) {
-  luaL_newmetatable(L, TLS_ERROR_T);
-  tls_set_function(L, "__tostring", error_tostring);
-  lua_pushliteral(L, TLS_ERROR_T);
-  lua_setfield(L, -2, "__name");
-}
 
 static void set_text (lua_State *L, const char *name, const char *text) {
   tls_set_string(L, name, *text == '\0' ? NULL : text);
@@ -60,6 +46,7 @@ void tls_push_error (lua_State *L, const struct tls_error *e) {
 
 int tls_throw (lua_State *L, const struct tls_error *e) {
   tls_push_error(L, e);
+  tls_error_place_add(L);
   return lua_error(L);
 }
 
@@ -73,4 +60,12 @@ void tls_require (lua_State *L, bool ok) {
   if (!ok)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "OpenSSL refused the option");
+}
+
+int tls_return_openssl (lua_State *L, const char *code, const char *message) {
+  struct tls_error e;
+  tls_error_from_queue(&e, code, message);
+  lua_pushnil(L);
+  tls_push_error(L, &e);
+  return 2;
 }

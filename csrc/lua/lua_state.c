@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "door.h"
 #include "lua_error.h"
 #include "table_fields.h"
 
@@ -109,18 +110,25 @@ void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer) {
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
                          void *arg) {
   lua_State *L = state->main;
-  if (state->closing || !lua_checkstack(L, 4)) /* fn, arg, traceback, spare */
+  if (state->closing ||
+      !lua_checkstack(L, 4)) /* a function, its argument, spare */
     return false;
-  lua_pushcfunction(L, fn); /* light since 5.2: no allocation */
-  lua_pushlightuserdata(L, arg);
-  return state->luv->cb_pcall(L, 1, 0, 0) >= 0;
+  return tls_door_call(L, state->luv, fn, arg);
+}
+
+int tls_lua_state_wrap (lua_State *L) {
+  tls_door_push(L, tls_lua_state_get(L)->luv);
+  return 1;
 }
 
 int tls_lua_state_check_alive (lua_State *L) {
   struct tls_error e;
   if (!tls_lua_state_get(L)->closing)
     return 0;
-  tls_error_set(&e, "ERR_LUA_STATE_CLOSING", "The Lua state is being closed");
+  tls_error_set(&e, "ERR_LUA_STATE_CLOSING",
+                "The Lua state is being closed: a finalizer can neither "
+                "write nor make a context, socket or server any more; do it "
+                "before the program ends");
   return tls_throw(L, &e);
 }
 

@@ -23,6 +23,7 @@
   X(ocsp)               \
   X(session)            \
   X(keylog)             \
+  X(note)               \
   X(earlyData)          \
   X(renegotiating)      \
   X(renegotiated)       \
@@ -80,10 +81,13 @@ void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer);
 /* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a
 ** light userdata and runs protected: it may allocate and throw, while this
 ** function does not. False when it was not run, or when it threw and the host
-** went on: luv's policy for errors in callbacks is the host's (by default it
-** prints them and ends the process). */
+** went on, see door.h. */
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
                          void *arg);
+
+/* core.wrap(fn, ...) -> function: for luv's callbacks, see tls_door_push();
+** the arguments behind 'fn' come before luv's. */
+int tls_lua_state_wrap (lua_State *L);
 
 /* core.closing() -> boolean: has lua_close() begun? Objects that are older
 ** than this module are finalized after this struct. */

@@ -18,6 +18,7 @@
 #include "credentials/certificate_compression.h"
 #include "credentials/certificate_table.h"
 #include "credentials/contexts_by_name.h"
+#include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
@@ -25,6 +26,7 @@
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
 #include "environment.h"
+#include "error_place.h"
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
@@ -56,14 +58,22 @@ static const luaL_Reg functions[] = {
     {"handleInUse", tls_connection_handle_in_use},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
+    {"wrap", tls_lua_state_wrap},
+    {"throw", tls_error_place_throw},
+    {"ownFolder", tls_error_place_own_folder},
+    {"errorText", tls_error_text},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
+    {"derKind", tls_credential_der_kind},
+    {"keyKind", tls_credential_key_kind},
+    {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},
     {"isX509", tls_x509_is},
     {"reusePort", tls_socket_options_reuse_port},
     {"sized", tls_class_sized},
+    {"objectAndText", tls_class_object_and_text},
     {"indexer", tls_class_indexer},
     {"instantiator", tls_class_instantiator},
     {"pendingError", tls_socket_options_pending_error},

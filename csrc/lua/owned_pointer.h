@@ -28,6 +28,7 @@ unsigned char *tls_push_buffer (lua_State *L, size_t size);
 #define TLS_OWNED_TYPES(X)                                          \
   X(bio, BIO, BIO_free)                                             \
   X(certificate, X509, X509_free)                                   \
+  X(crl, X509_CRL, X509_CRL_free)                                   \
   X(number, BIGNUM, BN_free)                                        \
   X(key, EVP_PKEY, EVP_PKEY_free)                                   \
   X(session, SSL_SESSION, SSL_SESSION_free)                         \

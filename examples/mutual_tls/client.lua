@@ -1,35 +1,32 @@
 -- Mutual TLS, the client: shows its certificate, and looks at the server's.
 --
---   lua5.4 examples/mutual_tls/client.lua CERTS [port]
+--   lua5.4 examples/mutual_tls/client.lua certs [PORT]
 --
--- Try it without key and cert: the server refuses, and says why.
+-- Try it without key and cert: the server refuses, and both say why.
 local uv = require "luv"
 local tls = require "tls"
 
-local certs = arg[1] or error("usage: client.lua CERTS [port]", 0)
-
-local function read(name)
-  local file = assert(io.open(certs .. "/" .. name, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
+local function fail(problem)
+  io.stderr:write("client.lua: ", tostring(problem), "\n")
+  os.exit(1)
 end
 
-local socket
-socket = tls.connect({
+local certs, port = arg[1], arg[2] or "8443"
+if not certs or not port:find "^%d+$" then fail "usage: client.lua CERTS [PORT]" end
+
+local ok, socket = pcall(tls.connect, {
   host = "localhost",
-  port = tonumber(arg[2]) or 8443,
-  key = read "client.key",
-  cert = read "client.crt",
-  ca = read "ca.crt",
-}, function()
+  port = tonumber(port),
+  key = { file = certs .. "/client-key.pem" },
+  cert = { file = certs .. "/client-cert.pem" },
+  ca = { file = certs .. "/ca-cert.pem" },
+})
+if not ok then fail(socket) end
+
+socket:once("secureConnect", function()
   print("connected to " .. socket:getPeerCertificate().subject.CN)
 end)
-
 socket:on("data", io.write)
-socket:on("error", function(err)
-  io.stderr:write(err.code, ": ", tostring(err), "\n")
-  os.exit(1)
-end)
+socket:on("error", fail)
 
 uv.run()

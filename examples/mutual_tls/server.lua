@@ -1,41 +1,46 @@
 -- Mutual TLS, the server: only who has a certificate of our CA gets in.
 --
---   lua5.4 examples/mutual_tls/server.lua CERTS [port]
+--   make certs DIR=certs
+--   lua5.4 examples/mutual_tls/server.lua certs [PORT]
 --
--- CERTS is the folder that make_certs.sh has filled.
+-- Others can try it as well:
+--
+--   openssl s_client -connect localhost:8443 -CAfile certs/ca-cert.pem \
+--     -cert certs/client-cert.pem -key certs/client-key.pem
 local uv = require "luv"
 local tls = require "tls"
 
-io.stdout:setvbuf "line"
-
-local certs = arg[1] or error("usage: server.lua CERTS [port]", 0)
-
-local function read(name)
-  local file = assert(io.open(certs .. "/" .. name, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
+local function fail(problem)
+  io.stderr:write("server.lua: ", tostring(problem), "\n")
+  os.exit(1)
 end
 
-local server = tls.createServer({
-  key = read "server.key",
-  cert = read "server.crt",
-  ca = read "ca.crt", -- whose clients we know
+local certs, port = arg[1], arg[2] or "8443"
+if not certs or not port:find "^%d+$" then fail "usage: server.lua CERTS [PORT]" end
+
+io.stdout:setvbuf "line" -- a log is read while it grows
+
+local ok, server = pcall(tls.createServer, {
+  key = { file = certs .. "/server-key.pem" },
+  cert = { file = certs .. "/server-cert.pem" },
+  ca = { file = certs .. "/ca-cert.pem" }, -- whose clients we know
   requestCert = true, -- ask for a certificate ...
   rejectUnauthorized = true, -- ... and take no other, nor none
 }, function(socket)
   local who = socket:getPeerCertificate().subject.CN
-  print(who .. " is here")
-  socket:finish("hello, " .. who .. "\n")
-  socket:resume()
+  print(("%s is here, from %s"):format(who, socket.remoteAddress))
   socket:on("error", function(err) print(who .. ": " .. tostring(err)) end)
+  socket:finish("hello, " .. who .. "\n")
+  socket:resume() -- what it says is not looked at
 end)
+if not ok then fail(server) end
 
+--- The socket is closed already, and still knows where it came from.
 server:on("tlsClientError", function(err, socket)
-  print("refused " .. tostring(socket.remoteAddress) .. ": " .. err.code)
+  print(("refused %s, port %s: %s"):format(socket.remoteAddress, socket.remotePort, tostring(err)))
 end)
-
-server:listen(tonumber(arg[2]) or 8443, "localhost", function()
+server:on("error", fail)
+server:listen(tonumber(port), "localhost", function()
   print("listening on port " .. server:address().port)
 end)
 

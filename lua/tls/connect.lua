@@ -94,7 +94,7 @@ local function connect(...)
   local carrier = checked.socket
   if carrier then existing_stream.check(carrier, "options.socket") end
   if type(carrier) == "table" then checked.allowHalfOpen = carrier.allowHalfOpen end
-  local socket = TLSSocket.create(checked, Connecting)
+  local socket = TLSSocket._create(checked, Connecting)
   socket._unchecked_options, socket._name_to_verify = declared:keep(options), checked.name_to_verify
   if callback then socket:once("secureConnect", callback) end
   if carrier then

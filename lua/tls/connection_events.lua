@@ -10,15 +10,17 @@ local drive = require "tls.connection_drive"
 local Emitter = require "tls.stream.event_emitter"
 local alert = require "tls.handshake.alert"
 local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
+local debug_lines = require "tls.support.debug_lines"
 local explanation = require "tls.handshake.explanation"
 local psk = require "tls.handshake.psk"
 local renegotiation = require "tls.handshake.renegotiation"
 local session_resumption = require "tls.handshake.session_resumption"
 local Socket = require "tls.net.socket"
+local steps = require "tls.handshake.steps"
 local tick = require "tls.support.next_tick"
 local verify = require "tls.handshake.verify"
 
-local emit, next_tick = Emitter.emit, tick.next_tick
+local emit, next_tick = Emitter._emit, tick.next_tick
 
 -- A socket's `_handshake_state`, about its first handshake.
 local HANDSHAKING = "handshaking" -- it is under way, or yet to begin
@@ -33,6 +35,7 @@ local events = { HANDSHAKING = HANDSHAKING, SECURE = SECURE, ANNOUNCED = ANNOUNC
 local function open_gate(self, generation)
   local conn = self._conn
   self._handshake_state = SECURE
+  if debug_lines.on then steps.secure(self) end
   if self._options.earlyData then self.earlyDataAccepted = conn:isEarlyDataAccepted() or false end
   if conn:approve(generation) then next_tick(drive, self) end
   Socket._ready(self)
@@ -61,6 +64,7 @@ end
 
 local function on_later_verdict(self, generation, refused)
   if refused then return alert.destroy(self, refused) end
+  if debug_lines.on then steps.renegotiated(self) end
   if self._conn:approve(generation) then next_tick(drive, self) end
   renegotiation.on_done(self, announce_again)
 end
@@ -69,6 +73,17 @@ end
 local function on_renegotiated(self, generation)
   verify.forget_other(self, generation)
   verify.at_gate(self, generation, on_later_verdict)
+end
+
+-- A message that the core was asked to note, for tls.debug.
+local function on_note(self, is_alert, sent, number, fatal)
+  if debug_lines.on then steps.message(self, is_alert, sent, number, fatal) end
+end
+
+-- A later handshake has begun.
+local function on_renegotiating(self)
+  if debug_lines.on then steps.renegotiating(self) end
+  renegotiation.on_begin(self)
 end
 
 local function on_keylog(self, lines)
@@ -110,6 +125,7 @@ end
 -- The peer will send no more; `truncated`: without a close_notify.
 local function on_eof(self, truncated)
   if truncated then self.truncated = true end
+  if debug_lines.on then steps.peer_ended(self, truncated) end
   Socket._push_eof(self)
 end
 
@@ -123,12 +139,12 @@ local function on_written(self)
 end
 
 -- Adds to the error of a handshake where the socket connects to: as the user has given it, which Node promises of a
--- connection that is cut off.
+-- connection that is cut off. The error may be the user's, with metamethods that throw.
 local function add_place(err, given, destination)
-  local cut_off = err.code == "ECONNRESET"
+  local cut_off = rawget(err, "code") == "ECONNRESET"
   local place = cut_off and given or destination or given
-  err.host = not cut_off and err.host or place.host
-  err.port, err.path, err.localAddress = place.port, place.path, place.localAddress
+  rawset(err, "host", not cut_off and rawget(err, "host") or place.host)
+  for _, name in ipairs { "port", "path", "localAddress" } do rawset(err, name, place[name]) end
 end
 
 -- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has
@@ -142,14 +158,15 @@ local function on_error(self, err)
     err = refusal
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
+    if debug_lines.on and verify.is_chain_error(self, err) then steps.refused(self, err) end
   end
-  if err ~= of_core then
+  if not rawequal(err, of_core) then
     alert.copy(err, of_core)
   else
     explanation.add(self, err, handshaking)
   end
   local given = self._unchecked_options
-  if handshaking and given and alert.may_have_fields(err) then add_place(err, given, self._connect_destination) end
+  if handshaking and given and type(err) == "table" then add_place(err, given, self._connect_destination) end
   if handshaking then self:destroy(err) else self:_fail(err) end
 end
 
@@ -159,8 +176,9 @@ core.handlers {
   ocsp = function(self, response) self:emit("OCSPResponse", response) end,
   session = session_resumption.on_session,
   keylog = on_keylog,
+  note = on_note,
   earlyData = on_early_data,
-  renegotiating = renegotiation.on_begin,
+  renegotiating = on_renegotiating,
   renegotiated = on_renegotiated,
   psk = psk.answer,
   secure = on_secure,

@@ -4,6 +4,8 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local credential_fault = require "tls.options.credential_fault"
+local credential_kinds = require "tls.options.credential_kinds"
 local errors = require "tls.support.errors"
 
 local default_ca = {}
@@ -35,8 +37,8 @@ end
 -- Adds the certificates in a file to `list`, each once.
 local function add_file(list, seen, path)
   local text = read(path)
-  local ok, found = pcall(core.readCertificates, text or "")
-  if not ok then return end
+  local found = core.readCertificates(text or "")
+  if not found then return end
   for _, pem in ipairs(found) do
     if not seen[pem] then
       seen[pem] = true
@@ -122,20 +124,27 @@ function default_ca.list(kind)
   return lists[kind]
 end
 
+-- The certificates in a text or file, each as PEM.
+local function certificates_of(entry, name)
+  local text, file = entry, nil
+  if type(entry) ~= "string" then text, file = credential_kinds.read(entry, name) end
+  local found, err = core.readCertificates(text)
+  if found then return found end
+  return errors.throw(credential_fault.explain(err, name, { option = "ca", text = text, file = file }))
+end
+
 --- Sets what is trusted from now on where no `ca` is given, in this Lua state; `{}` trusts nobody. Contexts that exist
 -- keep what they trust. When it throws, nothing has changed. Source: Node's tls.setDefaultCACertificates.
----@param certs string[] PEM
+---@param certs (string|tls.CredentialFile)[] PEM
 -- @raise ERR_INVALID_ARG_TYPE; ERR_CRYPTO_OPERATION_FAILED for text without a certificate; OpenSSL's reason, which is
--- ERR_OSSL_PEM_ASN1_LIB, for broken PEM
+-- ERR_OSSL_PEM_ASN1_LIB, for broken PEM; what reading a file has failed with
 function default_ca.set_default(certs)
   if type(certs) ~= "table" or #certs == 0 and next(certs) ~= nil then -- named fields would mean nobody
     errors.throw(errors.arg_type("certs", "an array of strings", certs))
   end
   local list = {}
   for i = 1, #certs do
-    local pem = certs[i]
-    if type(pem) ~= "string" then errors.throw(errors.arg_type("certs[" .. i .. "]", "string", pem)) end
-    list = joined(list, core.readCertificates(pem))
+    list = joined(list, certificates_of(certs[i], "certs[" .. i .. "]"))
   end
   core.setDefaultCertificates(list)
   chosen, lists.default = list, nil

@@ -9,15 +9,18 @@ local core = require "tls.core"
 -- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
 if core.modules.tls then return core.modules.tls end
 
+local dot_or_colon = require "tls.support.dot_or_colon"
 local certificate_compression = require "tls.options.certificate_compression"
 local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
+local errors = require "tls.support.errors"
 local module_fields = require "tls.module_fields"
 local protocol_list = require "tls.options.protocol_list"
 local server_identity = require "tls.handshake.server_identity"
 local secure_pair = require "tls.secure_pair"
 local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
+local debug_lines = require "tls.support.debug_lines"
 local default_ca = require "tls.default_ca"
 local x509_certificate = require "tls.x509_certificate"
 
@@ -38,7 +41,11 @@ local tls = {
   getCACertificates = default_ca.list,
   setDefaultCACertificates = default_ca.set_default,
   X509Certificate = x509_certificate.new,
+  wrap = errors.wrap,
+  debug = debug_lines.set,
 }
+
+dot_or_colon.of_module(tls, "tls")
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
 -- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be

@@ -15,6 +15,7 @@ local abort = require "tls.net.abort_controller"
 local connecting = require "tls.net.connecting"
 local declared = require "tls.options.socket"
 local defaults = require "tls.options.defaults"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local kinds = require "tls.options.kinds"
 local ip = require "tls.support.ip"
 local Server = require "tls.net.server"
@@ -47,7 +48,7 @@ function net.connect(first, ...)
   local options, callback = connecting.call_of(first, ...)
   local checked = declared.net_connect:read(options)
   connecting.check_place(checked) -- before `fd` or `handle` is the socket's
-  local socket = Socket.instance()
+  local socket = Socket._new_instance()
   Socket._set_up(socket, checked)
   return socket:_connect_to(checked, callback)
 end
@@ -93,6 +94,7 @@ function net.setDefaultAutoSelectFamilyAttemptTimeout(value)
   defaults.auto_select_family_attempt_timeout = math.max(10, attempt_timeout.check(value, "value"))
 end
 
+dot_or_colon.of_module(net, "net")
 core.modules["tls.net"] = net
 
 return net

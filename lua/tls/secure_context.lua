@@ -2,7 +2,11 @@
 -- @module tls.secure_context
 
 local core = require "tls.core"
+local algorithm_list = require "tls.options.algorithm_list"
+local credential_fault = require "tls.options.credential_fault"
+local credential_kinds = require "tls.options.credential_kinds"
 local credentials = require "tls.options.credentials"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
@@ -84,16 +88,31 @@ local function groups(options, list)
   return value, list
 end
 
+local function warn_of_no_dhparam(text)
+  local words = credential_fault.words({ option = "dhparam", text = text, text_only = true },
+    { code = "ERR_OSSL_UNSUPPORTED" })
+  io.stderr:write(("Warning: options.dhparam holds no DH parameters, so there is no DHE: %s\n"):format(words))
+end
+
 --- nil for none at all, as Node: text without parameters means no DHE.
 local function dhparam(value)
   if not value or value == "auto" then return value end
   local bits = core.dhparamBits(value)
-  if bits == 0 then return nil end
+  if bits == 0 then return warn_of_no_dhparam(value) end
   if bits < 1024 then
     errors.throw(errors.arg_value("options.dhparam", bits .. " bits", "DH parameter is less than 1024 bits"))
   end
   if bits < 2048 then io.stderr:write("SecurityWarning: DH parameter is less than 2048 bits\n") end
   return value
+end
+
+-- A range of versions that holds none: each handshake would fail.
+local function check_versions(min, max, checked, only_new)
+  if not max or min <= max then return end
+  local reason = only_new and "'ciphers' has suites of TLS 1.3 alone" or
+    ("minVersion is %s"):format(checked.minVersion or defaults.DEFAULT_MIN_VERSION .. ", the default")
+  errors.throw(errors.new("ERR_TLS_PROTOCOL_VERSION_CONFLICT",
+    ("maxVersion %s leaves no version over: %s"):format(checked.maxVersion or defaults.DEFAULT_MAX_VERSION, reason)))
 end
 
 -- RFC 8879 is of TLS 1.3 alone.
@@ -108,15 +127,37 @@ end
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
+local receivers = { [SecureContext] = true }
+
 --- Adds a certificate that this context trusts, to those of `ca` or, without that, to the default ones.
---- @param pem string
--- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate
+--- @param pem string|tls.CredentialFile
+-- @raise ERR_INVALID_ARG_TYPE; OpenSSL's reason for text that is no certificate; what reading the file has failed with
 function SecureContext:addCACert(pem)
-  if type(pem) ~= "string" then
+  if type(pem) ~= "string" and not credential_kinds.is_file(pem) then
     errors.throw(errors.arg_type("cert", "string", pem))
   end
-  core.addCACert(self.context, pem)
+  local text, file = pem, nil
+  if type(pem) ~= "string" then text, file = credential_kinds.read(pem, "cert") end
+  local done, err = core.addCACert(self.context, text)
+  if done then return end
+  errors.throw(credential_fault.explain(err, "cert", { option = "ca", text = text, file = file }))
 end
+
+local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true }
+local NAMES = { ciphersuites = "ciphers" }
+
+-- core.context, whose refusal is said in more words.
+local function native_context(options)
+  local context, err, option, index, level = core.context(options)
+  if context then return context end
+  if CREDENTIALS[option] then errors.throw(credential_fault.of_option(err, option, index, options, level)) end
+  local words = algorithm_list.words(option, options[option])
+  err.message = ("%s (options.%s)%s"):format(err.message, NAMES[option] or option, words and ": " .. words or "")
+  return errors.throw(err)
+end
+
+SecureContext.addCACert = dot_or_colon.method(SecureContext.addCACert, receivers, "SecureContext", "context",
+  "addCACert")
 
 --- Makes a context.
 --- @param checked table options, with those of createSecureContext among them
@@ -125,9 +166,10 @@ function secure_context.make(checked)
   local min, max = versions(checked)
   local old, new = ciphers(checked)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end
+  check_versions(min, max, checked, not old)
   local curve
   curve, old = groups(checked, old)
-  local native = core.context {
+  local native = native_context {
     key = with_passphrase(checked.key, checked.passphrase),
     pfx = with_passphrase(checked.pfx, checked.passphrase),
     cert = checked.cert, ca = checked.ca, crl = checked.crl,

@@ -48,7 +48,7 @@ local function check(given_context, options, flags)
 end
 
 --- @see secure_pair.create
-function SecurePair.init(self, given_context, is_server, request_cert, reject, options)
+function SecurePair._init(self, given_context, is_server, request_cert, reject, options)
   check(given_context, options, { isServer = is_server, requestCert = request_cert, rejectUnauthorized = reject })
   local inner, outer = duplex_pair.End.new(), CryptoStream.new { allowHalfOpen = true }
   duplex_pair.join(inner, outer)
@@ -75,6 +75,10 @@ function SecurePair:destroy()
   self.cleartext:destroy()
   self.encrypted:destroy()
 end
+
+CryptoStream:_finish("Duplex", "stream")
+CleartextStream:_finish("Socket", "socket")
+SecurePair:_finish("SecurePair", "pair")
 
 local secure_pair = { SecurePair = SecurePair, CryptoStream = CryptoStream }
 

@@ -3,8 +3,10 @@
 
 local class = require "tls.support.class"
 local connection_events = require "tls.connection_events"
+local connection_steps = require "tls.net.connection_steps"
 local core = require "tls.core"
 local credentials = require "tls.options.credentials"
+local debug_lines = require "tls.support.debug_lines"
 local declared = require "tls.options.server"
 local defaults = require "tls.options.defaults"
 local handshake_options = require "tls.options.handshake"
@@ -17,13 +19,14 @@ local timeout = require "tls.handshake.timeout"
 local TLSSocket = require "tls.socket"
 local existing_stream = require "tls.over.existing_stream"
 
-local emit, ANNOUNCED = Emitter.emit, connection_events.ANNOUNCED
+local emit, ANNOUNCED = Emitter._emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
--- A handshake has failed; its socket is destroyed already.
+-- A handshake has failed; its socket is destroyed already, and still knows where the client is.
 local function client_error(socket, err)
   local server = socket.server
+  if errors.is(err) then err.remoteAddress, err.remotePort = socket.remoteAddress, socket.remotePort end
   server:emit("tlsClientError", err, socket)
   server:emit("clientError", err, socket)
 end
@@ -86,7 +89,7 @@ function Server.new(options, listener)
   options, listener = arguments(options, listener)
   local checked = declared.tls:read(options)
   handshake_options.check_server(checked)
-  local self = Server.instance()
+  local self = Server._new_instance()
   net.Server._start(self, checked)
   self._on_connection = function(duplex) on_connection(self, duplex) end
   self:on("connection", self._on_connection)
@@ -122,11 +125,12 @@ Server._listener_added, Server._listener_removed = forget_options_for_sockets, f
 -- A socket on luv's handle, or on none yet.
 local function new_socket(self, handle)
   self._options_for_sockets = self._options_for_sockets or make_options_for_sockets(self)
-  local socket = TLSSocket.accepted(Accepted, self._options_for_sockets)
+  local socket = TLSSocket._accepted(Accepted, self._options_for_sockets)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
   if self._options.pauseOnConnect then socket:pause() end
   if handle then
+    if debug_lines.on then connection_steps.accepted(self, socket, handle) end
     net.Socket._adopt_handle(socket, handle)
     TLSSocket._connected(socket)
   end
@@ -223,7 +227,10 @@ function Server:_accept(handle)
   end
   local plain = net.Socket.new { handle = handle }
   plain.server = self
+  if debug_lines.on then connection_steps.accepted(self, plain, handle) end
   self:emit("connection", plain)
 end
+
+Server:_finish("Server", "server")
 
 return Server

@@ -7,6 +7,7 @@ local core = require "tls.core"
 local credentials = require "tls.options.credentials"
 local declared = require "tls.options.tls_socket"
 local class = require "tls.support.class"
+local debug_lines = require "tls.support.debug_lines"
 local commands = require "tls.connection_commands"
 local drive = require "tls.connection_drive"
 local errors = require "tls.support.errors"
@@ -82,25 +83,25 @@ end
 function getters.authorizationError(self)
   local refusal = self._verify_answer and self._verify_answer.error
   if not refusal then return nil end
-  return refusal.code or tostring(refusal)
+  return errors.field(refusal, "code") or errors.shown(refusal)
 end
 
 --- Makes a socket that is yet to be connected: for connect and TLSSocket.new.
 --- @param checked table its options
 --- @param class_of? table default TLSSocket
-function TLSSocket.create(checked, class_of)
-  local self = (class_of or TLSSocket).instance()
+function TLSSocket._create(checked, class_of)
+  local self = (class_of or TLSSocket)._new_instance()
   Socket._set_up(self, checked)
   self.server = checked.server
   return self
 end
 
---- Makes a server's socket: as create(), without the steps that no accepted socket needs.
+--- Makes a server's socket: as _create(), without the steps that no accepted socket needs.
 --- @param class_of table TLSSocket, or a class made of it
 --- @param checked table its options, with the server; borrowed: the server's sockets share them
 --- @return tls.TLSSocket
-function TLSSocket.accepted(class_of, checked)
-  local self = class_of.instance()
+function TLSSocket._accepted(class_of, checked)
+  local self = class_of._new_instance()
   Socket._start(self, checked)
   self.server = checked.server
   return self
@@ -135,7 +136,7 @@ function TLSSocket.new(socket, options)
   if socket ~= nil then existing_stream.check(socket, "socket") end
   local checked = read_options(declared.new, options)
   if type(socket) == "table" then checked.allowHalfOpen = socket.allowHalfOpen end
-  local self = TLSSocket.create(checked)
+  local self = TLSSocket._create(checked)
   if checked.servername == "" then checked.servername = nil end -- none is sent
   self._unchecked_options, self._name_to_verify = declared.new:keep(options), checked.servername or "localhost"
   if socket ~= nil then existing_stream.over(self, socket) end
@@ -201,6 +202,7 @@ local function make_conn(self, options)
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
+  if debug_lines.on then conn:wantNotes() end
   return conn
 end
 
@@ -382,5 +384,7 @@ function TLSSocket:_destroy(err)
   Socket._destroy(self, err)
   self._class._on_destroyed(self, err) -- last: a listener may throw
 end
+
+TLSSocket:_finish("Socket", "socket")
 
 return TLSSocket

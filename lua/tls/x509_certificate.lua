@@ -3,7 +3,9 @@
 -- @module tls.x509_certificate
 
 local core = require "tls.core"
+local credential_fault = require "tls.options.credential_fault"
 local declared = require "tls.options.x509_certificate"
+local dot_or_colon = require "tls.support.dot_or_colon"
 local errors = require "tls.support.errors"
 
 local checks = core.x509Checks
@@ -17,12 +19,20 @@ local function check_string(name, value)
   return value
 end
 
+-- Throws what the core could not read, with what it is instead.
+local function unreadable(err, name, wanted, text, passphrase)
+  return errors.throw(credential_fault.explain(err, name,
+    { option = wanted, text = text, passphrase = passphrase, text_only = true }))
+end
+
 --- Makes the object for a certificate.
 ---@param text string PEM, whose first certificate counts, or DER
 ---@return tls.X509Certificate
 -- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
 function x509_certificate.new(text)
-  return core.x509(check_string("buffer", text))
+  local certificate, err = core.x509(check_string("buffer", text))
+  if certificate then return certificate end
+  return unreadable(err, "buffer", "cert", text)
 end
 
 -- The options that leave OpenSSL's defaults, as its bits. No two have a bit in common.
@@ -80,7 +90,9 @@ end
 ---@return boolean
 -- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
 function methods:verify(public_key)
-  return checks.verify(self, check_string("pkey", public_key))
+  local verified, err = checks.verify(self, check_string("pkey", public_key))
+  if not err then return verified end
+  return unreadable(err, "pkey", "pubkey", public_key)
 end
 
 --- Whether a private key is the one of this certificate.
@@ -90,7 +102,17 @@ end
 -- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
 function methods:checkPrivateKey(key, passphrase)
   if passphrase ~= nil then check_string("passphrase", passphrase) end
-  return checks.privateKey(self, check_string("pkey", key), passphrase or "")
+  local fits, err = checks.privateKey(self, check_string("pkey", key), passphrase or "")
+  if not err then return fits end
+  return unreadable(err, "pkey", "key", key, passphrase)
+end
+
+-- The methods that users call: also those of the core, which do not know their own names.
+for name, method in pairs(methods) do
+  methods[name] = function(self, ...)
+    if not is_certificate(self) then dot_or_colon.refuse(self, "X509Certificate", "cert:" .. name) end
+    return method(self, ...)
+  end
 end
 
 return x509_certificate

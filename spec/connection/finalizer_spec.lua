@@ -7,7 +7,7 @@ local JIT = "LD_PRELOAD= 'LUA_CPATH=build/jit/?.so;" ..
 
 local EXPECTED = [[
 createSecureContext: ERR_LUA_STATE_CLOSING
-addCACert: error
+addCACert: ERR_LUA_STATE_CLOSING
 createServer: ERR_LUA_STATE_CLOSING
 server.addContext: ERR_LUA_STATE_CLOSING
 tls.connect: ERR_LUA_STATE_CLOSING
@@ -16,7 +16,7 @@ TLSSocket: ERR_LUA_STATE_CLOSING
 net.connect: ERR_LUA_STATE_CLOSING
 listen: ERR_LUA_STATE_CLOSING
 connect again: ERR_LUA_STATE_CLOSING
-write: error
+write: ERR_LUA_STATE_CLOSING
 plain write: error
 pause: ok
 resume: ok

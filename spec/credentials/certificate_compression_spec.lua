@@ -41,6 +41,7 @@ describe("certificateCompression", function()
         refused({ certificateCompression = { name } }, "ERR_INVALID_ARG_VALUE", "it needs OpenSSL 3.2 or later")
       end
     end)
+    pending "makes handshakes smaller: not with this OpenSSL"
     return
   end
 

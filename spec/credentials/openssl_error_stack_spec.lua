@@ -20,7 +20,7 @@ describe("opensslErrorStack", function()
   it("has the other entries, the newest first", function()
     local err = failure(tls.createSecureContext, { cert = broken "CERTIFICATE" })
     assert.equal("ERR_OSSL_ASN1_HEADER_TOO_LONG", err.code)
-    assert.equal("error:0680007B:asn1 encoding routines::header too long", err.message)
+    assert.truthy(err.message:find("error:0680007B:asn1 encoding routines::header too long", 1, true))
     assert.same({
       "error:0488000D:PEM routines::ASN1 lib",
       "error:0688010A:asn1 encoding routines::nested asn1 error",

@@ -1,4 +1,5 @@
--- A program with more privileges than who started it does not let the environment say whom to trust.
+-- A program with more privileges than who started it does not let the environment say whom to trust, nor where to write
+-- secrets or whether to show the steps of connections.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
@@ -24,13 +25,15 @@ local ENV = { -- what the two of them read alone, and what they read together wi
 }
 
 local dir = os.tmpname()
+local key_log = dir .. "/log/keys" -- anybody may write there
 local interpreter, program = dir .. "/lua", dir .. "/program.lua"
 
 local function shell(command) assert(os.execute(command .. " >/dev/null 2>&1")) end
 
 local function prepare()
   os.remove(dir)
-  shell(("mkdir -m 755 %s && cp $(command -v %s) %s"):format(dir, os.getenv "LUA" or "lua5.4", interpreter))
+  shell(("mkdir -m 755 %s && mkdir -m 777 %s/log"):format(dir, dir))
+  shell(("cp $(command -v %s) %s"):format(os.getenv "LUA" or "lua5.4", interpreter))
   local file = assert(io.open(program, "w"))
   file:write(PROGRAM)
   file:close()
@@ -43,6 +46,8 @@ local function run(variables, mode)
   shell(("chown 65534 %s && chmod %s %s"):format(interpreter, mode, interpreter))
   -- set-user-id programs load no preloaded library, so this is the core without sanitizers
   local command = { "env", "LD_PRELOAD=", "LUA_CPATH=" .. os.getenv "LUA_CPATH":gsub("build%-asan", "build") }
+  command[#command + 1] = "SSLKEYLOGFILE=" .. key_log
+  command[#command + 1] = "LUA_TLS_DEBUG=1"
   for name, value in pairs(variables) do command[#command + 1] = name .. "=" .. value end
   for _, word in ipairs { "SSL_CERT_DIR=/nowhere", interpreter, program } do command[#command + 1] = word end
   local seen = {}
@@ -53,6 +58,7 @@ local function run(variables, mode)
       server:close()
       assert.equal("", output:match "lua: .*" or "")
       assert.equal(0, status)
+      seen.debug = output:find("tls %d+ client: ") ~= nil
       for name, value in output:gmatch "(%l+)\t([^\n]*)" do seen[name] = value end
     end))
   end)
@@ -74,6 +80,8 @@ describe("the environment", function()
     assert.same({ "0\t0", "1", "trusted" }, { seen.user, seen.extra, seen.server })
     seen = run(ENV.file, "755")
     assert.same({ certs.ca.cert_file, "AES256-SHA", "trusted" }, { seen.system, seen.ciphers, seen.server })
+    assert.is_true(seen.debug)
+    assert(os.remove(key_log))
   end)
 
   it("does not in a set-user-id program", function()
@@ -83,5 +91,7 @@ describe("the environment", function()
     seen = run(ENV.file, "4755")
     assert.not_equal(certs.ca.cert_file, seen.system)
     assert.same({ "TLS_AES_25", "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, { seen.ciphers, seen.server })
+    assert.is_false(seen.debug)
+    assert.is_nil(io.open(key_log))
   end)
 end)

@@ -141,16 +141,16 @@ describe("what is no certificate, as a default list,", function()
     local ok, err = pcall(tls.setDefaultCACertificates, { ... })
     assert.is_false(ok)
     assert.is_true(rawequal(before, tls.getCACertificates()))
-    return err.code, err.message
+    return err.code, helper.thrown_message(err)
   end
 
   it("has Node's codes", function()
     local code, message = code_of "not a valid certificate"
     assert.equal("ERR_CRYPTO_OPERATION_FAILED", code)
-    assert.equal("No valid certificates found in the provided array", message)
+    assert.matches("No valid certificates found in the provided array", message)
     code, message = code_of(certs.ca.cert, BROKEN)
     assert.equal("ERR_OSSL_PEM_ASN1_LIB", code)
-    assert.equal("error:0488000D:PEM routines::ASN1 lib", message)
+    assert.matches("error:0488000D:PEM routines::ASN1 lib", message)
     assert.equal("ERR_OSSL_PEM_ASN1_LIB", (code_of(BROKEN)))
     assert.equal("ERR_OSSL_PEM_ASN1_LIB", (code_of(certs.ca.cert .. BROKEN)))
     assert.equal("ERR_CRYPTO_OPERATION_FAILED", (code_of "")) -- no start line is no certificate

@@ -21,12 +21,12 @@ end
 
 local function sh(command) assert(os.execute(command)) end
 
--- Starts the server; fn(port, stop, process) visits it.
-local function serve(fn)
+-- Starts the server, with more words in its command; fn(port, stop, process) visits it.
+local function serve(fn, ...)
   local process
   process = child.spawn({ LUA, "examples/https_server.lua", "--dir", folder .. "/www", "--port", "0",
-    "--cert", certs.rsa.cert_file, "--key", certs.rsa.key_file }, expect())
-  process:when("listening on https://localhost:%d+/", function(output)
+    "--cert", certs.rsa.cert_file, "--key", folder .. "/www/server.key.txt", ... }, expect())
+  process:when("listening on https://[^\n]+:%d+/", function(output)
     fn(output:match ":(%d+)/", function() process:stop() end, process)
   end)
   helper.run(30000)
@@ -68,6 +68,15 @@ describe("the HTTPS file server", function()
     write("www/a <b>&.txt", "odd")
     write("www/site/index.html", "<h1>index</h1>")
     sh(("ln -s ../secret.txt %s/www/link && ln -s .. %s/www/up"):format(folder, folder))
+    -- the key under a name that does not look like one, by other names, and other keys
+    write("www/server.key.txt", certs.rsa.key)
+    sh(("cd %s/www && ln server.key.txt hard.txt && ln -s server.key.txt soft.txt"):format(folder))
+    write("www/ca-key.pem", "secret")
+    write("www/other.KEY", "secret")
+    sh(("mkdir -p %s/www/.git %s/www/linked"):format(folder, folder))
+    write("www/.htpasswd", "secret")
+    write("www/.git/config", "secret")
+    sh(("cd %s/www && ln -s .htpasswd visible.txt && ln -s ../../secret.txt linked/index.html"):format(folder))
   end)
   teardown(function() sh("rm -r " .. folder) end)
 
@@ -133,13 +142,53 @@ describe("the HTTPS file server", function()
   it("gives nothing outside of its folder", function()
     local jobs = {}
     for _, path in ipairs { "/../secret.txt", "/%2e%2e/secret.txt", "/sub/../../secret.txt", "/link", "/up/secret.txt",
-      "/..%2fsecret.txt", "/sub/..%2f..%2fsecret.txt", "/hello.txt%00.html", "//etc/passwd", "/up/" } do
+      "/..%2fsecret.txt", "/sub/..%2f..%2fsecret.txt", "/hello.txt%00.html", "//etc/passwd", "/up/", "//localhost/",
+      "//sub", "/sub/%2e%2e/%2e%2e/secret.txt", "/.%2e/secret.txt", "/%00", "/sub/../../secret.txt%00.txt" } do
       jobs[#jobs + 1] = { "-w", "%{http_code}", "URL" .. path, check = function(output)
         assert.is_truthy(output:find "40[04]$", path .. ": " .. output)
         assert.is_nil(output:find("secret", 1, true))
       end }
     end
     curl(table.unpack(jobs))
+  end)
+
+  it("gives neither the key, by whatever name, nor other keys, nor hidden files", function()
+    local jobs = {}
+    for _, path in ipairs { "/server.key.txt", "/hard.txt", "/soft.txt", "/ca-key.pem", "/other.KEY", "/.htpasswd",
+      "/%2ehtpasswd", "/.git/config", "/.git/", "/.git", "/visible.txt", "/sub/../.htpasswd" } do
+      jobs[#jobs + 1] = { "-w", "%{http_code}", "URL" .. path, check = function(output)
+        assert.is_truthy(output:find "404$", path .. ": " .. output)
+        assert.is_nil(output:find("secret", 1, true) or output:find("PRIVATE", 1, true))
+      end }
+    end
+    jobs[#jobs + 1] = { "URL/", check = function(output)
+      assert.is_truthy(output:find("hello.txt", 1, true))
+      for _, name in ipairs { "server.key.txt", "ca-key.pem", "other.KEY", ".htpasswd", ".git" } do
+        assert.is_nil(output:find(name, 1, true), name)
+      end
+    end }
+    jobs[#jobs + 1] = { "URL/linked/", check = function(output) -- the index leads outside
+      assert.is_nil(output:find("secret", 1, true))
+    end }
+    curl(table.unpack(jobs))
+  end)
+
+  it("listens on 127.0.0.1, unless told otherwise", function()
+    local function visit(host, port, done)
+      child.spawn({ "curl", "-sk", "-o", "/dev/null", ("https://%s:%s/"):format(host, port) }, expect(done))
+    end
+    serve(function(port, stop)
+      visit("127.0.0.2", port, function(status)
+        assert.equal(7, status) -- not connected
+        stop()
+      end)
+    end)
+    serve(function(port, stop)
+      visit("127.0.0.2", port, function(status)
+        assert.equal(0, status)
+        stop()
+      end)
+    end, "--host", "0.0.0.0")
   end)
 
   it("keeps the connection, and answers pipelined requests in order", function()

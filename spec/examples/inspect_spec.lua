@@ -65,46 +65,61 @@ describe("mutual_tls", function()
   local folder = os.tmpname()
   os.remove(folder)
 
-  setup(function() assert(os.execute("sh examples/mutual_tls/make_certs.sh " .. folder .. " >/dev/null 2>&1")) end)
+  setup(function() assert(os.execute("sh scripts/certs.sh " .. folder .. " >/dev/null")) end)
   teardown(function() os.execute("rm -r " .. folder) end)
 
-  -- The server's output once the client has been there.
-  local function visit(client_folder, check)
+  -- The server's output once the client has been there and the server has said so.
+  local function visit(client_folder, said_by_server, check)
     local server
     server = child.spawn({ LUA, "examples/mutual_tls/server.lua", folder, "0" },
       expect(function(_, output) check(output) end))
-    server:when("listening on port %d+", function(output)
+    server:when("listening on port %d+", expect(function(output)
       child.spawn({ LUA, "examples/mutual_tls/client.lua", client_folder, output:match "port (%d+)" },
         expect(function(status, said)
           server.client_status, server.client_said = status, said
-          server:when("alice is here", function() server:stop() end)
-          server:when("refused", function() server:stop() end)
-          if server.output:find "alice is here" then server:stop() end
+          server:when(said_by_server, function() server:stop() end)
         end))
-    end)
+    end))
     helper.run()
     return server
   end
 
   it("lets alice in", function()
-    local server = visit(folder, function(output) assert.matches("alice is here", output) end)
+    local server = visit(folder, "alice is here", function(output)
+      assert.matches("alice is here, from 127.0.0.1", output)
+    end)
     assert.equal(0, server.client_status)
     assert.equal("connected to localhost\nhello, alice\n", server.client_said)
   end)
 
-  it("keeps others out", function()
+  it("keeps others out, and says who and where they were", function()
     local stranger = os.tmpname()
     os.remove(stranger)
     os.execute("cp -r " .. folder .. " " .. stranger)
-    for _, name in ipairs { "key", "crt" } do
-      os.execute(("cp %s %s/client.%s"):format(certs.stranger[name == "key" and "key_file" or "cert_file"], stranger,
-        name))
+    for name, file in pairs { key = certs.stranger.key_file, cert = certs.stranger.cert_file } do
+      os.execute(("cp %s %s/client-%s.pem"):format(file, stranger, name))
     end
-    local server = visit(stranger, function(output)
-      assert.matches("refused .*: UNABLE_TO_VERIFY_LEAF_SIGNATURE", output)
+    local server = visit(stranger, "refused", function(output)
+      assert.matches("refused 127.0.0.1, port %d+: unable to verify the first certificate", output)
     end)
     os.execute("rm -r " .. stranger)
     assert.equal(1, server.client_status)
-    assert.matches("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", server.client_said)
+    assert.matches("client.lua: .*alert unknown ca", server.client_said)
+  end)
+
+  it("says how it is used, and what is wrong", function()
+    for _, name in ipairs { "server", "client" } do
+      for words, problem in pairs { [""] = "usage: ", ["x port"] = "usage: ", ["/nowhere 0"] = "/nowhere/" } do
+        local command = { LUA, "examples/mutual_tls/" .. name .. ".lua" }
+        for word in words:gmatch "%S+" do command[#command + 1] = word end
+        child.spawn(command, expect(function(status, output)
+          assert.equal(1, status)
+          assert.is_truthy(output:find("^" .. name .. "%.lua: "), output)
+          assert.is_truthy(output:find(problem, 1, true), output)
+          assert.is_nil(output:find("traceback", 1, true))
+        end))
+      end
+    end
+    helper.run()
   end)
 end)

@@ -14,7 +14,7 @@ local function start(name, on_ready, url)
       certs.ca.cert_file, at, "0" }, helper.expect(function()
         if responder then responder:stop() end
       end))
-    server:when("listening on port (%d+)", helper.wrap(function(output)
+    server:when("listening on port (%d+)", helper.expect(function(output)
       on_ready(tonumber(output:match "port (%d+)"), function() server:stop() end, server)
     end))
   end
@@ -22,7 +22,7 @@ local function start(name, on_ready, url)
   local responder
   responder = Child.spawn({ "openssl", "ocsp", "-index", certs.dir .. "/ocsp.index", "-port", "0", "-rsigner",
     certs.ca.cert_file, "-rkey", certs.ca.key_file, "-CA", certs.ca.cert_file }, helper.expect())
-  responder:when("ACCEPT .-:(%d+) ", helper.wrap(function(output)
+  responder:when("ACCEPT .-:(%d+) ", helper.expect(function(output)
     example(responder, "http://localhost:" .. output:match "ACCEPT .-:(%d+) ")
   end))
 end

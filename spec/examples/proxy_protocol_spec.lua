@@ -7,6 +7,15 @@ local tls = require "tls"
 
 local uv = helper.uv
 local LUA = os.getenv "LUA" or "lua5.4"
+
+-- Where `make deps` has unpacked it, else where a package has put it, which may not be in a user's PATH.
+local function haproxy_program()
+  for _, path in ipairs { "build/tools/usr/sbin/haproxy", "/usr/sbin/haproxy" } do
+    if uv.fs_stat(path) then return path end
+  end
+  return "haproxy"
+end
+
 local SIGNATURE = "\13\10\13\10\0\13\10QUIT\10"
 
 local function serve(on_ready, balancer)
@@ -42,7 +51,7 @@ local function haproxy(port, how, on_ready)
   ]]):format(port, how):gsub(" +$", "")))
   file:close()
   local at = listener:getsockname().port
-  local child = Child.spawn({ "haproxy", "-db", "-f", name }, helper.expect(function() os.remove(name) end),
+  local child = Child.spawn({ haproxy_program(), "-db", "-f", name }, helper.expect(function() os.remove(name) end),
     { listener })
   listener:close()
   on_ready(at, child)

@@ -55,6 +55,16 @@ readers.ca = context("ca", "CERTIFICATE")
 readers.crl = context("crl", "X509 CRL")
 readers.key = context("key", "PRIVATE KEY")
 
+-- What is no credential is described, in one line.
+function readers.described(bytes)
+  core.derKind(bytes)
+  core.keyKind(armour(bytes, "PRIVATE KEY"), "x")
+  for _, option in ipairs { "cert", "ca", "crl", "pfx" } do
+    local ok, err = pcall(tls.createSecureContext, { [option] = bytes })
+    if refused(ok, err) then assert(not err.message:find "%c", err.message) end
+  end
+end
+
 function readers.session(der)
   refused(pcall(core.conn, CLIENT.context, core.connectionOptions { session = der }))
 end
@@ -92,6 +102,7 @@ end
 
 local ORDER = {
   "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces", "x509",
+  "described",
 }
 
 -- A session of a real handshake, as 'session' gives it.
@@ -125,6 +136,8 @@ local function write_seeds(dir)
   for name, pair in pairs { rsa = certs.rsa, ecdsa = certs.ecdsa, ca = certs.ca } do
     for _, reader in ipairs { "certificate", "x509", "cert", "ca" } do seed(reader, name, der(pair.cert)) end
     if pair.key then seed("key", name, der(pair.key)) end
+    seed("described", name, pair.cert)
+    seed("described", name .. "-der", der(pair.cert))
   end
   seed("session", "full", session())
   seed("names", "dns", "a.example.org\nDNS:*.example.org, IP Address:127.0.0.1, URI:https://example.org/")

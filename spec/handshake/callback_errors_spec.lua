@@ -57,7 +57,7 @@ for _, case in ipairs(CASES) do
         assert.equal("table", type(err))
         assert.equal(case.code or "ERR_UNHANDLED_ERROR", err.code)
         assert.truthy(err.message:find("my text", 1, true), err.message)
-        assert.equal(err.message, tostring(err))
+        assert.equal(("%s [%s]"):format(err.message, err.code), tostring(err))
       end)
     end
   end

@@ -185,7 +185,7 @@ local function compare(list, allowed)
   assert.equal(#theirs, #ours)
   for i, line in ipairs(ours) do
     if line ~= theirs[i] and not allowed(decode(line), decode(theirs[i])) then
-      assert.equal(decode(theirs[i]), decode(line))
+      assert.equal(decode(theirs[i]), decode(line)) -- may not run: it fails
     end
   end
 end

@@ -138,7 +138,7 @@ describe("a socket address", function()
     local ok, err = pcall(net.SocketAddress, { adress = "192.0.2.1" })
     assert.is_false(ok)
     assert.equal("ERR_INVALID_ARG_VALUE", err.code)
-    assert.equal("net.SocketAddress has no option 'adress'; did you mean 'address'?", err.message)
+    assert.equal("net.SocketAddress has no option 'adress'; did you mean 'address'?", helper.thrown_message(err))
     local address = net.SocketAddress { address = "192.0.2.1", port = 5 }
     assert.same({ "192.0.2.1", "ipv4", 5, 0 }, fields(net.SocketAddress(address)))
     assert.same({ "192.0.2.1", "ipv4", 5, 0 },

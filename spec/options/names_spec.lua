@@ -38,7 +38,7 @@ local function refusal(name, options)
   assert.is_false(ok, name)
   assert.is_table(err)
   assert.equal("ERR_INVALID_ARG_VALUE", err.code)
-  return err.message
+  return helper.thrown_message(err)
 end
 
 describe("a name that does not exist", function()
@@ -132,7 +132,22 @@ describe("the misspelling that left a server open", function()
       key = certs.rsa.key, cert = certs.rsa.cert, ca = certs.ca.cert, requestCert = true, rejectUnauthorised = true,
     })
     assert.is_false(ok)
-    assert.equal("tls.createServer has no option 'rejectUnauthorised'; did you mean 'rejectUnauthorized'?", err.message)
+    assert.equal("tls.createServer has no option 'rejectUnauthorised'; did you mean 'rejectUnauthorized'?",
+      helper.thrown_message(err))
     assert.is_table(context)
+  end)
+end)
+
+describe("an object of ours as options", function()
+  it("is refused as such, not for its private fields", function()
+    for object, text in pairs {
+      [net.SocketAddress { port = 5 }] = "no net.SocketAddress: give its address as 'host', and its port",
+      [net.Socket()] = "no net.Socket: give it as 'socket'", [net.BlockList()] = "no net.BlockList",
+      [tls.createSecureContext()] = "no tls.SecureContext: give it as 'secureContext'",
+    } do
+      for _, name in ipairs { "net.connect", "tls.connect", "tls.createServer", "socket:connect" } do
+        assert.equal("The options must be a plain table, and " .. text, refusal(name, object))
+      end
+    end
   end)
 end)

@@ -1,4 +1,4 @@
--- Every method and property of a TLSSocket in every state and inside every callback. What is called is in
+-- Takes long. Every method and property of a TLSSocket in every state and inside every callback. What is called is in
 -- spec/support/matrix_methods.lua, when in matrix_moments.lua, and what has to hold in matrix_case.lua.
 --
 -- All moments x all acts run for clients and servers, with TLS 1.2 and 1.3, in whole and resumed handshakes over TCP,
@@ -53,6 +53,7 @@ local function run_all(tasks)
   local at = 0
   local function next_task()
     at = at + 1
+    helper.alive()
     if tasks[at] then tasks[at](next_task) end
   end
   for _ = 1, AT_ONCE do next_task() end

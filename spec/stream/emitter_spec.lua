@@ -1,3 +1,4 @@
+local helper = require "spec.helper"
 local Emitter = require "tls.stream.event_emitter"
 
 local function fresh()
@@ -169,12 +170,24 @@ describe("emitter", function()
     assert.same({ "a", "b" }, first:eventNames())
   end)
 
+  it("refuses names that no table can have", function()
+    for _, name in ipairs { "on", "once", "prependListener", "addListener" } do
+      local emitter = fresh()
+      for _, args in ipairs { { n = 0 }, { n = 1, 0 / 0 } } do
+        local ok, err = pcall(emitter[name], emitter, args[1], function() end)
+        assert.is_false(ok)
+        assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+      end
+      assert.same({}, emitter:eventNames())
+    end
+  end)
+
   it("wraps what is no table, when it is emitted as an error that nobody hears", function()
     for value, text in pairs { text = "'text'", [7] = "7", [false] = "false" } do
       local ok, err = pcall(fresh().emit, fresh(), "error", value)
       assert.is_false(ok)
       assert.equal("ERR_UNHANDLED_ERROR", err.code)
-      assert.equal("Unhandled error. (" .. text .. ")", err.message)
+      assert.equal("Unhandled error. (" .. text .. ")", helper.thrown_message(err))
       assert.equal(value, err.context)
     end
   end)

@@ -8,9 +8,9 @@ local tick = require "tls.support.next_tick"
 -- with `limit` it is full at that many bytes.
 local Fake = class("spec.Fake", Stream)
 
-function Fake.init(self, options)
+function Fake._init(self, options)
   options = options or {}
-  Stream.init(self, options)
+  Stream._init(self, options)
   if options.blocked then self:_block() end
   self.sent, self.writes, self.held, self.hold, self.limit = {}, 0, 0, options.hold or false, options.limit or math.huge
   self.starts, self.stops, self.shutdowns, self.destroys, self.notified = 0, 0, 0, 0, false

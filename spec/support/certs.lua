@@ -16,8 +16,10 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-5
-[ -n "$(find "$stamp" -mtime -1 2>/dev/null)" ] && exit 0
+stamp=$dir/stamp-8
+exec 9>"$dir.lock"
+flock 9 # of several processes the first one makes them
+[ -n "$(find "$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
 rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
 exec >log 2>&1
 
@@ -127,12 +129,24 @@ openssl pkcs12 -export -inkey chained.key -in chained.crt -certfile intermediate
 openssl dhparam -dsaparam -out dh512.pem 512
 openssl dhparam -dsaparam -out dh1024.pem 1024
 openssl dhparam -dsaparam -out dh2048.pem 2048
+# what errors explain: an authority made anew, old and weak intermediates, an old list
+root reborn "/O=tls specs/CN=ca"
+sed '/^subjectAltName/c basicConstraints=critical,CA:TRUE' db/conf >db/oldca.conf
+: >db/index; openssl ca -batch -config db/oldca.conf -cert ca.crt -keyfile ca.key -in intermediate.csr \
+  -out oldca.crt -notext -startdate 20200101000000Z -enddate 20200201000000Z
+openssl x509 -req -sha1 -in intermediate.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out sha1ca.crt \
+  -extfile intermediate.ext -days 30
+for c in oldca sha1ca; do cat chained.crt $c.crt >under$c.crt; cp chained.key under$c.key; done
+openssl ca -config db/crl.conf -cert ca.crt -keyfile ca.key -gencrl -out old.crl \
+  -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z
+leaf manynames P-256 /CN=manynames "$(seq -f 'DNS:h%g.example.test' -s, 12),IP:192.0.2.1"
+leaf addressasname P-256 /CN=addressasname DNS:127.0.0.1
 # what `openssl ocsp` looks its answers up in
 for c in rsa ecdsa chained; do
   printf 'V\t490101000000Z\t\t%s\tunknown\t/CN=localhost\n' $(openssl x509 -in $c.crt -noout -serial | cut -d= -f2)
 done >ocsp.index
-cat db/index2 >>ocsp.index
-touch stamp-5
+cat db/index2 >>ocsp.index; echo 'unique_subject = no' >ocsp.index.attr
+touch stamp-6
 cd ..; rm -rf certs; mv certs.new certs
 ]=]
 
@@ -142,7 +156,7 @@ local function make()
   f:write(SCRIPT)
   f:close()
   os.execute("mkdir -p " .. dir .. "/..")
-  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir)
+  local ok = os.execute("LD_PRELOAD= bash " .. script .. " " .. dir .. " " .. (os.getenv "TLS_CERTS_DAYS" or "1"))
   os.remove(script)
   if ok ~= true and ok ~= 0 then
     error("cannot make certificates, see " .. dir .. ".new/log")

@@ -1,5 +1,6 @@
 -- A child process on the loop: its output is collected, and it is ended by its
 -- own handle.
+local helper = require "spec.helper"
 local uv = require "luv"
 
 local Child = {}
@@ -27,7 +28,7 @@ local OURS = { [os.getenv "LUA" or "lua5.4"] = true, sh = true, script = true }
 
 --- @param command string[] the program and its arguments
 --- @param on_exit? fun(status, output, signal) when it has ended
---- @param more? table handles that become its descriptors 3, 4, ...; limit_ms (20000): then it is ended; leaks: a
+--- @param more? table handles that become its descriptors 3, 4, ...; limit_ms (60000): then it is ended; leaks: a
 ---   sanitizer looks for them at its end, which only a program that ends by itself can pass; env: more of "NAME=value"
 function Child.spawn(command, on_exit, more)
   more = more or {}
@@ -36,7 +37,8 @@ function Child.spawn(command, on_exit, more)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
   local ours = OURS[command[1]] -- a sanitizer is preloaded for our own core alone
-  for name, value in pairs(uv.os_environ()) do
+  for name, value in pairs(uv.os_environ()) do -- LuaJIT has a core of its own
+    if name == "LUA_CPATH" and command[1] == "luajit" then value = "build/jit/?.so;;" end
     if name == "ASAN_OPTIONS" and not more.leaks then value = value .. ":detect_leaks=0" end
     if ours or name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end
@@ -57,7 +59,7 @@ function Child.spawn(command, on_exit, more)
   end
   uv.update_time()
   self.timer = uv.new_timer()
-  self.timer:start(more.limit_ms or 20000, 0, function() self:stop() end)
+  self.timer:start(more.limit_ms or 60000 * helper.slow, 0, function() self:stop() end)
   self.timer:unref()
   collect(self, out)
   collect(self, err)
@@ -72,8 +74,9 @@ function Child:write(text)
   self.stdin:write(text)
 end
 
---- Call 'fn' once, when 'pattern' is in the output.
+--- Call 'fn' once, when 'pattern' is in the output. It has to come: helper.run fails where it does not.
 function Child:when(pattern, fn)
+  fn = helper.expect(fn)
   self.on_output = function(output)
     if not output:find(pattern) then return end
     self.on_output = nil

@@ -14,6 +14,7 @@
 #include "engine/callbacks.h"
 #include "engine/authorization.h"
 #include "engine/engine.h"
+#include "engine/verify_code.h"
 
 int checks, failures;
 
@@ -309,6 +310,23 @@ static void test_record (void) {
   tls_peer_free(p);
 }
 
+/* Of several errors the last one counts, where it was met first. */
+static void test_chain_errors (void) {
+  struct tls_peer *p = tls_peer_new(1);
+  p->chain_result = X509_V_OK;
+  tls_peer_add_error(p, X509_V_ERR_CERT_REVOKED, 2, NULL, NULL);
+  CHECK(p->chain_depth == 2 && p->failed_cert == NULL);
+  tls_peer_add_error(p, X509_V_ERR_CERT_HAS_EXPIRED, 0, cert, NULL);
+  tls_peer_add_error(p, X509_V_ERR_CERT_HAS_EXPIRED, 1, NULL, NULL);
+  CHECK(p->chain_result == X509_V_ERR_CERT_HAS_EXPIRED);
+  CHECK(p->chain_depth == 0 && p->failed_cert == cert);
+  tls_peer_free(p);
+  CHECK(strcmp(tls_verify_code(X509_V_ERR_CERT_REVOKED), "CERT_REVOKED") == 0);
+  CHECK(strcmp(tls_verify_code(95), "RPK_UNTRUSTED") == 0);
+  CHECK(strcmp(tls_verify_code(9999), "UNSPECIFIED") == 0);
+  CHECK(strcmp(tls_verify_code(-1), "UNSPECIFIED") == 0);
+}
+
 /* While it reads by records, OpenSSL gets one at a time, however it asks. */
 static void test_by_record (void) {
   static const char two[] = "\x17\3\3\0\2ab\x17\3\3\0\0\x17\3\3\0\1c";
@@ -417,6 +435,7 @@ int main (void) {
   test_gate_again();
   test_approve_needs_verdict();
   test_record();
+  test_chain_errors();
   test_by_record();
   test_refused(true);
   test_refused(false);

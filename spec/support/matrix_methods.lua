@@ -54,10 +54,8 @@ methods.properties = {
   writableLength = "number", writableNeedDrain = "boolean",
 }
 
--- They belong to the class and make sockets: nobody calls them on one.
-methods.of_the_class = {
-  create = true, init = true, instance = true, accepted = true, new = true, renew = true,
-}
+-- It belongs to the class and makes sockets: nobody calls it on one.
+methods.of_the_class = { new = true }
 
 local function nothing() end
 

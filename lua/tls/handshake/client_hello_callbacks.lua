@@ -8,9 +8,11 @@
 local alert = require "tls.handshake.alert"
 local protocol_list = require "tls.options.protocol_list"
 local user_callback = require "tls.handshake.user_callback"
+local debug_lines = require "tls.support.debug_lines"
 local kinds = require "tls.options.kinds"
 local core = require "tls.core"
 local errors = require "tls.support.errors"
+local debug_steps = require "tls.handshake.steps"
 
 local client_hello_callbacks = {}
 
@@ -76,7 +78,7 @@ end
 local function not_offered(choice, offered)
   return errors.new("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT",
     ("ALPN callback returned a value (%s) that did not match any of the client's offered protocols (%s)"):format(
-      tostring(choice), table.concat(offered, ", ")))
+      errors.shown(choice), table.concat(offered, ", ")))
 end
 
 -- ALPNCallback cannot answer later: what it returns is the answer.
@@ -130,6 +132,7 @@ local function finish(socket, answer)
   if not conn then return end
   local chosen = answer.chosen
   if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
+  if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
   local ok, result = pcall(conn.answerClientHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
@@ -152,6 +155,7 @@ end
 function client_hello_callbacks.answer(socket)
   local info, answer, at = socket._conn:getClientHello(), {}, 0
   if not info then return end
+  if debug_lines.on then debug_steps.client_hello(socket, info) end
   socket.servername = info.servername or false -- also for a handshake that fails
   local function next_step()
     if socket.destroyed then return end

@@ -169,26 +169,63 @@ local function common_names(cert)
   return type(cn) == "table" and cn or { cn }
 end
 
+-- Names as they stand in a message, which is one line: what a peer has sent is no longer than this, and printable.
+local MOST_NAMES, LONGEST_NAME = 10, 64
+
+local function printable(text)
+  return (text:gsub("[^\32-\126]", "?"))
+end
+
+local function shown(names)
+  local list = {}
+  for i = 1, math.min(#names, MOST_NAMES) do
+    local name = printable(tostring(names[i]))
+    list[i] = #name > LONGEST_NAME and name:sub(1, LONGEST_NAME) .. "..." or name
+  end
+  if #names > MOST_NAMES then list[#list + 1] = ("... and %d more"):format(#names - MOST_NAMES) end
+  return table.concat(list, ", ")
+end
+
+local CHOOSE = "; connect to one of these names, or say with option 'servername' which of them to verify"
+
+-- What helps where an address was compared.
+local function cure_for_address(hostname, dns, names)
+  if contains(dns, hostname) then
+    return (" (it stands there as a DNS name, and has to be made anew with subjectAltName=IP:%s)"):format(hostname)
+  end
+  if #dns == 0 then return (" (it has to be made with subjectAltName=IP:%s)"):format(hostname) end
+  return (" (it is valid for %s): connect to one of its names, or say with option 'servername' which of them to verify")
+    :format(shown(names))
+end
+
+---@class tls.NameRefusal why a certificate is not valid for a host
+---@field text string Node's words, before the names
+---@field all string the names that were compared, whole
+---@field names string[] the same for a message
+---@field cure string
+
 -- Why the certificate is not valid for the host; nil when it is.
+---@return tls.NameRefusal?
 local function refusal(hostname, cert, names)
   local dns, ips = collect(names)
   if ip.version(hostname) ~= 0 then
-    return not contains(ips, ip.canonical(hostname))
-        and ("IP: %s is not in the cert's list: %s"):format(hostname, table.concat(ips, ", "))
-      or nil
+    if contains(ips, ip.canonical(hostname)) then return nil end
+    return { text = ("IP: %s is not in the cert's list: "):format(hostname), all = table.concat(ips, ", "), names = ips,
+      cure = cure_for_address(hostname, dns, names) }
   end
   if #dns > 0 then
-    return not matches_any(hostname, dns)
-        and ("Host: %s. is not in the cert's altnames: %s"):format(hostname, cert.subjectaltname)
-      or nil
+    if matches_any(hostname, dns) then return nil end
+    return { text = ("Host: %s. is not in the cert's altnames: "):format(hostname), all = cert.subjectaltname,
+      names = names, cure = CHOOSE }
   end
   local cn = common_names(cert)
   if not cn then
-    return "Cert does not contain a DNS name"
+    return { text = "Cert does not contain a DNS name", all = "", names = {},
+      cure = #names > 0 and "; it is valid for " .. shown(names) or "; it has to be made with subjectAltName" }
   end
-  return not matches_any(hostname, cn)
-      and ("Host: %s. is not cert's CN: %s"):format(hostname, table.concat(cn, ","))
-    or nil
+  if matches_any(hostname, cn) then return nil end
+  return { text = ("Host: %s. is not cert's CN: "):format(hostname), all = table.concat(cn, ","), names = cn,
+    cure = (#names > 0 and (" (it is valid for %s)"):format(shown(names)) or "") .. CHOOSE }
 end
 
 --- Checks that a certificate is valid for a host. Source: Node's tls.checkServerIdentity.
@@ -200,7 +237,7 @@ end
 ---@param cert table? what `getPeerCertificate` gives; the fields `subject.CN` and `subjectaltname` count
 -- @raise ERR_INVALID_ARG_TYPE
 ---@return table? err nil if it is; else an error with code ERR_TLS_CERT_ALTNAME_INVALID (or
--- ERR_TLS_CERT_ALTNAME_FORMAT) and the fields `reason`, `host`, `cert`
+-- ERR_TLS_CERT_ALTNAME_FORMAT) and the fields `reason` (Node's text), `host`, `cert`; its message says what helps
 function server_identity.check(hostname, cert)
   if cert ~= nil and type(cert) ~= "table" then errors.throw(errors.arg_type("cert", "object", cert)) end
   cert = cert or {}
@@ -210,14 +247,15 @@ function server_identity.check(hostname, cert)
     local message = "Invalid subject alternative name string"
     return errors.new("ERR_TLS_CERT_ALTNAME_FORMAT", message, { reason = message, host = host, cert = cert })
   end
-  local reason = refusal(host, cert, names)
-  if not reason then
+  local refused = refusal(host, cert, names)
+  if not refused then
     return nil
   end
   return errors.new(
     "ERR_TLS_CERT_ALTNAME_INVALID",
-    "Hostname/IP does not match certificate's altnames: " .. reason,
-    { reason = reason, host = host, cert = cert }
+    "Hostname/IP does not match certificate's altnames: " .. printable(refused.text) .. shown(refused.names) ..
+      (#refused.names > 0 and refused.cure or refused.cure:gsub("^ ", "")),
+    { reason = refused.text .. refused.all, host = host, cert = cert }
   )
 end
 

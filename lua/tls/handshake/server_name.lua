@@ -40,4 +40,12 @@ function server_name.to_verify(options)
   return name or host_of(options) or "localhost"
 end
 
+--- Whether the name to verify is 'localhost' only because the user has named none.
+--- @param options table as given to tls.connect, or of a socket
+--- @return boolean
+function server_name.is_default(options)
+  local name = options.servername
+  return (name == nil or name == false or name == "") and not host_of(options)
+end
+
 return server_name

@@ -3,6 +3,7 @@
 -- @module tls.handshake.timeout
 
 local uv = require "luv"
+local core = require "tls.core"
 local DeadlineQueue = require "tls.support.deadline_queue"
 local defaults = require "tls.options.defaults"
 local explanation = require "tls.handshake.explanation"
@@ -37,7 +38,7 @@ function timeout.start(socket)
   local timer = handles.register(uv.new_timer())
   socket._extra_timer = timer
   uv.update_time() -- the loop's clock may be older than this callback
-  timer:start(math.max(1, math.floor(ms)), 0, function() expire(socket) end)
+  timer:start(math.max(1, math.floor(ms)), 0, core.wrap(expire, socket))
   timer:unref()
 end
 

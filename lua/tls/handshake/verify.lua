@@ -10,10 +10,14 @@
 -- `socket._verify_answer`.
 -- @module tls.handshake.verify
 
+local cures = require "tls.handshake.verify_cures"
+local debug_lines = require "tls.support.debug_lines"
 local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
 local errors = require "tls.support.errors"
 local server_identity = require "tls.handshake.server_identity"
+local server_name = require "tls.handshake.server_name"
+local steps = require "tls.handshake.steps"
 
 local verify = {}
 
@@ -21,7 +25,8 @@ local verify = {}
 ---@field generation integer of the handshake
 ---@field error table? why the peer is not authorized
 
-local function remember(socket, generation, refusal)
+local function remember(socket, generation, refusal, override)
+  if debug_lines.on then steps.verdict(socket, generation, refusal, override) end
   socket._verify_answer = { generation = generation, error = refusal }
 end
 
@@ -41,7 +46,33 @@ function verify.is_chain_error(socket, err)
   return err.code == socket._conn:getVerifyError()
 end
 
---- Adds to the error of a rejected peer which peer it is, and where in its chain the fault is.
+-- Who the peer is, and where in its chain the fault is.
+local function place_of(socket, conn, err)
+  local place = {}
+  if err.host then place[1] = "host " .. err.host end
+  if socket._options.isServer and socket.remotePort then
+    place[1] = ("client %s:%d"):format(socket.remoteAddress, socket.remotePort)
+  end
+  if conn:isSessionReused() then place[#place + 1] = "session resumed" end
+  if err.depth >= 0 then place[#place + 1] = "depth " .. err.depth end
+  place[#place + 1] = "subject " .. cures.shown(err.subject)
+  return table.concat(place, ", ")
+end
+
+-- Adds to the core's words about a chain whose chain it is and what helps.
+local function describe(socket, conn, err)
+  local fault = conn:getVerifyFault()
+  if not fault then
+    err.message = err.message .. ": the peer has shown no certificate"
+    return
+  end
+  fault.peer, fault.depth = socket._options.isServer and "client" or "server", err.depth
+  if cures.is_about_issuer(err.code) then err.issuer = fault.issuer end
+  local cure = cures.of(err.code, fault)
+  err.message = ("%s (%s)%s"):format(err.message, place_of(socket, conn, err), cure and ": " .. cure or "")
+end
+
+--- Adds to the error of a rejected peer which peer it is, where in its chain the fault is, and what helps.
 --- @param socket tls.TLSSocket
 --- @param err tls.Error
 --- @return tls.Error err
@@ -50,10 +81,7 @@ function verify.explain(socket, err)
   local code, _, depth, subject = conn:getVerifyError()
   err.host = err.host or socket._name_to_verify
   err.depth, err.subject = depth, subject
-  if code == err.code and subject then
-    err.message = ("%s (%sdepth %d, subject %s)"):format(err.message,
-      err.host and "host " .. err.host .. ", " or "", depth, subject)
-  end
+  if code == err.code then describe(socket, conn, err) end
   local cert = conn:getPeerCertificate()
   if cert and cert.raw then err.cert = err.cert or cert end
   return err
@@ -67,8 +95,13 @@ local function check_name(socket)
   if ok and err == nil or socket._conn ~= conn then return nil end
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
-  if type(err) == "table" then return err end
-  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. tostring(err),
+  if type(err) == "table" then
+    if names and server_name.is_default(socket._unchecked_options or socket._options) then
+      err.message = err.message .. "; no host was given, so 'localhost' was compared"
+    end
+    return err
+  end
+  return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. errors.shown(err),
     { host = socket._name_to_verify, cert = cert })
 end
 
@@ -98,7 +131,7 @@ end
 -- The user's refusal as an error; nil for nil, which is none. `false` refuses as well.
 local function as_error(value)
   if value == nil then return nil end
-  return type(value) == "table" and value or errors.new("CERT_REJECTED", tostring(value))
+  return type(value) == "table" and value or errors.new("CERT_REJECTED", errors.shown(value))
 end
 
 -- Asks the option `verify`. An error that it throws refuses the peer, as does one that it gives its callback.
@@ -129,7 +162,7 @@ function verify.in_handshake(socket, generation)
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, override)
-    remember(socket, generation, refusal)
+    remember(socket, generation, refusal, override)
     socket:_drive_if(conn:answerVerify(generation, refusal == nil, override))
   end
   if not socket._options.verify then return answer(err, false) end
@@ -143,7 +176,7 @@ local function set_verdict(socket, generation, refusal, override, done)
 end
 
 local function remember_verdict(socket, generation, refusal, override, done)
-  remember(socket, generation, refusal)
+  remember(socket, generation, refusal, override)
   set_verdict(socket, generation, refusal, override, done)
 end
 

@@ -15,7 +15,7 @@ Signal:_instance_fields { aborted = false }
 local Controller = class("tls.AbortController")
 
 --- Source: the web's AbortController, as in Node.
-function Controller.init(self)
+function Controller._init(self)
   self.signal = Signal.new()
 end
 
@@ -27,6 +27,9 @@ function Controller:abort(reason)
   signal.aborted, signal.reason = true, reason
   signal:emit("abort")
 end
+
+Signal:_finish("AbortSignal", "signal")
+Controller:_finish("AbortController", "controller", { name = "net.AbortController" })
 
 local abort = { Controller = Controller }
 

@@ -14,7 +14,7 @@ local BlockList, getters = class "net.BlockList"
 
 local floor, min = math.floor, math.min
 
-function BlockList.init(self)
+function BlockList._init(self)
   self._rules = {} -- newest first: { text =, blocks = function(groups) }
 end
 
@@ -146,5 +146,7 @@ end
 --- @param value any
 --- @return boolean
 function BlockList.isBlockList(value) return kinds.is_instance(value, "net.BlockList") end
+
+BlockList:_finish("BlockList", "blockList", { statics = { isBlockList = true } })
 
 return BlockList

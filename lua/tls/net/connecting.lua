@@ -4,7 +4,10 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
+local flat = require("tls.options.declaration").flat
 local handles = require "tls.support.luv_handles"
 local happy_eyeballs = require "tls.net.happy_eyeballs"
 local lookup = require "tls.net.lookup"
@@ -19,7 +22,7 @@ end
 
 local function copy_of(options)
   local copy = {}
-  for name, value in pairs(options) do copy[name] = value end
+  for name, value in pairs(flat(options)) do copy[name] = value end
   return copy
 end
 
@@ -60,6 +63,7 @@ local function finish(socket, err, handle)
   end
   socket._attempt, socket.connecting = false, false
   if err then return socket:destroy(err) end
+  if debug_lines.on then connection_steps.connected(socket, handle) end
   socket:_adopt_handle(handle)
   socket:_connected()
 end
@@ -70,18 +74,20 @@ local function to_path(socket, path)
   local function failed(name)
     socket:_close_part(pipe)
     local err = errors.from_uv(name, "connect", { address = path })
+    if debug_lines.on then connection_steps.attempt_failed(socket, path, nil, err) end
     socket:emit("connectionAttemptFailed", path, nil, nil, err)
     finish(socket, err)
   end
+  if debug_lines.on then connection_steps.attempt(socket, path, nil, nil, 1, 1) end
   socket:emit("connectionAttempt", path)
   if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
   if #path <= core.maxUnixPath then
-    ok, _, name = pcall(pipe.connect, pipe, path, function(err)
+    ok, _, name = pcall(pipe.connect, pipe, path, core.wrap(function(err)
       if socket.destroyed or core.closing() then return end
       if err then return failed(err) end
       finish(socket, nil, pipe)
-    end)
+    end))
   end
   if ok then return end
   tick.immediate(function()
@@ -117,6 +123,7 @@ local function to_host(socket, options)
   local function close(handle) socket:_close_part(handle) end
   lookup(options, function(err, list, is_literal)
     if attempt.cancelled then return end
+    if debug_lines.on and not is_literal then connection_steps.looked_up(socket, options.host, err, list) end
     if not is_literal then emit_lookup(socket, attempt, err, list, options.host) end
     if attempt.cancelled then return end
     if err then return finish(socket, err) end

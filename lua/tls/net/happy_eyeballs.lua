@@ -5,7 +5,9 @@
 -- @module tls.net.happy_eyeballs
 
 local uv = require "luv"
-local closing = require("tls.core").closing
+local core = require "tls.core"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
@@ -67,6 +69,7 @@ local function attempt_failed(self, handle, address, err, untold)
   self.open[handle] = nil
   self.close(handle)
   self.failures[#self.failures + 1] = err
+  if debug_lines.on then connection_steps.attempt_failed(self.socket, address.addr, self.options.port, err) end
   if not untold and not tell(self, "connectionAttemptFailed", address, err) then return end
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then fail(self) end
@@ -118,6 +121,9 @@ end
 local function attempt(self, address)
   local handle, port = handles.register(uv.new_tcp()), self.options.port
   self.open[handle] = true
+  if debug_lines.on then
+    connection_steps.attempt(self.socket, address.addr, port, self.options.host, self.next - 1, #self.addresses)
+  end
   local err, untold = prepare(self, handle, address)
   if err then return attempt_failed(self, handle, address, err, untold) end
   local function failed(name)
@@ -126,11 +132,11 @@ local function attempt(self, address)
   if not tell(self, "connectionAttempt", address) then return end
   local tried = self.tried
   if tried then tried[#tried + 1] = address.addr .. ":" .. port end
-  local ok, _, name = handle:connect(address.addr, port, function(status)
-    if self.cancelled or closing() then return end
+  local ok, _, name = handle:connect(address.addr, port, core.wrap(function(status)
+    if self.cancelled or core.closing() then return end
     if status then return failed(status) end
     succeed(self, handle)
-  end)
+  end))
   if not ok then failed(name) end
 end
 
@@ -139,10 +145,13 @@ try_next = function(self)
   self.next = self.next + 1
   if self.next <= #self.addresses then
     self.timer = self.timer or handles.register(uv.new_timer())
-    self.timer:start(self.delay, 0, function()
+    self.timer:start(self.delay, 0, core.wrap(function()
       if self.cancelled or self.next > #self.addresses then return end
+      if debug_lines.on then
+        connection_steps.attempt_is_slow(self.socket, address.addr, self.options.port, self.delay)
+      end
       if tell(self, "connectionAttemptTimeout", address) then try_next(self) end
-    end)
+    end))
   elseif self.timer then
     self.timer:stop()
   end

@@ -39,10 +39,10 @@ local function start_timer(self, ms)
   self._idle_timer, self._reports_traffic = timer, true
   uv.update_time() -- the loop's clock may be older than this callback
   timer:unref()
-  timer:start(ms, ms, function()
+  timer:start(ms, ms, core.wrap(function()
     timer:stop()
     self:emit("timeout")
-  end)
+  end))
 end
 
 --- Emits 'timeout' after `ms` without traffic, once until there is traffic again; nothing is closed. Source: Node's

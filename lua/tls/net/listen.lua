@@ -124,7 +124,7 @@ local function on_host(options, done)
     if not err and list[1] then return on_address(options, done, list[1].addr) end
     done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
   end
-  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, answer)
+  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, core.wrap(answer))
   if not ok then tick.immediate(answer, err) end
 end
 

@@ -3,8 +3,8 @@
 -- @module tls.net.lookup
 
 local uv = require "luv"
+local core = require "tls.core"
 local defaults = require "tls.options.defaults"
-local closing = require("tls.core").closing
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 local tick = require "tls.support.next_tick"
@@ -71,9 +71,9 @@ local function system_lookup(options, done)
     if err then return done(errors.from_uv(err, "getaddrinfo", { host = options.host })) end
     done(nil, unique(list))
   end
-  local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), function(failure, list)
-    if not closing() then answer(failure, list) end
-  end)
+  local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), core.wrap(function(failure, list)
+    if not core.closing() then answer(failure, list) end
+  end))
   if not ok then tick.immediate(answer, err or "EAI_NONAME") end
 end
 
@@ -84,11 +84,11 @@ local function read_entry(address, family, options)
   local entry = to_entry(address)
   if not entry then
     return nil,
-      errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. tostring(address), { host = options.host })
+      errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. errors.shown(address), { host = options.host })
   end
   if family == nil or FAMILIES[family] then return entry end
   return nil, errors.new("ERR_INVALID_ADDRESS_FAMILY",
-    ("Invalid address family: %s %s:%s"):format(tostring(family), options.host, tostring(options.port)),
+    ("Invalid address family: %s %s:%s"):format(errors.shown(family), options.host, tostring(options.port)),
     { host = options.host, port = options.port })
 end
 
@@ -108,7 +108,8 @@ end
 
 local function give_answer(options, done, err, answer, family)
   if err then return done(errors.thrown(err)) end
-  local list, wrong = to_list(answer, family, options)
+  local ok, list, wrong = pcall(to_list, answer, family, options) -- tables of the user's: their metamethods may throw
+  if not ok then return done(errors.thrown(list)) end
   if not list then return done(wrong) end
   if #list == 0 then return done(errors.from_uv("EAI_NONAME", "getaddrinfo", { host = options.host })) end
   done(nil, list)

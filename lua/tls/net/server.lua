@@ -4,6 +4,8 @@
 local abort = require "tls.net.abort_controller"
 local core = require "tls.core"
 local class = require "tls.support.class"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local declared = require "tls.options.server"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
@@ -25,7 +27,7 @@ end
 
 --- @param options? net.ServerOptions
 --- @param listener? fun(socket: net.Socket) for 'connection'
-function Server.init(self, options, listener)
+function Server._init(self, options, listener)
   if type(options) == "function" and listener == nil then options, listener = nil, options end
   if listener ~= nil and type(listener) ~= "function" then
     errors.throw(errors.arg_type("listener", "function", listener))
@@ -59,6 +61,7 @@ end
 function Server:_accept(handle)
   local socket = Socket._on_handle(handle, self._options)
   self:_add_socket(socket)
+  if debug_lines.on then connection_steps.accepted(self, socket, handle) end
   if self._options.pauseOnConnect then socket:pause() else socket:_read_start() end
   self:emit("connection", socket)
 end
@@ -67,6 +70,7 @@ local function family_name(address) return address.family == "inet6" and "IPv6" 
 
 -- Closes a connection beyond maxConnections, and emits 'drop'.
 local function drop(self, handle)
+  if debug_lines.on then connection_steps.not_accepted(self, handle, "maxConnections") end
   local here, there = handle:getsockname(), handle:getpeername()
   handles.close(handle)
   if type(here) ~= "table" then return self:emit "drop" end -- a pipe
@@ -90,7 +94,10 @@ local function on_connection(self, err)
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
   local block_list = self._options.blockList
-  if block_list and is_blocked(block_list, handle) then return handles.close(handle) end
+  if block_list and is_blocked(block_list, handle) then
+    if debug_lines.on then connection_steps.not_accepted(self, handle, "blockList") end
+    return handles.close(handle)
+  end
   local limit = self.maxConnections
   if limit then limit = tonumber(limit) end -- what is no number is no limit, as in Node
   if limit and self._connection_count >= limit then return drop(self, handle) end
@@ -111,11 +118,12 @@ end
 function Server._on_listening() end
 
 local function start(self, handle, backlog, place)
-  local ok, err = handle:listen(backlog, function(failure) on_connection(self, failure) end)
+  local ok, err = handle:listen(backlog, core.wrap(on_connection, self))
   if not ok then return failed(self, handle, err, place) end
   self._handle = handle
   self.listening = true
   tick.handle_opened()
+  if debug_lines.on then connection_steps.listening(self, handle) end
   if self._unref then handle:unref() end
   self._class._on_listening(self, handle)
   tick.immediate(emit_listening, self)
@@ -175,6 +183,7 @@ function Server:close(callback)
     end
   end
   if not handle and not binding then return self end
+  if debug_lines.on then connection_steps.stopped_listening(self) end
   if binding then binding.cancelled = true end
   self._handle, self._binding = nil, nil
   self.listening, self._closing = false, true
@@ -233,5 +242,7 @@ function Server:unref()
   if self._handle then self._handle:unref() end
   return self
 end
+
+Server:_finish("Server", "server")
 
 return Server

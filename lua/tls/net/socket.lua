@@ -8,6 +8,8 @@ local declared = require "tls.options.socket"
 local descriptor = require "tls.net.descriptor"
 local class = require "tls.support.class"
 local connecting = require "tls.net.connecting"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local idle_timeout = require "tls.net.idle_timeout"
@@ -24,7 +26,7 @@ for _, part in ipairs { socket_options, idle_timeout, socket_addresses } do
   for name, getter in pairs(part.getters or {}) do getters[name] = getter end
 end
 
-local usable, apply_options = handles.usable, socket_options.apply
+local usable, apply_options, wrap = handles.usable, socket_options.apply, core.wrap
 
 -- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
@@ -65,7 +67,7 @@ end
 --- @param options table checked; borrowed: several sockets may share them
 --- @param again boolean? whether it is not the first connection
 function Socket._start(self, options, again)
-  if again then Stream.renew(self, options) else Stream.init(self, options) end
+  if again then Stream._renew_stream(self, options) else Stream._init(self, options) end
   self._options = options
   if options.onread then self:_read_to_callback(options.onread.buffer, options.onread.callback) end
 end
@@ -97,7 +99,7 @@ function Socket._set_up(self, checked)
 end
 
 --- @param options? net.SocketOptions
-function Socket.init(self, options)
+function Socket._init(self, options)
   Socket._set_up(self, declared.new:read(options))
 end
 
@@ -105,7 +107,7 @@ end
 --- @param handle userdata luv's; owned by the socket from now on
 --- @param checked table the server's options, which its sockets share
 function Socket._on_handle(handle, checked)
-  local self = Socket.instance()
+  local self = Socket._new_instance()
   Socket._start(self, checked)
   self:_adopt_handle(handle)
   return self
@@ -149,6 +151,7 @@ end
 
 --- A closed socket becomes one that is yet to be connected.
 function Socket:_renew()
+  debug_lines.forget(self)
   Socket._start(self, self._options, true)
   follow_signal(self)
   self:_block()
@@ -192,7 +195,7 @@ function Socket:_read_start()
     return
   end
   self._reading = true
-  local ok, _, name = self._handle:read_start(function(err, data) on_read(self, err, data) end)
+  local ok, _, name = self._handle:read_start(wrap(on_read, self))
   if ok or name == "EALREADY" then return end -- its old owner's reading is ours now
   self:_fail(errors.from_uv(name or "EINVAL", "read"))
 end
@@ -224,9 +227,7 @@ function Socket:_write(chunk)
   end
   local size = #chunk
   self._unsent_bytes = self._unsent_bytes + size
-  local req, _, name = handle:write(chunk, function(err)
-    on_written(self, size, err)
-  end)
+  local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
     tick.immediate(function() on_written(self, size, name or "EPIPE") end)
   end
@@ -263,7 +264,7 @@ function Socket:_shutdown()
   local handle = self._handle
   local req, _, err
   if usable(handle) then
-    req, _, err = handle:shutdown(function(status) shut(self, status) end)
+    req, _, err = handle:shutdown(wrap(shut, self))
   end
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
@@ -303,6 +304,7 @@ end
 
 function Socket:_destroy(err)
   local handle = self._handle
+  if debug_lines.on and not self._new_owner then connection_steps.closed(self, err) end
   if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
     self.connecting = false
@@ -399,5 +401,8 @@ function getters.readyState(self)
   if can_read then return "readOnly" end
   return can_write and "writeOnly" or "closed"
 end
+
+Socket:_finish("Socket", "socket")
+taken_over.check_receivers(Socket)
 
 return Socket

@@ -39,7 +39,7 @@ end
 --- @param options? {address: string?, family: string?, port: integer|string?, flowlabel: integer?} family 'ipv4', the
 --- default, or 'ipv6'
 -- @raise ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_SOCKET_BAD_PORT
-function SocketAddress.init(self, options)
+function SocketAddress._init(self, options)
   if options == nil then options = {} end
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
   if not SocketAddress.isSocketAddress(options) then names:check_names(options) end
@@ -113,5 +113,7 @@ function SocketAddress.parse(input)
   if not address or not port or port > 65535 then return nil end
   return SocketAddress.new { address = address, family = four and "ipv4" or "ipv6", port = port }
 end
+
+SocketAddress:_finish("SocketAddress", "address", { statics = { isSocketAddress = true, parse = true } })
 
 return SocketAddress

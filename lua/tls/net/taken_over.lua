@@ -29,6 +29,14 @@ function methods:_write_end()
   owner:finish()
 end
 
+--- Has the methods that users call look at what they are called on, as those of the class do.
+---@param class table net.Socket
+function taken_over.check_receivers(class)
+  for name, method in pairs(methods) do
+    if not name:find "^_" then methods[name] = class:_method_of(name, method, "Socket", "socket") end
+  end
+end
+
 local function stop(socket)
   for name in pairs(methods) do socket[name] = nil end
 end

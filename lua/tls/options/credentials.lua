@@ -2,6 +2,7 @@
 -- @module tls.options.credentials
 
 local declare = require "tls.options.declaration"
+local credential_kinds = require "tls.options.credential_kinds"
 local kinds = require "tls.options.kinds"
 local errors = require "tls.support.errors"
 
@@ -34,20 +35,20 @@ local ENGINES = "is not supported, since OpenSSL has no engines any more: give o
 local NO_ENGINE = "ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED"
 
 local group = {
-  { "key", kinds.secrets "pem", or_false = true,
+  { "key", credential_kinds.secrets "pem", or_false = true,
     text = "PEM, or in its place the URI of an OpenSSL store: `file:/etc/key.pem`, `pkcs11:object=web` (with that " ..
       "provider installed)" },
-  { "cert", kinds.texts(), or_false = true,
+  { "cert", credential_kinds.texts(), or_false = true,
     text = "PEM: the leaf, then its intermediates; the order of several need not be that of `key`. Intermediates " ..
       "that are missing are looked for in `ca`, once" },
-  { "pfx", kinds.secrets "buf", or_false = true,
+  { "pfx", credential_kinds.secrets "buf", or_false = true,
     text = "PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other " ..
       "certificates are sent, and trusted" },
   { "passphrase", kinds.bytes, or_false = true, text = "for keys and pfx without one of their own" },
-  { "ca", kinds.texts(true), or_false = true, shown = "see [Trust](#trust)",
+  { "ca", credential_kinds.texts(true), or_false = true, shown = "see [Trust](#trust)",
     text = "PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 " ..
       "CERTIFICATE and TRUSTED CERTIFICATE" },
-  { "crl", kinds.texts(), or_false = true, text = "PEM; with it the whole chain is looked up" },
+  { "crl", credential_kinds.texts(), or_false = true, text = "PEM; with it the whole chain is looked up" },
   { "ciphers", kinds.text_or_none, shown = "`tls.DEFAULT_CIPHERS`",
     text = "OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes " ..
       "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
@@ -55,11 +56,11 @@ local group = {
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
   { "dhparam", kinds.text_or_none, shown = "none: no DHE", or_false = true,
     text = 'PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text ' ..
-      "without parameters is ignored" },
+      "without parameters is ignored, with a warning" },
   { "sigalgs", kinds.full_text, shown = "OpenSSL's", text = "OpenSSL's list, with colons" },
   { "minVersion", version "minimum", shown = '`"TLSv1.2"`',
     text = 'also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`' },
-  { "maxVersion", version "maximum", shown = '`"TLSv1.3"`', text = "the same" },
+  { "maxVersion", version "maximum", shown = '`"TLSv1.3"`', text = "the same; not below `minVersion`" },
   { "secureProtocol", kinds.text, or_false = true, text = '`"TLSv1_2_method"` and the like, instead of the two' },
   { "secureOptions", kinds.integer(0, 2 ^ 40), or_false = true, shown = "0", text = "OpenSSL's `SSL_OP_` bits" },
   { "honorCipherOrder", kinds.boolean, default = false, shown = "`true` in `createServer`",

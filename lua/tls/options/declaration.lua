@@ -107,12 +107,27 @@ function Declaration:check_names(options)
   end
 end
 
+local ADVICE = {
+  ["net.SocketAddress"] = ": give its address as 'host', and its port",
+  ["net.Socket"] = ": give it as 'socket'", ["tls.TLSSocket"] = ": give it as 'socket'",
+  ["tls.SecureContext"] = ": give it as 'secureContext'",
+}
+
+-- An object of ours has private fields, which would be the names that are not known.
+local function refuse_object(meta)
+  local name = type(meta) == "table" and rawget(meta, "__name")
+  if type(name) ~= "string" or not name:find "^tls%." and not name:find "^net%." then return end
+  errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
+    ("The options must be a plain table, and no %s%s"):format(name, ADVICE[name] or "")))
+end
+
 -- A table's fields, and those that it finds through the `__index` tables of its metatables: what `pairs` does not show
 -- would be read but not checked. Returns the table itself when it has no metatable.
 local function flat(options)
   local meta = getmetatable(options)
   local index = type(meta) == "table" and rawget(meta, "__index")
   if not meta then return options end
+  refuse_object(meta)
   if type(index) == "function" or meta and type(meta) ~= "table" then
     return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
       "The options must be a plain table: the names that a function in __index knows cannot be checked"))

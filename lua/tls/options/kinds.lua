@@ -7,6 +7,7 @@
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
+local host_name = require "tls.options.host_name"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
 
@@ -160,9 +161,27 @@ kinds.ip_address = kind("string", "string", function(value, name)
   return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
 end)
 
+local function check_host(value, name)
+  local mistake = host_name.sentence(check_text(value, name), name:match "[^.]+$")
+  return mistake and wrong_value(name, host_name.without_user(value), mistake) or value
+end
+
+--- A name or an address; '' stands for none.
+kinds.host = kind("string", "string", function(value, name)
+  if check_host(value, name) == "" then return nil end
+  return value
+end)
+
+--- Of a unix socket; '' stands for none.
+kinds.path = kind("string", "string", function(value, name)
+  local mistake = host_name.not_a_path(check_text(value, name))
+  if mistake then return wrong_value(name, host_name.without_user(value), mistake) end
+  return value ~= "" and value or nil
+end)
+
 --- A host's name for SNI. RFC 6066, 3 has no addresses.
 kinds.server_name = kind("string", "string", function(value, name)
-  local host = check_text(value, name):gsub("%.$", "") -- absolute names are sent without their dot
+  local host = check_host(value, name):gsub("%.$", "") -- absolute names are sent without their dot
   if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
   if ip.version(host) == 0 then return host end
   return wrong_value(name, value,
@@ -199,16 +218,10 @@ kinds.listening_fd = kind("integer", "integer", function(value, name)
   return is_one and floor(value) or not_to_listen_at(name, value)
 end)
 
--- === credentials: an empty one is a mistake, not a wish to do without ===
+-- === lists ===
 
-local function check_credential(value, name)
-  if type(value) ~= "string" then return wrong_type(name, "string", value) end
-  if value == "" then return wrong_value(name, value, "is empty: leave the option out, or give its text") end
-  return value
-end
-
--- Nothing in it may be overlooked: it has no holes, and no fields with names.
-local function check_sequence(value, name)
+--- Nothing in a sequence may be overlooked: it has no holes, and no fields with names.
+function kinds.check_sequence(value, name)
   local count = 0
   for key in pairs(value) do
     count = count + 1
@@ -220,69 +233,30 @@ local function check_sequence(value, name)
   return value
 end
 
-local function sequence(value, name, expected)
-  if type(value) == "string" then return { value } end
-  if type(value) ~= "table" or #value == 0 and next(value) ~= nil then return wrong_type(name, expected, value) end
-  return check_sequence(value, name)
-end
+local check_sequence = kinds.check_sequence
 
--- The kind is one of lists: see Declaration:keep.
-local function list_kind(doc_type, luacats, check)
+--- A kind of lists: see Declaration:keep.
+function kinds.list(doc_type, luacats, check)
   local made = kind(doc_type, luacats, check)
   made.is_list = true
   return made
 end
 
---- A text, or a sequence of texts; returns a sequence. `may_be_empty`: the empty sequence means something.
-function kinds.texts(may_be_empty)
-  return list_kind("string, or sequence of strings", "string|string[]", function(value, name)
-    local list = {}
-    for i, text in ipairs(sequence(value, name, "string or an array of strings")) do
-      list[i] = check_credential(text, name)
-    end
-    if #list == 0 and not may_be_empty then return wrong_value(name, "{}", "must not be empty") end
-    return list
-  end)
-end
-
---- key and pfx: a text, or a sequence of texts and of tables with the text in `field` and a passphrase. Returns a
--- sequence of such tables.
-function kinds.secrets(field)
-  local function entry_of(entry, name)
-    if type(entry) ~= "table" then return { [field] = check_credential(entry, name) } end
-    if entry.passphrase ~= nil then kinds.bytes.check(entry.passphrase, "options.passphrase") end
-    if getmetatable(entry) then return wrong_value(name, tostring(entry), "takes plain tables") end
-    for key in pairs(entry) do
-      if key ~= field and key ~= "passphrase" then
-        return wrong_value(name, tostring(key), ("takes tables with %s and passphrase"):format(field))
-      end
-    end
-    return { [field] = check_credential(entry[field], name), passphrase = entry.passphrase }
-  end
-  local doc = ("string, or sequence of strings and `{%s=, passphrase=}`"):format(field)
-  return list_kind(doc, ("string|(string|{%s: string, passphrase: string?})[]"):format(field), function(value, name)
-    local list = {}
-    if type(value) == "table" and #value == 0 then return wrong_type(name, "string or an array", value) end
-    for i, entry in ipairs(sequence(value, name, "string or an array")) do list[i] = entry_of(entry, name) end
-    return list
-  end)
-end
-
 --- Names of protocols, or their wire form (RFC 7301, 3.1); returns the wire form.
-kinds.protocols = list_kind("sequence of strings, or wire form", "string|string[]", function(value, name)
+kinds.protocols = kinds.list("sequence of strings, or wire form", "string|string[]", function(value, name)
   if type(value) == "table" then check_sequence(value, name) end
   return protocol_list.encode(value, name)
 end)
 
 --- Names of algorithms that compress certificates; nil for none.
-kinds.certificate_compression = list_kind("sequence of `\"zlib\"`, `\"brotli\"`, `\"zstd\"`",
+kinds.certificate_compression = kinds.list("sequence of `\"zlib\"`, `\"brotli\"`, `\"zstd\"`",
   '("zlib"|"brotli"|"zstd")[]', function(value, name)
     if type(value) ~= "table" then return wrong_type(name, "an array of strings", value) end
     return certificate_compression.check(check_sequence(value, name), name)
   end)
 
 --- Keys of session tickets, newest first; returns them joined.
-kinds.ticket_keys = list_kind("string, or sequence of strings", "string|string[]", function(value, name)
+kinds.ticket_keys = kinds.list("string, or sequence of strings", "string|string[]", function(value, name)
   if type(value) == "table" then check_sequence(value, name) end
   return ticket_keys.join(value, name)
 end)

@@ -6,7 +6,7 @@ local kinds = require "tls.options.kinds"
 
 local group = {
   { "port", kinds.listening_port, text = "0: any free one" },
-  { "host", kinds.text_or_none, or_false = true, shown = "all addresses", text = "name or address" },
+  { "host", kinds.host, or_false = true, shown = "all addresses", text = "name or address" },
   { "path", kinds.listening_path, or_false = true, text = "a unix socket" },
   { "fd", kinds.listening_fd,
     text = "a descriptor that somebody else has bound (systemd, a parent process); the server owns it" },

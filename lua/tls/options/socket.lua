@@ -72,8 +72,8 @@ socket.tcp = {
 --- Where to connect to, and how.
 socket.place = {
   { "port", kinds.port },
-  { "host", kinds.text_or_none, or_false = true, shown = '`"localhost"`', text = "name or address" },
-  { "path", kinds.text_or_none, or_false = true, text = "a unix socket; `host` and `port` do not count" },
+  { "host", kinds.host, or_false = true, shown = '`"localhost"`', text = "name or address" },
+  { "path", kinds.path, or_false = true, text = "a unix socket; `host` and `port` do not count" },
   { "family", family, shown = "0", text = "of the addresses looked up" },
   { "hints", hints, or_false = true, default = 0,
     text = "`net.ADDRCONFIG`, `net.V4MAPPED`, `net.ALL`, or a sum of them" },

@@ -5,7 +5,9 @@
 -- in the same way. Anything else with a stream's methods is used as it is.
 -- @module tls.over.existing_stream
 
+local connection_steps = require "tls.net.connection_steps"
 local core = require "tls.core"
+local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 local Socket = require "tls.net.socket"
@@ -88,10 +90,18 @@ local function over_handle(socket, handle)
   socket:_start_on_handle(handle)
 end
 
+-- For tls.debug. What is known of a plain socket already has the same number.
+local function show(socket, object)
+  if is_plain(object) then debug_lines.same_number(socket, object) end
+  connection_steps.write(socket, "TLS over %s", is_plain(object) and "a socket" or
+    kinds.is_connection_handle(object) and "a handle of luv's" or "a stream")
+end
+
 --- Begins the handshake of `socket` over `object`, now or when it is connected.
 ---@param socket tls.TLSSocket
 ---@param object table|userdata what check() has passed
 function existing_stream.over(socket, object)
+  if debug_lines.on then show(socket, object) end
   if kinds.is_connection_handle(object) then return over_handle(socket, object) end
   owners[object], socket._carrier = socket, object
   if is_plain(object) then return over_plain(socket, object) end

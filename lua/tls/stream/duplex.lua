@@ -30,7 +30,7 @@ local tick = require "tls.support.next_tick"
 local writable = require "tls.stream.writable"
 
 local next_tick = tick.next_tick
-local emit, has_listener = Emitter.emit, Emitter._has_listener
+local emit, has_listener = Emitter._emit, Emitter._has_listener
 
 local Stream, getters = class("tls.Stream", Emitter)
 
@@ -62,19 +62,19 @@ end
 --- Sets the options of a new stream.
 ---@param self table
 ---@param options tls.StreamOptions? checked
-function Stream.init(self, options)
+function Stream._init(self, options)
   if not options then return end
   if options.allowHalfOpen == true then self.allowHalfOpen = true end
   set_mark(self, "readableHighWaterMark", options)
   set_mark(self, "writableHighWaterMark", options)
 end
 
---- Makes the stream anew after 'close'; listeners stay. Arguments as for `init`.
-function Stream.renew(self, options)
+--- Makes the stream anew after 'close'; listeners stay. Arguments as for `_init`.
+function Stream._renew_stream(self, options)
   local events, order = self._events, self._event_order
   self:_reset_fields()
   self._events, self._event_order, self.errored = events, order, nil
-  Stream.init(self, options)
+  Stream._init(self, options)
   if has_listener(self, "data") then readable.listener_added(self, "data") end
   if has_listener(self, "readable") then readable.listener_added(self, "readable") end
 end
@@ -155,5 +155,9 @@ function Stream:destroySoon()
   self:once("finish", function() self:destroy() end)
   self["end"](self)
 end
+
+Stream:_checks_itself("write", "socket") -- where that costs the least
+Stream:_finish("Socket", "socket")
+writable.check_receiver = Stream:_receiver_check("Socket", "socket", "write")
 
 return Stream

@@ -20,8 +20,8 @@ local End = class("tls.DuplexEnd", Stream)
 local NOBODY = { destroyed = true } -- the other end of one that is not joined
 
 --- @param options? tls.CryptoStreamOptions
-function End.init(self, options)
-  Stream.init(self, declared.duplex:read(options))
+function End._init(self, options)
+  Stream._init(self, declared.duplex:read(options))
   self._other = NOBODY
   self._held, self._held_size, self._bytes_given = {}, 0, 0
   self._wanted, self._delivery_scheduled, self._notify_requested = false, false, false
@@ -104,6 +104,8 @@ function End:_destroy(err)
   self._held, self._held_size = {}, 0
   tick.immediate(self._class._released, self, err)
 end
+
+End:_finish("Duplex", "stream")
 
 local duplex_pair = { End = End }
 

@@ -5,14 +5,14 @@
 -- they are needed.
 -- @module tls.stream.event_emitter
 
+local core = require "tls.core"
 local class = require "tls.support.class"
 local event_order = require "tls.stream.event_order"
-local sized = require("tls.core").sized
 local errors = require "tls.support.errors"
 
 local Emitter = class("tls.Emitter")
 
-local append_event = event_order.append
+local sized, append_event = core.sized, event_order.append
 
 local USUAL = 4 -- events that have listeners: the table need not grow
 
@@ -113,7 +113,7 @@ local function add(self, name, fn, listener, first)
     set_list(self, name, joined(list_of(self, name), fn, first))
     warn_leak(self, name, count(self, name))
   else
-    if name == nil then errors.throw(errors.arg_type("eventName", "string", name)) end
+    if name == nil or name ~= name then errors.throw(errors.arg_type("eventName", "string", name)) end
     events[name] = fn
     self._event_order = append_event(self._event_order, name)
   end
@@ -171,7 +171,7 @@ end
 -- A table counts as an error; what else is emitted becomes the context of one.
 local function raise(err)
   if type(err) == "table" then error(err, 0) end
-  local shown = type(err) == "string" and ("'%s'"):format(err) or tostring(err)
+  local shown = type(err) == "string" and ("'%s'"):format(err) or errors.shown(err)
   errors.throw(errors.new("ERR_UNHANDLED_ERROR", ("Unhandled error. (%s)"):format(shown), { context = err }))
 end
 
@@ -180,7 +180,7 @@ end
 ---@param ... any their arguments
 ---@return boolean had_listeners
 -- @raise for an 'error' event without a listener the error itself, if it is a table, else ERR_UNHANDLED_ERROR
-function Emitter:emit(name, ...)
+function Emitter:_emit(name, ...)
   local events = self._events
   local found = events and events[name]
   if not found then
@@ -190,6 +190,8 @@ function Emitter:emit(name, ...)
   found(...)
   return true
 end
+
+Emitter.emit = Emitter._emit -- `_emit` stays what it is when `emit` is wrapped below: for each message
 
 -- Of equal listeners the one added last is removed first, as in Node.
 local function position(self, list, listener)
@@ -320,13 +322,13 @@ function Emitter:getMaxListeners()
   return self._maxListeners or Emitter.defaultMaxListeners
 end
 
---- Emits 'error' from the loop. Without a listener it is raised, as by emit, but as text: luv 1.44 prints a table as
--- "(null)".
+--- Emits 'error' from the loop. Without a listener it is raised, as by emit, but as text that says so.
 ---@param err any
 function Emitter:_emit_error(err)
   if self:listenerCount("error") > 0 then return self:emit("error", err) end
-  local code = type(err) == "table" and err.code
-  error((code and code .. ": " or "") .. tostring(err) .. " (an 'error' event without a listener)", 0)
+  error(core.errorText(err) .. " (an 'error' event without a listener)", 0)
 end
+
+Emitter:_finish("EventEmitter", "emitter")
 
 return Emitter

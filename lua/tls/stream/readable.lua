@@ -13,7 +13,7 @@ local pipes = require "tls.stream.pipe"
 local tick = require "tls.support.next_tick"
 
 local immediate, next_tick, now = tick.immediate, tick.next_tick, require("luv").now
-local emit = Emitter.emit
+local emit = Emitter._emit
 local has_listener = Emitter._has_listener
 
 -- `_r_mode`: UNSET until there is a listener for 'data' or 'readable', or resume() or pause() is called; FLOWING while

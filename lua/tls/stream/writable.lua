@@ -10,10 +10,11 @@ local encoding = require "tls.stream.encoding"
 local errors = require "tls.support.errors"
 local tick = require "tls.support.next_tick"
 
-local immediate, next_tick = tick.immediate, tick.next_tick
-local emit, has_listener = Emitter.emit, Emitter._has_listener
+local immediate, next_tick, object_and_text = tick.immediate, tick.next_tick, require("tls.core").objectAndText
+local emit, has_listener = Emitter._emit, Emitter._has_listener
 
 local Writable, getters = {}, {}
+local half = { methods = Writable, getters = getters } -- `check_receiver` is added: it throws unless it gets a stream
 
 local JOINED_SIZE = 64 * 1024 -- bytes: buffered chunks are joined to strings of about this size
 
@@ -196,6 +197,7 @@ local function check_callback(callback)
 end
 
 local function write_slow(self, data, enc, callback)
+  half.check_receiver(self)
   if type(enc) == "function" then enc, callback = nil, enc end
   check_chunk(data)
   check_callback(callback)
@@ -214,7 +216,7 @@ end
 ---@return boolean go_on false when the writer should wait for 'drain'
 -- @raise ERR_INVALID_ARG_TYPE when data is no string, or callback no function; ERR_UNKNOWN_ENCODING
 function Writable:write(data, enc, callback)
-  if not self._w_direct or enc or callback or type(data) ~= "string" or data == "" then
+  if not object_and_text(self, data) or not self._w_direct or enc or callback then
     return write_slow(self, data, enc, callback)
   end
   local unsent, full = self._class._write(self, data)
@@ -443,7 +445,5 @@ function getters.writableCorked(self)
   return self._w_corked
 end
 
-return {
-  methods = Writable, getters = getters, instance_fields = instance_fields, class_defaults = class_defaults,
-  abandon = abandon,
-}
+half.instance_fields, half.class_defaults, half.abandon = instance_fields, class_defaults, abandon
+return half

@@ -4,9 +4,10 @@
 -- never climbs a chain.
 --
 --     local Shape, getters = class("example.Shape")
---     function Shape.init(self, side) self.side = side end         -- what Shape(side) and Shape.new(side) run
+--     function Shape._init(self, side) self.side = side end        -- what Shape(side) and Shape.new(side) run
 --     function Shape:_grown(by) return Shape(self.side + by) end
 --     function getters.area(self) return self.side * self.side end -- shape.area: computed when it is read
+--     Shape:_finish("Shape", "shape")                              -- shape.draw() is told to be shape:draw()
 --
 -- All instances share one metatable. Its `__index` is one C function: it looks for a method or default, then for a
 -- getter, and returns nil else. Reading a field that the instance itself has costs nothing extra; all else costs the
@@ -32,9 +33,13 @@
 -- sockets and a server's are TLSSockets with other hooks.
 --
 -- `_reset_fields()` gives an instance its first values back: when a closed socket connects once more.
+--
+-- `_finish()` is the last thing that is done to a class: from then on its public functions and methods notice when they
+-- are called with a dot instead of a colon, or the other way round (tls.support.dot_or_colon).
 -- @module tls.support.class
 
 local core = require "tls.core"
+local dot_or_colon = require "tls.support.dot_or_colon"
 
 local function copy(from, to)
   for key, value in pairs(from) do to[key] = value end
@@ -43,11 +48,16 @@ end
 
 -- What every class begins with. `__meta` is the instances' metatable, `__getters` the computed properties,
 -- `__instance_fields` and `__class_defaults` the values that are explained above, `__expected_fields` a count.
-local Class = { __instance_fields = {}, __class_defaults = {}, __getters = {}, __expected_fields = 1 }
+-- `__receivers` is a list of sets of metatables: of the objects of this class and of each class that it is made from.
+-- `__checked` has the methods that `_checks_itself` was called for.
+local Class = {
+  __instance_fields = {}, __class_defaults = {}, __getters = {}, __expected_fields = 1,
+  __receivers = {}, __checked = {},
+}
 
 -- To be called when what instances are made of has changed.
 local function update_constructor(self)
-  self.instance = core.instantiator(self.__meta, self.__expected_fields, self.__instance_fields)
+  self._new_instance = core.instantiator(self.__meta, self.__expected_fields, self.__instance_fields)
 end
 
 local function own_instance_fields(self, from)
@@ -92,8 +102,62 @@ function Class:_reset_fields()
   copy(methods.__instance_fields, self)
 end
 
---- Makes a class. Calling it is calling its `new`, which makes an instance and runs `init` on it, if there is one;
--- `instance` makes one without.
+-- Statics: what is called with a dot, on the class.
+local NEW = { new = true }
+
+--- Says that a method looks at its receiver itself, and calls what `_receiver_check` has made: it is not wrapped.
+---@param name string
+---@param variable string as for `_finish`
+function Class:_checks_itself(name, variable)
+  self.__checked = copy(self.__checked, { [name] = variable })
+end
+
+--- Wraps the public functions: see tls.support.dot_or_colon.
+---@param type_name string Node's name of the class
+---@param variable string what the reference calls an instance
+---@param other {name: string?, statics: table<string, true>?}? the class's public name; functions that are called with
+---   a dot, `new` is one anyway
+function Class:_finish(type_name, variable, other)
+  other = other or {}
+  local statics = other.statics or {}
+  self.__public_name = other.name or self.__meta.__name
+  dot_or_colon.add_class(self, self.__public_name, self.__meta)
+  for name, fn in pairs(self) do
+    local is_public = type(fn) == "function" and not name:find "^_" and self.__checked[name] ~= variable
+    if is_public and (NEW[name] or statics[name]) then
+      self[name] = dot_or_colon.with_dot(fn, self.__public_name .. "." .. name)
+    elseif is_public then
+      self[name] = self:_method_of(name, fn, type_name, variable)
+    end
+  end
+end
+
+--- A method for instances of this class, to be called by users.
+---@param name string
+---@param fn function
+---@return function
+function Class:_method_of(name, fn, type_name, variable)
+  return dot_or_colon.method(fn, self.__receivers[1], type_name, variable, name)
+end
+
+--- What a method that looks itself calls with its first argument, which may be anything.
+---@return fun(value: any)
+function Class:_receiver_check(type_name, variable, name)
+  return dot_or_colon.check_of(self.__receivers[1], type_name, variable, name)
+end
+
+-- The sets that a new class's objects belong to: one of its own, and those of its parent.
+local function receivers_of(meta, parent)
+  local sets = { { [meta] = true } }
+  for _, set in ipairs(parent.__receivers) do
+    set[meta] = true
+    sets[#sets + 1] = set
+  end
+  return sets
+end
+
+--- Makes a class. Calling it is calling its `new`, which makes an instance and runs `_init` on it, if there is
+-- one; `_new_instance` makes one without.
 ---@param name string what `tostring` of an instance and `__name` show
 ---@param parent table? a class made here, with all that it has: it is copied
 ---@return table methods the class itself
@@ -104,15 +168,19 @@ local function class(name, parent)
   methods.__getters = getters
   methods.__class_defaults = copy(from.__class_defaults, {})
   methods.__meta = { __name = name, __index = core.indexer(methods, getters) }
+  methods.__receivers = receivers_of(methods.__meta, from)
   own_instance_fields(methods, from)
 
   function methods.new(...)
-    local self = methods.instance()
-    if methods.init then methods.init(self, ...) end
+    local self = methods._new_instance()
+    if methods._init then methods._init(self, ...) end
     return self
   end
 
-  setmetatable(methods, { __call = function(_, ...) return methods.new(...) end })
+  setmetatable(methods, { __call = function(_, first, ...)
+    dot_or_colon.check_no_owner(first, methods.__public_name)
+    return methods.new(first, ...)
+  end })
   return methods, getters
 end
 

@@ -3,9 +3,10 @@
 -- @module tls.support.deadline_queue
 
 local uv = require "luv"
+local core = require "tls.core"
 local handles = require "tls.support.luv_handles"
 
-local close = handles.close
+local close, wrap = handles.close, core.wrap
 
 local DeadlineQueue = {}
 DeadlineQueue.__index = DeadlineQueue
@@ -103,7 +104,7 @@ arm = function(self, ns)
     if not self.keeps_loop then self.timer:unref() end
   end
   uv.update_time() -- the loop's clock, from which the timer counts, may be older than this callback
-  self.timer:start(math.floor(ns / 1e6) + 1, 0, function() expire(self) end)
+  self.timer:start(math.floor(ns / 1e6) + 1, 0, wrap(expire, self))
 end
 
 --- The item has `duration` ms from now on. Its field `_deadline_slot` belongs to the queue.

@@ -2,12 +2,14 @@
 --
 -- An error is a table with 'message' and 'code' (Node's), and where it has
 -- them 'errno', 'syscall', 'address', 'port', 'host', 'path', 'library',
--- 'reason', 'opensslErrorStack', 'cert'. tostring(err) gives the message.
+-- 'reason', 'opensslErrorStack', 'cert'. tostring(err) gives message and code. What is thrown at a caller has 'stack'.
 -- @module tls.support.errors
 
 local core = require "tls.core"
 
 local errors = {}
+
+core.ownFolder "support/errors.lua"
 
 local mt = core.error_metatable -- shared with the errors that C makes
 
@@ -21,6 +23,26 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
+--- The text of a value that the user has given us, whose __tostring may throw.
+--- @param value any
+--- @return string
+function errors.shown(value)
+  local ok, text = pcall(tostring, value)
+  return ok and text or type(value)
+end
+
+local function field_of(value, name) return value[name] end
+
+--- A field of an error that the user has given us, whose __index may throw: nil then.
+--- @param err any
+--- @param name string
+--- @return any
+function errors.field(err, name)
+  local ok, value = pcall(field_of, err, name)
+  if ok then return value end
+  return nil
+end
+
 --- The error for what a function of the user's has thrown, or given its callback: the value itself if it is a table
 -- (or an object in a userdata), else an error with the value as its message.
 --- @param value any
@@ -28,21 +50,20 @@ end
 function errors.thrown(value)
   if type(value) == "table" or type(value) == "userdata" then return value end
   if value == nil or value == false then value = "Unhandled error. (" .. tostring(value) .. ")" end
-  return errors.new("ERR_UNHANDLED_ERROR", tostring(value))
+  return errors.new("ERR_UNHANDLED_ERROR", errors.shown(value))
 end
 
 --- Whether a value is an error that was made here or by the core.
 --- @param value any
 --- @return boolean
 function errors.is(value)
-  return type(value) == "table" and getmetatable(value) == mt
+  return type(value) == "table" and rawequal(getmetatable(value), mt)
 end
 
---- Raises an error as it is, without a position in front of its message.
+--- Raises an error. One of ours, if the user's program has called us, gets the place of that call in front of its
+-- message, and a traceback as 'stack'.
 --- @param err any
-function errors.throw(err)
-  error(err, 0)
-end
+errors.throw = core.throw
 
 local function describe(value)
   local kind = type(value)
@@ -69,6 +90,17 @@ function errors.arg_type(name, expected, actual)
       kind_of(name), expected, describe(actual)))
 end
 
+--- A function for callbacks of luv's, such as a timer's: it calls `fn` with the same arguments, and gives what `fn`
+-- throws to luv as text, with code, message and traceback. luv 1.44 prints "(null)" for an error that is no string, and
+-- Neovim crashes.
+--- @param fn function may not yield
+--- @return function
+-- @raise ERR_INVALID_ARG_TYPE
+function errors.wrap(fn)
+  if type(fn) ~= "function" then errors.throw(errors.arg_type("fn", "function", fn)) end
+  return core.wrap(fn)
+end
+
 --- ERR_INVALID_ARG_VALUE: the type is right, the value is not.
 --- @param name string
 --- @param value any
@@ -76,7 +108,7 @@ end
 --- @return table err
 function errors.arg_value(name, value, reason)
   local shown = type(value) == "string" and string.format("%q", value) or
-    tostring(value)
+    errors.shown(value)
   return errors.new("ERR_INVALID_ARG_VALUE",
     string.format("The %s '%s' %s. Received %s", kind_of(name), name,
       reason or "is invalid", shown))
@@ -112,7 +144,7 @@ end
 function errors.out_of_range(name, range, received)
   return errors.new("ERR_OUT_OF_RANGE",
     string.format('The value of "%s" is out of range. It must be %s. ' ..
-      "Received %s", name, range, tostring(received)))
+      "Received %s", name, range, errors.shown(received)))
 end
 
 -- getaddrinfo's names for "there is no such host".

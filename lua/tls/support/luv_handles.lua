@@ -3,11 +3,16 @@
 
 local core = require "tls.core"
 
-local made, state_is_closing = core.handleMade, core.closing
+local made, state_is_closing, wrap = core.handleMade, core.closing, core.wrap
 
 local handles = {}
 
 local closing = 0 -- handles that have not finished closing
+
+local function closed(fn, a, b)
+  closing = closing - 1
+  if fn then fn(a, b) end
+end
 
 --- Closes a handle, unless somebody has done so (`uv.walk(uv.close)`, say), and calls `fn(a, b)` when it has finished.
 ---@param handle userdata|table|false|nil one of luv's, or a tls.over.stream_as_handle
@@ -19,12 +24,9 @@ local closing = 0 -- handles that have not finished closing
 function handles.close(handle, fn, a, b, reset)
   if not handle or state_is_closing() or handle:is_closing() then return false end
   closing = closing + 1
-  local function closed()
-    closing = closing - 1
-    if fn then fn(a, b) end
-  end
+  local wrapped = wrap(closed, fn, a, b)
   -- libuv refuses a reset once the half-close is under way
-  if not (reset and handle.close_reset and handle:close_reset(closed)) then handle:close(closed) end
+  if not (reset and handle.close_reset and handle:close_reset(wrapped)) then handle:close(wrapped) end
   return true
 end
 

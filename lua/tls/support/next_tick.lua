@@ -59,6 +59,8 @@ local function drain()
   active = false
 end
 
+local wrapped_drain = core.wrap(drain)
+
 -- Somebody may have closed our handle (`uv.walk(uv.close)` does): so each call looks whether it is open. While the Lua
 -- state is being closed there is no next turn.
 local function wake()
@@ -66,7 +68,7 @@ local function wake()
   if active and not idle:is_closing() then return end
   if not idle or idle:is_closing() then idle = register(uv.new_idle()) end
   active = true
-  idle:start(drain)
+  idle:start(wrapped_drain)
 end
 
 --- Runs `fn(a, b)` in the loop's next turn, after all that was given to it before.

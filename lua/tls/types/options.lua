@@ -4,18 +4,18 @@
 
 --- Options of tls.createSecureContext.
 ---@class tls.SecureContextOptions
----@field key (string|(string|{pem: string, passphrase: string?})[]|false)? PEM, or in its place the URI of an OpenSSL store: `file:/etc/key.pem`, `pkcs11:object=web` (with that provider installed)
----@field cert (string|string[]|false)? PEM: the leaf, then its intermediates; the order of several need not be that of `key`. Intermediates that are missing are looked for in `ca`, once
----@field pfx (string|(string|{buf: string, passphrase: string?})[]|false)? PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other certificates are sent, and trusted
+---@field key (string|tls.SecretFile|(string|tls.SecretFile|{pem: string, passphrase: string?})[]|false)? PEM, or in its place the URI of an OpenSSL store: `file:/etc/key.pem`, `pkcs11:object=web` (with that provider installed)
+---@field cert (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM: the leaf, then its intermediates; the order of several need not be that of `key`. Intermediates that are missing are looked for in `ca`, once
+---@field pfx (string|tls.SecretFile|(string|tls.SecretFile|{buf: string, passphrase: string?})[]|false)? PKCS#12, in DER; also with RC2 and 3DES, as OpenSSL 1.1 and old Windows write it. Its other certificates are sent, and trusted
 ---@field passphrase (string|false)? for keys and pfx without one of their own
----@field ca (string|string[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
----@field crl (string|string[]|false)? PEM; with it the whole chain is looked up
+---@field ca (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
+---@field crl (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM; with it the whole chain is looked up
 ---@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
 ---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2; default `"auto"`
----@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored; default none: no DHE
+---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored, with a warning; default none: no DHE
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
 ---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
----@field maxVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? the same; default `"TLSv1.3"`
+---@field maxVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? the same; not below `minVersion`; default `"TLSv1.3"`
 ---@field secureProtocol (string|false)? `"TLSv1_2_method"` and the like, instead of the two
 ---@field secureOptions (integer|false)? OpenSSL's `SSL_OP_` bits; default 0
 ---@field honorCipherOrder boolean? the server's order wins; default `true` in `createServer`

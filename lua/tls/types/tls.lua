@@ -3,7 +3,8 @@
 -- folder.
 --
 -- A function that "throws" raises a `tls.Error` at the call when an argument is wrong: ERR_INVALID_ARG_TYPE,
--- ERR_INVALID_ARG_VALUE or ERR_OUT_OF_RANGE, and the codes that are named. All other errors come later, as 'error'.
+-- ERR_INVALID_ARG_VALUE or ERR_OUT_OF_RANGE, and the codes that are named, with the place of the call in `message` and
+-- a traceback in `stack`. All other errors come later, as 'error'.
 -- luacheck: ignore 212 241
 
 ---@class tls
@@ -78,6 +79,14 @@ function tls.checkServerIdentity(host, cert) end
 ---@param text string PEM, whose first certificate counts, or DER
 ---@return tls.X509Certificate
 function tls.X509Certificate(text) end
+--- A function for callbacks of luv's, a timer's for example: it calls `fn` with the same arguments, and what `fn`
+--- throws reaches the host as text, with code, message and traceback. `fn` may not yield.
+---
+--- Throws for what is no function.
+---@param fn function
+---@return function
+function tls.wrap(fn) end
+
 --- Sets `out.ALPNProtocols` to the wire form of a list, as the option of that name takes it.
 ---
 --- Throws.
@@ -97,6 +106,16 @@ function tls.getCurves() end
 ---@return ("zlib"|"brotli"|"zstd")[]
 function tls.getCertificateCompressionAlgorithms() end
 
+--- Shows each step of each connection, one line of text for each: connect attempts, ClientHello, certificates and the
+--- verdict on them, alerts, what was agreed on, the end and its reason. The same as the environment variable
+--- LUA_TLS_DEBUG=1. Keys, sessions and what is sent and received are never in it. Not in Node.
+---
+--- Throws.
+---@param to boolean|fun(line: string) true: to stderr; false: no more. A function gets the lines from the loop, each in
+---   the turn behind its step
+---@return boolean|fun(line: string) before what was set
+function tls.debug(to) end
+
 --- Certificates in PEM: the same table each time, which cannot be changed. They are "default" (trusted without `ca`),
 --- "system" (OpenSSL's default file and folder), "extra" (of LUA_EXTRA_CA_CERTS) or "bundled" (the system's, since
 --- there is no bundle here).
@@ -110,7 +129,7 @@ function tls.getCACertificates(type) end
 ---
 --- Throws ERR_CRYPTO_OPERATION_FAILED for text without a certificate and ERR_OSSL_PEM_ASN1_LIB for broken PEM; then
 --- nothing has changed.
----@param certs string[] PEM; `{}` is nobody
+---@param certs (string|tls.CredentialFile)[] PEM; `{}` is nobody
 function tls.setDefaultCACertificates(certs) end
 
 return tls

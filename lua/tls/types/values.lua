@@ -8,6 +8,7 @@
 ---@class tls.Error
 ---@field message string for a person
 ---@field code string for a program: "ECONNREFUSED", "CERT_HAS_EXPIRED", "ERR_SSL_NO_SHARED_CIPHER"
+---@field stack? string traceback of the call; of what is thrown at a caller
 ---@field name? string "AbortError" with ABORT_ERR
 ---@field syscall? string "connect", "read", "write", "listen", "getaddrinfo"
 ---@field errno? integer libuv's number, negative
@@ -26,6 +27,9 @@
 ---@field cert? tls.Certificate the refused peer's
 ---@field depth? integer where in the peer's chain it failed; 0: the leaf, -1: unknown
 ---@field subject? string of the certificate there
+---@field issuer? string its issuer, where that is what is missing
+---@field remoteAddress? string of a client whose handshake has failed on a server
+---@field remotePort? integer
 ---@field cause? any why it was aborted, or what came before
 ---@field errors? tls.Error[] one for each address, if several were tried
 ---@field context? any with ERR_UNHANDLED_ERROR: what was emitted or thrown, which is no error
@@ -160,6 +164,15 @@ function X509Certificate:toLegacyObject() end
 ---@alias tls.LookupAnswer
 ---| fun(err: any, address: string|{address: string, family: integer}[]|nil, family: integer?)
 
+--- A file in place of a text: `{ file = "ca.pem" }`.
+---@class tls.CredentialFile
+---@field file string its name
+
+--- The same for a key or a PKCS#12.
+---@class tls.SecretFile
+---@field file string
+---@field passphrase? string
+
 --- Made by tls.createSecureContext.
 ---@class tls.SecureContext
 local SecureContext = {}
@@ -167,7 +180,7 @@ local SecureContext = {}
 --- Adds an anchor to this context alone, beside `ca` or the default.
 ---
 --- Throws, also OpenSSL's reason for text that is no certificate.
----@param pem string
+---@param pem string|tls.CredentialFile
 function SecureContext:addCACert(pem) end
 
 --- What a client says first, as it said it. For 'clientHello'.

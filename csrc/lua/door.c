@@ -1,0 +1,83 @@
+/*
+** door: libuv's callbacks enter Lua, see door.h.
+*/
+#include "door.h"
+
+#include "error_text.h"
+
+#define NO_TRACEBACK 0x02 /* LUVF_CALLBACK_NOTRACEBACK: our text has one */
+
+struct call {
+  lua_CFunction fn;
+  void *arg; /* borrowed */
+};
+
+/* The error on top is text but when there was no memory for it, or when the
+** handler has failed itself: that is still to be more than "(null)". */
+static int throw_text (lua_State *L) {
+  if (lua_type(L, -1) != LUA_TSTRING)
+    tls_error_push_text(L, -1);
+  return lua_error(L);
+}
+
+static int enter (lua_State *L) {
+  const struct call *call = lua_touserdata(L, 1);
+  lua_pushcfunction(L, tls_error_handler);
+  lua_pushcfunction(L, call->fn);
+  lua_pushlightuserdata(L, call->arg);
+  if (lua_pcall(L, 1, 0, 2) == LUA_OK)
+    return 0;
+  return throw_text(L);
+}
+
+bool tls_door_call (lua_State *L, const struct tls_luv_context *luv,
+                    lua_CFunction fn, void *arg) {
+  struct call call = {fn, arg};
+  lua_pushcfunction(L, enter); /* light since 5.2: no allocation */
+  lua_pushlightuserdata(L, &call);
+  return luv->cb_pcall(L, 1, 0, NO_TRACEBACK) >= 0;
+}
+
+/* Upvalues: luv's context, the function, how many arguments are bound, and
+** these. */
+enum { LUV = 1, FUNCTION, COUNT, FIRST };
+
+/* luv calls this function from a callback, with a message handler of its own,
+** which would add a second traceback: so the text goes to the host's policy
+** by a call in which there is none. Where the host goes on, so does luv. */
+static int report (lua_State *L) {
+  const struct tls_luv_context *luv = lua_touserdata(L, lua_upvalueindex(LUV));
+  lua_pushcfunction(L, throw_text);
+  lua_insert(L, -2);
+  luv->cb_pcall(L, 1, 0, NO_TRACEBACK);
+  return 0;
+}
+
+static int enter_function (lua_State *L) {
+  int bound = (int)lua_tointeger(L, lua_upvalueindex(COUNT)), i;
+  int given = lua_gettop(L);
+  luaL_checkstack(L, bound + given + 4, "tls");
+  lua_pushcfunction(L, tls_error_handler);
+  lua_pushvalue(L, lua_upvalueindex(FUNCTION));
+  for (i = 0; i < bound; i++)
+    lua_pushvalue(L, lua_upvalueindex(FIRST + i));
+  for (i = 1; i <= given; i++)
+    lua_pushvalue(L, i);
+  if (lua_pcall(L, bound + given, LUA_MULTRET, given + 1) != LUA_OK)
+    return report(L);
+  return lua_gettop(L) - given - 1;
+}
+
+void tls_door_push (lua_State *L, const struct tls_luv_context *luv) {
+  int bound = lua_gettop(L) - 1;
+  luaL_checkstack(L, 2, "tls");
+  lua_pushinteger(L, bound);
+  lua_insert(L, 2);
+  lua_pushlightuserdata(L, (void *)luv);
+  lua_insert(L, 1);
+  lua_pushcclosure(L, enter_function, bound + FIRST - 1);
+}
+
+bool tls_door_is (lua_CFunction fn) {
+  return fn == enter || fn == enter_function;
+}

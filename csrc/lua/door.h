@@ -1,0 +1,31 @@
+/*
+** door: how libuv's callbacks enter Lua: through luv's protected call, which
+** has the host's policy for errors (by default it prints them and ends the
+** process), and inside it through one of our own, which makes text of every
+** error first. luv 1.44 prints "(null)" for an error that is no string, and
+** Neovim reads NULL.
+*/
+#ifndef tls_lua_door_h
+#define tls_lua_door_h
+
+#include <stdbool.h>
+
+#include "compat.h"
+#include "libuv_symbols.h"
+
+/* Run fn(arg) on the main thread 'L', with 'arg' as a light userdata. False
+** when it threw and the host went on. [-0, +0] */
+bool tls_door_call (lua_State *L, const struct tls_luv_context *luv,
+                    lua_CFunction fn, void *arg);
+
+/* Replace the function at the bottom of the stack, and the arguments above it,
+** by a function for luv: it calls that one with these arguments before its
+** own, and what it throws goes to the host's policy as text. 'luv' is
+** borrowed. [-n, +1] */
+void tls_door_push (lua_State *L, const struct tls_luv_context *luv);
+
+/* Whether a C function is one of the two that enter Lua here: what is below
+** it on the stack has not called what is above. */
+bool tls_door_is (lua_CFunction fn);
+
+#endif

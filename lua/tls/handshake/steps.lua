@@ -1,0 +1,244 @@
+--- Internal. What tls.debug shows of a TLS connection: its handshakes, its peer, its end. Each function is called when
+-- `debug_lines.on` is set. What is shown of the peer's is escaped and cut.
+-- @module tls.handshake.steps
+
+local core = require "tls.core"
+local connection_steps = require "tls.net.connection_steps"
+local debug_lines = require "tls.support.debug_lines"
+
+local shown, write = debug_lines.shown, connection_steps.write
+
+local steps = {}
+
+local VERSIONS = {
+  [0x304] = "TLSv1.3", [0x303] = "TLSv1.2", [0x302] = "TLSv1.1", [0x301] = "TLSv1", [0x300] = "SSLv3",
+}
+
+local ALERTS = { -- RFC 8446, 6, and those that it has inherited
+  [0] = "close_notify", [10] = "unexpected_message", [20] = "bad_record_mac", [21] = "decryption_failed",
+  [22] = "record_overflow", [30] = "decompression_failure", [40] = "handshake_failure", [41] = "no_certificate",
+  [42] = "bad_certificate", [43] = "unsupported_certificate", [44] = "certificate_revoked",
+  [45] = "certificate_expired", [46] = "certificate_unknown", [47] = "illegal_parameter", [48] = "unknown_ca",
+  [49] = "access_denied", [50] = "decode_error", [51] = "decrypt_error", [60] = "export_restriction",
+  [70] = "protocol_version", [71] = "insufficient_security", [80] = "internal_error", [86] = "inappropriate_fallback",
+  [90] = "user_canceled", [100] = "no_renegotiation", [109] = "missing_extension", [110] = "unsupported_extension",
+  [111] = "certificate_unobtainable", [112] = "unrecognized_name", [113] = "bad_certificate_status_response",
+  [114] = "bad_certificate_hash_value", [115] = "unknown_psk_identity", [116] = "certificate_required",
+  [120] = "no_application_protocol", [121] = "ech_required",
+}
+
+local CLOSE_NOTIFY = 0
+local CLIENT_HELLO, CERTIFICATE, CERTIFICATE_REQUEST, KEY_UPDATE, COMPRESSED_CERTIFICATE = 1, 11, 13, 24, 25
+
+-- Names of ALPN that a peer has sent, or of one that it has chosen.
+local function protocols(list)
+  local names = {}
+  for i, name in ipairs(list) do
+    if i > 8 then
+      names[i] = "..."
+      break
+    end
+    names[i] = shown(name)
+  end
+  return table.concat(names, ",")
+end
+
+-- A list in its wire form: each name has its length in front.
+local function decoded(wire)
+  local list, at = {}, 1
+  while at <= #wire do
+    local length = wire:byte(at)
+    list[#list + 1] = wire:sub(at + 1, at + length)
+    at = at + 1 + length
+  end
+  return list
+end
+
+local function versions(list)
+  local names = {}
+  for _, version in ipairs(list) do names[#names + 1] = VERSIONS[version] end
+  return #names > 0 and table.concat(names, ", ") or "no version that is known"
+end
+
+-- The parts of a line that are there.
+local function join(...)
+  local parts = {}
+  for i = 1, select("#", ...) do
+    local part = select(i, ...)
+    if part then parts[#parts + 1] = part end
+  end
+  return table.concat(parts, ", ")
+end
+
+local function certificate_name(name)
+  return shown((name or ""):gsub("\n", ", "), 200)
+end
+
+-- === messages ===
+
+local function client_hello_sent(socket)
+  if not socket.secureConnecting then return write(socket, "ClientHello sent again") end
+  local options, name = socket._options, socket._conn:getServername()
+  write(socket, "ClientHello sent: %s", join(
+    name and "servername " .. shown(name) or "no servername",
+    options.ALPNProtocols and "ALPN " .. protocols(decoded(options.ALPNProtocols)),
+    options.session and "session offered",
+    options.earlyData and "with early data"))
+end
+
+local function certificate_requested(socket, sent)
+  if sent then return write(socket, "the client is asked for a certificate") end
+  local own = socket._conn:getX509Certificate()
+  write(socket, "the server asks for a certificate: %s", own and certificate_name(own.subject) or "there is none")
+end
+
+local function alert(socket, sent, number, fatal)
+  if number == CLOSE_NOTIFY then
+    if sent then write(socket, "end sent (close_notify)") end -- the peer's: see peer_ended
+    return
+  end
+  write(socket, "alert %s: %s (%s)", sent and "sent" or "received", ALERTS[number] or tostring(number),
+    fatal and "fatal" or "warning")
+end
+
+local SESSION_TICKET, PRE_SHARED_KEY = 35, 41 -- extensions
+
+-- In TLS 1.3 a session is offered as a pre-shared key is, and the id of a session stands for nothing.
+local function offered(info)
+  local ticket, by_version = info.extensionData[SESSION_TICKET], {}
+  for _, version in ipairs(info.versions) do by_version[version] = true end
+  if info.extensionData[PRE_SHARED_KEY] then return "session or pre-shared key offered" end
+  if ticket and #ticket > 0 then return "session offered" end
+  return info.sessionId and not by_version[0x304] and "session offered"
+end
+
+--- A client's ClientHello.
+--- @param info tls.ClientHello
+function steps.client_hello(socket, info)
+  write(socket, "ClientHello: %s", join(
+    versions(#info.versions > 0 and info.versions or { info.version }),
+    info.servername and "servername " .. shown(info.servername) or "no servername",
+    #info.ALPNProtocols > 0 and "ALPN " .. protocols(info.ALPNProtocols),
+    ("%d ciphers"):format(#info.ciphers),
+    offered(info)))
+end
+
+--- Which context goes on with the handshake, where there is a choice.
+--- @param chosen tls.SecureContext? nil: the server's own
+function steps.context(socket, chosen)
+  local name = socket.servername and shown(socket.servername) or "a client without servername"
+  if not chosen then return write(socket, "no context for %s: the server's own is used", name) end
+  local der = core.contextCertificate(chosen.context)
+  write(socket, "context chosen for %s: %s", name,
+    der and "certificate " .. certificate_name(core.x509(der).subject) or "without a certificate")
+end
+
+-- === the peer ===
+
+-- The generation of the handshake whose certificates have been shown; true: of the one under way.
+local shown_in = setmetatable({}, { __mode = "k" })
+
+local MOST_CERTIFICATES = 10
+
+local function show_certificates(socket)
+  local cert, depth = socket._conn:getPeerX509Certificate(), 0
+  if not cert then write(socket, "the peer has no certificate") end
+  while cert and depth < MOST_CERTIFICATES do
+    write(socket, "certificate %d: %s, issuer %s, valid until %s", depth, certificate_name(cert.subject),
+      certificate_name(cert.issuer), shown(cert.validTo))
+    cert, depth = cert.issuerCertificate, depth + 1
+  end
+end
+
+-- The peer's Certificate has come. OpenSSL has verified it meanwhile, and has perhaps sent an alert.
+local function certificate_received(socket)
+  shown_in[socket] = true
+  show_certificates(socket)
+end
+
+-- Once for each handshake. With a resumed session come the certificates of the one that it was made in.
+local function certificates(socket, generation)
+  local before = shown_in[socket]
+  shown_in[socket] = generation
+  if before == true or before == generation then return end
+  if not socket._conn:isPsk() then show_certificates(socket) end
+end
+
+local function reason(refusal)
+  local ok, code, depth, subject = pcall(function() return refusal.code, refusal.depth, refusal.subject end)
+  if not ok or not code then return debug_lines.message(refusal) end
+  if not depth or depth < 0 then return shown(code) end
+  return ("%s at depth %d%s"):format(shown(code), depth, subject and ", " .. shown(subject, 200) or "")
+end
+
+-- What the chain alone would have been refused for.
+local function overridden(socket)
+  local code = socket._conn:getVerifyError()
+  return ("accepted by option 'verify', although %s"):format(code or "the name does not match")
+end
+
+local function verdict(socket, refusal, override)
+  if refusal and socket._options.rejectUnauthorized then return "refused: " .. reason(refusal) end
+  if refusal then return ("not authorized: %s; rejectUnauthorized is false"):format(reason(refusal)) end
+  if override then return overridden(socket) end
+  if socket._conn:isPsk() then return "verified: pre-shared key" end
+  local host = not socket._options.isServer and socket._name_to_verify
+  return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
+end
+
+--- There is a verdict on the peer.
+--- @param generation integer of the handshake
+--- @param refusal any an error, or nil
+--- @param override boolean? the user accepts what OpenSSL does not
+function steps.verdict(socket, generation, refusal, override)
+  if not socket._conn then return end -- checkServerIdentity has destroyed it
+  certificates(socket, generation)
+  write(socket, "%s", verdict(socket, refusal, override))
+end
+
+--- OpenSSL has refused the peer inside the handshake, which has failed with this error.
+--- @param err tls.Error
+function steps.refused(socket, err) write(socket, "refused: %s", reason(err)) end
+
+-- === the connection ===
+
+--- The core has noted a message.
+function steps.message(socket, is_alert, sent, number, fatal)
+  if is_alert then return alert(socket, sent, number, fatal) end
+  if number == CLIENT_HELLO then return client_hello_sent(socket) end
+  if number == CERTIFICATE or number == COMPRESSED_CERTIFICATE then return certificate_received(socket) end
+  if number == CERTIFICATE_REQUEST then return certificate_requested(socket, sent) end
+  if number == KEY_UPDATE then write(socket, sent and "new keys sent" or "new keys received") end
+end
+
+-- What a handshake has agreed on.
+local function negotiated(socket)
+  local conn = socket._conn
+  local cipher, group = conn:getCipher(), conn:getGroup()
+  local early = conn:isEarlyDataAccepted()
+  return join(conn:getProtocol() or "unknown protocol", cipher and cipher.standardName, group,
+    socket.alpnProtocol and "ALPN " .. shown(socket.alpnProtocol),
+    conn:isPsk() and "pre-shared key" or conn:isSessionReused() and "session resumed" or "full handshake",
+    early ~= nil and (early and "early data accepted" or "early data rejected"))
+end
+
+--- The peer of the first handshake is accepted: data may go both ways.
+function steps.secure(socket) write(socket, "secure: %s", negotiated(socket)) end
+
+--- A later handshake has begun; up to TLS 1.2.
+function steps.renegotiating(socket) write(socket, "renegotiation begun") end
+
+--- A later handshake has finished, and its peer is accepted.
+function steps.renegotiated(socket)
+  local protocol = socket._conn:getProtocol()
+  if protocol == "TLSv1.3" then return write(socket, "the client's late certificate is accepted") end
+  write(socket, "renegotiated: %s", negotiated(socket))
+end
+
+--- The peer sends no more.
+--- @param truncated boolean there was no close_notify
+function steps.peer_ended(socket, truncated)
+  write(socket, "peer ended (%s)", truncated and "FIN without close_notify" or "close_notify")
+end
+
+return steps

@@ -1,0 +1,96 @@
+--- Internal. Errors for lists of ciphers, groups and signature algorithms that OpenSSL refuses: which name it does not
+-- know, and which one may have been meant. Nothing here runs before a failure.
+-- @module tls.options.algorithm_list
+
+local core = require "tls.core"
+local nearest = require "tls.options.nearest"
+local shown = require("tls.options.credential_text").shown
+
+local algorithm_list = {}
+
+local function set(names, into)
+  into = into or {}
+  for _, name in ipairs(names) do into[name] = {} end
+  return into
+end
+
+-- What OpenSSL does not say the names of.
+local GROUPS = { "X25519", "X448", "P-256", "P-384", "P-521", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144",
+  "ffdhe8192", "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024" }
+local SIGNATURES = { "RSA+SHA256", "RSA+SHA384", "RSA+SHA512", "ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512",
+  "RSA-PSS+SHA256", "RSA-PSS+SHA384", "RSA-PSS+SHA512", "ed25519", "ed448", "rsa_pss_rsae_sha256",
+  "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512", "rsa_pss_pss_sha256", "rsa_pss_pss_sha384", "rsa_pss_pss_sha512",
+  "rsa_pkcs1_sha256", "rsa_pkcs1_sha384", "rsa_pkcs1_sha512", "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384",
+  "ecdsa_secp521r1_sha512" }
+local KEYWORDS = { "DEFAULT", "ALL", "COMPLEMENTOFALL", "COMPLEMENTOFDEFAULT", "HIGH", "MEDIUM", "LOW", "AES",
+  "AESGCM", "AESCCM", "AES128", "AES256", "CHACHA20", "CAMELLIA", "ARIA", "ECDHE", "DHE", "ECDSA", "RSA", "PSK",
+  "SUITEB128", "SUITEB192", "aNULL", "eNULL", "kRSA", "aRSA", "aECDSA", "kECDHE", "kDHE", "kPSK", "aPSK", "SHA1",
+  "SHA256", "SHA384", "MD5", "RC4", "3DES", "DES", "EXPORT", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.2", "SRP", "DSS",
+  "aDSS", "EECDH", "EDH", "kEECDH", "kEDH", "ADH", "AECDH", "SHA", "CAMELLIA128", "CAMELLIA256", "GOST", "NULL" }
+
+local function taken(option, value) return (core.context { [option] = value }) ~= nil end
+
+-- { what separates names, the names, whether a name is known }
+local LISTS = {}
+
+local function cipher_names()
+  return set(KEYWORDS, set(core.ciphers(core.context { ciphers = "ALL:COMPLEMENTOFALL:@SECLEVEL=0" })))
+end
+
+function LISTS.ciphers()
+  local names = cipher_names()
+  return "[^:, ;]+", names, function(name) return names[name] ~= nil end
+end
+
+LISTS.ciphersuites = LISTS.ciphers
+
+function LISTS.ecdhCurve()
+  return "[^:/]+", set(core.curves(), set(GROUPS)), function(name) return taken("ecdhCurve", name) end
+end
+
+function LISTS.sigalgs()
+  return "[^:]+", set(SIGNATURES), function(name) return taken("sigalgs", name) end
+end
+
+-- Signs before a name say what is to be done with it.
+local function without_sign(part) return (part:gsub("^[!+*?-]+", "")) end
+
+-- "ECDHE+AESGCM" is what has both; "@STRENGTH" is a command.
+local function of_command(part)
+  if part:find "^@" and part ~= "@STRENGTH" and not part:find "^@SECLEVEL=[0-5]$" then
+    return ("'%s' is unknown: the commands are @STRENGTH and @SECLEVEL=0 to @SECLEVEL=5"):format(shown(part))
+  end
+end
+
+local function unknown(part, names)
+  local meant = nearest(part, names)
+  if not meant then return ("'%s' is unknown to %s"):format(shown(part), core.openssl:match "^%S+ %S+") end
+  return ("'%s' is unknown; did you mean '%s'?"):format(shown(part), meant)
+end
+
+-- The first name that is not known, in words.
+local function first_unknown(option, list)
+  local separated, names, is_known = LISTS[option]()
+  local is_cipher = LISTS[option] == LISTS.ciphers
+  for part in list:gmatch(separated) do
+    part = without_sign(part)
+    local is_compound = is_cipher and part:find "[+@]"
+    if is_cipher and of_command(part) then return of_command(part) end
+    if not is_compound and not is_known(part) then return unknown(part, names) end
+  end
+  return nil
+end
+
+--- What is wrong with a list.
+--- @param option string ciphers, ciphersuites, ecdhCurve or sigalgs
+--- @param list string
+--- @return string? words nil for another option
+function algorithm_list.words(option, list)
+  if not LISTS[option] then return nil end
+  local words = first_unknown(option, list)
+  if words then return words end
+  if option == "ciphers" then return ("'%s' leaves nothing over"):format(shown(list)) end
+  return ("'%s' cannot be used"):format(shown(list))
+end
+
+return algorithm_list

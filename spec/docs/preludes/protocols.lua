@@ -1,0 +1,8 @@
+local fragment = require "spec.docs.fragment"
+local tls = require "tls"
+
+-- the fragment
+fragment.meet(server, { ca = { file = "ca-cert.pem" }, ALPNProtocols = { "echo/1" } }, function(socket)
+  assert(socket.alpnProtocol == "echo/1")
+end)
+fragment.run(1)

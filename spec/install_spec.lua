@@ -1,0 +1,90 @@
+-- `make install` for the Lua that is named, `make uninstall`, `make certs`, `make help`.
+require "spec.helper"
+
+local smoke = assert(require("luv").cwd()) .. "/spec/support/smoke.lua"
+
+--- Run a shell command; its output, both streams, and its status.
+local function sh(command)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
+  local text = pipe:read "*a"
+  pipe:close()
+  local output, status = text:match "^(.*)status (%d+)%s*$"
+  return output, tonumber(status)
+end
+
+--- As somebody types it: without what a make that runs this spec has set, or a sanitizer.
+local function make(words)
+  return sh("env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD -u LUA -u LD_PRELOAD make -s " .. words)
+end
+
+local function temporary()
+  local name = os.tmpname()
+  os.remove(name)
+  return name
+end
+
+local function have(program) return select(2, sh("command -v " .. program)) == 0 end
+
+for lua, version in pairs { ["lua5.4"] = "5.4", luajit = have "luajit" and "5.1" or nil } do
+  describe("make install LUA=" .. lua, function()
+    local folder = temporary()
+    local where = ("LUA=%s DESTDIR=%s PREFIX=/opt/tls"):format(lua, folder)
+    local modules = ("%s/opt/tls/share/lua/%s"):format(folder, version)
+    local core = ("%s/opt/tls/lib/lua/%s"):format(folder, version)
+    teardown(function() sh("rm -rf " .. folder) end)
+
+    it("puts all where this Lua can load it, away from the checkout", function()
+      local output, status = make("install " .. where)
+      assert.equal(0, status, output)
+      assert.matches("LUA_PATH='/opt/tls/share/lua/" .. version, output)
+      output, status = sh(("cd %s && env -u LD_PRELOAD LUA_PATH='%s/?.lua;%s/?/init.lua;;' LUA_CPATH='%s/?.so;;' "
+        .. "timeout 20 %s %s"):format(folder, modules, modules, core, lua, smoke))
+      assert.equal(0, status, output)
+      assert.is_truthy(output:find("smoke: smoke (" .. core .. "/tls/core.so", 1, true), output)
+    end)
+
+    it("takes all of it away again, and nothing that is somebody else's", function()
+      sh(("touch %s/tls/theirs.lua %s/theirs.so"):format(modules, core))
+      local output, status = make("uninstall " .. where)
+      assert.equal(0, status, output)
+      local left = sh(("cd %s && find . -type f | sort; find . -depth -type d -name tls"):format(folder))
+      assert.equal(("./opt/tls/lib/lua/%s/theirs.so\n./opt/tls/share/lua/%s/tls/theirs.lua\n"
+        .. "./opt/tls/share/lua/%s/tls\n./opt/tls\n"):format(version, version, version), left)
+    end)
+  end)
+end
+
+describe("make install", function()
+  it("says so when there is no such Lua", function()
+    for _, goal in ipairs { "install", "uninstall" } do
+      local output, status = make(goal .. " LUA=lua9.9 DESTDIR=/nowhere")
+      assert.equal(2, status)
+      assert.matches("there is no 'lua9.9' here", output)
+    end
+  end)
+end)
+
+describe("make certs", function()
+  it("makes a CA, and a certificate each for a server and a client", function()
+    local folder = temporary()
+    assert.equal(0, select(2, make("certs DIR=" .. folder)))
+    for name, purpose in pairs { server = "sslserver", client = "sslclient" } do
+      local output, status = sh(("cd %s && openssl verify -x509_strict -purpose %s -CAfile ca-cert.pem %s-cert.pem")
+        :format(folder, purpose, name))
+      assert.equal(0, status, output)
+    end
+    local output, status = make("certs DIR=" .. folder)
+    assert.equal(2, status)
+    assert.matches("ca%-key.pem is there already", output)
+    sh("rm -r " .. folder)
+  end)
+end)
+
+describe("make help", function()
+  it("names the goals that a user may want", function()
+    local output = make "help"
+    for _, goal in ipairs { "all", "install", "uninstall", "certs", "test", "demo", "deps", "help" } do
+      assert.matches("\nmake " .. goal .. " +%S", "\n" .. output)
+    end
+  end)
+end)

@@ -1,0 +1,85 @@
+-- Ordinary mistakes, on each Lua: the first line that a user sees. The table is in spec/support/mistakes.lua.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local Child = require "spec.support.child"
+local mistakes = require "spec.support.mistakes"
+local uv = require "luv"
+
+local HERE = uv.cwd()
+local FIVE_ONE = HERE .. "/build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
+
+local LUAS = {
+  { name = os.getenv "LUA" or "lua5.4" },
+  { name = "luajit", cpath = FIVE_ONE, core = HERE .. "/build/jit/tls/core.so" },
+}
+
+local function is_here(lua)
+  if not lua.core then return true end
+  local file = io.open(lua.core)
+  if not file then return false end
+  file:close()
+  local ok = os.execute("command -v " .. lua.name .. " >/dev/null 2>&1")
+  return ok == true or ok == 0
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+-- A folder with the certificates, and what programs share.
+local folder
+
+local function make_folder()
+  folder = os.tmpname()
+  os.remove(folder)
+  os.execute(("mkdir %s && ln -s %s/* %s/"):format(folder, uv.fs_realpath(certs.dir), folder))
+  os.execute(("ln -s %s/spec/support/mistakes_peer.lua %s/peer.lua"):format(HERE, folder))
+end
+
+-- Runs app.lua of the folder; its standard output is thrown away. A sanitizer is preloaded for lua's core alone.
+local COMMAND = [[cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=./?.lua;$LUA_PATH" "$2" app.lua >/dev/null]]
+
+--- Calls done(line) with the first line that the program writes to stderr.
+local function first_line(lua, program, done)
+  write(folder .. "/app.lua", mistakes.HEADER .. program .. "\nuv.run()\n")
+  local command = { "sh", "-c", COMMAND, "sh", folder, lua.name, lua.cpath or "" }
+  Child.spawn(command, helper.expect(function(_, output, signal)
+    assert.equal(0, signal, "it does not end; so far: " .. output)
+    done((output:match "^[^\n]*"))
+  end), { limit_ms = 15000 * helper.slow })
+  helper.run(20000)
+end
+
+local VARIABLE = { PORT = "%d+", DATE = "%d+%-%d%d%-%d%d %d%d:%d%d:%d%d GMT", AGO = "%d+ %l+" }
+
+local function pattern_of(line)
+  line = line:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0")
+  return "^" .. line:gsub("%u+", VARIABLE) .. "$"
+end
+
+--- A line as the table has it: the beginnings of the interpreter and of luv by name; OpenSSL's releases write "CN = x"
+-- and "CN=x".
+local function shown(line, lua)
+  local name = lua.name .. ": "
+  if line:sub(1, #name) == name then line = "LUA: " .. line:sub(#name + 1) end
+  line = line:gsub("^Uncaught Error[^:]*: ", "LUV: "):gsub(" = ", "=")
+  return (line:gsub("^LUV: (.*) %(an 'error' event without a listener%)$", "EVENT: %1"))
+end
+
+for _, lua in ipairs(LUAS) do
+  describe("the first line that " .. lua.name .. " shows says what helps:", function()
+    setup(make_folder)
+    teardown(function() os.execute("rm -r " .. folder) end)
+
+    for _, mistake in ipairs(mistakes) do
+      it(mistake.what, function()
+        if not is_here(lua) then return pending("skipped: " .. lua.name .. " is not on this machine") end
+        first_line(lua, mistake.program, function(line)
+          assert.matches(pattern_of(mistake.line), shown(line, lua))
+        end)
+      end)
+    end
+  end)
+end
