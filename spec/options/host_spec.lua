@@ -93,6 +93,23 @@ describe("a server's name", function()
   end)
 end)
 
+describe("a port behind its host", function()
+  local function says_so(call, ...)
+    local ok, err = pcall(call, ...)
+    assert.is_false(ok)
+    assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+    says(err.message, 'the port comes first, connect(443, "example.com")')
+  end
+
+  it("is told from a path", function()
+    says_so(tls.connect, "example.com", 443)
+    says_so(net.connect, "example.com", 443)
+    says_so(net.connect, "example.com", "443")
+    local socket = net.Socket.new()
+    says_so(socket.connect, socket, "example.com", 443)
+  end)
+end)
+
 describe("a path", function()
   it("is not a URL", function()
     says(refused(tls.connect, "https://example.com/x"),
