@@ -390,6 +390,21 @@ describe("tls.debug", function()
     end
   end)
 
+  it("shows no key that stands where it should not", function()
+    local key = ("S3cret-"):rep(5)
+    local _, lines = observe(function()
+      for _, answer in ipairs { key, { psk = key:rep(100), identity = "me" }, { psk = 987654321, identity = "me" } } do
+        local r = pair.run(with(SERVER, { pskCallback = function() end }), { ca = certs.ca.cert,
+          pskCallback = function() return answer end })
+        assert.truthy(r.client_failure.code:find "^ERR_INVALID_ARG_")
+      end
+    end)
+    local all = table.concat(lines, "\n")
+    assert.truthy(all:find "closed with an error: The ")
+    assert.is_nil(all:find("S3cret", 1, true))
+    assert.is_nil(all:find("987654321", 1, true))
+  end)
+
   it("escapes and cuts what the peer has written", function()
     local name = "a\nb\27[31m, \"ALPN" .. ("x"):rep(80)
     local seen = observe(function() greet(name) end)

@@ -66,8 +66,12 @@ end
 
 -- === messages ===
 
+-- The generation of the handshake whose certificates have been shown; true: of the one under way.
+local shown_in = setmetatable({}, { __mode = "k" })
+
 local function client_hello_sent(socket)
   if not socket.secureConnecting then return write(socket, "ClientHello sent again") end
+  shown_in[socket] = nil -- the socket may have been connected before
   local options, name = socket._options, socket._conn:getServername()
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",
@@ -124,9 +128,6 @@ function steps.context(socket, chosen)
 end
 
 -- === the peer ===
-
--- The generation of the handshake whose certificates have been shown; true: of the one under way.
-local shown_in = setmetatable({}, { __mode = "k" })
 
 local MOST_CERTIFICATES = 10
 
