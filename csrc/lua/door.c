@@ -77,6 +77,11 @@ int tls_door_attempt (lua_State *L) {
   return lua_gettop(L);
 }
 
+void tls_door_call_at_end (lua_State *L) {
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
 void tls_door_push (lua_State *L, const struct tls_luv_context *luv) {
   int bound = lua_gettop(L) - 1;
   luaL_checkstack(L, 2, "tls");
