@@ -229,12 +229,17 @@ describe("a server names what is no TLS:", function()
       "a client takes this TLS port for an HTTP proxy; it sent 'CONNECT a.test:443 HTTP/1.1'" },
     ["PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "a proxy in front of this port sends "
       .. "the header of the PROXY protocol: take it off before TLS begins; it sent 'PROXY TCP4 1.2.3.4 5.6.7.8 1 2'" },
+    ["\r\n\r\n\0\r\nQUIT\n\33\17\0\12\1\2\3\4"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "a proxy in front of this port "
+      .. "sends the header of the PROXY protocol: take it off before TLS begins; it sent '.......QUIT.!.......'" },
+    ["EHLO mail.test\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER",
+      "the client does not speak TLS; it sent 'EHLO mail.test'" },
+    ["GET http://a.test/ HTTP/1.1\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'GET http://a.test/ HTTP/1.1'" },
     ["SSH-2.0-OpenSSH_9.2\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER",
       "an SSH client spoke to this TLS port; it sent 'SSH-2.0-OpenSSH_9.2'" },
     ["\0\1\2\3'\255 junk\27[2J\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER",
       "the client does not speak TLS; it sent '....'. junk.[2J'" },
   } do
-    it(("%q"):format(bytes:match "^[ -~]*"), function()
+    it(("%q"):format(expected[2]), function()
       local err = from_client(bytes, true)
       assert.equal(expected[1], err.code)
       says(expected[2], err)
@@ -281,6 +286,10 @@ describe("a peer that hangs up in the handshake", function()
     says("the client has closed the connection in the middle of the handshake: it may not accept the server's "
       .. "certificate, or its time was over", from_client "\22\3\1\2\0\1")
     says("the client does not speak TLS; it sent 'ab'", from_client "ab")
+  end)
+
+  it("by an alert about a name that was not sent", function()
+    says("the server wants to be told a name (option 'servername')", from_server "\21\3\1\0\2\2\112")
   end)
 
   it("leaves the client with what it can tell of it", function()

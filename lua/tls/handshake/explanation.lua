@@ -190,8 +190,9 @@ end
 
 local function name_not_known(_, socket, on_server)
   if on_server then return nil end
-  return ("the server has nothing for the name %s (option 'servername')"):format(
-    first_bytes.shown(socket._options.servername or "that was sent"))
+  local name = socket._conn:getServername()
+  if not name then return "the server wants to be told a name (option 'servername')" end
+  return ("the server has nothing for the name %s (option 'servername')"):format(first_bytes.shown(name))
 end
 
 local function none_of_our_protocols(_, socket, on_server)

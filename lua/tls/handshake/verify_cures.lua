@@ -183,8 +183,8 @@ local function of_session(fault)
     return "this is the verdict of the connection that the client's session was made in; without it the client is " ..
       "verified anew"
   end
-  return "this is the verdict of the connection that the session was made in; without option 'session' the server is " ..
-    "verified anew"
+  return "this is the verdict of the connection that the session was made in; without option 'session' the server " ..
+    "is verified anew"
 end
 
 --- @param code string
