@@ -87,6 +87,7 @@ void tls_lua_state_open (lua_State *L) {
   link_luv(L, state);
   state->main = main_thread(L, state);
   state->sockets = new_sockets_table(L);
+  state->at_closing = LUA_NOREF;
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)
@@ -119,6 +120,22 @@ bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
 int tls_lua_state_wrap (lua_State *L) {
   tls_door_push(L, tls_lua_state_get(L)->luv);
   return 1;
+}
+
+int tls_lua_state_at_closing (lua_State *L) {
+  struct tls_lua_state *state = tls_lua_state_get(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  if (state->at_closing == LUA_NOREF)
+    state->at_closing = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+void tls_lua_state_call_at_closing (lua_State *L, struct tls_lua_state *state) {
+  if (state->at_closing == LUA_NOREF)
+    return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, state->at_closing);
+  tls_door_call_at_end(L);
 }
 
 int tls_lua_state_check_alive (lua_State *L) {

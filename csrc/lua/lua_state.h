@@ -57,6 +57,7 @@ struct tls_lua_state {
   int sockets;  /* registry reference: table with weak values, connection (light
                   userdata) -> socket, of connections without a handle */
   bool closing; /* lua_close() has begun: Lua must not be entered */
+  int at_closing; /* registry reference; LUA_NOREF before core.atClosing() */
   const void *closing_sentinel;    /* borrowed from the registry; NULL at first;
                                       see state_closing.c */
   char *plaintext;                 /* owned; NULL while a connection uses it */
@@ -92,6 +93,15 @@ int tls_lua_state_wrap (lua_State *L);
 /* core.closing() -> boolean: has lua_close() begun? Objects that are older
 ** than this module are finalized after this struct. */
 int tls_lua_state_closing (lua_State *L);
+
+/* core.atClosing(fn): 'fn' is called when lua_close() begins, and nothing has
+** been finalized that is older than the latest handle. Only the first call
+** counts. */
+int tls_lua_state_at_closing (lua_State *L);
+
+/* Calls that function, and drops what it throws. To be called once, from a
+** finalizer: Lua may still be entered. [-0, +0] */
+void tls_lua_state_call_at_closing (lua_State *L, struct tls_lua_state *state);
 
 /* core.checkAlive(): throws when it has. What is made then would be freed by
 ** nobody, and the loop does not run any more. */

@@ -25,6 +25,7 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "door.h"
 #include "environment.h"
 #include "error_place.h"
 #include "ip_address.h"
@@ -45,6 +46,7 @@ static const luaL_Reg functions[] = {
     {"ticketKeys", tls_secure_context_ticket_keys},
     {"joinTicketKeys", tls_ticket_key_list_join},
     {"contextCertificate", tls_secure_context_certificate},
+    {"contextHasKey", tls_secure_context_has_key},
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"curves", tls_available_algorithms_curves},
@@ -59,9 +61,11 @@ static const luaL_Reg functions[] = {
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
     {"wrap", tls_lua_state_wrap},
+    {"attempt", tls_door_attempt},
     {"throw", tls_error_place_throw},
     {"ownFolder", tls_error_place_own_folder},
     {"errorText", tls_error_text},
+    {"atClosing", tls_lua_state_at_closing},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},
@@ -85,12 +89,38 @@ static const luaL_Reg functions[] = {
     {"decodeBase64", tls_text_decode_base64},
     {NULL, NULL}};
 
+#define LUV_CURE "luarocks install luv, or on Debian apt install lua-luv"
+#define OLDEST_LIBUV 0x012c00 /* 1.44.0; luv has the numbers of its libuv */
+
+/* Whether it is luv at all, lua_state.c finds out.
+** Stack: what require "luv" has returned, on top. [-0, +0] */
+static void check_luv (lua_State *L) {
+  lua_Integer version;
+  if (!lua_istable(L, -1))
+    luaL_error(L, "tls: what require \"luv\" returns is not luv");
+  lua_getfield(L, -1, "version");
+  if (lua_isfunction(L, -1)) {
+    lua_call(L, 0, 1);
+    version = lua_tointeger(L, -1);
+    if (version > 0 && version < OLDEST_LIBUV)
+      luaL_error(L, "tls needs luv 1.44 or later, and this is luv %d.%d: %s",
+                 (int)(version >> 16), (int)(version >> 8 & 0xff), LUV_CURE);
+  }
+  lua_pop(L, 1);
+}
+
 /* luv is loaded before we make any object: finalizers run in reverse order of
-** creation, and ours must run before luv's. */
+** creation, and ours must run before luv's. While loading, not from a callback:
+** so Lua may be called. */
 static void require_luv (lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "luv");
-  lua_call(L, 1, 1); /* while loading, not from a callback */
+  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+    lua_pushfstring(L, "tls needs luv, which cannot be loaded: %s\n%s",
+                    LUV_CURE, lua_tostring(L, -1));
+    lua_error(L);
+  }
+  check_luv(L);
 }
 
 /* OpenSSL and libuv keep pointers to functions of this library, and may call

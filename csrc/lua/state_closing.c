@@ -70,6 +70,7 @@ static int sentinel_gc (lua_State *L) {
   struct tls_lua_state *state = sentinel->state;
   if (state->closing || state->closing_sentinel != sentinel)
     return 0; /* a younger one has taken its place */
+  tls_lua_state_call_at_closing(L, state);
   state->closing = true;
   finish_closing(state);
   return 0;

@@ -160,7 +160,7 @@ local function on_error(self, err)
     verify.explain(self, err)
     if debug_lines.on and verify.is_chain_error(self, err) then steps.refused(self, err) end
   end
-  if not rawequal(err, of_core) then
+  if not rawequal(err, of_core) then -- the user's may have a metamethod that throws
     alert.copy(err, of_core)
   else
     explanation.add(self, err, handshaking)

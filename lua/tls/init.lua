@@ -4,7 +4,7 @@
 --
 -- @module tls
 
-local core = require "tls.core"
+local core = require "tls.support.load_core"
 
 -- Required again after package.loaded was cleared (a plugin manager, busted): a Lua state has one tls.
 if core.modules.tls then return core.modules.tls end

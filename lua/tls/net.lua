@@ -4,7 +4,7 @@
 --
 -- @module tls.net
 
-local core = require "tls.core"
+local core = require "tls.support.load_core"
 
 -- Required again after package.loaded was cleared: a Lua state has one tls.net.
 if core.modules["tls.net"] then return core.modules["tls.net"] end

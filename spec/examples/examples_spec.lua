@@ -20,7 +20,7 @@ local function together(server, ready, client)
   local log = os.tmpname()
   local out, status = sh(table.concat({
     server .. " >" .. log .. " 2>&1 & pid=$!",
-    ready and "for i in $(seq 100); do grep -q '" .. ready .. "' " .. log ..
+    ready and "for i in $(seq 1000); do grep -q '" .. ready .. "' " .. log ..
       " && break; sleep 0.05; done" or ":",
     client,
     "result=$?; kill $pid; wait $pid 2>/dev/null; (exit $result)",

@@ -14,18 +14,8 @@ local VERSIONS = {
   [0x304] = "TLSv1.3", [0x303] = "TLSv1.2", [0x302] = "TLSv1.1", [0x301] = "TLSv1", [0x300] = "SSLv3",
 }
 
-local ALERTS = { -- RFC 8446, 6, and those that it has inherited
-  [0] = "close_notify", [10] = "unexpected_message", [20] = "bad_record_mac", [21] = "decryption_failed",
-  [22] = "record_overflow", [30] = "decompression_failure", [40] = "handshake_failure", [41] = "no_certificate",
-  [42] = "bad_certificate", [43] = "unsupported_certificate", [44] = "certificate_revoked",
-  [45] = "certificate_expired", [46] = "certificate_unknown", [47] = "illegal_parameter", [48] = "unknown_ca",
-  [49] = "access_denied", [50] = "decode_error", [51] = "decrypt_error", [60] = "export_restriction",
-  [70] = "protocol_version", [71] = "insufficient_security", [80] = "internal_error", [86] = "inappropriate_fallback",
-  [90] = "user_canceled", [100] = "no_renegotiation", [109] = "missing_extension", [110] = "unsupported_extension",
-  [111] = "certificate_unobtainable", [112] = "unrecognized_name", [113] = "bad_certificate_status_response",
-  [114] = "bad_certificate_hash_value", [115] = "unknown_psk_identity", [116] = "certificate_required",
-  [120] = "no_application_protocol", [121] = "ech_required",
-}
+local alert_names = {} -- by number
+for name, number in pairs(core.alerts) do alert_names[number] = name end
 
 local CLOSE_NOTIFY = 0
 local CLIENT_HELLO, CERTIFICATE, CERTIFICATE_REQUEST, KEY_UPDATE, COMPRESSED_CERTIFICATE = 1, 11, 13, 24, 25
@@ -76,8 +66,12 @@ end
 
 -- === messages ===
 
+-- The generation of the handshake whose certificates have been shown; true: of the one under way.
+local shown_in = setmetatable({}, { __mode = "k" })
+
 local function client_hello_sent(socket)
   if not socket.secureConnecting then return write(socket, "ClientHello sent again") end
+  shown_in[socket] = nil -- the socket may have been connected before
   local options, name = socket._options, socket._conn:getServername()
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",
@@ -97,7 +91,7 @@ local function alert(socket, sent, number, fatal)
     if sent then write(socket, "end sent (close_notify)") end -- the peer's: see peer_ended
     return
   end
-  write(socket, "alert %s: %s (%s)", sent and "sent" or "received", ALERTS[number] or tostring(number),
+  write(socket, "alert %s: %s (%s)", sent and "sent" or "received", alert_names[number] or tostring(number),
     fatal and "fatal" or "warning")
 end
 
@@ -134,9 +128,6 @@ function steps.context(socket, chosen)
 end
 
 -- === the peer ===
-
--- The generation of the handshake whose certificates have been shown; true: of the one under way.
-local shown_in = setmetatable({}, { __mode = "k" })
 
 local MOST_CERTIFICATES = 10
 

@@ -120,7 +120,7 @@ end
 local function on_host(options, done)
   if ip.version(options.host) ~= 0 then return on_address(options, done, options.host) end
   local function answer(err, list)
-    if options.cancelled then return end
+    if options.cancelled or core.closing() then return end
     if not err and list[1] then return on_address(options, done, list[1].addr) end
     done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
   end

@@ -11,6 +11,7 @@ local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local listen = require "tls.net.listen"
+local loop_never_ran = require "tls.support.loop_never_ran"
 local Socket = require "tls.net.socket"
 local tick = require "tls.support.next_tick"
 
@@ -149,7 +150,17 @@ function Server:listen(...)
     start(self, handle, options.backlog, place)
   end)
   abort.follow(options.signal, self, function() self:close() end)
+  loop_never_ran.note(self)
   return self
+end
+
+--- What it is doing, see tls.support.loop_never_ran.
+--- @return string? text nil when it does not listen
+function Server:_waits_for()
+  local wanted, here = self._binding, self:address()
+  if not here and not wanted then return nil end
+  if type(here) == "table" then here = loop_never_ran.place(here.address, here.port) end
+  return "a server is listening on " .. (here or loop_never_ran.place(wanted.host, wanted.port, wanted.path))
 end
 
 --- Where the server listens. Source: Node's server.address.

@@ -13,6 +13,7 @@ local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local idle_timeout = require "tls.net.idle_timeout"
+local loop_never_ran = require "tls.support.loop_never_ran"
 local socket_addresses = require "tls.net.socket_addresses"
 local socket_options = require "tls.net.socket_options"
 local Stream = require "tls.stream.duplex"
@@ -146,7 +147,16 @@ function Socket:_connect_to(checked, callback, call)
   if checked.blockList then self._block_list = checked.blockList end
   socket_options.add(self, checked, call or checked)
   connecting.begin(self, checked)
+  loop_never_ran.note(self)
   return self
+end
+
+--- What it is doing, see tls.support.loop_never_ran.
+--- @return string? text nil when it does not connect
+function Socket:_waits_for()
+  if not self.connecting then return nil end
+  local to = self._connect_destination
+  return "a client is connecting to " .. loop_never_ran.place(to.host, to.port, to.path)
 end
 
 --- A closed socket becomes one that is yet to be connected.
