@@ -179,8 +179,8 @@ valgrind: all $(SUPERVISE) ## the suite under valgrind
 gcstress: all $(SUPERVISE) ## the suite while the collector always runs
 	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(RUN) $(BUSTED)
 
-# The specs while their timers are early, or late, or those of the library early:
-# what fails here depends on how fast the machine is. See spec/support/timers.lua.
+# The specs while their timers are early, and late: what fails here depends on how
+# fast the machine is. See spec/support/timers.lua.
 TIMERS = early late
 timers: all $(SUPERVISE) ## the suite while timers are early, and late
 	for mode in $(TIMERS); do $(PATHS) TLS_BUILD=$(BUILD) TLS_TIMERS=$$mode $(RUN) $(BUSTED) || exit 1; done

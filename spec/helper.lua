@@ -141,19 +141,29 @@ function helper.clock()
   end
 end
 
-local PATIENCE = 45000 -- ms; what is only reached on failure may be long, for a machine that has much to do
+local PATIENCE, STEP = 45000, 500 -- ms; what is only reached on failure may be long
+
+-- Calls `fn` after `ms` of the loop's turns: one that takes longer than STEP, on a machine with much to do, counts as
+-- one.
+local function watch(ms, fn)
+  local watchdog, steps = uv.new_timer(), 0
+  uv.update_time() -- the loop's clock stood still since it last ran
+  watchdog:start(STEP, STEP, function()
+    steps = steps + 1
+    if steps >= ms / STEP then fn() end
+  end)
+  watchdog:unref()
+  return watchdog
+end
 
 --- Run the loop until it is empty; fail when that takes more than 'ms' and PATIENCE,
 -- when an expected call is missing, or when a handle is left open.
 function helper.run(ms)
   local late = false
-  local watchdog = uv.new_timer()
-  uv.update_time() -- the loop's clock stood still since it last ran
-  watchdog:start(math.max(ms or 0, PATIENCE) * slow, 0, function()
+  local watchdog = watch(math.max(ms or 0, PATIENCE) * slow, function()
     late = true
     uv.stop()
   end)
-  watchdog:unref()
   uv.run()
   watchdog:close()
   uv.run("nowait")

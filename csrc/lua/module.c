@@ -46,6 +46,7 @@ static const luaL_Reg functions[] = {
     {"ticketKeys", tls_secure_context_ticket_keys},
     {"joinTicketKeys", tls_ticket_key_list_join},
     {"contextCertificate", tls_secure_context_certificate},
+    {"contextHasKey", tls_secure_context_has_key},
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"curves", tls_available_algorithms_curves},

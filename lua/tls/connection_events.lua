@@ -166,7 +166,7 @@ local function on_error(self, err)
     verify.explain(self, err)
     if debug_lines.on then steps.refused(self, err) end
   end
-  if err ~= of_core then
+  if not rawequal(err, of_core) then -- the user's may have a metamethod that throws
     alert.copy(err, of_core)
   else
     explanation.add(self, err, handshaking)

@@ -19,6 +19,14 @@ for stage in run(LUA, "list", ""):gmatch "([%l_]+)\n" do
   if not stage:find "^status" then STAGES[#STAGES + 1] = stage end
 end
 
+-- The stages in which the loop has run. In the others, the program may be told that it has not.
+local RAN = { connection = true, half_handshake = true, wrapped = true, failed = true, closed_in_close = true }
+
+local function without_reminder(stage, output)
+  if RAN[stage] or stage:find "^close_" then return output end
+  return (output:gsub("^tls: a [^\n]+, but the loop never ran: [^\n]+\n", ""))
+end
+
 local WAYS = { -- way, what it is, program, environment
   { "return", "at the end of the main chunk", LUA },
   { "return", "at the end of the main chunk, collecting all the time", LUA, "TLS_COLLECT=1" },
@@ -35,7 +43,7 @@ for _, entry in ipairs(WAYS) do
     for _, stage in ipairs(STAGES) do
       it("ends well: " .. stage, function()
         local expected = stage:find "^close_" and "0 closing\nstatus 0\n" or "status 0\n"
-        assert.equal(expected, run(program, stage, way, env))
+        assert.equal(expected, without_reminder(stage, run(program, stage, way, env)))
       end)
     end
   end)

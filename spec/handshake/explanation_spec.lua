@@ -310,11 +310,10 @@ describe("OpenSSL's security level is named", function()
     assert(os.execute(("LD_PRELOAD= openssl x509 -req -md5 -in %s/agent.csr -CA %s/rsa.crt -CAkey %s/rsa.key -out "
       .. "%s/md5.crt -days 2 2>/dev/null"):format(dir, dir, dir, dir)))
     local options = { key = certs.agent.key, cert = certs.file "md5.crt" }
-    local ok, err = pcall(tls.createSecureContext, options)
-    if ok then return assert.is_nil(core.openssl:find("OpenSSL 3.0", 1, true)) end -- later ones leave that to the peer
-    assert.equal("ERR_SSL_CA_MD_TOO_WEAK", err.code)
-    assert.truthy(err.message:find("a certificate of the chain is signed with a weak hash (MD5, SHA-1), have it issued "
-      .. "anew with SHA-256" .. LEVEL, 1, true), err.message)
+    local ok, result = pcall(tls.createSecureContext, options)
+    local refused = core.openssl:find("OpenSSL 3.0", 1, true) ~= nil -- later ones leave that to the peer
+    assert.same({ not refused, refused and "ERR_SSL_CA_MD_TOO_WEAK" or nil }, { ok, result.code })
+    assert.equal(refused, (result.message or ""):find("@SECLEVEL", 1, true) ~= nil)
     options.ciphers = tls.DEFAULT_CIPHERS .. ":@SECLEVEL=0"
     tls.createSecureContext(options)
   end)

@@ -68,6 +68,7 @@ describe("a host", function()
   it("may be an address with a zone, or in any spelling", function()
     for _, host in ipairs { "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "fe80::1%lo", "127.0.0.1" } do
       local socket = net.connect { host = host, port = 1 }
+      assert.is_true(socket.connecting)
       socket:on("error", function() end)
       socket:destroy()
       helper.run()

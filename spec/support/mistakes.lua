@@ -337,4 +337,181 @@ tls.connect { port = 443, maxVersion = "TLSv1.1" }]],
   "LUA: app.lua:2: maxVersion TLSv1.1 leaves no version over: minVersion is TLSv1.2, the default " ..
   "[ERR_TLS_PROTOCOL_VERSION_CONFLICT]")
 
+-- === the handshake ===
+
+add("HTTP spoken to a TLS port", [[
+serve({}, function(port, server)
+  server:on("tlsClientError", show)
+  net.connect(port):write "GET / HTTP/1.1\r\n\r\n"
+end)]],
+  "error:0A00009C:SSL routines::http request: a plain HTTP client spoke to this TLS port: it has to use " ..
+  "https://; it sent 'GET / HTTP/1.1' [ERR_SSL_HTTP_REQUEST]")
+
+add("TLS spoken to a port of HTTP", [[
+plain("HTTP/1.1 400 Bad Request\r\n\r\n", function(port)
+  tls.connect { port = port }
+end)]],
+  "EVENT: error:0A00010B:SSL routines::wrong version number: the peer sent 'HTTP/1.1 400 Bad Request'; it does " ..
+  "not speak TLS on this port (it is a plain HTTP server's) [ERR_SSL_WRONG_VERSION_NUMBER]")
+
+add("TLS spoken to a port of SMTP", [[
+plain("220 mail.example.com ESMTP\r\n", function(port)
+  tls.connect { port = port }
+end)]],
+  "EVENT: error:0A00010B:SSL routines::wrong version number: the peer sent '220 mail.example.com ESMTP'; it " ..
+  "does not speak TLS on this port (SMTP or FTP: it may want STARTTLS, a few lines of plain text before TLS) " ..
+  "[ERR_SSL_WRONG_VERSION_NUMBER]")
+
+add("an old protocol, on the client", [[
+serve({ minVersion = "TLSv1.3" }, function(port)
+  tls.connect { port = port, maxVersion = "TLSv1.2", ca = read "ca.crt" }
+end)]],
+  "EVENT: error:0A00042E:SSL routines::tlsv1 alert protocol version: the server accepts no version of this " ..
+  "side's, TLSv1.2 alone (options 'minVersion', 'maxVersion') [ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION]")
+
+add("an old protocol, on the server", [[
+serve({ minVersion = "TLSv1.3" }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, maxVersion = "TLSv1.2", ca = read "ca.crt" }):on("error", function() end)
+end)]],
+  "error:0A000102:SSL routines::unsupported protocol: the client offers TLSv1.2 at most, this side allows " ..
+  "TLSv1.3 alone (options 'minVersion', 'maxVersion') [ERR_SSL_UNSUPPORTED_PROTOCOL]")
+
+add("a server without a certificate", [[
+local server = tls.createServer {}
+server:on("tlsClientError", show)
+server:listen(0, function()
+  tls.connect(server:address().port):on("error", function() end)
+end)]],
+  "error:0A000076:SSL routines::no suitable signature algorithm: the server has no certificate, pass 'key' and " ..
+  "'cert' [ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM]")
+
+add("a server without a certificate, seen by its client", [[
+local server = tls.createServer {}
+server:listen(0, function()
+  tls.connect(server:address().port)
+end)]],
+  "EVENT: error:0A000410:SSL routines::ssl/tls alert handshake failure: the server can use none of the " ..
+  "ciphers, groups and versions that this client offers ('ciphers', 'ecdhCurve', 'minVersion', 'maxVersion'), " ..
+  "or it has no certificate, or it wants one of the client ('key' and 'cert') " ..
+  "[ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE]")
+
+add("a server with a certificate and no key", [[
+local server = tls.createServer { cert = read "rsa.crt" }
+server:on("tlsClientError", show)
+server:listen(0, function()
+  tls.connect(server:address().port):on("error", function() end)
+end)]],
+  "error:0A000076:SSL routines::no suitable signature algorithm: the server has a certificate and no key for it, " ..
+  "pass 'key' [ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM]")
+
+add("a client without a certificate, on the server", [[
+serve({ requestCert = true, rejectUnauthorized = true, ca = read "ca.crt" }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, ca = read "ca.crt" }):on("error", function() end)
+end)]],
+  "error:0A0000C7:SSL routines::peer did not return a certificate: this server asks every client for one " ..
+  "(options 'requestCert' and 'rejectUnauthorized'), the client has to pass its 'key' and 'cert' " ..
+  "[ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE]")
+
+add("a client without a certificate", [[
+serve({ requestCert = true, rejectUnauthorized = true, ca = read "ca.crt" }, function(port)
+  tls.connect { port = port, ca = read "ca.crt" }
+end)]],
+  "EVENT: error:0A00045C:SSL routines::tlsv13 alert certificate required: the server wants a client " ..
+  "certificate, pass 'key' and 'cert' [ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED]")
+
+add("a client whose authority the server does not trust, on the client", [[
+serve({ requestCert = true, rejectUnauthorized = true, ca = read "ca.crt" }, function(port)
+  tls.connect { port = port, ca = read "ca.crt", cert = read "stranger.crt", key = read "stranger.key" }
+end)]],
+  "EVENT: error:0A000418:SSL routines::tlsv1 alert unknown ca: the server does not trust the certificate of " ..
+  "'cert': its issuer has to be among the server's 'ca', and 'cert' has to hold the intermediate certificates " ..
+  "as well [ERR_SSL_TLSV1_ALERT_UNKNOWN_CA]")
+
+add("a client with a certificate and no key", [[
+serve({ requestCert = true, rejectUnauthorized = true, ca = read "ca.crt" }, function(port)
+  tls.connect { port = port, ca = read "ca.crt", cert = read "agent.crt" }
+end)]],
+  "EVENT: error:0A00045C:SSL routines::tlsv13 alert certificate required: the server wants a client " ..
+  "certificate, and 'cert' is here without its 'key' [ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED]")
+
+add("no protocol in common", [[
+serve({ ALPNProtocols = { "h2" } }, function(port)
+  tls.connect { port = port, ca = read "ca.crt", ALPNProtocols = { "http/1.1" } }
+end)]],
+  "EVENT: error:0A000460:SSL routines::tlsv1 alert no application protocol: the server has none of the " ..
+  "protocols http/1.1 (option 'ALPNProtocols') [ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL]")
+
+add("no cipher in common", [[
+serve({ ciphers = "ECDHE-RSA-AES128-GCM-SHA256", maxVersion = "TLSv1.2" }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, ca = read "ca.crt", maxVersion = "TLSv1.2", ciphers = "ECDHE-RSA-AES256-GCM-SHA384" })
+    :on("error", function() end)
+end)]],
+  "error:0A0000C1:SSL routines::no shared cipher: none of the client's ciphers (ECDHE-RSA-AES256-GCM-SHA384) " ..
+  "fits the server's option 'ciphers', its certificate with an RSA key, and TLSv1.2 alone " ..
+  "[ERR_SSL_NO_SHARED_CIPHER]")
+
+add("DHE parameters that are too short", [[
+local dh, stderr = read "dh1024.pem", io.stderr
+io.stderr = { write = function() end } -- the server's own warning
+serve({ dhparam = dh, maxVersion = "TLSv1.2", ciphers = "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0" }, function(port)
+  io.stderr = stderr
+  tls.connect { port = port, ca = read "ca.crt" }
+end)]],
+  "EVENT: error:0A00018A:SSL routines::dh key too small: the Diffie-Hellman parameters are too short, the " ..
+  "server needs 2048 bits ('dhparam') or ECDHE; where it has to do, lower OpenSSL's security level by " ..
+  "'@SECLEVEL=1' (or 0) at the end of option 'ciphers' [ERR_SSL_DH_KEY_TOO_SMALL]")
+
+-- === calls ===
+
+add("a dot for a colon", [[
+local server = tls.createServer { cert = read "rsa.crt", key = read "rsa.key" }
+server.listen(8443)]],
+  'LUA: app.lua:3: Value of "this" must be of type Server. Received type number: call server:listen(...) with ' ..
+  "a colon, not a dot [ERR_INVALID_THIS]")
+
+add("a dot for a colon in a callback", [[
+serve({}, function(port)
+  local client
+  client = tls.connect({ port = port, ca = read "ca.crt" }, function() client.write("x") end)
+end)]],
+  'LUV: app.lua:4: Value of "this" must be of type Socket. Received type string: call socket:write(...) with a ' ..
+  "colon, not a dot [ERR_INVALID_THIS]")
+
+add("a colon for a dot", [[
+tls:connect { port = 443 }]],
+  "LUA: app.lua:2: The first argument is the module itself: call tls.connect(...) with a dot, not a colon " ..
+  "[ERR_INVALID_ARG_TYPE]")
+
+add("a colon for a dot, in a server", [[
+tls:createServer { cert = read "rsa.crt", key = read "rsa.key" }]],
+  "LUA: app.lua:2: The first argument is the module itself: call tls.createServer(...) with a dot, not a colon " ..
+  "[ERR_INVALID_ARG_TYPE]")
+
+add("an event without a listener", [[
+net.connect(1):on("error")]],
+  'LUA: app.lua:2: The "listener" argument must be of type function. Received nil [ERR_INVALID_ARG_TYPE]')
+
+add("a number for a text", [[
+net.connect(1):write(5)]],
+  'LUA: app.lua:2: The "chunk" argument must be of type string. Received type number (5) [ERR_INVALID_ARG_TYPE]')
+
+add("a mistake in a timer's callback", [[
+local timer = uv.new_timer()
+timer:start(1, 0, tls.wrap(function() tls.connect {} end))]],
+  'LUV: app.lua:3: The "options" or "port" or "path" argument must be specified [ERR_MISSING_ARGS]')
+
+add("a server that never runs", [[
+local server = tls.createServer { cert = read "rsa.crt", key = read "rsa.key" }
+server:listen(0, "127.0.0.1")]],
+  "tls: a server is listening on 127.0.0.1:PORT, but the loop never ran: end the program with require(\"luv\").run()",
+  { without_loop = true })
+
+add("a client that never runs", [[
+tls.connect { host = "127.0.0.1", port = 443 }]],
+  "tls: a client is connecting to 127.0.0.1:443, but the loop never ran: end the program with require(\"luv\").run()",
+  { without_loop = true })
+
 return mistakes

@@ -57,6 +57,14 @@ local function kind_of_certificate(socket)
   return key.asn1Curve and "an EC key on " .. key.asn1Curve or key.modulus and "an RSA key" or "a key of its own kind"
 end
 
+local NO_KEY = "the server has a certificate and no key for it, pass 'key'"
+
+-- A certificate whose key was forgotten is of no use in a handshake.
+local function has_no_key(socket)
+  local context = context_of(socket).context
+  return core.contextCertificate(context) ~= nil and not core.contextHasKey(context)
+end
+
 local function without_certificate(socket)
   if socket._options.pskCallback then
     return "the server has no certificate, and pskCallback no key that the client has offered"
@@ -69,6 +77,7 @@ local function no_cipher_shared(details, socket, on_server)
   if not on_server then return nil end
   local kind = kind_of_certificate(socket)
   if not kind then return without_certificate(socket) end
+  if has_no_key(socket) then return NO_KEY end
   return ("none of the client's ciphers (%s) fits the server's option 'ciphers', its certificate with %s, and "
     .. "%s"):format(join(details.ciphers or {}, 6), kind, allowed(details))
 end
@@ -76,6 +85,7 @@ end
 local function no_signature_shared(_, socket, on_server)
   local kind = kind_of_certificate(socket)
   if on_server and not kind then return without_certificate(socket) end
+  if on_server and has_no_key(socket) then return NO_KEY end
   return kind and ("the %s accepts no signature that the certificate with %s can make (option 'sigalgs' of both "
     .. "sides)"):format(on_server and "client" or "server", kind) or nil
 end
@@ -133,8 +143,9 @@ local function no_longer_good(_, _, on_server)
 end
 
 local function certificate_wanted(_, socket, on_server)
-  if on_server or kind_of_certificate(socket) then return nil end
-  return "the server wants a client certificate, pass 'key' and 'cert'"
+  if on_server then return nil end
+  if has_no_key(socket) then return "the server wants a client certificate, and 'cert' is here without its 'key'" end
+  return not kind_of_certificate(socket) and "the server wants a client certificate, pass 'key' and 'cert'" or nil
 end
 
 local function nothing_fits_the_server(details, socket, on_server)

@@ -115,7 +115,9 @@ end
 
 local function check_destination(dst)
   if has_method(dst, "write") and has_method(dst, "on") then return end
-  errors.throw(errors.arg_type("destination", "table with the methods write and on", dst))
+  local err = errors.arg_type("destination", "table with the methods write and on", dst)
+  if dst == nil then err.message = err.message .. ": call source:pipe(destination), with a colon" end
+  errors.throw(err)
 end
 
 --- See Readable:pipe.

@@ -57,7 +57,7 @@ end
 --- @param value any
 --- @return boolean
 function errors.is(value)
-  return type(value) == "table" and getmetatable(value) == mt
+  return type(value) == "table" and rawequal(getmetatable(value), mt)
 end
 
 --- Raises an error. One of ours, if the user's program has called us, gets the place of that call in front of its
