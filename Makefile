@@ -179,6 +179,12 @@ valgrind: all $(SUPERVISE) ## the suite under valgrind
 gcstress: all $(SUPERVISE) ## the suite while the collector always runs
 	$(PATHS) TLS_BUILD=$(BUILD) TLS_GCSTRESS=1 TLS_SLOW=5 $(RUN) $(BUSTED)
 
+# The specs while their timers are early, and late: what fails here depends on how
+# fast the machine is. See spec/support/timers.lua.
+TIMERS = early late
+timers: all $(SUPERVISE) ## the suite while timers are early, and late
+	for mode in $(TIMERS); do $(PATHS) TLS_BUILD=$(BUILD) TLS_TIMERS=$$mode $(RUN) $(BUSTED) || exit 1; done
+
 # Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
 # in build-fuzz and is run first the next time.
 FUZZ ?= 60
@@ -254,5 +260,5 @@ clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all named help env deps certs demo options rockspec test jit check asan valgrind gcstress fuzz bench bench-quick \
+.PHONY: all named help env deps certs demo options rockspec test jit check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

@@ -48,5 +48,4 @@ unpack_haproxy() {
 
 needed=$(missing $packages)
 [ -z "$needed" ] || install_packages $needed
-PATH=$PATH:/usr/sbin
-command -v haproxy >/dev/null || [ -x $tools/usr/sbin/haproxy ] || unpack_haproxy
+[ -x /usr/sbin/haproxy ] || [ -x $tools/usr/sbin/haproxy ] || unpack_haproxy

@@ -1,5 +1,6 @@
 -- A mistake of the caller's says where the call stands: the first line of the program that is not ours.
 local helper = require "spec.helper"
+local core = require "tls.core"
 local errors = require "tls.support.errors"
 local net = require "tls.net"
 local tls = require "tls"
@@ -98,6 +99,14 @@ describe("the place of a mistake", function()
     assert.truthy(err.message:find('^The "options"'), err.message)
     assert.is_nil(err.stack)
     assert.equal("ERR_MISSING_ARGS", err.code)
+  end)
+
+  it("is missing from what is not thrown on to the caller", function()
+    local ok, err = core.attempt(tls.connect, {})
+    assert.is_false(ok)
+    assert.equal('The "options" or "port" or "path" argument must be specified', err.message)
+    assert.is_nil(err.stack)
+    assert.same({ true, 1, nil, 3 }, { core.attempt(function(...) return ... end, 1, nil, 3) })
   end)
 
   it("is missing from what is emitted", function()

@@ -61,6 +61,9 @@ local function each_code_in_sources(found)
   -- verify_code.c: X(CERT_REVOKED), X(95, RPK_UNTRUSTED)
   for code in text_of("csrc/engine/verify_code.c"):gmatch "X%(%d*,? ?(%u[%u%d_]+)%)" do found(code, "verify_code.c") end
   found("UNSPECIFIED", "verify_code.c")
+  for reason in text_of("csrc/engine/alert_names.c"):gmatch '"(%l[%l%d/]* [^"]+)"' do -- "tlsv1 alert unknown ca"
+    found("ERR_SSL_" .. reason:upper():gsub(" ", "_"), "alert_names.c")
+  end
 end
 
 -- What OpenSSL's number says: "error:0A0000C1:SSL routines::no shared cipher".

@@ -29,6 +29,18 @@ describe("an error", function()
     assert.equal("tls.error", getmetatable(errors.new("E", "m")).__tostring(5))
   end)
 
+  it("names only the type of what is a secret, if it has the wrong one", function()
+    for _, name in ipairs { "options.passphrase", "psk", "options.pskCallback's answer", "options.ticketKeys", "keys",
+      "session", "options.key" } do
+      for value, kind in pairs { [987654] = "number", ["987654"] = "string" } do
+        local message = errors.arg_type(name, "object", value).message
+        assert.matches("Received type " .. kind .. "$", message)
+      end
+      assert.matches("Received nil$", errors.arg_type(name, "object", nil).message)
+    end
+    assert.matches("Received type number %(987654%)$", errors.arg_type("options.host", "string", 987654).message)
+  end)
+
   it("is told from other values", function()
     assert.is_true(errors.is(errors.new("E", "m")))
     assert.is_false(errors.is { code = "E", message = "m" })
@@ -48,9 +60,9 @@ end)
 
 describe("the caller's mistake", function()
   it("of type is called a property when the name has a dot", function()
-    local err = errors.arg_type("options.key", "string", 5)
+    local err = errors.arg_type("options.host", "string", 5)
     assert.equal("ERR_INVALID_ARG_TYPE", err.code)
-    assert.equal('The "options.key" property must be of type string. ' ..
+    assert.equal('The "options.host" property must be of type string. ' ..
       "Received type number (5)", err.message)
   end)
 

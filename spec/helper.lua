@@ -18,6 +18,9 @@ if os.getenv "TLS_GCSTRESS" then -- a cycle of the collector is always running
   collectgarbage("setstepmul", 1000)
 end
 
+local timers = require "spec.support.timers"
+timers.begin(uv, os.getenv "TLS_TIMERS")
+
 --- 'fn' is to be called exactly 'times' times before the loop is empty. Each
 -- call collects garbage first: what only a callback holds must survive it.
 function helper.expect(fn, times)
@@ -87,7 +90,7 @@ local function forget_handles()
   tick.handle_opened()
 end
 
---- Calls `fn` once `ready()` holds: what cannot be waited for by an event is looked for in each turn of the loop, and
+--- Calls `fn` once `ready()` holds, in a later turn: what cannot be waited for by an event is looked for in each turn.
 -- helper.run fails where it never comes.
 function helper.soon(ready, fn)
   local timer = uv.new_timer()
@@ -99,6 +102,15 @@ function helper.soon(ready, fn)
   end))
 end
 
+--- Calls `fn` after as many turns of the loop: by then all has happened that goes from turn to turn in this process,
+-- however long that takes.
+function helper.turns(n, fn)
+  helper.soon(function()
+    n = n - 1
+    return n <= 0
+  end, fn)
+end
+
 --- What a long test calls now and then, so that scripts/test.lua knows that it goes on.
 function helper.alive()
   if not os.getenv "TLS_ALIVE" then return end
@@ -106,17 +118,52 @@ function helper.alive()
   io.stdout:flush()
 end
 
---- Run the loop until it is empty; fail when that takes more than 'ms' (30000),
+--- Calls `fn` when `value()` is true and has been the same in fifty turns of the loop: nothing moves any more.
+function helper.still(value, fn)
+  local last, count = nil, 0
+  helper.soon(function()
+    local now = value()
+    last, count = now, now and now == last and count + 1 or 0
+    return count == 50
+  end, fn)
+end
+
+--- Begins two clocks; what is returned ends them and returns `{ real, steps }`, in s. The second one goes on by a step
+-- in a turn of the loop, however late that turn is, so that a machine with much to do makes it slower: it is for what
+-- must not take too long.
+function helper.clock()
+  local began, steps, timer = uv.hrtime(), 0, uv.new_timer()
+  uv.update_time()
+  timer:start(20, 20, function() steps = steps + 1 end)
+  return function()
+    timer:close()
+    return { real = (uv.hrtime() - began) / 1e9, steps = steps * 0.02 }
+  end
+end
+
+local PATIENCE, STEP = 45000, 500 -- ms; what is only reached on failure may be long
+
+-- Calls `fn` after `ms` of the loop's turns: one that takes longer than STEP, on a machine with much to do, counts as
+-- one.
+local function watch(ms, fn)
+  local watchdog, steps = uv.new_timer(), 0
+  uv.update_time() -- the loop's clock stood still since it last ran
+  watchdog:start(STEP, STEP, function()
+    steps = steps + 1
+    if steps >= ms / STEP then fn() end
+  end)
+  watchdog:unref()
+  return watchdog
+end
+
+--- Run the loop until it is empty; fail when that takes more than 'ms' and PATIENCE,
 -- when an expected call is missing, or when a handle is left open.
 function helper.run(ms)
   local late = false
-  local watchdog = uv.new_timer()
-  uv.update_time() -- the loop's clock stood still since it last ran
-  watchdog:start((ms or 30000) * slow, 0, function()
+  local watchdog = watch(math.max(ms or 0, PATIENCE) * slow, function()
     late = true
     uv.stop()
   end)
-  watchdog:unref()
   uv.run()
   watchdog:close()
   uv.run("nowait")

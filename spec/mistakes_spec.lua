@@ -6,7 +6,8 @@ local mistakes = require "spec.support.mistakes"
 local uv = require "luv"
 
 local HERE = uv.cwd()
-local FIVE_ONE = HERE .. "/build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
+local FIVE_ONE = HERE ..
+  "/build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
 
 local LUAS = {
   { name = os.getenv "LUA" or "lua5.4" },
@@ -39,11 +40,12 @@ local function make_folder()
 end
 
 -- Runs app.lua of the folder; its standard output is thrown away. A sanitizer is preloaded for lua's core alone.
-local COMMAND = [[cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=./?.lua;$LUA_PATH" "$2" app.lua >/dev/null]]
+local COMMAND = 'cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=./?.lua;$LUA_PATH" "$2" app.lua ' ..
+  ">/dev/null"
 
 --- Calls done(line) with the first line that the program writes to stderr.
-local function first_line(lua, program, done)
-  write(folder .. "/app.lua", mistakes.HEADER .. program .. "\nuv.run()\n")
+local function first_line(lua, mistake, done)
+  write(folder .. "/app.lua", mistakes.HEADER .. mistake.program .. (mistake.without_loop and "\n" or "\nuv.run()\n"))
   local command = { "sh", "-c", COMMAND, "sh", folder, lua.name, lua.cpath or "" }
   Child.spawn(command, helper.expect(function(_, output, signal)
     assert.equal(0, signal, "it does not end; so far: " .. output)
@@ -52,11 +54,11 @@ local function first_line(lua, program, done)
   helper.run(20000)
 end
 
-local VARIABLE = { PORT = "%d+", DATE = "%d+%-%d%d%-%d%d %d%d:%d%d:%d%d GMT", AGO = "%d+ %l+" }
+local VARIABLE = { PORT = "%d+", DATE = "%d+%-%d%d%-%d%d %d%d:%d%d:%d%d GMT", AGO = "%d+ %l+", FOLDER = "/%S+" }
 
 local function pattern_of(line)
   line = line:gsub("[%^%$%(%)%%%.%[%]%*%+%-%?]", "%%%0")
-  return "^" .. line:gsub("%u+", VARIABLE) .. "$"
+  return "^" .. line:gsub("[%u_]+", VARIABLE) .. "$"
 end
 
 --- A line as the table has it: the beginnings of the interpreter and of luv by name; OpenSSL's releases write "CN = x"
@@ -76,7 +78,7 @@ for _, lua in ipairs(LUAS) do
     for _, mistake in ipairs(mistakes) do
       it(mistake.what, function()
         if not is_here(lua) then return pending("skipped: " .. lua.name .. " is not on this machine") end
-        first_line(lua, mistake.program, function(line)
+        first_line(lua, mistake, function(line)
           assert.matches(pattern_of(mistake.line), shown(line, lua))
         end)
       end)

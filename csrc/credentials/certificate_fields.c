@@ -130,7 +130,7 @@ void tls_certificate_push_pem (lua_State *L, X509 *cert) {
 /* As it stands in the certificate: a kind of key that OpenSSL does not know
 ** has a PEM, too. */
 void tls_certificate_push_key_pem (lua_State *L, X509 *cert) {
-  X509_PUBKEY *spki = X509_get_X509_PUBKEY(cert);
+  const X509_PUBKEY *spki = X509_get_X509_PUBKEY(cert);
   int size = i2d_X509_PUBKEY(spki, NULL);
   unsigned char *bytes, *end;
   struct tls_owned *owned;

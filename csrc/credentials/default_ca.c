@@ -13,6 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "engine/ossl_compat.h"
 #include "engine/session_context.h"
 #include "lua/environment.h"
 #include "lua/lua_error.h"
@@ -105,7 +106,7 @@ static X509_STORE *get_system (unsigned long *why) {
   if (system_store == NULL) {
     system_store = load_system(why);
     if (system_store != NULL)
-      OPENSSL_atexit(free_system);
+      TLS_AT_EXIT(free_system);
   }
   X509_STORE *store = system_store;
   pthread_mutex_unlock(&lock);

@@ -101,7 +101,7 @@ static void set_point (lua_State *L, const X509 *cert, int t) {
 }
 
 static void set_spki (lua_State *L, const X509 *cert, int t) {
-  X509_PUBKEY *spki = X509_get_X509_PUBKEY(cert);
+  const X509_PUBKEY *spki = X509_get_X509_PUBKEY(cert);
   int size = i2d_X509_PUBKEY(spki, NULL);
   unsigned char *bytes, *end;
   if (size <= 0)

@@ -194,6 +194,12 @@ int tls_secure_context_certificate (lua_State *L) {
   return 2;
 }
 
+int tls_secure_context_has_key (lua_State *L) {
+  SSL_CTX *ctx = tls_secure_context_check(L, 1);
+  lua_pushboolean(L, SSL_CTX_get0_privatekey(ctx) != NULL);
+  return 1;
+}
+
 /* A certificate without a chain gets one from 'ca' now, not in each
 ** handshake. The root is left out: a peer that trusts it has it. When no
 ** chain is found, the certificate is sent alone. */

@@ -38,4 +38,8 @@ int tls_secure_context_ticket_keys (lua_State *L);
 ** issuer's; nil for what there is not. */
 int tls_secure_context_certificate (lua_State *L);
 
+/* core.contextHasKey(context) -> boolean: is there a key for the certificate
+** that core.contextCertificate gives? */
+int tls_secure_context_has_key (lua_State *L);
+
 #endif

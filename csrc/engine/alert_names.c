@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 
-/* The reasons are those of OpenSSL 3.2 to 3.6, and of the current Node. */
+/* Without close_notify, the end of a direction: it ends no connection. The
+** reasons are those of OpenSSL 3.2 to 3.6, and of the current Node. */
 const struct tls_alert tls_alerts[] = {
-    {0, "close_notify", "tlsv1 alert close notify"},
     {10, "unexpected_message", "ssl/tls alert unexpected message"},
     {20, "bad_record_mac", "ssl/tls alert bad record mac"},
     {21, "decryption_failed", "tlsv1 alert decryption failed"},

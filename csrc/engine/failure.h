@@ -14,7 +14,8 @@ void tls_engine_fail_ssl (struct tls_engine *e);
 /* OpenSSL has done what its manual rules out. None of its data is used. */
 void tls_engine_fail_contract (struct tls_engine *e);
 
-/* The transport has ended in the middle of the first handshake. */
+/* The transport, or the peer by close_notify, has ended in the middle of the
+** first handshake. */
 void tls_engine_fail_cut_off (struct tls_engine *e);
 
 void tls_engine_fail_memory (struct tls_engine *e);

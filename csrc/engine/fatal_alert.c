@@ -11,6 +11,8 @@
  ** of its level, as all do in TLS 1.3, the reason of the error says so. */
 static bool is_fatal (int where, int value) {
   int level = value >> 8, number = value & 0xff;
+  if (number == SSL_AD_CLOSE_NOTIFY)
+    return false;
   return level == SSL3_AL_FATAL ||
          (where == SSL_CB_READ_ALERT && number == SSL_AD_NO_RENEGOTIATION);
 }

@@ -15,6 +15,7 @@ static void handshake_stopped (struct tls_engine *e, int r) {
       if (tls_records_ended(&e->records))
         tls_engine_fail_cut_off(e);
       return;
+    case SSL_ERROR_ZERO_RETURN: tls_engine_fail_cut_off(e); return;
     case SSL_ERROR_WANT_RETRY_VERIFY:    /* TLS_EV_VERIFY is set */
     case SSL_ERROR_WANT_CLIENT_HELLO_CB: /* TLS_EV_CLIENT_HELLO is set */
       return;

@@ -77,11 +77,11 @@ static size_t find_cause (const unsigned long *entries, size_t n) {
   return 0;
 }
 
-/* The alert of the peer's that an entry stands for, or -1. */
-static int received_alert (unsigned long entry) {
+/* The alert of the peer's that an entry stands for, or 0. */
+static unsigned received_alert (unsigned long entry) {
   int number = ERR_GET_REASON(entry) - SSL_AD_REASON_OFFSET;
-  bool is_alert = ERR_GET_LIB(entry) == ERR_LIB_SSL && number >= 0;
-  return is_alert && number <= 255 ? number : -1;
+  bool is_alert = ERR_GET_LIB(entry) == ERR_LIB_SSL && number > 0;
+  return is_alert && number <= 255 ? (unsigned)number : 0;
 }
 
 /* Reasons whose words differ between releases of OpenSSL, in those of 3.2 to
@@ -100,9 +100,8 @@ static const struct {
 
 /* NULL when OpenSSL has no words for it. */
 static const char *reason_of (unsigned long entry) {
-  int number = received_alert(entry);
-  const struct tls_alert *alert =
-      number < 0 ? NULL : tls_alert_find((unsigned)number);
+  unsigned number = received_alert(entry);
+  const struct tls_alert *alert = number == 0 ? NULL : tls_alert_find(number);
   size_t i;
   if (alert != NULL)
     return alert->reason;
@@ -141,14 +140,14 @@ static void write_message (struct tls_error *e, unsigned long entry) {
 static void describe (struct tls_error *e, unsigned long raw) {
   unsigned long entry = stable_entry(raw);
   const char *reason = reason_of(entry);
-  int alert = received_alert(entry);
+  unsigned alert = received_alert(entry);
   write_message(e, entry);
   copy(e->library, sizeof e->library, ERR_lib_error_string(entry));
   copy(e->reason, sizeof e->reason, reason);
   if (reason != NULL)
     name_code(e, ERR_GET_LIB(entry));
-  if (alert >= 0)
-    tls_error_set_alert(e, (unsigned)alert, false);
+  if (alert != 0)
+    tls_error_set_alert(e, alert, false);
 }
 
 /* All entries but the cause. */

@@ -5,7 +5,17 @@
 #ifndef tls_engine_ossl_compat_h
 #define tls_engine_ossl_compat_h
 
+#include <stdlib.h>
+
 #include <openssl/ssl.h>
+
+/* Run a function before OpenSSL frees what it has; 4.0 leaves that to the end
+** of the process. */
+#if OPENSSL_VERSION_MAJOR >= 4
+#define TLS_AT_EXIT(function) atexit(function)
+#else
+#define TLS_AT_EXIT(function) OPENSSL_atexit(function)
+#endif
 
 /* RFC 8879, since 3.2; not in a build without zlib, brotli and zstd. */
 #if OPENSSL_VERSION_NUMBER >= 0x30200000L && !defined(OPENSSL_NO_COMP_ALG)

@@ -68,6 +68,20 @@ static int enter_function (lua_State *L) {
   return lua_gettop(L) - given - 1;
 }
 
+int tls_door_attempt (lua_State *L) {
+  luaL_checkany(L, 1);
+  bool ok = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0) == LUA_OK;
+  luaL_checkstack(L, 1, "tls");
+  lua_pushboolean(L, ok);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+void tls_door_call_at_end (lua_State *L) {
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
+    lua_pop(L, 1);
+}
+
 void tls_door_push (lua_State *L, const struct tls_luv_context *luv) {
   int bound = lua_gettop(L) - 1;
   luaL_checkstack(L, 2, "tls");
@@ -79,5 +93,5 @@ void tls_door_push (lua_State *L, const struct tls_luv_context *luv) {
 }
 
 bool tls_door_is (lua_CFunction fn) {
-  return fn == enter || fn == enter_function;
+  return fn == enter || fn == enter_function || fn == tls_door_attempt;
 }

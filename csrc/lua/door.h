@@ -24,8 +24,18 @@ bool tls_door_call (lua_State *L, const struct tls_luv_context *luv,
 ** borrowed. [-n, +1] */
 void tls_door_push (lua_State *L, const struct tls_luv_context *luv);
 
-/* Whether a C function is one of the two that enter Lua here: what is below
-** it on the stack has not called what is above. */
+/* core.attempt(fn, ...) -> ok, results or error: pcall() for a function of
+** ours whose error is emitted, or given to a callback, whoever has called us:
+** it gets no place. */
+int tls_door_attempt (lua_State *L);
+
+/* Run the function on top while the Lua state is being closed. Nobody is left
+** who could be told of its error. [-1, +0] */
+void tls_door_call_at_end (lua_State *L);
+
+/* Whether a C function is one of these, at which the search for the user's
+** call ends: what is below it on the stack has not called what is above, or
+** is not to be told. */
 bool tls_door_is (lua_CFunction fn);
 
 #endif

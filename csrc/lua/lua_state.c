@@ -135,8 +135,7 @@ void tls_lua_state_call_at_closing (lua_State *L, struct tls_lua_state *state) {
   if (state->at_closing == LUA_NOREF)
     return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, state->at_closing);
-  if (lua_pcall(L, 0, 0, 0) != LUA_OK)
-    lua_pop(L, 1);
+  tls_door_call_at_end(L);
 }
 
 int tls_lua_state_check_alive (lua_State *L) {

@@ -25,6 +25,7 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "door.h"
 #include "environment.h"
 #include "error_place.h"
 #include "ip_address.h"
@@ -45,6 +46,7 @@ static const luaL_Reg functions[] = {
     {"ticketKeys", tls_secure_context_ticket_keys},
     {"joinTicketKeys", tls_ticket_key_list_join},
     {"contextCertificate", tls_secure_context_certificate},
+    {"contextHasKey", tls_secure_context_has_key},
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"curves", tls_available_algorithms_curves},
@@ -58,11 +60,12 @@ static const luaL_Reg functions[] = {
     {"handleInUse", tls_connection_handle_in_use},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
-    {"atClosing", tls_lua_state_at_closing},
     {"wrap", tls_lua_state_wrap},
+    {"attempt", tls_door_attempt},
     {"throw", tls_error_place_throw},
     {"ownFolder", tls_error_place_own_folder},
     {"errorText", tls_error_text},
+    {"atClosing", tls_lua_state_at_closing},
     {"checkAlive", tls_lua_state_check_alive},
     {"handleMade", tls_state_closing_handle_made},
     {"ciphers", tls_available_algorithms_ciphers},

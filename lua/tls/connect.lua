@@ -16,7 +16,9 @@ local function place_of(list, last)
   local first, second = list[1], last > 1 and list[2] or nil
   if last == 0 then return {} end
   if connecting.is_path(first) then
-    if second ~= nil then errors.throw(errors.arg_type("options", "object", second)) end
+    if second ~= nil then
+      errors.throw(connecting.not_behind_a_path(errors.arg_type("options", "object", second), first, second))
+    end
     return { path = first }
   end
   if last > 2 then errors.throw(errors.arg_type("options", "object", list[3])) end

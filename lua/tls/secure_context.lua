@@ -106,13 +106,19 @@ local function dhparam(value)
   return value
 end
 
+local function version_name(number)
+  for name, known in pairs(VERSIONS) do
+    if known == number then return name end
+  end
+end
+
 -- A range of versions that holds none: each handshake would fail.
 local function check_versions(min, max, checked, only_new)
   if not max or min <= max then return end
-  local reason = only_new and "'ciphers' has suites of TLS 1.3 alone" or
-    ("minVersion is %s"):format(checked.minVersion or defaults.DEFAULT_MIN_VERSION .. ", the default")
+  local reason = "minVersion is " .. version_name(min) .. (checked.minVersion and "" or ", the default")
+  if only_new then reason = "'ciphers' has suites of TLS 1.3 alone" end
   errors.throw(errors.new("ERR_TLS_PROTOCOL_VERSION_CONFLICT",
-    ("maxVersion %s leaves no version over: %s"):format(checked.maxVersion or defaults.DEFAULT_MAX_VERSION, reason)))
+    ("maxVersion %s leaves no version over: %s"):format(version_name(max), reason)))
 end
 
 -- RFC 8879 is of TLS 1.3 alone.

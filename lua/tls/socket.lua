@@ -198,7 +198,7 @@ local function make_conn(self, options)
   local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
   local core_options = options._core_options or self._class._make_core_options(self)
-  local ok, conn = pcall(core.conn, options.secureContext.context, core_options)
+  local ok, conn = core.attempt(core.conn, options.secureContext.context, core_options)
   if not ok then return self:destroy(conn) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end

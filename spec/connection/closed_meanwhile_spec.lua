@@ -4,7 +4,7 @@ require "spec.helper"
 local certs = require "spec.support.certs"
 
 local function run(what)
-  local p = assert(io.popen("TLS_CERTS=" .. certs.dir .. " timeout 60 " .. (os.getenv "LUA" or "lua5.4") ..
+  local p = assert(io.popen("TLS_CERTS=" .. certs.dir .. " timeout 120 " .. (os.getenv "LUA" or "lua5.4") ..
     " spec/support/closed_meanwhile.lua " .. what .. " 2>&1"))
   local out = p:read "*a"
   p:close()

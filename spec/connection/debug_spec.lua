@@ -1,6 +1,7 @@
 -- tls.debug and LUA_TLS_DEBUG: a line for each step of each connection.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local client_hello = require "spec.support.client_hello"
 local pair = require "spec.support.pair"
 local raw_peer = require "spec.support.raw_peer"
 local script = require "spec.support.script"
@@ -70,6 +71,22 @@ local function has(connection, text)
   error(text .. " is not in\n" .. table.concat(connection, "\n"), 2)
 end
 
+-- A server gets a ClientHello that asks for this name, and no more.
+local function greet(name)
+  local server = tls.createServer(SERVER)
+  local entry = "\0\0" .. string.char(#name) .. name
+  local record = client_hello.record { random = ("r"):rep(32), id = "", ciphers = "\19\1", compressions = "\0",
+    types = { 0 }, bodies = { [0] = "\0" .. string.char(#entry) .. entry } }
+  server:listen(0, "127.0.0.1", function()
+    local socket
+    socket = net.connect(server:address().port, "127.0.0.1", helper.expect(function() socket:finish(record) end))
+    socket:on("error", function() end)
+    socket:on("close", helper.expect(function() server:close() end))
+    socket:resume()
+  end)
+  helper.run()
+end
+
 local TLS13 = "secure: TLSv1.3, TLS_AES_256_GCM_SHA384, x25519"
 local CLOSED = "closed: 0 bytes read, 0 written"
 
@@ -129,10 +146,12 @@ describe("tls.debug", function()
       local client = behind(seen.client[1], "ClientHello")
       assert.same({ "certificate 0: " .. LOCALHOST, "alert sent: unknown_ca (fatal)" }, { client[1], client[2] })
       assert.truthy(client[3]:find "^refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE at depth 0, CN ?= ?localhost$")
-      assert.truthy(client[4]:find "^closed with an error: unable to verify the first certificate.*; 0 bytes read, 0 w")
+      assert.truthy(client[4]:find("^closed with an error: unable to verify the first certificate.*"
+        .. ", alert unknown_ca sent; 0 bytes read, 0 written$"), client[4])
       local server = behind(seen.server[1], "ClientHello")
       assert.equal("alert received: unknown_ca (fatal)", server[1])
-      assert.truthy(server[2]:find "^closed with an error: .*unknown ca.*%[ERR_SSL_TLSV1_ALERT_UNKNOWN_CA%]")
+      assert.truthy(server[2]:find("^closed with an error: .*unknown ca.*%[ERR_SSL_TLSV1_ALERT_UNKNOWN_CA%]"
+        .. ", alert unknown_ca received; "), server[2])
     end)
 
     it("shows why a client is refused in " .. version, function()
@@ -246,7 +265,7 @@ describe("tls.debug", function()
       net.connect("/nowhere/at/all"):on("error", helper.expect())
       helper.run()
     end)
-    assert.same({ "lookup of there.test failed: no such host",
+    assert.same({ "lookup of there.test failed: no such host [ERR_UNHANDLED_ERROR]",
       "closed with an error: no such host [ERR_UNHANDLED_ERROR]; 0 bytes read, 0 written" }, texts(seen.client[1]))
     assert.same({ "connecting to /nowhere/at/all", "attempt failed: ENOENT (/nowhere/at/all)",
       "closed with an error: connect ENOENT /nowhere/at/all; 0 bytes read, 0 written" }, texts(seen.socket[1]))
@@ -371,13 +390,31 @@ describe("tls.debug", function()
     end
   end)
 
+  it("shows no key that stands where it should not", function()
+    local key = ("S3cret-"):rep(5)
+    local _, lines = observe(function()
+      for _, answer in ipairs { key, { psk = key:rep(100), identity = "me" }, { psk = 987654321, identity = "me" } } do
+        local r = pair.run(with(SERVER, { pskCallback = function() end }), { ca = certs.ca.cert,
+          pskCallback = function() return answer end })
+        assert.truthy(r.client_failure.code:find "^ERR_INVALID_ARG_")
+      end
+    end)
+    local all = table.concat(lines, "\n")
+    assert.truthy(all:find "closed with an error: The ")
+    assert.is_nil(all:find("S3cret", 1, true))
+    assert.is_nil(all:find("987654321", 1, true))
+  end)
+
   it("escapes and cuts what the peer has written", function()
     local name = "a\nb\27[31m, \"ALPN" .. ("x"):rep(80)
-    local seen = observe(function()
+    local seen = observe(function() greet(name) end)
+    has(seen.server[1], [[, servername "a\x0ab\x1b[31m, \"ALPN]] .. ("x"):rep(49) .. [[...", 1 ciphers]])
+    name = "a\27[31m\200"
+    seen = observe(function()
       pair.run(with(SERVER, { ALPNCallback = function(info) return info.protocols[1] end }), { ca = certs.ca.cert,
         servername = name, checkServerIdentity = function() end, ALPNProtocols = { "h\r\n2\0" } })
     end)
-    local shown = [[servername "a\x0ab\x1b[31m, \"ALPN]] .. ("x"):rep(49) .. [[...", ALPN "h\x0d\x0a2\x00"]]
+    local shown = [[servername "a\x1b[31m\xc8", ALPN "h\x0d\x0a2\x00"]]
     has(seen.client[1], "ClientHello sent: " .. shown)
     has(seen.server[1], shown)
     has(seen.server[1], [[, ALPN "h\x0d\x0a2\x00", full handshake]])
@@ -463,6 +500,68 @@ describe("tls.debug", function()
     r = run(function(socket) socket:destroy() end)
     assert.same({ "close false" }, r.client)
     tls.debug(before)
+  end)
+end)
+
+describe("a socket that is destroyed while a line is made", function()
+  -- Lines on stderr are written at once: this stands for a finalizer that runs at any of them.
+  local stderr, before = io.stderr, tls.debug(false)
+  tls.debug(before)
+
+  after_each(function()
+    rawset(io, "stderr", stderr)
+    tls.debug(before)
+  end)
+
+  -- One connection, some socket of which is destroyed at the given line. Whether there were that many.
+  local function run(at, options, more)
+    local sockets, count = {}, 0
+    tls.debug(true)
+    rawset(io, "stderr", { write = function()
+      count = count + 1
+      if count ~= at then return end
+      for _, socket in ipairs(sockets) do socket:destroy() end
+    end })
+    local function note(socket)
+      sockets[#sockets + 1] = socket
+      socket:on("error", function() end)
+    end
+    pair.run(options, more, function(socket)
+      note(socket)
+      socket:pipe(socket)
+    end, function(socket)
+      if not socket:renegotiate({}, function() socket:finish() end) then socket:finish() end
+      socket:resume()
+    end, nil, note)
+    return count >= at
+  end
+
+  for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+    it("does nothing else, in " .. version, function()
+      local session
+      pair.run(with(SERVER, { maxVersion = version }), { ca = certs.ca.cert }, function(s) s:finish "x" end, function(s)
+        s:on("session", function(data) session = data end)
+        s:resume()
+      end)
+      local server = with(SERVER, { maxVersion = version, requestCert = true, rejectUnauthorized = false,
+        SNICallback = function(_, callback) callback() end, ca = certs.ca.cert })
+      local agent = { key = certs.agent.key, cert = certs.agent.cert, ca = certs.ca.cert }
+      for _, client in ipairs { agent, { ca = certs.ca.cert, session = session }, { ca = certs.otherca.cert } } do
+        local at = 0
+        repeat at = at + 1 until not run(at, server, client)
+        assert.is_true(at > 10)
+      end
+    end)
+  end
+
+  it("does nothing else while it connects", function()
+    local function lookup(_, _, callback)
+      callback(nil, { { address = "127.0.0.2", family = 4 }, { address = "127.0.0.1", family = 4 } })
+    end
+    local at = 0
+    repeat at = at + 1 until not run(at, SERVER, { ca = certs.ca.cert, host = "localhost", lookup = lookup,
+      autoSelectFamily = true })
+    assert.is_true(at > 10)
   end)
 end)
 

@@ -7,7 +7,7 @@ local LUA = os.getenv "LUA" or "lua5.4"
 local build = os.getenv "TLS_BUILD" or "build"
 
 local function run(program, stage, way, env)
-  local command = "env TLS_CERTS=%s %s timeout 30 %s spec/support/endings.lua %s %s 2>&1; echo status $?"
+  local command = "env TLS_CERTS=%s %s timeout 120 %s spec/support/endings.lua %s %s 2>&1; echo status $?"
   local pipe = assert(io.popen(command:format(certs.dir, env or "", program, stage, way)))
   local output = pipe:read "*a"
   pipe:close()

@@ -31,7 +31,7 @@ end
 
 local function run(program, stage, way, env)
   local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " " .. env ..
-    " timeout 30 " .. program .. " spec/support/stages.lua " .. stage .. " " ..
+    " timeout 120 " .. program .. " spec/support/stages.lua " .. stage .. " " ..
     way .. " 2>&1; echo status $?"))
   local out = p:read "*a"
   p:close()

@@ -35,7 +35,7 @@ local function have(command)
 end
 
 local function run(program, older, env)
-  local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " " .. env .. " timeout 30 " .. program ..
+  local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " " .. env .. " timeout 120 " .. program ..
     " spec/support/finalizer.lua " .. older .. " 2>&1; echo status $?"))
   local out = p:read "*a"
   p:close()

@@ -6,7 +6,7 @@ local Sequence = require "spec.support.sequence"
 local tls = require "tls"
 
 local uv = helper.uv
-local AT_ONCE, PATIENCE = 20, 10000 -- ms
+local AT_ONCE, PATIENCE = 20, 40000 -- ms
 
 local first_seed = tonumber(os.getenv "TLS_SEED") or os.time() % 1000000 * 10000
 local sequences = tonumber(os.getenv "TLS_SEQUENCES") or (helper.slow > 1 and 200 or 2000)

@@ -18,7 +18,7 @@ local function run(command)
     "'LUA_CPATH=build/jit/?.so;" ..
       "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;'",
   }, " ")
-  local p = assert(io.popen("env " .. env .. " timeout 30 " .. command .. " 2>&1"))
+  local p = assert(io.popen("env " .. env .. " timeout 120 " .. command .. " 2>&1"))
   local text = p:read "*a"
   p:close()
   return text

@@ -6,7 +6,7 @@ local certs = require "spec.support.certs"
 local build = os.getenv "TLS_BUILD" or "build"
 
 local function run(script)
-  local p = assert(io.popen("TLS_CERTS=" .. certs.dir .. " timeout 60 " .. build .. "/states spec/support/" .. script ..
+  local p = assert(io.popen("TLS_CERTS=" .. certs.dir .. " timeout 90 " .. build .. "/states spec/support/" .. script ..
     " 2>&1; echo status $?"))
   local out = p:read "*a"
   p:close()

@@ -21,18 +21,18 @@ end
 describe("uvlink", function()
   it("finds a shared libuv behind luv.so", function()
     assert.equal("echoed hello over TLSv1.3\nstatus 0\n", sh("TLS_CERTS=" ..
-      certs.dir .. " timeout 20 " .. (os.getenv "LUA" or "lua5.4") ..
+      certs.dir .. " timeout 120 " .. (os.getenv "LUA" or "lua5.4") ..
       " spec/support/echo_once.lua"))
   end)
 
   it("finds a libuv linked into the program", function()
     assert.equal("echoed hello over TLSv1.3\nstatus 0\n", sh("HOST_CLOSE=1 TLS_CERTS=" ..
-      certs.dir .. " timeout 20 " .. build .. "/host spec/support/echo_once.lua"))
+      certs.dir .. " timeout 120 " .. build .. "/host spec/support/echo_once.lua"))
   end)
 
   it("is used by a core that is linked into the program", function()
     assert.equal("echoed hello over TLSv1.3\nstatus 0\n", sh("HOST_CLOSE=1 LUA_CPATH= TLS_CERTS=" ..
-      certs.dir .. " timeout 20 " .. build .. "/whole spec/support/echo_once.lua"))
+      certs.dir .. " timeout 120 " .. build .. "/whole spec/support/echo_once.lua"))
   end)
 
   it("names what a program does not export", function()
@@ -48,7 +48,7 @@ describe("uvlink", function()
       "-Wl,--whole-archive", lib .. "/liblua5.4.a", "-Wl,--no-whole-archive",
       lib .. "/liblua5.4-luv.a", lib .. "/libuv_a.a", "-ldl -lpthread -lm -lrt" }, " "))
     assert.equal("status 0\n", out)
-    out = sh("LD_PRELOAD= LUA_CPATH='build/?.so;;' timeout 20 " .. host ..
+    out = sh("LD_PRELOAD= LUA_CPATH='build/?.so;;' timeout 120 " .. host ..
       " spec/support/echo_once.lua")
     assert.truthy(out:find("does not export uv_read_start", 1, true), out)
     assert.truthy(out:find("-Wl,-E", 1, true), out)

@@ -174,6 +174,37 @@ describe("SSLKEYLOGFILE", function()
     assert.equal(60, #secrets "states")
   end)
 
+  it("goes on in a child that was forked", function()
+    local luajit = io.popen "command -v luajit":read "*l"
+    if not luajit then return pending "LuaJIT is missing, by which a Lua program can fork" end
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write(HEAD .. [[
+      package.loaded.key_log = tls.createSecureContext {}
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int pid, int *status, int options);"
+      local pid = ffi.C.fork()
+      if pid > 0 then ffi.C.waitpid(pid, nil, 0) end
+      local client, server = tls.createSecurePair(tls.createSecureContext {}, false),
+        tls.createSecurePair(tls.createSecureContext { key = key, cert = cert }, true)
+      client.encrypted:pipe(server.encrypted)
+      server.encrypted:pipe(client.encrypted)
+      client.cleartext:finish()
+      client.cleartext:resume()
+      server.cleartext:resume()
+      uv.run()
+    ]])
+    file:close()
+    Child.spawn({ "sh", "-c", 'LUA_CPATH="build/jit/?.so;;" exec luajit "$1" 2>&1', "sh", name },
+      helper.expect(function(status, output)
+        assert.equal("", output)
+        assert.equal(0, status)
+      end), { env = { "SSLKEYLOGFILE=" .. path "forked" } })
+    helper.run()
+    os.remove(name)
+    assert.equal(20, #secrets "forked")
+  end)
+
   it("that cannot be written is one warning, and no failure", function()
     local file = path "nowhere/file"
     assert.equal("tls: cannot write SSLKEYLOGFILE " .. file .. ": No such file or directory\n",

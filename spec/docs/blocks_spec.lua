@@ -47,7 +47,7 @@ for _, path in ipairs(pages()) do
           for _, block in ipairs(blocks) do page:follow(block) end
         end)
         page:close()
-        if not ok then error(problem, 0) end
+        assert.is_true(ok, problem)
       end)
     end
   end)

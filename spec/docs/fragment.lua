@@ -11,6 +11,15 @@ local function read(name)
   return text
 end
 
+--- A port of 127.0.0.1 that nobody listens on.
+function fragment.unused_port()
+  local tcp = uv.new_tcp()
+  tcp:bind("127.0.0.1", 0)
+  local port = tcp:getsockname().port
+  tcp:close()
+  return port
+end
+
 --- {key=, cert=} of a name in spec/support/certs.lua.
 function fragment.certificate(name)
   return { key = read(name .. ".key"), cert = read(name .. ".crt") }

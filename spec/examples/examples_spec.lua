@@ -20,7 +20,7 @@ local function together(server, ready, client)
   local log = os.tmpname()
   local out, status = sh(table.concat({
     server .. " >" .. log .. " 2>&1 & pid=$!",
-    ready and "for i in $(seq 100); do grep -q '" .. ready .. "' " .. log ..
+    ready and "for i in $(seq 1000); do grep -q '" .. ready .. "' " .. log ..
       " && break; sleep 0.05; done" or ":",
     client,
     "result=$?; kill $pid; wait $pid 2>/dev/null; (exit $result)",
@@ -113,7 +113,7 @@ describe("examples", function()
       ["echo_server.lua 0 /no/key /no/cert /no/ca"] = "^echo_server.lua: .*/no/",
       ["echo_client.lua x"] = "^echo_client.lua: usage: ",
       ["echo_client.lua 1 /no/key /no/cert /no/ca"] = "^echo_client.lua: .*/no/",
-      ["echo_client.lua 1 " .. files "agent"] = "^echo_client.lua: connect ECONNREFUSED",
+      ["echo_client.lua " .. free_port() .. " " .. files "agent"] = "^echo_client.lua: connect ECONNREFUSED",
       ["inspect.lua localhost /no/ca"] = "^inspect.lua: .*/no/ca",
       ["connect_tunnel.lua http://localhost:1 https://localhost /no/ca"] = "^connect_tunnel.lua: .*/no/ca",
       ["proxy_protocol.lua 0 /no/cert /no/key"] = "^proxy_protocol.lua: .*/no/",

@@ -64,6 +64,12 @@ local CASES = {
     callback { code = "MINE", message = "no such name" }
   end }, client { servername = "localhost" }, "MINE", "ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", "internal_error",
     "server" },
+  ["pskCallback's error"] = {
+    { ciphers = "PSK-AES128-GCM-SHA256", maxVersion = "TLSv1.2",
+      pskCallback = function() error { code = "MINE", message = "no key" } end },
+    { ciphers = "PSK-AES128-GCM-SHA256", maxVersion = "TLSv1.2", checkServerIdentity = function() end,
+      pskCallback = function() return { psk = ("k"):rep(32), identity = "me" } end },
+    "MINE", "ERR_SSL_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY", "unknown_psk_identity", "server" },
   ["an unknown identity of a key"] = {
     { ciphers = "PSK-AES128-GCM-SHA256", maxVersion = "TLSv1.2", pskCallback = function() return nil end },
     { ciphers = "PSK-AES128-GCM-SHA256", maxVersion = "TLSv1.2", checkServerIdentity = function() end,
@@ -187,6 +193,13 @@ describe("an alert that is received has", function()
 end)
 
 describe("an error without an alert", function()
+  it("has none: the peer ends by close_notify", function()
+    for level = 1, 2 do
+      local err = answered(alert_record(level, 0), level == 1)
+      assert.same({ level == 1 and "ECONNRESET" or "ERR_SSL_PROTOCOL_ERROR", "none" }, { err.code, alert_of(err) })
+    end
+  end)
+
   it("has none: the transport ends, or the peer speaks no TLS", function()
     assert.equal("none", alert_of(answered("", true)))
     assert.equal("none", alert_of(answered("HTTP/1.1 400 Bad Request\r\n\r\n")))

@@ -1,4 +1,5 @@
 -- What the error about a peer's certificate says: OpenSSL's words, whose certificate it is, and what helps.
+local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local cures = require "tls.handshake.verify_cures"
 local pair = require "spec.support.pair"
@@ -190,6 +191,20 @@ describe("the error about a client says", function()
         "intermediate, the client has to send it behind its own in option 'cert'"):format(address, NOT_TRUSTED),
         err.message)
     end
+  end)
+
+  it("an address of IPv6 in brackets", function()
+    local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, ca = certs.ca.cert,
+      requestCert = true, rejectUnauthorized = true }
+    server:on("tlsClientError", helper.expect(function(err)
+      assert.matches("%(client %[::1%]:%d+, depth 0, subject CN ?= ?stranger%)", err.message)
+      server:close()
+    end))
+    server:listen(0, "::1", helper.expect(function()
+      tls.connect({ port = server:address().port, host = "::1", ca = certs.ca.cert, key = certs.stranger.key,
+        cert = certs.stranger.cert }):on("error", function() end)
+    end))
+    helper.run()
   end)
 
   it("where it is, if it has shown none", function()

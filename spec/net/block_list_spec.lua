@@ -212,16 +212,19 @@ describe("the option blockList", function()
     local list = net.BlockList()
     list:addAddress "192.0.2.1"
     local server = net.createServer { blockList = list }
-    server:on("connection", never "connection")
+    local second, let_in
+    server:on("connection", expect(function(peer) let_in = peer end))
     server:listen(0, "127.0.0.1", expect())
     local client = uv.new_tcp() -- connects and resets, both before the loop runs and the server accepts
     client:connect("127.0.0.1", server:address().port, function() end)
     assert(client:close_reset())
-    local timer = uv.new_timer()
-    timer:start(50, 0, expect(function()
-      timer:close()
+    second = net.connect(server:address().port, "127.0.0.1") -- is let in behind it
+    helper.soon(function() return let_in and second.localPort end, function()
+      assert.equal(second.localPort, let_in.remotePort)
+      second:destroy()
+      let_in:destroy()
       server:close()
-    end))
+    end)
     run()
   end)
 

@@ -68,6 +68,7 @@ describe("a host", function()
   it("may be an address with a zone, or in any spelling", function()
     for _, host in ipairs { "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "fe80::1%lo", "127.0.0.1" } do
       local socket = net.connect { host = host, port = 1 }
+      assert.is_true(socket.connecting)
       socket:on("error", function() end)
       socket:destroy()
       helper.run()
@@ -90,6 +91,23 @@ describe("a server's name", function()
       'has a port: give servername = "example.com".')
     local socket = tls.TLSSocket.new()
     says(refused(socket.setServername, socket, "example.com "), 'has a space: give name = "example.com".')
+  end)
+end)
+
+describe("a port behind its host", function()
+  local function says_so(call, ...)
+    local ok, err = pcall(call, ...)
+    assert.is_false(ok)
+    assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+    says(err.message, 'the port comes first, connect(443, "example.com")')
+  end
+
+  it("is told from a path", function()
+    says_so(tls.connect, "example.com", 443)
+    says_so(net.connect, "example.com", 443)
+    says_so(net.connect, "example.com", "443")
+    local socket = net.Socket.new()
+    says_so(socket.connect, socket, "example.com", 443)
   end)
 end)
 

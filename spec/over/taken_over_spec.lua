@@ -81,7 +81,7 @@ describe("a plain socket that was taken over", function()
           end)
         end
         plain[how](plain)
-        later(100 * helper.slow, expect(function() assert.same({ "socket", "plain" }, order) end))
+        helper.soon(function() return #order == 2 end, function() assert.same({ "socket", "plain" }, order) end)
       end)
     end)
   end
@@ -110,16 +110,19 @@ describe("a plain socket that was taken over", function()
   end)
 
   it("resets the connection", function()
-    local failure
+    local failure, accepted
     serve(function(port, server)
       local plain
       plain = net.connect(port, "127.0.0.1", function()
         local socket
-        socket = over(plain, function() later(50, function() plain:resetAndDestroy() end) end)
+        socket = over(plain, function()
+          helper.soon(function() return accepted end, function() plain:resetAndDestroy() end)
+        end)
         socket:resume()
         socket:on("close", function() server:close() end)
       end)
     end, function(socket)
+      accepted = true
       socket:resume()
       socket:on("error", function(err) failure = err.code end)
     end)

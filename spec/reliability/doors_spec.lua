@@ -6,9 +6,9 @@ local certs = require "spec.support.certs"
 
 local build = os.getenv "TLS_BUILD" or "build"
 
-local FIVE_ONE = build .. "/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
+local FIVE_ONE = "build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
 
-local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/support/thrower.lua'" end
+local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/support/thrower.lua' -c 'qa!'" end
 
 local HOSTS = {
   { name = os.getenv "LUA" or "lua5.4", status = 255, before = "^Uncaught Error: ", most = 1 },
@@ -47,6 +47,8 @@ local VALUES = {
   number = "42", -- LuaJIT puts the place before it
 }
 
+local WITHOUT_PLACE = { unheard = true, loop = true }
+
 local function check(host, door, value, text)
   local output, status = run(host, door, value)
   local what = ("%s, %s:\n%s"):format(door, value, output)
@@ -56,7 +58,7 @@ local function check(host, door, value, text)
   assert.truthy(first, what)
   if value == "number" then first = first:gsub("^.*: ", "") end
   assert.equal(text, first)
-  if door ~= "unheard" then assert.truthy(rest:find("spec/support/thrower.lua:N: in ", 1, true), what) end
+  if not WITHOUT_PLACE[door] then assert.truthy(rest:find("spec/support/thrower.lua:N: in ", 1, true), what) end
   local _, count = output:gsub("stack traceback:", "")
   assert.is_true(count <= host.most, what)
   assert.equal(host.status, status, what)
@@ -84,6 +86,9 @@ for _, host in ipairs(HOSTS) do
         check(host, "wrap", value, text)
       end)
     end
+    tell("has no place when the loop alone has called", function()
+      check(host, "loop", "ours", (OURS:gsub("^.-: ", "")))
+    end)
     tell("is told when it is an 'error' without a listener", function()
       check(host, "unheard", "ours", "connect ECONNREFUSED 127.0.0.1:1 (an 'error' event without a listener)")
     end)

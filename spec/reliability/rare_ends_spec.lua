@@ -86,11 +86,11 @@ local function over_duplex(then_what)
   local client = tls.connect { socket = a, ca = certs.ca.cert, host = "localhost" }
   local log = watch(client, {})
   client:on("secureConnect", helper.expect(function()
-    soon(function()
+    helper.turns(30, function()
       b.held = true
       server:write "the last words"
-      soon(function() then_what(a, b, client) end, 20)
-    end, 20)
+      helper.turns(30, function() then_what(a, b, client) end)
+    end)
   end))
   client:on("close", helper.expect(function() server:destroy() end))
   helper.run()
@@ -110,10 +110,10 @@ describe("a duplex that fails in the turn in which it brings records", function(
     assert.same({ "data the last words", "end", "error EPIPE", "close" }, over_duplex(function(a, b, client)
       a.blocked = true
       client:write "something"
-      soon(function()
+      helper.turns(30, function()
         b:flush()
         a:emit "close"
-      end, 20)
+      end)
     end))
   end)
 
@@ -140,12 +140,12 @@ describe("a listener for 'tlsClientError' that throws", function()
       local client = tls.connect { port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert }
       client:on("error", function() end)
       client:on("close", helper.expect())
-      soon(function()
+      helper.soon(function() return accepted end, function()
         accepted:on("close", helper.expect(function() server:close() end))
         local ok
         ok, failure = pcall(accepted.destroy, accepted)
         assert.is_false(ok)
-      end, 100)
+      end)
     end)
     helper.run()
     assert.equal("thrown", failure)
@@ -172,7 +172,7 @@ describe("a listener for 'connection'", function()
 end)
 
 local function run(command)
-  local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " timeout 30 " .. command .. " 2>&1; echo status $?"))
+  local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " timeout 120 " .. command .. " 2>&1; echo status $?"))
   local out = p:read "*a"
   p:close()
   return out

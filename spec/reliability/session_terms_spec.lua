@@ -256,13 +256,15 @@ it("sessions end with the first one's sessionTimeout, however often they are ren
         coroutine.yield()
         return visit(client("agent", version, { session = session }))
       end
-      local first, made, before
-      repeat -- until it is known in which second the session was made; or about, where a second is little
-        before = os.time()
-        first = visit(client("agent", version))
-        made = os.time()
-      until made - before <= (unit - 1) // 2
-      local second = back(made + unit, first.session)
+      local first, made, before, second
+      repeat -- until it is back in time: a machine that has much to do may be too late
+        repeat -- until it is known in which second the session was made; or about, where a second is little
+          before = os.time()
+          first = visit(client("agent", version))
+          made = os.time()
+        until made - before <= (unit - 1) // 2
+        second = back(made + unit, first.session)
+      until os.time() < before + 2 * unit
       assert_in(second, true)
       local session = second.session or first.session -- of TLS 1.2: the old one is good as long
       if version == "TLSv1.3" then

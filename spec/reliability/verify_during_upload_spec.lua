@@ -118,7 +118,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
             calls, failed = calls + 1, err
           end))
           assert.is_false(begun) -- one at a time
-          later(function()
+          helper.soon(function() return calls > 0 end, function()
             assert.equal(1, calls)
             assert.truthy(failed)
             answer()
@@ -245,16 +245,21 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     local here, there = duplex_pair.End.new(), duplex_pair.End.new()
     duplex_pair.join(here, there)
     local other, busy, server
+    local there_first = false -- the other's plaintext
     other = tls.createServer(SERVER, function(socket)
-      socket:on("data", helper.expect(function(data) assert.equal("password of another", data) end))
+      socket:on("data", helper.expect(function(data)
+        assert.equal("password of another", data)
+        there_first = true
+      end))
       socket:on("end", function() socket:finish() end)
     end)
     local mine, got, armed = { minVersion = version, maxVersion = version }, {}, false
+    local secure = false
     local function shake()
       server = tls.TLSSocket(there, merge(merge(SERVER, mine), { isServer = true, verify = function(_, _, callback)
         later(function()
           busy:write "password of another"
-          later(function() callback() end)
+          helper.soon(function() return there_first end, function() callback() end)
         end)
       end }))
       local client = tls.connect(merge(merge(CLIENT, mine), { socket = here, servername = "localhost" }))
@@ -263,6 +268,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         armed = false
         server:write "from the server"
       end))
+      server:on("secure", function() secure = true end)
       server:on("data", function(data) got[#got + 1] = data end)
       server:on("error", helper.never "error of the server's socket")
       server:on("end", function() server:finish() end)
@@ -276,7 +282,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         other:close()
       end))
       client:once("secureConnect", helper.expect(function()
-        later(function()
+        helper.soon(function() return secure end, function()
           assert.is_true(server:renegotiate(ASK, helper.expect(function(err)
             assert.is_nil(err)
             assert.is_true(server.authorized)

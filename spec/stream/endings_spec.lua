@@ -5,7 +5,7 @@ local net = require "tls.net"
 local tick = require "tls.support.next_tick"
 local tls = require "tls"
 
-local expect, uv = helper.expect, helper.uv
+local expect = helper.expect
 
 local function recorder()
   local log = {}
@@ -146,9 +146,7 @@ describe("write and destroy", function()
       local client = net.connect(server:address().port, "127.0.0.1")
       client:pause()
       client:on("error", function() end)
-      local timer = uv.new_timer()
-      timer:start(50, 0, function()
-        timer:close()
+      helper.soon(function() return #log == 2 end, function()
         client:destroy()
         server:close()
       end)

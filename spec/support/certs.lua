@@ -16,10 +16,10 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=$dir/stamp-8
+stamp=stamp-9 # another number where what is made here changes
 exec 9>"$dir.lock"
 flock 9 # of several processes the first one makes them
-[ -n "$(find "$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
+[ -n "$(find "$dir/$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
 rm -rf "$dir.new"; mkdir -p "$dir.new"; cd "$dir.new"
 exec >log 2>&1
 
@@ -146,7 +146,7 @@ for c in rsa ecdsa chained; do
   printf 'V\t490101000000Z\t\t%s\tunknown\t/CN=localhost\n' $(openssl x509 -in $c.crt -noout -serial | cut -d= -f2)
 done >ocsp.index
 cat db/index2 >>ocsp.index; echo 'unique_subject = no' >ocsp.index.attr
-touch stamp-6
+touch $stamp
 cd ..; rm -rf certs; mv certs.new certs
 ]=]
 

@@ -65,11 +65,12 @@ end
 --- A command called lua5.4 that is this Lua and finds the modules. A sanitizer is preloaded for our own core alone.
 -- LuaJIT's `print` reaches a terminal at once, but a pipe only when there is a lot of it: hence stdbuf.
 local function make_lua(folder, lua)
-  local preload = lua == "lua5.4" and os.getenv "LD_PRELOAD" or ""
   local program, ok = sh("command -v " .. lua)
   assert(ok, program)
-  write(folder .. "/lua5.4", ("#!/bin/sh\n%s LD_PRELOAD='%s' exec %s%s \"$@\"\n"):format(module_paths(core_of(lua)),
-    preload, lua == "luajit" and "stdbuf -oL " or "", program:match "%S+"))
+  local sanitizer = ("LD_PRELOAD='%s' ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0"):format(lua == "lua5.4"
+    and os.getenv "LD_PRELOAD" or "")
+  write(folder .. "/lua5.4", ("#!/bin/sh\n%s %s exec %s%s \"$@\"\n"):format(module_paths(core_of(lua)), sanitizer,
+    lua == "luajit" and "stdbuf -oL " or "", program:match "%S+"))
   assert(uv.fs_chmod(folder .. "/lua5.4", 493)) -- 0755
 end
 
@@ -97,14 +98,15 @@ local function replaced(text, by)
   return (text:gsub("%f[%d]%d+%f[%D]", by))
 end
 
---- The block as a file outside of the page's folder, and how it is started.
+--- The block as a file outside of the page's folder, and how it is started. What serves does so beside several others.
 function Page:command(block, text)
   self.count = self.count + 1
   local path = ("%s/blocks/%d"):format(self.top, self.count)
   write(path, text)
   local program = block.language == "lua" and "lua5.4" or "sh -e"
+  local seconds = block.rule == "serve" and 4 * SECONDS or SECONDS
   return ("cd %s && exec env PATH=%s/bin:$PATH TLS_CERTS=%s/%s LD_PRELOAD= setsid timeout -k 2 %d %s %s"):format(
-    self.folder, self.top, ROOT, certs.dir, SECONDS, program, path)
+    self.folder, self.top, ROOT, certs.dir, seconds, program, path)
 end
 
 function Page:fail(block, problem, output)

@@ -80,6 +80,7 @@ local DOORS = {
   ["write, TLS"] = function() secure(greet, function(client) client:write("hello", fail) end) end,
   ["end"] = function() plain(greet, function(client) client:finish("hello", fail) end) end,
   timeout = function() plain(function() end, function(client) client:setTimeout(10, fail) end) end,
+  loop = function() require("tls.support.next_tick").immediate(tls.connect, {}) end,
   wrap = function()
     local timer = uv.new_timer()
     timer:start(5, 0, tls.wrap(function(...)
@@ -94,7 +95,7 @@ DOORS[door]()
 
 local vim = rawget(_G, "vim")
 if vim then
-  vim.wait(1000, function() return thrown or door == "unheard" and uv.now() - started > 200 end)
+  vim.wait(1000, function() return thrown or (door == "unheard" or door == "loop") and uv.now() - started > 200 end)
   vim.wait(20)
   vim.cmd "qa!"
 else

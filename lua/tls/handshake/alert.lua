@@ -11,13 +11,10 @@ local alert = {}
 local told = setmetatable({}, { __mode = "k" })
 local NONE = {}
 
---- Whether fields may be put into an error. Tables with a metatable of the user's may be anything: they, and userdata,
---- stay as they are.
---- @param err any
---- @return boolean
+-- Tables with a metatable of the user's may be anything: they, and userdata, stay as they are.
 local function may_have_fields(err)
   local mt = type(err) == "table" and getmetatable(err)
-  return mt == nil or mt == core.error_metatable
+  return mt == nil or rawequal(mt, core.error_metatable)
 end
 
 local function remove(err, before)
@@ -38,7 +35,7 @@ end
 --- @param err any the user's
 --- @param from? tls.Error the core's, if it has failed
 function alert.copy(err, from)
-  if err == from or not may_have_fields(err) then return end
+  if rawequal(err, from) or not may_have_fields(err) then return end
   from = from or NONE
   local before, name, direction = told[err], from.alert, from.alertDirection
   if before then
@@ -54,7 +51,7 @@ end
 local function tells(err)
   local before = told[err]
   if before then return before.written and rawget(err, "alert") == before.name end
-  return getmetatable(err) == core.error_metatable and rawget(err, "alertDirection") ~= nil
+  return errors.is(err) and rawget(err, "alertDirection") ~= nil
 end
 
 --- The number of the alert that the user wants to be sent: `{ alert = "access_denied" }`.

@@ -133,7 +133,7 @@ local function finish(socket, answer)
   local chosen = answer.chosen
   if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
   if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
-  local ok, result = pcall(conn.answerClientHello, conn, {
+  local ok, result = core.attempt(conn.answerClientHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
   })

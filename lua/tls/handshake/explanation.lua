@@ -57,6 +57,14 @@ local function kind_of_certificate(socket)
   return key.asn1Curve and "an EC key on " .. key.asn1Curve or key.modulus and "an RSA key" or "a key of its own kind"
 end
 
+local NO_KEY = "the server has a certificate and no key for it, pass 'key'"
+
+-- A certificate whose key was forgotten is of no use in a handshake.
+local function has_no_key(socket)
+  local context = context_of(socket).context
+  return core.contextCertificate(context) ~= nil and not core.contextHasKey(context)
+end
+
 local function without_certificate(socket)
   if socket._options.pskCallback then
     return "the server has no certificate, and pskCallback no key that the client has offered"
@@ -69,6 +77,7 @@ local function no_cipher_shared(details, socket, on_server)
   if not on_server then return nil end
   local kind = kind_of_certificate(socket)
   if not kind then return without_certificate(socket) end
+  if has_no_key(socket) then return NO_KEY end
   return ("none of the client's ciphers (%s) fits the server's option 'ciphers', its certificate with %s, and "
     .. "%s"):format(join(details.ciphers or {}, 6), kind, allowed(details))
 end
@@ -76,6 +85,7 @@ end
 local function no_signature_shared(_, socket, on_server)
   local kind = kind_of_certificate(socket)
   if on_server and not kind then return without_certificate(socket) end
+  if on_server and has_no_key(socket) then return NO_KEY end
   return kind and ("the %s accepts no signature that the certificate with %s can make (option 'sigalgs' of both "
     .. "sides)"):format(on_server and "client" or "server", kind) or nil
 end
@@ -133,8 +143,9 @@ local function no_longer_good(_, _, on_server)
 end
 
 local function certificate_wanted(_, socket, on_server)
-  if on_server or kind_of_certificate(socket) then return nil end
-  return "the server wants a client certificate, pass 'key' and 'cert'"
+  if on_server then return nil end
+  if has_no_key(socket) then return "the server wants a client certificate, and 'cert' is here without its 'key'" end
+  return not kind_of_certificate(socket) and "the server wants a client certificate, pass 'key' and 'cert'" or nil
 end
 
 local function nothing_fits_the_server(details, socket, on_server)
@@ -227,16 +238,39 @@ function explanation.add(socket, err, handshaking)
   if words then err.message = err.message .. ": " .. words end
 end
 
---- The same for a handshake that took too long.
+-- Who of this server's user has not answered yet.
+local function awaited(socket, details)
+  local server, list = socket.server, {}
+  local function add(shown, there)
+    if there then list[#list + 1] = shown end
+  end
+  local function listens(name) return server and server:listenerCount(name) > 0 end
+  if details.clientHelloPending then
+    add("'clientHello'", listens "clientHello")
+    add("SNICallback", socket._options.SNICallback)
+    add("'resumeSession'", listens "resumeSession")
+    add("'OCSPRequest'", listens "OCSPRequest")
+  elseif details.finished then
+    add("verify", socket._options.verify)
+    add("'newSession'", listens "newSession")
+  end
+  return list[1] and "this server waits for the answer of " .. table.concat(list, " or ") or nil
+end
+
+local function why_late(socket, details)
+  if not socket.secureConnecting then return "the client has not taken part in another one" end
+  if details.received == "" then return "the client has sent nothing" end
+  return awaited(socket, details) or first_bytes.explain(details.received, true)
+    or "the client has begun it, and has not ended it"
+end
+
+--- The same for a server's handshake that took too long.
 --- @param socket tls.TLSSocket
 --- @param err tls.Error
 function explanation.add_to_timeout(socket, err)
   local details = socket._conn and socket._conn:getFailureDetails()
   if not details then return end
-  local words = first_bytes.explain(details.received, true)
-  if details.received == "" then words = "the client has sent nothing" end
-  err.message = err.message .. ": " .. (words or "the client has begun it, and has not ended it")
-    .. " (option 'handshakeTimeout')"
+  err.message = ("%s: %s (option 'handshakeTimeout')"):format(err.message, why_late(socket, details))
 end
 
 return explanation

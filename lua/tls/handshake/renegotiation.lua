@@ -3,6 +3,7 @@
 -- @module tls.handshake.renegotiation
 
 local uv = require "luv"
+local core = require "tls.core"
 local declared = require "tls.options.tls_socket"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
@@ -71,7 +72,7 @@ function renegotiation.request(socket, options, callback)
   if callback ~= nil then kinds.callback().check(callback, "callback") end
   if socket.destroyed then return nil end
   local request_cert, reject = chosen(socket, checked, "requestCert"), chosen(socket, checked, "rejectUnauthorized")
-  local ok, result = pcall(begin, socket, request_cert, reject)
+  local ok, result = core.attempt(begin, socket, request_cert, reject)
   if not ok then
     if callback then tick.immediate(callback, result) end
     return false

@@ -1,5 +1,8 @@
 --- Internal. What tls.debug shows of a TLS connection: its handshakes, its peer, its end. Each function is called when
 -- `debug_lines.on` is set. What is shown of the peer's is escaped and cut.
+--
+-- To make a line allocates memory, so the collector may run a finalizer of the user's, which may destroy the socket:
+-- who calls looks afterwards whether it is still there, where that matters.
 -- @module tls.handshake.steps
 
 local core = require "tls.core"
@@ -14,18 +17,8 @@ local VERSIONS = {
   [0x304] = "TLSv1.3", [0x303] = "TLSv1.2", [0x302] = "TLSv1.1", [0x301] = "TLSv1", [0x300] = "SSLv3",
 }
 
-local ALERTS = { -- RFC 8446, 6, and those that it has inherited
-  [0] = "close_notify", [10] = "unexpected_message", [20] = "bad_record_mac", [21] = "decryption_failed",
-  [22] = "record_overflow", [30] = "decompression_failure", [40] = "handshake_failure", [41] = "no_certificate",
-  [42] = "bad_certificate", [43] = "unsupported_certificate", [44] = "certificate_revoked",
-  [45] = "certificate_expired", [46] = "certificate_unknown", [47] = "illegal_parameter", [48] = "unknown_ca",
-  [49] = "access_denied", [50] = "decode_error", [51] = "decrypt_error", [60] = "export_restriction",
-  [70] = "protocol_version", [71] = "insufficient_security", [80] = "internal_error", [86] = "inappropriate_fallback",
-  [90] = "user_canceled", [100] = "no_renegotiation", [109] = "missing_extension", [110] = "unsupported_extension",
-  [111] = "certificate_unobtainable", [112] = "unrecognized_name", [113] = "bad_certificate_status_response",
-  [114] = "bad_certificate_hash_value", [115] = "unknown_psk_identity", [116] = "certificate_required",
-  [120] = "no_application_protocol", [121] = "ech_required",
-}
+local alert_names = {} -- by number
+for name, number in pairs(core.alerts) do alert_names[number] = name end
 
 local CLOSE_NOTIFY = 0
 local CLIENT_HELLO, CERTIFICATE, CERTIFICATE_REQUEST, KEY_UPDATE, COMPRESSED_CERTIFICATE = 1, 11, 13, 24, 25
@@ -74,11 +67,22 @@ local function certificate_name(name)
   return shown((name or ""):gsub("\n", ", "), 200)
 end
 
+-- What the socket's connection answers; nil once it is gone.
+local function ask(socket, question)
+  local conn = socket._conn
+  if conn then return conn[question](conn) end
+  return nil
+end
+
 -- === messages ===
+
+-- The generation of the handshake whose certificates have been shown; true: of the one under way.
+local shown_in = setmetatable({}, { __mode = "k" })
 
 local function client_hello_sent(socket)
   if not socket.secureConnecting then return write(socket, "ClientHello sent again") end
-  local options, name = socket._options, socket._conn:getServername()
+  shown_in[socket] = nil -- the socket may have been connected before
+  local options, name = socket._options, ask(socket, "getServername")
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",
     options.ALPNProtocols and "ALPN " .. protocols(decoded(options.ALPNProtocols)),
@@ -88,7 +92,7 @@ end
 
 local function certificate_requested(socket, sent)
   if sent then return write(socket, "the client is asked for a certificate") end
-  local own = socket._conn:getX509Certificate()
+  local own = ask(socket, "getX509Certificate")
   write(socket, "the server asks for a certificate: %s", own and certificate_name(own.subject) or "there is none")
 end
 
@@ -97,7 +101,7 @@ local function alert(socket, sent, number, fatal)
     if sent then write(socket, "end sent (close_notify)") end -- the peer's: see peer_ended
     return
   end
-  write(socket, "alert %s: %s (%s)", sent and "sent" or "received", ALERTS[number] or tostring(number),
+  write(socket, "alert %s: %s (%s)", sent and "sent" or "received", alert_names[number] or tostring(number),
     fatal and "fatal" or "warning")
 end
 
@@ -135,13 +139,10 @@ end
 
 -- === the peer ===
 
--- The generation of the handshake whose certificates have been shown; true: of the one under way.
-local shown_in = setmetatable({}, { __mode = "k" })
-
 local MOST_CERTIFICATES = 10
 
 local function show_certificates(socket)
-  local cert, depth = socket._conn:getPeerX509Certificate(), 0
+  local cert, depth = ask(socket, "getPeerX509Certificate"), 0
   if not cert then write(socket, "the peer has no certificate") end
   while cert and depth < MOST_CERTIFICATES do
     write(socket, "certificate %d: %s, issuer %s, valid until %s", depth, certificate_name(cert.subject),
@@ -161,7 +162,7 @@ local function certificates(socket, generation)
   local before = shown_in[socket]
   shown_in[socket] = generation
   if before == true or before == generation then return end
-  if not socket._conn:isPsk() then show_certificates(socket) end
+  if not ask(socket, "isPsk") then show_certificates(socket) end
 end
 
 local function reason(refusal)
@@ -173,7 +174,7 @@ end
 
 -- What the chain alone would have been refused for.
 local function overridden(socket)
-  local code = socket._conn:getVerifyError()
+  local code = ask(socket, "getVerifyError")
   return ("accepted by option 'verify', although %s"):format(code or "the name does not match")
 end
 
@@ -181,7 +182,7 @@ local function verdict(socket, refusal, override)
   if refusal and socket._options.rejectUnauthorized then return "refused: " .. reason(refusal) end
   if refusal then return ("not authorized: %s; rejectUnauthorized is false"):format(reason(refusal)) end
   if override then return overridden(socket) end
-  if socket._conn:isPsk() then return "verified: pre-shared key" end
+  if ask(socket, "isPsk") then return "verified: pre-shared key" end
   local host = not socket._options.isServer and socket._name_to_verify
   return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
 end
@@ -196,9 +197,11 @@ function steps.verdict(socket, generation, refusal, override)
   write(socket, "%s", verdict(socket, refusal, override))
 end
 
---- OpenSSL has refused the peer inside the handshake, which has failed with this error.
+--- The handshake has failed with this error. It may be that OpenSSL has refused the peer.
 --- @param err tls.Error
-function steps.refused(socket, err) write(socket, "refused: %s", reason(err)) end
+function steps.refused(socket, err)
+  if ask(socket, "getVerifyError") == err.code then write(socket, "refused: %s", reason(err)) end
+end
 
 -- === the connection ===
 
@@ -214,6 +217,7 @@ end
 -- What a handshake has agreed on.
 local function negotiated(socket)
   local conn = socket._conn
+  if not conn then return "the connection is gone" end
   local cipher, group = conn:getCipher(), conn:getGroup()
   local early = conn:isEarlyDataAccepted()
   return join(conn:getProtocol() or "unknown protocol", cipher and cipher.standardName, group,
@@ -230,7 +234,7 @@ function steps.renegotiating(socket) write(socket, "renegotiation begun") end
 
 --- A later handshake has finished, and its peer is accepted.
 function steps.renegotiated(socket)
-  local protocol = socket._conn:getProtocol()
+  local protocol = ask(socket, "getProtocol")
   if protocol == "TLSv1.3" then return write(socket, "the client's late certificate is accepted") end
   write(socket, "renegotiated: %s", negotiated(socket))
 end

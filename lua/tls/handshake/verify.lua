@@ -51,7 +51,8 @@ local function place_of(socket, conn, err)
   local place = {}
   if err.host then place[1] = "host " .. err.host end
   if socket._options.isServer and socket.remotePort then
-    place[1] = ("client %s:%d"):format(socket.remoteAddress, socket.remotePort)
+    local address = socket.remoteAddress
+    place[1] = (address:find(":", 1, true) and "client [%s]:%d" or "client %s:%d"):format(address, socket.remotePort)
   end
   if conn:isSessionReused() then place[#place + 1] = "session resumed" end
   if err.depth >= 0 then place[#place + 1] = "depth " .. err.depth end
@@ -177,6 +178,7 @@ end
 
 local function remember_verdict(socket, generation, refusal, override, done)
   remember(socket, generation, refusal, override)
+  if not socket._conn then return end -- see tls.handshake.steps
   set_verdict(socket, generation, refusal, override, done)
 end
 

@@ -34,6 +34,17 @@ function connecting.is_path(value)
   return type(value) == "string" and not tonumber(value) and value:find "%S" ~= nil
 end
 
+--- The error for what follows a path in connect(). In other libraries a host comes first, and its port behind it.
+--- @param err table
+--- @param first any
+--- @param second any
+--- @return table err
+function connecting.not_behind_a_path(err, first, second)
+  if type(first) ~= "string" or not tonumber(second) then return err end
+  err.message = ("%s: the port comes first, connect(%s, %q)"):format(err.message, tostring(second), first)
+  return err
+end
+
 --- Reads connect()'s arguments: (options), (port[, host]) or (path), each with a callback behind it or none.
 --- @return table options not yet checked; a copy, which the caller owns
 --- @return function? callback
@@ -43,7 +54,9 @@ function connecting.call_of(first, second, third)
   if type(first) ~= "table" and not connecting.is_path(first) then
     return { port = first, host = second }, callback
   end
-  check_callback(second) -- behind options or a path there is a callback or nothing
+  if second ~= nil and type(second) ~= "function" then -- behind options or a path there is a callback or nothing
+    errors.throw(connecting.not_behind_a_path(errors.arg_type("callback", "function", second), first, second))
+  end
   return type(first) == "table" and copy_of(first) or { path = first }, callback
 end
 
@@ -63,8 +76,11 @@ local function finish(socket, err, handle)
   end
   socket._attempt, socket.connecting = false, false
   if err then return socket:destroy(err) end
-  if debug_lines.on then connection_steps.connected(socket, handle) end
   socket:_adopt_handle(handle)
+  if debug_lines.on then
+    connection_steps.connected(socket, handle)
+    if socket.destroyed then return end -- by a finalizer
+  end
   socket:_connected()
 end
 

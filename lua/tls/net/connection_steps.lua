@@ -32,10 +32,19 @@ local function end_of(handle, name)
   return type(found) == "table" and place(found.ip, found.port) or nil
 end
 
+-- 'message [CODE]', or the message alone when the code stands in it; of any object.
+local function text_of(err)
+  local ok, message, code = pcall(function() return err.message, err.code end)
+  if not ok or not message then return debug_lines.message(err) end
+  message, code = debug_lines.message(message), code and debug_lines.message(code)
+  if not code or message:find(code, 1, true) then return message end
+  return ("%s [%s]"):format(message, code)
+end
+
 --- @param err any
 --- @param list tls.FoundAddress[]?
 function steps.looked_up(socket, host, err, list)
-  if err then return steps.write(socket, "lookup of %s failed: %s", shown(host), debug_lines.message(err)) end
+  if err then return steps.write(socket, "lookup of %s failed: %s", shown(host), text_of(err)) end
   local found = {}
   for i, entry in ipairs(list) do found[i] = shown(entry.addr) end
   steps.write(socket, "looked up %s: %s", shown(host), table.concat(found, ", "))
@@ -78,15 +87,6 @@ end
 function steps.not_accepted(server, handle, why)
   local there = end_of(handle, "getpeername")
   write(server, "listener", ("connection%s closed: %s"):format(there and " from " .. there or "", why))
-end
-
--- 'message [CODE]', or the message alone when the code stands in it; of any object.
-local function text_of(err)
-  local ok, message, code = pcall(function() return err.message, err.code end)
-  if not ok or not message then return debug_lines.message(err) end
-  message, code = debug_lines.message(message), code and debug_lines.message(code)
-  if not code or message:find(code, 1, true) then return message end
-  return ("%s [%s]"):format(message, code)
 end
 
 local function alert_of(err)

@@ -25,7 +25,7 @@ local SIGNATURES = { "RSA+SHA256", "RSA+SHA384", "RSA+SHA512", "ECDSA+SHA256", "
 local KEYWORDS = { "DEFAULT", "ALL", "COMPLEMENTOFALL", "COMPLEMENTOFDEFAULT", "HIGH", "MEDIUM", "LOW", "AES",
   "AESGCM", "AESCCM", "AES128", "AES256", "CHACHA20", "CAMELLIA", "ARIA", "ECDHE", "DHE", "ECDSA", "RSA", "PSK",
   "SUITEB128", "SUITEB192", "aNULL", "eNULL", "kRSA", "aRSA", "aECDSA", "kECDHE", "kDHE", "kPSK", "aPSK", "SHA1",
-  "SHA256", "SHA384", "MD5", "RC4", "3DES", "DES", "EXPORT", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.2", "SRP", "DSS",
+  "SHA256", "SHA384", "MD5", "RC4", "3DES", "DES", "EXPORT", "SRP", "DSS",
   "aDSS", "EECDH", "EDH", "kEECDH", "kEDH", "ADH", "AECDH", "SHA", "CAMELLIA128", "CAMELLIA256", "GOST", "NULL" }
 
 local function taken(option, value) return (core.context { [option] = value }) ~= nil end
@@ -39,7 +39,7 @@ end
 
 function LISTS.ciphers()
   local names = cipher_names()
-  return "[^:, ;]+", names, function(name) return names[name] ~= nil end
+  return "[^:, ;]+", names, function(name) return names[name] ~= nil or taken("ciphers", name) end
 end
 
 LISTS.ciphersuites = LISTS.ciphers
@@ -55,28 +55,41 @@ end
 -- Signs before a name say what is to be done with it.
 local function without_sign(part) return (part:gsub("^[!+*?-]+", "")) end
 
--- "ECDHE+AESGCM" is what has both; "@STRENGTH" is a command.
+-- "@STRENGTH" is a command.
 local function of_command(part)
   if part:find "^@" and part ~= "@STRENGTH" and not part:find "^@SECLEVEL=[0-5]$" then
     return ("'%s' is unknown: the commands are @STRENGTH and @SECLEVEL=0 to @SECLEVEL=5"):format(shown(part))
   end
 end
 
+local function openssl() return core.openssl:match "^%S+ %S+" end
+
 local function unknown(part, names)
   local meant = nearest(part, names)
-  if not meant then return ("'%s' is unknown to %s"):format(shown(part), core.openssl:match "^%S+ %S+") end
+  if part == "TLSv1.3" then meant = "TLS_AES_128_GCM_SHA256" end -- these have no name for all of them
+  if not meant then return ("'%s' is unknown to %s"):format(shown(part), openssl()) end
   return ("'%s' is unknown; did you mean '%s'?"):format(shown(part), meant)
+end
+
+-- "ECDHE+AESGCM" is what has both.
+local function is_compound(part, is_known)
+  if not part:find("+", 1, true) then return false end
+  for name in part:gmatch "[^+]+" do
+    if not is_known(name) then return false end
+  end
+  return true
 end
 
 -- The first name that is not known, in words.
 local function first_unknown(option, list)
   local separated, names, is_known = LISTS[option]()
-  local is_cipher = LISTS[option] == LISTS.ciphers
   for part in list:gmatch(separated) do
     part = without_sign(part)
-    local is_compound = is_cipher and part:find "[+@]"
-    if is_cipher and of_command(part) then return of_command(part) end
-    if not is_compound and not is_known(part) then return unknown(part, names) end
+    if part:find "^@" then
+      if of_command(part) then return of_command(part) end
+    elseif not (is_known(part) or option == "ciphers" and is_compound(part, is_known)) then
+      return unknown(part, names)
+    end
   end
   return nil
 end
@@ -89,7 +102,7 @@ function algorithm_list.words(option, list)
   if not LISTS[option] then return nil end
   local words = first_unknown(option, list)
   if words then return words end
-  if option == "ciphers" then return ("'%s' leaves nothing over"):format(shown(list)) end
+  if option == "ciphers" then return ("'%s' leaves nothing over in %s"):format(shown(list), openssl()) end
   return ("'%s' cannot be used"):format(shown(list))
 end
 

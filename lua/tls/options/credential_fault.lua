@@ -2,6 +2,7 @@
 -- was found in place of what was wanted, and a cure. `code` stays OpenSSL's. Nothing here runs before a failure.
 -- @module tls.options.credential_fault
 
+local uv = require "luv"
 local core = require "tls.core"
 local seen = require "tls.options.credential_text"
 
@@ -106,8 +107,14 @@ end
 
 -- === text without PEM ===
 
+-- A name that looks like nothing in particular is one if there is such a file.
+local function existing(text)
+  local is_name = #text < 256 and not text:find "[%c]"
+  return is_name and uv.fs_stat(text) and text or nil
+end
+
 local function of_path(subject)
-  local path = seen.path(subject.text)
+  local path = seen.path(subject.text) or existing(subject.text)
   if not path then return nil end
   local words = ("'%s' looks like the name of a file: read the file first"):format(seen.shown(path))
   return subject.text_only and words or words .. ", or pass { file = ... }"
@@ -206,7 +213,7 @@ local function of_mismatch(subject, err)
   for i, leaf in ipairs(candidates(subject, kind)) do
     words[i], last = ("the certificate %s has an %s key"):format(subject_of(leaf), leaf.key), leaf.key
   end
-  if not last then return nil end
+  if not last then return ("the key given is an %s, and the certificate of 'pfx' has another"):format(kind) end
   return ("%s, the key given is %s %s: give the key that the certificate was made for"):format(
     table.concat(words, ", "), last == kind and "another" or "an", kind)
 end
@@ -246,7 +253,7 @@ local function of_weakness(subject, err)
         .. ALLOWED:format(level_for(bits, BITS))
     end
   end
-  return wanted
+  return wanted .. ", as RSA 2048, EC P-256 and SHA-256 have: have a stronger one made"
 end
 
 local function of_dh(subject, err)
@@ -258,13 +265,22 @@ end
 
 -- === all together ===
 
+-- The form is right, the content is not.
+local function of_content(err)
+  local code = err.code
+  if code == "ERR_OSSL_UNSUPPORTED" then
+    return ("it is damaged, or of a kind that %s does not know"):format(core.openssl:match "^%S+ %S+")
+  end
+  local is_unreadable = code:find "^ERR_OSSL_ASN1" or code:find "^ERR_OSSL_PEM"
+  return is_unreadable and "its base64 does not decode to what its label says" or nil
+end
+
 local function of_pem(subject, err)
   local labels, wanted = seen.labels(subject.text), false
   for _, label in ipairs(labels) do wanted = wanted or is_wanted(subject.option, label) end
   if #labels == 0 then return without_labels(subject, err) end
   if not wanted then return wrong_labels(subject, labels) end
-  local damage = seen.damage(subject.text)
-  return damage or (err.code:find "^ERR_OSSL_" and "its base64 does not decode to what its label says" or nil)
+  return seen.damage(subject.text) or of_content(err)
 end
 
 local function found(subject, err)
@@ -285,6 +301,12 @@ end
 --- @return string? words
 fault.words = found
 
+-- OpenSSL's words alone: what the core has added says less than what was found.
+local function bare(err)
+  local _, stop = err.message:find(err.reason or "", 1, true)
+  return stop and stop > 0 and err.message:sub(1, stop) or err.message
+end
+
 --- Adds to an error what was found.
 --- @param err table
 --- @param name string of the option or argument: "options.ca[2]"
@@ -293,7 +315,7 @@ fault.words = found
 function fault.explain(err, name, subject)
   local words = found(subject, err)
   local place = subject.file and ('%s, file "%s"'):format(name, seen.shown(subject.file)) or name
-  err.message = ("%s (%s)%s"):format(err.message, place, words and ": " .. words or "")
+  err.message = words and ("%s (%s): %s"):format(bare(err), place, words) or ("%s (%s)"):format(err.message, place)
   err.path = subject.file
   return err
 end
@@ -316,7 +338,7 @@ function fault.of_option(err, option, index, options, level)
     option = option, others = options, level = level,
     text_only = option == "dhparam",
     text = field and entry[field] or entry,
-    file = field and entry.file or not field and index > 0 and value.files[index] or nil,
+    file = field and entry.file or not field and index > 0 and value.files and value.files[index] or nil,
     passphrase = field and entry.passphrase,
   })
 end

@@ -112,14 +112,17 @@ local function sequence(value, name, expected)
   return kinds.check_sequence(value, name)
 end
 
---- Texts and files; returns a sequence of texts, whose field `files` has the names of those that came from one, by
+--- Texts and files; returns a sequence of texts. Where some came from files, its field `files` has their names, by
 -- their number. `may_be_empty`: the empty sequence means something.
 function credential_kinds.texts(may_be_empty)
   return kinds.list("string or `{file=}`, or sequence of them",
     "string|tls.CredentialFile|(string|tls.CredentialFile)[]", function(value, name)
-      local list = { files = {} }
+      local list = {}
       for i, entry in ipairs(sequence(value, name, "string or an array of strings")) do
-        list[i], list.files[i] = credential_kinds.read(entry, name)
+        local text, path = credential_kinds.read(entry, name)
+        list[i] = text
+        if path then list.files = list.files or {} end
+        if path then list.files[i] = path end
       end
       if #list == 0 and not may_be_empty then return wrong_value(name, "{}", "must not be empty") end
       return list

@@ -161,7 +161,11 @@ kinds.ip_address = kind("string", "string", function(value, name)
   return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
 end)
 
+-- Most hosts and paths are of these characters, and need no closer look.
+local UNUSUAL_IN_HOST, UNUSUAL_IN_PATH = "[^%w._-]", "[^%w._/-]"
+
 local function check_host(value, name)
+  if type(value) == "string" and not value:find(UNUSUAL_IN_HOST) then return value end
   local mistake = host_name.sentence(check_text(value, name), name:match "[^.]+$")
   return mistake and wrong_value(name, host_name.without_user(value), mistake) or value
 end
@@ -174,9 +178,10 @@ end)
 
 --- Of a unix socket; '' stands for none.
 kinds.path = kind("string", "string", function(value, name)
+  if value == "" then return nil end
+  if type(value) == "string" and not value:find(UNUSUAL_IN_PATH) then return value end
   local mistake = host_name.not_a_path(check_text(value, name))
-  if mistake then return wrong_value(name, host_name.without_user(value), mistake) end
-  return value ~= "" and value or nil
+  return mistake and wrong_value(name, host_name.without_user(value), mistake) or value
 end)
 
 --- A host's name for SNI. RFC 6066, 3 has no addresses.

@@ -21,7 +21,7 @@ local NAMES = {
 function encoding.normalize(name)
   local known = type(name) == "string" and NAMES[name:lower()]
   if known then return known end
-  return errors.throw(errors.new("ERR_UNKNOWN_ENCODING", "Unknown encoding: " .. tostring(name)))
+  return errors.throw(errors.new("ERR_UNKNOWN_ENCODING", "Unknown encoding: " .. errors.shown(name)))
 end
 
 local function same(bytes) return bytes end

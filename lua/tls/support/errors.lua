@@ -57,7 +57,7 @@ end
 --- @param value any
 --- @return boolean
 function errors.is(value)
-  return type(value) == "table" and getmetatable(value) == mt
+  return type(value) == "table" and rawequal(getmetatable(value), mt)
 end
 
 --- Raises an error. One of ours, if the user's program has called us, gets the place of that call in front of its
@@ -75,6 +75,18 @@ local function describe(value)
   return "type " .. kind
 end
 
+-- Options and arguments whose values are secrets, also in the wrong type: a passphrase as a number, a bare key where a
+-- table is wanted. An error names their type alone.
+local SECRET = {
+  passphrase = true, key = true, pfx = true, psk = true, pskCallback = true, keys = true, ticketKeys = true,
+  session = true, resumeSession = true, earlyData = true,
+}
+
+local function describe_value_of(name, value)
+  local word = name:gsub("^options%.", ""):match "^%w+"
+  return SECRET[word] and value ~= nil and "type " .. type(value) or describe(value)
+end
+
 local function kind_of(name)
   return name:find("%.") and "property" or "argument"
 end
@@ -87,7 +99,7 @@ end
 function errors.arg_type(name, expected, actual)
   return errors.new("ERR_INVALID_ARG_TYPE",
     string.format('The "%s" %s must be of type %s. Received %s', name,
-      kind_of(name), expected, describe(actual)))
+      kind_of(name), expected, describe_value_of(name, actual)))
 end
 
 --- A function for callbacks of luv's, such as a timer's: it calls `fn` with the same arguments, and gives what `fn`

@@ -1,3 +1,4 @@
+local fragment = require "spec.docs.fragment"
 local tls = require "tls"
 local uv = require "luv"
 
@@ -7,7 +8,7 @@ local vim = { log = { levels = { ERROR = 4 } } }
 function vim.notify(text) notified = text end
 function vim.schedule_wrap(fn) return fn end
 
-local socket = tls.connect { host = "127.0.0.1", port = 1 }
+local socket = tls.connect { host = "127.0.0.1", port = fragment.unused_port() }
 -- the fragment
 uv.run()
 assert(notified:find("ECONNREFUSED", 1, true))
