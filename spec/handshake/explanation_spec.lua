@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local core = require "tls.core"
+local explanation = require "tls.handshake.explanation"
 local net = require "tls.net"
 local pair = require "spec.support.pair"
 local tls = require "tls"
@@ -165,6 +166,25 @@ local BOTH_OURS = {
   ["another key"] = { over(PSK, { pskCallback = knows(("K"):rep(32)) }), over(PSK, { pskCallback = is_me }),
     "ERR_SSL_BINDER_DOES_NOT_VERIFY", PSK_SERVER, nil, PSK_CLIENT }, -- the alert depends on the release
 }
+
+describe("a socket that a finalizer destroys while its failure is explained", function()
+  local function explained(alert)
+    local socket = { _options = { secureContext = tls.createSecureContext() } }
+    socket._conn = { getFailureDetails = function()
+      socket._conn = false
+      return { received = "\22\3\3", minVersion = 0x303, maxVersion = 0x304, version = 0x303 }
+    end }
+    local err = { message = "m", code = "MINE", alert = alert, alertDirection = "received" }
+    explanation.add(socket, err, true)
+    return err.message
+  end
+
+  it("has words that need no connection", function()
+    assert.equal("m: the server wants to be told a name (option 'servername')", explained "unrecognized_name")
+    assert.equal("m: " .. NOT_FITTING, explained "handshake_failure")
+    assert.equal("m: the server wants a client certificate, pass 'key' and 'cert'", explained "certificate_required")
+  end)
+end)
 
 describe("both ends say what helps against", function()
   for name, case in pairs(BOTH_OURS) do

@@ -52,6 +52,13 @@ local function join(list, most)
   return table.concat(shown, ", ") .. (#list > most and ", ..." or "")
 end
 
+-- What the connection answers; nil once it is gone: a finalizer of the user's may have destroyed the socket meanwhile.
+local function ask(socket, question)
+  local conn = socket._conn
+  if conn then return conn[question](conn) end
+  return nil
+end
+
 local function context_of(socket)
   return socket._chosen_context or socket._options.secureContext
 end
@@ -178,7 +185,7 @@ local function nothing_fits_the_server(details, socket, on_server)
   if on_server then return nil end
   local psk = psk_refused(details, socket, on_server)
   if psk then return psk end
-  if (socket._conn:getPeerCertificate() or {}).raw then -- all of that has been agreed on
+  if (ask(socket, "getPeerCertificate") or {}).raw then -- all of that has been agreed on
     if has_no_key(socket) then return (WITHOUT_KEY:gsub("wants", "may want")) end
     return kind_of_certificate(socket) and "the server refuses the certificate of 'cert', or what it is signed with"
       or "the server may want a client certificate, pass 'key' and 'cert'"
@@ -190,7 +197,7 @@ end
 
 local function name_not_known(_, socket, on_server)
   if on_server then return nil end
-  local name = socket._conn:getServername()
+  local name = ask(socket, "getServername")
   if not name then return "the server wants to be told a name (option 'servername')" end
   return ("the server has nothing for the name %s (option 'servername')"):format(first_bytes.shown(name))
 end

@@ -43,7 +43,8 @@ end
 --- @param err tls.Error
 --- @return boolean
 function verify.is_chain_error(socket, err)
-  return err.code == socket._conn:getVerifyError()
+  local conn = socket._conn -- gone, if a finalizer has destroyed the socket meanwhile
+  return conn and err.code == conn:getVerifyError()
 end
 
 -- Who the peer is, and where in its chain the fault is.
