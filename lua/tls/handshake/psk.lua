@@ -51,7 +51,7 @@ function psk.answer(socket, text)
   local options = socket._options
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
   if ok then
-    if identity then socket._psk_offered = true end -- for the words about a failure
+    if identity then socket._psk_offered = true end
     return key, identity
   end
   socket._callback_error = errors.thrown(key)
