@@ -65,10 +65,21 @@ end
 --- @param err any
 errors.throw = core.throw
 
+--- A text of the user's as an error may show it: a URL without the user's name and password, and without what it asks
+-- for, where tokens are.
+--- @param text string
+--- @return string
+function errors.without_user(text)
+  if not text:find("://", 1, true) then return text end
+  return (text:gsub("(%a[%w+.-]*://).*@", "%1...@"):gsub("(://[^?#]*[?#]).+$", "%1..."))
+end
+
+local function quoted(text) return string.format("%q", errors.without_user(text)) end
+
 local function describe(value)
   local kind = type(value)
   if value == nil then return "nil" end
-  if kind == "string" then return string.format("type string (%q)", value) end
+  if kind == "string" then return ("type string (%s)"):format(quoted(value)) end
   if kind == "number" or kind == "boolean" then
     return "type " .. kind .. " (" .. tostring(value) .. ")"
   end
@@ -119,8 +130,7 @@ end
 --- @param reason? string default 'is invalid'
 --- @return table err
 function errors.arg_value(name, value, reason)
-  local shown = type(value) == "string" and string.format("%q", value) or
-    errors.shown(value)
+  local shown = type(value) == "string" and quoted(value) or errors.shown(value)
   return errors.new("ERR_INVALID_ARG_VALUE",
     string.format("The %s '%s' %s. Received %s", kind_of(name), name,
       reason or "is invalid", shown))
