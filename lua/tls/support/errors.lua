@@ -74,7 +74,16 @@ function errors.without_user(text)
   return (text:gsub("(%a[%w+.-]*://).*@", "%1...@"):gsub("(://[^?#]*[?#]).+$", "%1..."))
 end
 
-local function quoted(text) return string.format("%q", errors.without_user(text)) end
+local MOST_SHOWN = 256 -- bytes of a text of the user's
+
+-- A text as an error shows it, on one line. It may be a key that stands in the wrong place: PEM is not shown, nor DER.
+local function quoted(text)
+  local is_key = text:find("PRIVATE KEY", 1, true) or #text > 32 and text:find "[%z\1-\8\14-\31]"
+  if is_key then return ("%d bytes"):format(#text) end
+  text = errors.without_user(text)
+  if #text > MOST_SHOWN then text = text:sub(1, MOST_SHOWN) .. "..." end
+  return (("%q"):format(text):gsub("\\\n", "\\n"))
+end
 
 local function describe(value)
   local kind = type(value)
