@@ -58,8 +58,9 @@ local function check_path(path, name)
   if path == "" then return wrong_value(name .. ".file", path, "is empty: give the name of a file") end
   if not is_text(path) then return path end
   local shown = ("%d bytes"):format(#path) -- of a key, perhaps
-  return errors.throw(errors.new("ERR_INVALID_ARG_VALUE", ("The property '%s.file' must be the name of a file, which has "
-    .. "no NUL or other control characters: pass text itself, without 'file'. Received %s"):format(name, shown)))
+  local words = "The property '%s.file' must be the name of a file, which has no NUL or other control characters: "
+    .. "pass text itself, without 'file'. Received %s"
+  return errors.throw(errors.new("ERR_INVALID_ARG_VALUE", words:format(name, shown)))
 end
 
 local function read_file(path, name)
