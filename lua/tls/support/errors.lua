@@ -23,12 +23,12 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
---- The text of a value that the user has given us, whose __tostring may throw.
+--- The text of a value that the user has given us, whose __tostring may throw, or on LuaJIT give no text.
 --- @param value any
 --- @return string
 function errors.shown(value)
   local ok, text = pcall(tostring, value)
-  return ok and text or type(value)
+  return ok and type(text) == "string" and text or type(value)
 end
 
 local function field_of(value, name) return value[name] end
