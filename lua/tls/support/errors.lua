@@ -197,8 +197,9 @@ local function from(fields)
   return (" - Local (%s:%d)"):format(fields.localAddress, fields.localPort)
 end
 
+-- One line, whoever has chosen the host or path.
 local function of_system(code, syscall, message, fields)
-  local result = errors.new(code, message, fields)
+  local result = errors.new(code, (message:gsub("%c", "?")), fields)
   result.syscall, result.errno, result.hostname = syscall, core.errnos[code], fields.host
   if fields.port == 0 then result.port = nil end
   return result
