@@ -49,10 +49,12 @@ function first_bytes.protocols(wire)
   return list
 end
 
+local HTTP = "a plain HTTP client spoke to this TLS port: it has to use https://"
+
 local FROM_CLIENTS = {
   { "^PROXY ", "a proxy in front of this port sends the header of the PROXY protocol: take it off before TLS begins" },
   { "^CONNECT ", "a client takes this TLS port for an HTTP proxy" },
-  { "^%u+ ", "a plain HTTP client spoke to this TLS port: it has to use https://" },
+  { "^%u+ [/*]", HTTP }, { "^%u+ http", HTTP },
   { "^SSH%-", "an SSH client spoke to this TLS port" },
 }
 
@@ -71,6 +73,16 @@ local function first_match(list, line)
   return nil
 end
 
+-- A client that speaks first may begin with a password (IRC, Redis), or with a URL that has a token in it. The message
+-- may end up in a log.
+local function without_secret(line)
+  for _, word in ipairs { "PASS ", "AUTH ", "LOGIN ", "?" } do
+    local _, stop = line:upper():find(word, 1, true)
+    if stop then line = line:sub(1, stop) .. "..." end
+  end
+  return line
+end
+
 --- What a peer speaks that does not speak TLS.
 --- @param bytes string the first ones
 --- @param on_server boolean they are a client's
@@ -80,7 +92,7 @@ function first_bytes.explain(bytes, on_server)
   local line = bytes:match "^[^\r\n]*"
   if on_server then
     local what = first_match(FROM_CLIENTS, line) or "the client does not speak TLS"
-    return ("%s; it sent %s"):format(what, first_bytes.shown(line))
+    return ("%s; it sent %s"):format(what, first_bytes.shown(without_secret(line)))
   end
   local what = first_match(FROM_SERVERS, line)
   return ("the peer sent %s; it does not speak TLS on this port%s"):format(first_bytes.shown(line),
