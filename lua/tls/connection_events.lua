@@ -35,7 +35,10 @@ local events = { HANDSHAKING = HANDSHAKING, SECURE = SECURE, ANNOUNCED = ANNOUNC
 local function open_gate(self, generation)
   local conn = self._conn
   self._handshake_state = SECURE
-  if debug_lines.on then steps.secure(self) end
+  if debug_lines.on then
+    steps.secure(self)
+    if self._conn ~= conn then return end -- see tls.handshake.steps
+  end
   if self._options.earlyData then self.earlyDataAccepted = conn:isEarlyDataAccepted() or false end
   if conn:approve(generation) then next_tick(drive, self) end
   Socket._ready(self)
@@ -64,7 +67,10 @@ end
 
 local function on_later_verdict(self, generation, refused)
   if refused then return alert.destroy(self, refused) end
-  if debug_lines.on then steps.renegotiated(self) end
+  if debug_lines.on then
+    steps.renegotiated(self)
+    if not self._conn then return end
+  end
   if self._conn:approve(generation) then next_tick(drive, self) end
   renegotiation.on_done(self, announce_again)
 end
@@ -158,7 +164,7 @@ local function on_error(self, err)
     err = refusal
   elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
-    if debug_lines.on and verify.is_chain_error(self, err) then steps.refused(self, err) end
+    if debug_lines.on then steps.refused(self, err) end
   end
   if not rawequal(err, of_core) then -- the user's may have a metamethod that throws
     alert.copy(err, of_core)

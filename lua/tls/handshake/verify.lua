@@ -178,6 +178,7 @@ end
 
 local function remember_verdict(socket, generation, refusal, override, done)
   remember(socket, generation, refusal, override)
+  if not socket._conn then return end -- see tls.handshake.steps
   set_verdict(socket, generation, refusal, override, done)
 end
 
