@@ -37,9 +37,24 @@ static int error_tostring (lua_State *L) {
   return 1;
 }
 
+/* "failed: " .. err: one of the two is an error of ours. */
+static int error_concat (lua_State *L) {
+  int i;
+  lua_settop(L, 2);
+  for (i = 1; i <= 2; i++) {
+    if (!lua_isstring(L, i) && !tls_error_is(L, i))
+      return luaL_error(L, "attempt to concatenate a %s value",
+                        luaL_typename(L, i));
+    tls_error_push_text(L, i);
+  }
+  lua_concat(L, 2);
+  return 1;
+}
+
 void tls_error_open (lua_State *L) {
   luaL_newmetatable(L, TLS_ERROR_T);
   tls_set_function(L, "__tostring", error_tostring);
+  tls_set_function(L, "__concat", error_concat);
   lua_pushliteral(L, TLS_ERROR_T);
   lua_setfield(L, -2, "__name");
 }

@@ -65,6 +65,14 @@ end
 --- @param err any
 errors.throw = core.throw
 
+--- Gives an error of ours the place of the user's call, and a traceback, for a mistake that is told later.
+--- @param err table
+--- @return table err
+function errors.placed(err)
+  pcall(core.throw, err)
+  return err
+end
+
 local function describe(value)
   local kind = type(value)
   if value == nil then return "nil" end
