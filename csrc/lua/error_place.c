@@ -26,6 +26,15 @@ int tls_error_place_own_folder (lua_State *L) {
   return 0;
 }
 
+bool tls_error_place_is_ours (lua_State *L, const lua_Debug *ar) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &folder_key);
+  const char *folder = lua_tostring(L, -1);
+  bool ours =
+      folder != NULL && strncmp(ar->source, folder, strlen(folder)) == 0;
+  lua_pop(L, 1);
+  return ours;
+}
+
 /* Whether the frame is a door: the loop has called what is above it. */
 static bool is_door (lua_State *L, lua_Debug *ar) {
   lua_getinfo(L, "f", ar);

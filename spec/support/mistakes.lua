@@ -515,6 +515,14 @@ end)]],
   "server needs 2048 bits ('dhparam') or ECDHE; where it has to do, lower OpenSSL's security level by " ..
   "'@SECLEVEL=1' (or 0) at the end of option 'ciphers' [ERR_SSL_DH_KEY_TOO_SMALL]")
 
+add("a context in place of the error", [[
+serve({ SNICallback = function(_, done) done(tls.createSecureContext()) end }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, host = "localhost" }):on("error", function() end)
+end)]],
+  "Invalid SNI context: the callback's first argument is an error, answer callback(nil, context) " ..
+  "[ERR_TLS_INVALID_CONTEXT]")
+
 -- === calls ===
 
 add("a dot for a colon", [[
@@ -556,6 +564,17 @@ serve({}, function(port)
   client:write "y"
 end)]],
   "EVENT: app.lua:5: write after end [ERR_STREAM_WRITE_AFTER_END]")
+
+add("an error in a coroutine that is a listener", [[
+serve({}, function(port)
+  local wake = coroutine.wrap(function()
+    coroutine.yield()
+    error "oops"
+  end)
+  wake()
+  tls.connect({ port = port, ca = read "ca.crt" }, wake)
+end)]],
+  "LUV: app.lua:5: oops")
 
 add("an error behind a text, by ..", [[
 net.connect(1, "127.0.0.1"):on("error", function(err)

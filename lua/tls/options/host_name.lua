@@ -70,8 +70,8 @@ local function place_in_place_of_path(text)
     return text:find "^%s*%d+%s*%a?%s*$" and text:find "%D" and
       'is no port: give a number (a unix socket of that name is written with "./")' or nil
   end
-  local cure = host ~= "" and ('host = "%s", port = %s'):format(host, port) or "port = " .. port
-  return ("is a host and a port%s: give %s"):format(NO_PATH, cure)
+  if host == "" then return ("is a port%s: give port = %s"):format(NO_PATH, port) end
+  return ('is a host and a port%s: give host = "%s", port = %s'):format(NO_PATH, host, port)
 end
 
 --- The same about a path that is a URL, or that was meant as a host or a port. With a slash it is a path.
