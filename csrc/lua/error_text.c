@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "error_place.h"
+#include "own_folder.h"
 #include "table_fields.h"
 
 /* The string of a field of the table at 'idx', or NULL; no metamethod runs.
@@ -135,7 +135,7 @@ static void drop_our_place (lua_State *L, int idx) {
   size_t size, n;
   const char *text = lua_tolstring(L, idx, &size), *where;
   if (!lua_getstack(L, 2, &ar) || !lua_getinfo(L, "S", &ar) ||
-      !tls_error_place_is_ours(L, &ar))
+      !tls_own_folder_has(L, &ar))
     return;
   luaL_where(L, 2);
   where = lua_tolstring(L, -1, &n);
