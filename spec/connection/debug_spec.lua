@@ -193,6 +193,20 @@ describe("tls.debug", function()
     has(seen.client[1], "alert sent: bad_certificate (fatal)")
   end)
 
+  it("shows an error of the user's, whatever its fields hold", function()
+    for shown, err in pairs {
+      ["refused: MINE"] = { code = "MINE", depth = "leaf" },
+      ["refused: MINE at depth 1.5, false"] = { code = "MINE", depth = 1.5, subject = "false" },
+      ["refused: table: "] = { code = {}, message = "no" },
+    } do
+      local seen = observe(function()
+        pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+      end)
+      has(seen.client[1], shown)
+      has(seen.client[1], "alert sent: bad_certificate (fatal)")
+    end
+  end)
+
   it("shows a chain, and how late a fault in it is", function()
     local seen = observe(function()
       pair.run({ key = certs.chain.key, cert = certs.chain.cert }, { ca = certs.ca.cert })

@@ -42,7 +42,7 @@ function host_name.mistake(text)
   if not kind then return nil end
   local scheme, rest = text:match "^(%a[%w+.-]*)://(.*)$"
   rest = rest or text
-  if rest:find "[/?#].*@" then return kind end -- an "@" in the path, or a password with a "/" in it: who knows
+  if rest:find "[/?#].*@" then return kind end -- of a path, or of a password that is not encoded
   rest = rest:gsub("^%s+", ""):gsub("[/?#].*$", ""):gsub("^.*@", ""):gsub("%s+$", "")
   local host, port = split(rest)
   if host == "" or kind_of(host) then return kind end

@@ -74,21 +74,20 @@ function errors.without_user(text)
   return (text:gsub("(%a[%w+.-]*://).*@", "%1...@"):gsub("(://[^?#]*[?#]).+$", "%1..."))
 end
 
-local MOST_SHOWN = 256 -- bytes of a text of the user's
-
--- A text as an error shows it, on one line. It may be a key that stands in the wrong place: PEM is not shown, nor DER.
-local function quoted(text)
+-- Of a text as much as Node shows, on one line: it may be a whole file. Of a key, PEM or DER, nothing: its first 97
+-- letters are all that is secret of a short one.
+local function quoted(text, most)
   local is_key = text:find("PRIVATE KEY", 1, true) or #text > 32 and text:find "[%z\1-\8\14-\31]"
   if is_key then return ("%d bytes"):format(#text) end
   text = errors.without_user(text)
-  if #text > MOST_SHOWN then text = text:sub(1, MOST_SHOWN) .. "..." end
+  if #text > most then text = text:sub(1, most - 3) .. "..." end
   return (("%q"):format(text):gsub("\\\n", "\\n"))
 end
 
 local function describe(value)
   local kind = type(value)
   if value == nil then return "nil" end
-  if kind == "string" then return ("type string (%s)"):format(quoted(value)) end
+  if kind == "string" then return "type string (" .. quoted(value, 28) .. ")" end
   if kind == "number" or kind == "boolean" then
     return "type " .. kind .. " (" .. tostring(value) .. ")"
   end
@@ -139,7 +138,7 @@ end
 --- @param reason? string default 'is invalid'
 --- @return table err
 function errors.arg_value(name, value, reason)
-  local shown = type(value) == "string" and quoted(value) or errors.shown(value)
+  local shown = type(value) == "string" and quoted(value, 128) or errors.shown(value)
   return errors.new("ERR_INVALID_ARG_VALUE",
     string.format("The %s '%s' %s. Received %s", kind_of(name), name,
       reason or "is invalid", shown))
