@@ -1,17 +1,16 @@
 --- Internal. Tells by the first bytes of a peer whether it speaks TLS, and what else it speaks. Only for messages.
 -- @module tls.handshake.first_bytes
 
+local printable = require "tls.support.printable"
+
 local first_bytes = {}
 
 local MOST_SHOWN = 40
 
---- Text of a peer's for a message: printable ASCII, and not much of it.
+--- Text of a peer's for a message.
 --- @param text string
 --- @return string
-function first_bytes.printable(text)
-  local shown = text:sub(1, MOST_SHOWN):gsub("[^\32-\126]", ".")
-  return #text > MOST_SHOWN and shown .. "..." or shown
-end
+function first_bytes.printable(text) return printable(text, MOST_SHOWN) end
 
 --- The same in quotes.
 --- @param text string
@@ -75,6 +74,12 @@ local function first_match(list, bytes)
   return nil
 end
 
+-- One that is empty says nothing; then it is all of them.
+local function first_line(bytes)
+  local line = bytes:match "^[^\r\n]*"
+  return line ~= "" and line or bytes
+end
+
 -- A client that speaks first may begin with a password (IRC, Redis), or with a URL that has a token in it. The message
 -- may end up in a log.
 local function without_secret(line)
@@ -83,12 +88,6 @@ local function without_secret(line)
     if stop then line = line:sub(1, stop) .. "..." end
   end
   return line
-end
-
--- One that is empty says nothing; then it is all of them.
-local function first_line(bytes)
-  local line = bytes:match "^[^\r\n]*"
-  return line ~= "" and line or bytes
 end
 
 --- What a peer speaks that does not speak TLS.

@@ -74,8 +74,8 @@ function errors.without_user(text)
   return (text:gsub("(%a[%w+.-]*://).*@", "%1...@"):gsub("(://[^?#]*[?#]).+$", "%1..."))
 end
 
--- Of a text as much as Node shows, on one line: it may be a whole file. Of a key, PEM or DER, nothing: its first 97
--- letters are all that is secret of a short one.
+-- Of a text as much as Node shows, on one line. It may be a key that stands in the wrong place: PEM is not shown, nor
+-- DER.
 local function quoted(text, most)
   local is_key = text:find("PRIVATE KEY", 1, true) or #text > 32 and text:find "[%z\1-\8\14-\31]"
   if is_key then return ("%d bytes"):format(#text) end
