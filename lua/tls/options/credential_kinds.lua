@@ -50,7 +50,8 @@ end
 
 -- A credential itself, in place of its file's name.
 local function is_text(path)
-  return path:find "%c" or path:find("-----BEGIN", 1, true) or credential_text.is_bare_base64(path)
+  return path:find "%c" or path:find("-----BEGIN", 1, true)
+    or credential_text.is_bare_base64(path) and not uv.fs_stat(path)
 end
 
 local function check_path(path, name)
