@@ -87,7 +87,7 @@ for _, host in ipairs(HOSTS) do
       end)
     end
     if host.finalizers then
-      tell("is told when a finalizer throws it, too", function() check(host, "finalizer", "theirs", "text of theirs") end)
+      tell("is told when a finalizer throws it", function() check(host, "finalizer", "theirs", "text of theirs") end)
     end
     tell("has no place when the loop alone has called", function()
       check(host, "loop", "ours", (OURS:gsub("^.-: ", "")))
