@@ -16,40 +16,55 @@ static void set_received (lua_State *L, const struct tls_engine *e) {
 }
 
 /* 'protocols': a sequence of those of a client that no server's protocol has
-** matched; nil otherwise. The list is OpenSSL's, which has checked it. */
+** matched; nil otherwise. The list is OpenSSL's, which has checked it. It is
+** asked for again behind each string, as below: a finalizer may go on with the
+** connection. */
 static void set_protocols (lua_State *L, const struct tls_engine *e) {
-  size_t size, at;
+  size_t size, at = 0;
   int i = 0;
   const unsigned char *list = tls_engine_refused_alpn(e, &size);
   if (list == NULL)
     return;
   lua_newtable(L);
-  for (at = 0; at < size && list[at] < size - at; at += 1u + list[at]) {
-    lua_pushlstring(L, (const char *)list + at + 1, list[at]);
+  while ((list = tls_engine_refused_alpn(e, &size)) != NULL && at < size &&
+         list[at] < size - at) {
+    size_t n = list[at];
+    lua_pushlstring(L, (const char *)list + at + 1, n);
     lua_rawseti(L, -2, ++i);
+    at += 1 + n;
   }
   lua_setfield(L, -2, "protocols");
 }
 
-/* 'ciphers': a sequence of the names of those that a client has offered; nil
-** on a client, and before its ClientHello. */
-static void set_ciphers (lua_State *L, const struct tls_engine *e) {
+/* The name of a cipher that a client has offered, or NULL behind the last. */
+static const char *offered_cipher (const struct tls_engine *e, int i) {
   STACK_OF(SSL_CIPHER) *list = SSL_get_client_ciphers(tls_engine_ssl(e));
-  int i, n = list == NULL ? 0 : sk_SSL_CIPHER_num(list);
-  if (n <= 0)
+  if (list == NULL || i >= sk_SSL_CIPHER_num(list))
+    return NULL;
+  return SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, i));
+}
+
+/* 'ciphers': a sequence of these names; nil on a client, and before its
+** ClientHello. */
+static void set_ciphers (lua_State *L, const struct tls_engine *e) {
+  const char *name;
+  int i;
+  if (offered_cipher(e, 0) == NULL)
     return;
-  lua_createtable(L, n, 0);
-  for (i = 0; i < n; i++) {
-    lua_pushstring(L, SSL_CIPHER_get_name(sk_SSL_CIPHER_value(list, i)));
+  lua_newtable(L);
+  for (i = 0; (name = offered_cipher(e, i)) != NULL; i++) {
+    lua_pushstring(L, name);
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "ciphers");
 }
 
-/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound. */
+/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound; 'version':
+** that of this connection, as far as it is agreed on. */
 static void set_versions (lua_State *L, const struct tls_engine *e) {
   int min, max;
   tls_engine_version_range(e, &min, &max);
+  tls_set_integer(L, "version", SSL_version(tls_engine_ssl(e)));
   tls_set_integer(L, "minVersion", min);
   tls_set_integer(L, "maxVersion", max);
 }
@@ -67,7 +82,7 @@ int tls_connection_failure_details (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
   set_received(L, c->engine);
   set_versions(L, c->engine);
   set_progress(L, c->engine);

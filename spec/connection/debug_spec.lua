@@ -193,6 +193,20 @@ describe("tls.debug", function()
     has(seen.client[1], "alert sent: bad_certificate (fatal)")
   end)
 
+  it("shows an error of the user's, whatever its fields hold", function()
+    for shown, err in pairs {
+      ["refused: MINE"] = { code = "MINE", depth = "leaf" },
+      ["refused: MINE at depth 1.5, false"] = { code = "MINE", depth = 1.5, subject = "false" },
+      ["refused: table: "] = { code = {}, message = "no" },
+    } do
+      local seen = observe(function()
+        pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+      end)
+      has(seen.client[1], shown)
+      has(seen.client[1], "alert sent: bad_certificate (fatal)")
+    end
+  end)
+
   it("shows a chain, and how late a fault in it is", function()
     local seen = observe(function()
       pair.run({ key = certs.chain.key, cert = certs.chain.cert }, { ca = certs.ca.cert })
@@ -500,6 +514,68 @@ describe("tls.debug", function()
     r = run(function(socket) socket:destroy() end)
     assert.same({ "close false" }, r.client)
     tls.debug(before)
+  end)
+end)
+
+describe("a socket that is destroyed while a line is made", function()
+  -- Lines on stderr are written at once: this stands for a finalizer that runs at any of them.
+  local stderr, before = io.stderr, tls.debug(false)
+  tls.debug(before)
+
+  after_each(function()
+    rawset(io, "stderr", stderr)
+    tls.debug(before)
+  end)
+
+  -- One connection, some socket of which is destroyed at the given line. Whether there were that many.
+  local function run(at, options, more)
+    local sockets, count = {}, 0
+    tls.debug(true)
+    rawset(io, "stderr", { write = function()
+      count = count + 1
+      if count ~= at then return end
+      for _, socket in ipairs(sockets) do socket:destroy() end
+    end })
+    local function note(socket)
+      sockets[#sockets + 1] = socket
+      socket:on("error", function() end)
+    end
+    pair.run(options, more, function(socket)
+      note(socket)
+      socket:pipe(socket)
+    end, function(socket)
+      if not socket:renegotiate({}, function() socket:finish() end) then socket:finish() end
+      socket:resume()
+    end, nil, note)
+    return count >= at
+  end
+
+  for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+    it("does nothing else, in " .. version, function()
+      local session
+      pair.run(with(SERVER, { maxVersion = version }), { ca = certs.ca.cert }, function(s) s:finish "x" end, function(s)
+        s:on("session", function(data) session = data end)
+        s:resume()
+      end)
+      local server = with(SERVER, { maxVersion = version, requestCert = true, rejectUnauthorized = false,
+        SNICallback = function(_, callback) callback() end, ca = certs.ca.cert })
+      local agent = { key = certs.agent.key, cert = certs.agent.cert, ca = certs.ca.cert }
+      for _, client in ipairs { agent, { ca = certs.ca.cert, session = session }, { ca = certs.otherca.cert } } do
+        local at = 0
+        repeat at = at + 1 until not run(at, server, client)
+        assert.is_true(at > 10)
+      end
+    end)
+  end
+
+  it("does nothing else while it connects", function()
+    local function lookup(_, _, callback)
+      callback(nil, { { address = "127.0.0.2", family = 4 }, { address = "127.0.0.1", family = 4 } })
+    end
+    local at = 0
+    repeat at = at + 1 until not run(at, SERVER, { ca = certs.ca.cert, host = "localhost", lookup = lookup,
+      autoSelectFamily = true })
+    assert.is_true(at > 10)
   end)
 end)
 

@@ -80,6 +80,12 @@ describe("a host", function()
     assert.is_nil(message:find "sesame")
     says(message, 'give host = "example.com", port = 443. Received "https://...@example.com/x"')
     assert.is_nil(refused(net.connect, 443, "me:sesame@example.com"):find "sesame")
+    for _, host in ipairs { "https://me:ses/ame@example.com", "me:ses#ame@example.com",
+      "https://me:ses?ame@a.test/b@c" } do
+      message = refused(net.connect, 443, host) -- a password that is not encoded
+      assert.is_nil(message:find "ses")
+      assert.is_nil(message:find "ame@")
+    end
   end)
 end)
 

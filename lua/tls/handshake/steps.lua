@@ -1,5 +1,8 @@
 --- Internal. What tls.debug shows of a TLS connection: its handshakes, its peer, its end. Each function is called when
 -- `debug_lines.on` is set. What is shown of the peer's is escaped and cut.
+--
+-- To make a line allocates memory, so the collector may run a finalizer of the user's, which may destroy the socket:
+-- who calls looks afterwards whether it is still there, where that matters.
 -- @module tls.handshake.steps
 
 local core = require "tls.core"
@@ -64,6 +67,13 @@ local function certificate_name(name)
   return shown((name or ""):gsub("\n", ", "), 200)
 end
 
+-- What the socket's connection answers; nil once it is gone.
+local function ask(socket, question)
+  local conn = socket._conn
+  if conn then return conn[question](conn) end
+  return nil
+end
+
 -- === messages ===
 
 -- The generation of the handshake whose certificates have been shown; true: of the one under way.
@@ -72,7 +82,7 @@ local shown_in = setmetatable({}, { __mode = "k" })
 local function client_hello_sent(socket)
   if not socket.secureConnecting then return write(socket, "ClientHello sent again") end
   shown_in[socket] = nil -- the socket may have been connected before
-  local options, name = socket._options, socket._conn:getServername()
+  local options, name = socket._options, ask(socket, "getServername")
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",
     options.ALPNProtocols and "ALPN " .. protocols(decoded(options.ALPNProtocols)),
@@ -82,7 +92,7 @@ end
 
 local function certificate_requested(socket, sent)
   if sent then return write(socket, "the client is asked for a certificate") end
-  local own = socket._conn:getX509Certificate()
+  local own = ask(socket, "getX509Certificate")
   write(socket, "the server asks for a certificate: %s", own and certificate_name(own.subject) or "there is none")
 end
 
@@ -132,7 +142,7 @@ end
 local MOST_CERTIFICATES = 10
 
 local function show_certificates(socket)
-  local cert, depth = socket._conn:getPeerX509Certificate(), 0
+  local cert, depth = ask(socket, "getPeerX509Certificate"), 0
   if not cert then write(socket, "the peer has no certificate") end
   while cert and depth < MOST_CERTIFICATES do
     write(socket, "certificate %d: %s, issuer %s, valid until %s", depth, certificate_name(cert.subject),
@@ -152,19 +162,20 @@ local function certificates(socket, generation)
   local before = shown_in[socket]
   shown_in[socket] = generation
   if before == true or before == generation then return end
-  if not socket._conn:isPsk() then show_certificates(socket) end
+  if not ask(socket, "isPsk") then show_certificates(socket) end
 end
 
+-- The user's error may have anything in these fields.
 local function reason(refusal)
   local ok, code, depth, subject = pcall(function() return refusal.code, refusal.depth, refusal.subject end)
   if not ok or not code then return debug_lines.message(refusal) end
-  if not depth or depth < 0 then return shown(code) end
-  return ("%s at depth %d%s"):format(shown(code), depth, subject and ", " .. shown(subject, 200) or "")
+  if type(depth) ~= "number" or depth < 0 then return shown(code) end
+  return ("%s at depth %s%s"):format(shown(code), depth, subject and ", " .. shown(subject, 200) or "")
 end
 
 -- What the chain alone would have been refused for.
 local function overridden(socket)
-  local code = socket._conn:getVerifyError()
+  local code = ask(socket, "getVerifyError")
   return ("accepted by option 'verify', although %s"):format(code or "the name does not match")
 end
 
@@ -172,7 +183,7 @@ local function verdict(socket, refusal, override)
   if refusal and socket._options.rejectUnauthorized then return "refused: " .. reason(refusal) end
   if refusal then return ("not authorized: %s; rejectUnauthorized is false"):format(reason(refusal)) end
   if override then return overridden(socket) end
-  if socket._conn:isPsk() then return "verified: pre-shared key" end
+  if ask(socket, "isPsk") then return "verified: pre-shared key" end
   local host = not socket._options.isServer and socket._name_to_verify
   return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
 end
@@ -187,9 +198,11 @@ function steps.verdict(socket, generation, refusal, override)
   write(socket, "%s", verdict(socket, refusal, override))
 end
 
---- OpenSSL has refused the peer inside the handshake, which has failed with this error.
+--- The handshake has failed with this error. It may be that OpenSSL has refused the peer.
 --- @param err tls.Error
-function steps.refused(socket, err) write(socket, "refused: %s", reason(err)) end
+function steps.refused(socket, err)
+  if ask(socket, "getVerifyError") == err.code then write(socket, "refused: %s", reason(err)) end
+end
 
 -- === the connection ===
 
@@ -205,6 +218,7 @@ end
 -- What a handshake has agreed on.
 local function negotiated(socket)
   local conn = socket._conn
+  if not conn then return "the connection is gone" end
   local cipher, group = conn:getCipher(), conn:getGroup()
   local early = conn:isEarlyDataAccepted()
   return join(conn:getProtocol() or "unknown protocol", cipher and cipher.standardName, group,
@@ -221,7 +235,7 @@ function steps.renegotiating(socket) write(socket, "renegotiation begun") end
 
 --- A later handshake has finished, and its peer is accepted.
 function steps.renegotiated(socket)
-  local protocol = socket._conn:getProtocol()
+  local protocol = ask(socket, "getProtocol")
   if protocol == "TLSv1.3" then return write(socket, "the client's late certificate is accepted") end
   write(socket, "renegotiated: %s", negotiated(socket))
 end

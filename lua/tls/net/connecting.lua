@@ -76,8 +76,11 @@ local function finish(socket, err, handle)
   end
   socket._attempt, socket.connecting = false, false
   if err then return socket:destroy(err) end
-  if debug_lines.on then connection_steps.connected(socket, handle) end
   socket:_adopt_handle(handle)
+  if debug_lines.on then
+    connection_steps.connected(socket, handle)
+    if socket.destroyed then return end -- by a finalizer
+  end
   socket:_connected()
 end
 

@@ -69,7 +69,10 @@ local function attempt_failed(self, handle, address, err, untold)
   self.open[handle] = nil
   self.close(handle)
   self.failures[#self.failures + 1] = err
-  if debug_lines.on then connection_steps.attempt_failed(self.socket, address.addr, self.options.port, err) end
+  if debug_lines.on then
+    connection_steps.attempt_failed(self.socket, address.addr, self.options.port, err)
+    if self.cancelled then return end -- by a finalizer
+  end
   if not untold and not tell(self, "connectionAttemptFailed", address, err) then return end
   if self.next <= #self.addresses then return try_next(self) end
   if next(self.open) == nil then fail(self) end
@@ -119,11 +122,13 @@ local function connect_error(self, name, address)
 end
 
 local function attempt(self, address)
-  local handle, port = handles.register(uv.new_tcp()), self.options.port
-  self.open[handle] = true
+  local port = self.options.port
   if debug_lines.on then
     connection_steps.attempt(self.socket, address.addr, port, self.options.host, self.next - 1, #self.addresses)
+    if self.cancelled then return end -- by a finalizer
   end
+  local handle = handles.register(uv.new_tcp())
+  self.open[handle] = true
   local err, untold = prepare(self, handle, address)
   if err then return attempt_failed(self, handle, address, err, untold) end
   local function failed(name)

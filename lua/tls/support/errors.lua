@@ -65,10 +65,16 @@ end
 --- @param err any
 errors.throw = core.throw
 
+-- Of a text as much as Node shows, on one line: it may be a whole file.
+local function quoted(text, most)
+  if #text > most then text = text:sub(1, most - 3) .. "..." end
+  return (("%q"):format(text):gsub("\\\n", "\\n"))
+end
+
 local function describe(value)
   local kind = type(value)
   if value == nil then return "nil" end
-  if kind == "string" then return string.format("type string (%q)", value) end
+  if kind == "string" then return "type string (" .. quoted(value, 28) .. ")" end
   if kind == "number" or kind == "boolean" then
     return "type " .. kind .. " (" .. tostring(value) .. ")"
   end
@@ -119,8 +125,7 @@ end
 --- @param reason? string default 'is invalid'
 --- @return table err
 function errors.arg_value(name, value, reason)
-  local shown = type(value) == "string" and string.format("%q", value) or
-    errors.shown(value)
+  local shown = type(value) == "string" and quoted(value, 128) or errors.shown(value)
   return errors.new("ERR_INVALID_ARG_VALUE",
     string.format("The %s '%s' %s. Received %s", kind_of(name), name,
       reason or "is invalid", shown))
