@@ -12,11 +12,12 @@
 struct tls_connection *tls_connection_push_new (lua_State *L,
                                                 struct tls_lua_state *state) {
   struct tls_connection *c = lua_newuserdatauv(L, sizeof *c, 2);
+  int self = lua_gettop(L);
   memset(c, 0, sizeof *c);
   c->lua = state;
   c->self_ref = c->pending_ref = LUA_NOREF;
   luaL_setmetatable(L, TLS_CONNECTION_T);
-  tls_new_user_values(L, lua_gettop(L));
+  tls_new_user_values(L, self);
   return c;
 }
 
