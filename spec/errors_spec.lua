@@ -1,5 +1,6 @@
 -- The texts and fields of errors, which programs match on.
 require "spec.helper"
+local certs = require "spec.support.certs"
 local errors = require "tls.support.errors"
 
 describe("an error", function()
@@ -39,6 +40,20 @@ describe("an error", function()
       assert.matches("Received nil$", errors.arg_type(name, "object", nil).message)
     end
     assert.matches("Received type number %(987654%)$", errors.arg_type("options.host", "string", 987654).message)
+  end)
+
+  it("does not show a key that stands where options are wanted, and is one line", function()
+    local der = certs.rsa.key:gsub("%-%-%-[^\n]*\n", ""):gsub("%s", "") .. "\0"
+    for _, key in ipairs { certs.rsa.key, der, ("k"):rep(40) .. "\1" } do
+      for _, err in ipairs { errors.arg_type("options", "object", key), errors.arg_value("options.host", key),
+        errors.bad_port("Port", key) } do
+        assert.truthy(err.message:find(#key .. " bytes", 1, true), err.message)
+        assert.is_true(#err.message < 120)
+      end
+    end
+    local long = errors.arg_value("options.host", "a\nb\27" .. ("x"):rep(5000)).message
+    assert.is_nil(long:find "%c")
+    assert.is_true(#long < 400)
   end)
 
   it("is told from other values", function()

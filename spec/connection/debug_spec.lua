@@ -419,6 +419,18 @@ describe("tls.debug", function()
     assert.is_nil(all:find("987654321", 1, true))
   end)
 
+  it("takes any error of the user's, as without it", function()
+    local odd = setmetatable({}, { __tostring = function() error "no text" end })
+    local _, lines = observe(function()
+      for _, err in ipairs { { code = "X", depth = "x" }, { code = "X", depth = 1, subject = odd },
+        { code = "X", depth = 0.5 }, { message = "x", code = "X", alert = odd } } do
+        local r = pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+        assert.equal(err, r.client_failure)
+      end
+    end)
+    assert.truthy(table.concat(lines, "\n"):find("refused: X", 1, true))
+  end)
+
   it("escapes and cuts what the peer has written", function()
     local name = "a\nb\27[31m, \"ALPN" .. ("x"):rep(80)
     local seen = observe(function() greet(name) end)

@@ -242,6 +242,9 @@ end
 describe("a server names what is no TLS:", function()
   local HTTP = "a plain HTTP client spoke to this TLS port: it has to use https://; it sent "
   for bytes, expected in pairs {
+    ["GET /a?key=sesame HTTP/1.1\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'GET /a?...'" },
+    ["PASS sesame\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "the client does not speak TLS; it sent 'PASS ...'" },
+    ["auth sesame\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "the client does not speak TLS; it sent 'auth ...'" },
     ["GET / HTTP/1.1\r\nHost: x\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'GET / HTTP/1.1'" },
     ["DELETE /a HTTP/1.1\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'DELETE /a HTTP/1.1'" },
     ["OPTIONS * HTTP/1.1\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'OPTIONS * HTTP/1.1'" },

@@ -1,17 +1,16 @@
 --- Internal. Tells by the first bytes of a peer whether it speaks TLS, and what else it speaks. Only for messages.
 -- @module tls.handshake.first_bytes
 
+local printable = require "tls.support.printable"
+
 local first_bytes = {}
 
 local MOST_SHOWN = 40
 
---- Text of a peer's for a message: printable ASCII, and not much of it.
+--- Text of a peer's for a message.
 --- @param text string
 --- @return string
-function first_bytes.printable(text)
-  local shown = text:sub(1, MOST_SHOWN):gsub("[^\32-\126]", ".")
-  return #text > MOST_SHOWN and shown .. "..." or shown
-end
+function first_bytes.printable(text) return printable(text, MOST_SHOWN) end
 
 --- The same in quotes.
 --- @param text string
@@ -81,6 +80,16 @@ local function first_line(bytes)
   return line ~= "" and line or bytes
 end
 
+-- A client that speaks first may begin with a password (IRC, Redis), or with a URL that has a token in it. The message
+-- may end up in a log.
+local function without_secret(line)
+  for _, word in ipairs { "PASS ", "AUTH ", "LOGIN ", "?" } do
+    local _, stop = line:upper():find(word, 1, true)
+    if stop then line = line:sub(1, stop) .. "..." end
+  end
+  return line
+end
+
 --- What a peer speaks that does not speak TLS.
 --- @param bytes string the first ones
 --- @param on_server boolean they are a client's
@@ -90,7 +99,7 @@ function first_bytes.explain(bytes, on_server)
   local line = first_line(bytes)
   if on_server then
     local what = first_match(FROM_CLIENTS, bytes) or "the client does not speak TLS"
-    return ("%s; it sent %s"):format(what, first_bytes.shown(line))
+    return ("%s; it sent %s"):format(what, first_bytes.shown(without_secret(line)))
   end
   local what = first_match(FROM_SERVERS, bytes)
   return ("the peer sent %s; it does not speak TLS on this port%s"):format(first_bytes.shown(line),

@@ -50,7 +50,7 @@ end
 -- Who the peer is, and where in its chain the fault is.
 local function place_of(socket, conn, err)
   local place = {}
-  if err.host then place[1] = "host " .. err.host end
+  if err.host then place[1] = "host " .. cures.shown(err.host) end
   if socket._options.isServer and socket.remotePort then
     local address = cures.shown(socket.remoteAddress)
     place[1] = (address:find(":", 1, true) and "client [%s]:%d" or "client %s:%d"):format(address, socket.remotePort)

@@ -2,6 +2,7 @@
 -- no host, and the error says what was meant.
 -- @module tls.options.host_name
 
+local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 
 local host_name = {}
@@ -41,7 +42,7 @@ function host_name.mistake(text)
   if not kind then return nil end
   local scheme, rest = text:match "^(%a[%w+.-]*)://(.*)$"
   rest = rest or text
-  if rest:find "[/?#].*@" then return kind end -- of a path, or of a password that is not encoded
+  if rest:find "[/?#].*@" then return kind end -- an "@" in the path, or a password with a "/" in it: who knows
   rest = rest:gsub("^%s+", ""):gsub("[/?#].*$", ""):gsub("^.*@", ""):gsub("%s+$", "")
   local host, port = split(rest)
   if host == "" or kind_of(host) then return kind end
@@ -69,10 +70,11 @@ function host_name.not_a_path(text)
   return (sentence:gsub("^is a URL", "is a URL, and no path of a unix socket"))
 end
 
---- A URL as an error may show it: a user's name and password are left out, and what may be one.
+--- What stands in a host's place as an error may show it: a user's name and password are left out, and what may be one.
 --- @param text string
 --- @return string
 function host_name.without_user(text)
+  text = errors.without_user(text)
   local scheme = text:match "^%a[%w+.-]*://" or ""
   return scheme .. text:sub(#scheme + 1):gsub("^.*@", "...@")
 end

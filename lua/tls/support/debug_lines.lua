@@ -94,7 +94,7 @@ end
 --- @return string
 function debug_lines.message(text)
   local ok, whole = pcall(tostring, text)
-  if not ok then return "an error that has no text" end
+  if not ok or type(whole) ~= "string" then return "an error that has no text" end
   local plain = whole:sub(1, 400):gsub("[^\32-\126]", escape)
   return plain
 end
