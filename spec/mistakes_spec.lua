@@ -2,26 +2,11 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
+local luas = require "spec.support.luas"
 local mistakes = require "spec.support.mistakes"
 local uv = require "luv"
 
 local HERE = uv.cwd()
-local FIVE_ONE = HERE ..
-  "/build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
-
-local LUAS = {
-  { name = os.getenv "LUA" or "lua5.4" },
-  { name = "luajit", cpath = FIVE_ONE, core = HERE .. "/build/jit/tls/core.so" },
-}
-
-local function is_here(lua)
-  if not lua.core then return true end
-  local file = io.open(lua.core)
-  if not file then return false end
-  file:close()
-  local ok = os.execute("command -v " .. lua.name .. " >/dev/null 2>&1")
-  return ok == true or ok == 0
-end
 
 local function write(path, text)
   local file = assert(io.open(path, "w"))
@@ -46,7 +31,7 @@ local COMMAND = 'cd "$1" && exec env ${3:+"LUA_CPATH=$3" LD_PRELOAD=} "LUA_PATH=
 --- Calls done(line) with the first line that the program writes to stderr.
 local function first_line(lua, mistake, done)
   write(folder .. "/app.lua", mistakes.HEADER .. mistake.program .. (mistake.without_loop and "\n" or "\nuv.run()\n"))
-  local command = { "sh", "-c", COMMAND, "sh", folder, lua.name, lua.cpath or "" }
+  local command = { "sh", "-c", COMMAND, "sh", folder, lua.name, lua.cpath and HERE .. "/" .. lua.cpath or "" }
   Child.spawn(command, helper.expect(function(_, output, signal)
     assert.equal(0, signal, "it does not end; so far: " .. output)
     done((output:match "^[^\n]*"))
@@ -70,14 +55,14 @@ local function shown(line, lua)
   return (line:gsub("^LUV: (.*) %(an 'error' event without a listener%)$", "EVENT: %1"))
 end
 
-for _, lua in ipairs(LUAS) do
+for _, lua in ipairs(luas.list) do
   describe("the first line that " .. lua.name .. " shows says what helps:", function()
     setup(make_folder)
     teardown(function() os.execute("rm -r " .. folder) end)
 
     for _, mistake in ipairs(mistakes) do
       it(mistake.what, function()
-        if not is_here(lua) then return pending("skipped: " .. lua.name .. " is not on this machine") end
+        if not lua.here then return pending("skipped: " .. lua.name .. " is not on this machine") end
         first_line(lua, mistake, function(line)
           assert.matches(pattern_of(mistake.line), shown(line, lua))
         end)

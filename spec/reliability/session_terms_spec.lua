@@ -237,7 +237,7 @@ local function at_second(second, fn)
   local now, us = uv.gettimeofday()
   local timer = uv.new_timer()
   uv.update_time()
-  timer:start(math.max(0, (second - now) * 1000 - us // 1000 + 30), 0, helper.wrap(function()
+  timer:start(math.max(0, (second - now) * 1000 - math.floor(us / 1000) + 30), 0, helper.wrap(function()
     timer:close()
     fn()
   end))
@@ -262,7 +262,7 @@ it("sessions end with the first one's sessionTimeout, however often they are ren
           before = os.time()
           first = visit(client("agent", version))
           made = os.time()
-        until made - before <= (unit - 1) // 2
+        until made - before <= math.floor((unit - 1) / 2)
         second = back(made + unit, first.session)
       until os.time() < before + 2 * unit
       assert_in(second, true)
