@@ -24,10 +24,18 @@ local function with_finalizers(meanwhile, f)
   armed = false
 end
 
+local written, told = 0, 0
+
+-- Has a callback of its own, and the heap grows by more than what is kept until then.
+local function write(client)
+  written = written + 1
+  client:write(("x"):rep(100) .. written, function() told = told + 1 end)
+end
+
 local function ask_and_destroy(client, method)
   local arguments = ARGUMENTS[method] or {}
   with_finalizers(function() client:destroy() end, function()
-    client[method](client, (table.unpack or unpack)(arguments))
+    if method == "write" then write(client) else client[method](client, (table.unpack or unpack)(arguments)) end
     return not client.destroyed
   end)
   assert(client.destroyed, "no finalizer was run")
@@ -52,6 +60,7 @@ local function ask(method, rounds)
   end
   server:listen(0, "127.0.0.1", function() again(rounds) end)
   uv.run()
+  assert(written == told, "callbacks of writes were not called once")
 end
 
 -- A finalizer replaces the ticket keys, and spoils the table that they are read from.
