@@ -58,6 +58,9 @@ local SILENT = {
   { "after os.exit", 'net.createServer():listen(0, "127.0.0.1") os.exit(0)' },
 }
 
+-- In Lua 5.1 os.exit closes no state.
+if _VERSION == "Lua 5.1" and not jit then table.remove(FORGOTTEN) end
+
 for _, lua in ipairs(luas.list) do
   local name, command = lua.name, lua.command
   describe("on " .. name .. ",", function()

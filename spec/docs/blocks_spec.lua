@@ -1,4 +1,4 @@
--- Every block of the README and of docs is run as printed, on Lua 5.4 and on LuaJIT. The rules that stand above the
+-- Every block of the README and of docs is run as printed, on the Lua under test. The rules that stand above the
 -- blocks are explained in spec/support/markdown.lua.
 local helper = require "spec.helper"
 local markdown = require "spec.support.markdown"
@@ -32,7 +32,7 @@ local function check_files_are_used(path, blocks)
     for j = i + 1, #blocks do
       used = used or blocks[j].text:find(block.argument, 1, true) ~= nil
     end
-    assert(used, ("%s:%d: nothing uses %s"):format(path, block.line, block.argument))
+    assert(used, ("%s:%d: nothing uses %s"):format(path, block.line, tostring(block.argument)))
   end
 end
 
