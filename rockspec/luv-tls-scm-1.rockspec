@@ -214,6 +214,7 @@ build = {
     ["tls.support.loop_never_ran"] = "lua/tls/support/loop_never_ran.lua",
     ["tls.support.luv_handles"] = "lua/tls/support/luv_handles.lua",
     ["tls.support.next_tick"] = "lua/tls/support/next_tick.lua",
+    ["tls.support.printable"] = "lua/tls/support/printable.lua",
     ["tls.types.emitter"] = "lua/tls/types/emitter.lua",
     ["tls.types.net"] = "lua/tls/types/net.lua",
     ["tls.types.options"] = "lua/tls/types/options.lua",

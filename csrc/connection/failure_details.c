@@ -59,10 +59,12 @@ static void set_ciphers (lua_State *L, const struct tls_engine *e) {
   lua_setfield(L, -2, "ciphers");
 }
 
-/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound. */
+/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound; 'version':
+** that of this connection, as far as it is agreed on. */
 static void set_versions (lua_State *L, const struct tls_engine *e) {
   int min, max;
   tls_engine_version_range(e, &min, &max);
+  tls_set_integer(L, "version", SSL_version(tls_engine_ssl(e)));
   tls_set_integer(L, "minVersion", min);
   tls_set_integer(L, "maxVersion", max);
 }
@@ -80,7 +82,7 @@ int tls_connection_failure_details (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
   set_received(L, c->engine);
   set_versions(L, c->engine);
   set_progress(L, c->engine);

@@ -193,6 +193,20 @@ describe("tls.debug", function()
     has(seen.client[1], "alert sent: bad_certificate (fatal)")
   end)
 
+  it("shows an error of the user's, whatever its fields hold", function()
+    for shown, err in pairs {
+      ["refused: MINE"] = { code = "MINE", depth = "leaf" },
+      ["refused: MINE at depth 1.5, false"] = { code = "MINE", depth = 1.5, subject = "false" },
+      ["refused: table: "] = { code = {}, message = "no" },
+    } do
+      local seen = observe(function()
+        pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+      end)
+      has(seen.client[1], shown)
+      has(seen.client[1], "alert sent: bad_certificate (fatal)")
+    end
+  end)
+
   it("shows a chain, and how late a fault in it is", function()
     local seen = observe(function()
       pair.run({ key = certs.chain.key, cert = certs.chain.cert }, { ca = certs.ca.cert })
@@ -403,6 +417,18 @@ describe("tls.debug", function()
     assert.truthy(all:find "closed with an error: The ")
     assert.is_nil(all:find("S3cret", 1, true))
     assert.is_nil(all:find("987654321", 1, true))
+  end)
+
+  it("takes any error of the user's, as without it", function()
+    local odd = setmetatable({}, { __tostring = function() error "no text" end })
+    local _, lines = observe(function()
+      for _, err in ipairs { { code = "X", depth = "x" }, { code = "X", depth = 1, subject = odd },
+        { code = "X", depth = 0.5 }, { message = "x", code = "X", alert = odd } } do
+        local r = pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+        assert.equal(err, r.client_failure)
+      end
+    end)
+    assert.truthy(table.concat(lines, "\n"):find("refused: X", 1, true))
   end)
 
   it("escapes and cuts what the peer has written", function()

@@ -369,6 +369,14 @@ end)]],
   "EVENT: error:0A00042E:SSL routines::tlsv1 alert protocol version: the server accepts no version of this " ..
   "side's, TLSv1.2 alone (options 'minVersion', 'maxVersion') [ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION]")
 
+add("an old protocol at OpenSSL's usual security level", [[
+serve({ minVersion = "TLSv1" }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, minVersion = "TLSv1", maxVersion = "TLSv1.1" }):on("error", function() end)
+end)]],
+  "error:0A000076:SSL routines::no suitable signature algorithm: TLSv1.1 signs with SHA-1, which OpenSSL does only " ..
+  "where option 'ciphers' ends in '@SECLEVEL=0', at both ends [ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM]")
+
 add("an old protocol, on the server", [[
 serve({ minVersion = "TLSv1.3" }, function(port, server)
   server:on("tlsClientError", show)

@@ -3,6 +3,7 @@
 -- @module tls.options.credential_kinds
 
 local uv = require "luv"
+local credential_text = require "tls.options.credential_text"
 local errors = require "tls.support.errors"
 local file = require "tls.support.file"
 local kinds = require "tls.options.kinds"
@@ -47,11 +48,19 @@ local function refuse_file(err, name, path)
   return errors.throw(err)
 end
 
+-- A credential itself, in place of its file's name.
+local function is_text(path)
+  return path:find "%c" or path:find("-----BEGIN", 1, true) or credential_text.is_bare_base64(path)
+end
+
 local function check_path(path, name)
   if type(path) ~= "string" then return wrong_type(name .. ".file", "string", path) end
   if path == "" then return wrong_value(name .. ".file", path, "is empty: give the name of a file") end
-  if path:find("\0", 1, true) then return wrong_value(name .. ".file", path, "must not contain a NUL byte") end
-  return path
+  if not is_text(path) then return path end
+  local shown = ("%d bytes"):format(#path) -- of a key, perhaps
+  local words = "The property '%s.file' must be the name of a file, which has no NUL or other control characters: "
+    .. "pass text itself, without 'file'. Received %s"
+  return errors.throw(errors.new("ERR_INVALID_ARG_VALUE", words:format(name, shown)))
 end
 
 local function read_file(path, name)

@@ -2,6 +2,7 @@
 -- no host, and the error says what was meant.
 -- @module tls.options.host_name
 
+local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 
 local host_name = {}
@@ -40,7 +41,9 @@ function host_name.mistake(text)
   local kind = kind_of(text)
   if not kind then return nil end
   local scheme, rest = text:match "^(%a[%w+.-]*)://(.*)$"
-  rest = (rest or text):gsub("^%s+", ""):gsub("[/?#].*$", ""):gsub("^.*@", ""):gsub("%s+$", "")
+  rest = rest or text
+  if rest:find "[/?#].*@" then return kind end -- an "@" in the path, or a password with a "/" in it: who knows
+  rest = rest:gsub("^%s+", ""):gsub("[/?#].*$", ""):gsub("^.*@", ""):gsub("%s+$", "")
   local host, port = split(rest)
   if host == "" or kind_of(host) then return kind end
   return kind, host, tonumber(port) or PORTS[scheme and scheme:lower()]
@@ -67,11 +70,13 @@ function host_name.not_a_path(text)
   return (sentence:gsub("^is a URL", "is a URL, and no path of a unix socket"))
 end
 
---- A URL as an error may show it: a user's name and password are left out.
+--- What stands in a host's place as an error may show it: a user's name and password are left out, and what may be one.
 --- @param text string
 --- @return string
 function host_name.without_user(text)
-  return (text:gsub("^(%a[%w+.-]*://)[^/?#]*@", "%1...@"):gsub("^[^/?#]*@", "...@"))
+  text = errors.without_user(text)
+  local scheme = text:match "^%a[%w+.-]*://" or ""
+  return scheme .. text:sub(#scheme + 1):gsub("^.*@", "...@")
 end
 
 return host_name

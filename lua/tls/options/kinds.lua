@@ -158,7 +158,7 @@ kinds.ip_address = kind("string", "string", function(value, name)
   if type(value) ~= "string" then return wrong_type(name, "string", value) end
   if value == "" then return nil end
   if ip.version(value) ~= 0 then return value end
-  return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
+  return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. host_name.without_user(value)))
 end)
 
 -- Most hosts and paths are of these characters, and need no closer look.
