@@ -1,5 +1,5 @@
---- Internal. Text of anybody's as a message may show it: printable ASCII alone, so that nobody writes to the terminal or
--- begins another line of a log, and not much of it.
+--- Internal. Text of anybody's as a message may show it: printable ASCII alone, so that nobody writes to the terminal
+-- or begins another line of a log, and not much of it.
 -- @module tls.support.printable
 
 --- @param text string
