@@ -2,7 +2,7 @@
 -- runs finalizers while the core makes Lua objects. What they do takes away what the core is reading.
 -- usage: closed_meanwhile.lua METHOD of a client's socket | keys | contexts; prints "ok"
 local program = require "spec.support.program"
-local tls, uv = require "tls", require "luv"
+local tls, net, uv = require "tls", require "tls.net", require "luv"
 
 local CA, SERVER = program.read "ca.crt", { key = program.read "rsa.key", cert = program.read "rsa.crt" }
 local ARGUMENTS = { getPeerCertificate = { true }, exportKeyingMaterial = { 4000, "EXPORTER-test" } }
@@ -35,20 +35,23 @@ end
 local function ask_and_destroy(client, method)
   local arguments = ARGUMENTS[method] or {}
   with_finalizers(function() client:destroy() end, function()
-    if method == "write" then write(client) else client[method](client, (table.unpack or unpack)(arguments)) end
+    if method:find "write" then write(client) else client[method](client, (table.unpack or unpack)(arguments)) end
     return not client.destroyed
   end)
   assert(client.destroyed, "no finalizer was run")
 end
 
 local function ask(method, rounds)
-  local server = tls.createServer(SERVER, function(socket) socket:on("error", function() end) end)
+  local plain = method == "plain_write"
+  local server = (plain and net or tls).createServer(not plain and SERVER or {}, function(socket)
+    socket:on("error", function() end)
+  end)
   local function again(left)
     if left == 0 then return server:close() end
     local client
-    client = tls.connect({
-      port = server:address().port, host = "127.0.0.1", servername = "localhost", ca = CA,
-      maxVersion = "TLSv1.2",
+    client = (plain and net or tls).connect({
+      port = server:address().port, host = "127.0.0.1", servername = not plain and "localhost" or nil,
+      ca = not plain and CA or nil, maxVersion = not plain and "TLSv1.2" or nil,
     }, function()
       local timer = uv.new_timer() -- inside of the drive loop nothing is freed
       timer:start(0, 0, function()
