@@ -96,10 +96,12 @@ describe("the caller's mistake", function()
     assert.equal("ERR_INVALID_ARG_VALUE", err.code)
     assert.equal([[The property 'options.x' must be z. Received "y"]], err.message)
     local key = "-----BEGIN PRIVATE KEY-----\n" .. ("M"):rep(2000)
-    assert.equal([[The property 'options.x' is invalid. Received "]] .. key:sub(1, 27) .. "\\n" .. ("M"):rep(97) ..
-      '..."', errors.arg_value("options.x", key).message)
-    assert.equal('The "x" argument must be of type object. Received type string ("-----BEGIN PRIVATE KEY---...")',
+    assert.equal("The property 'options.x' is invalid. Received 2028 bytes", errors.arg_value("options.x", key).message)
+    assert.equal('The "x" argument must be of type object. Received type string (2028 bytes)',
       errors.arg_type("x", "object", key).message)
+    local long = "two\nlines" .. ("M"):rep(2000)
+    assert.equal([[The property 'options.x' is invalid. Received "two\nlines]] .. ("M"):rep(116) .. '..."',
+      errors.arg_value("options.x", long).message)
     assert.equal('The "x" argument must be of type object. Received type string ("a\\nb")',
       errors.arg_type("x", "object", "a\nb").message)
     assert.equal("The argument 'x' is invalid. Received 5",

@@ -7,6 +7,9 @@
 #include "connection.h"
 #include "lua/table_fields.h"
 
+/* A ClientHello may have thousands of names; no message shows more. */
+#define MOST_NAMES 32
+
 /* 'received': the first bytes, "" if there were none. */
 static void set_received (lua_State *L, const struct tls_engine *e) {
   size_t n;
@@ -26,8 +29,8 @@ static void set_protocols (lua_State *L, const struct tls_engine *e) {
   if (list == NULL)
     return;
   lua_newtable(L);
-  while ((list = tls_engine_refused_alpn(e, &size)) != NULL && at < size &&
-         list[at] < size - at) {
+  while (i < MOST_NAMES && (list = tls_engine_refused_alpn(e, &size)) != NULL &&
+         at < size && list[at] < size - at) {
     size_t n = list[at];
     lua_pushlstring(L, (const char *)list + at + 1, n);
     lua_rawseti(L, -2, ++i);
@@ -52,7 +55,7 @@ static void set_ciphers (lua_State *L, const struct tls_engine *e) {
   if (offered_cipher(e, 0) == NULL)
     return;
   lua_newtable(L);
-  for (i = 0; (name = offered_cipher(e, i)) != NULL; i++) {
+  for (i = 0; i < MOST_NAMES && (name = offered_cipher(e, i)) != NULL; i++) {
     lua_pushstring(L, name);
     lua_rawseti(L, -2, i + 1);
   }

@@ -47,6 +47,59 @@ local function observe(fn)
   return seen, lines
 end
 
+describe("the lines of tls.debug about events", function()
+  local function told(fn)
+    local _, lines = observe(function()
+      fn()
+      helper.run()
+    end)
+    return lines
+  end
+
+  local function nothing() end
+
+  it("tell of a listener that waits for none, and where it is added", function()
+    local at
+    local lines = told(function()
+      local server = tls.createServer(SERVER)
+      at = debug.getinfo(1, "l").currentline + 1
+      server:on("secureConnect", nothing)
+      server:once("connect", nothing)
+      server:on("request\n", nothing)
+      net.Socket():on("Data", nothing)
+    end)
+    for i, line in ipairs(lines) do
+      lines[i] = line:gsub("^tls %d+ ", "")
+    end
+    local place = "spec/connection/debug_spec.lua:"
+    assert.same({
+      "listener: " .. place .. at .. ": tls.Server has no event 'secureConnect'; did you mean 'secureConnection'?",
+      "listener: " .. place .. at + 1 .. ": tls.Server has no event 'connect'; did you mean 'secureConnection'?",
+      "listener: " .. place .. at + 2 .. ": tls.Server has no event 'request\\x0a'",
+      "socket: " .. place .. at + 3 .. ": net.Socket has no event 'Data'; did you mean 'data'?",
+    }, lines)
+  end)
+
+  it("do not tell of those that the annotations name", function()
+    local file = assert(io.popen "cat lua/tls/types/*.lua")
+    local text = file:read "*a"
+    file:close()
+    local function listen(object, ...)
+      for i = 1, select("#", ...) do
+        local body = text:match("%-%-%-@alias " .. select(i, ...) .. "%S*\n(.-)\n\n")
+        for name in body:gmatch 'event: "(%a+)"' do object:on(name, nothing) end
+      end
+      object:on("newListener", nothing):on("removeListener", nothing)
+    end
+    assert.same({}, told(function()
+      listen(tls.createServer(SERVER), "net%.ServerEvents", "tls%.ServerEvents")
+      listen(net.createServer(), "net%.ServerEvents")
+      listen(net.Socket(), "tls%.StreamEvents", "net%.SocketEvents")
+      listen(tls.TLSSocket(), "tls%.StreamEvents", "net%.SocketEvents", "tls%.TLSSocketEvents")
+    end))
+  end)
+end)
+
 local function texts(connection)
   local list = {}
   for i, text in ipairs(connection) do list[i] = text end

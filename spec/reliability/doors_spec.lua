@@ -12,7 +12,7 @@ local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/suppor
 local HOSTS = {}
 for i, lua in ipairs(luas.list) do
   HOSTS[i] = { name = lua.name, here = lua.here, status = 255, before = "^Uncaught Error: ", most = 1,
-    cpath = lua.cpath }
+    cpath = lua.cpath, finalizers = lua.name == "luajit" }
 end
 if luas.is_default then -- it adds a traceback of its own, in which there is nothing
   HOSTS[#HOSTS + 1] = { name = "nvim", here = luas.nvim.here, status = 0, before = "\nError executing luv callback:\n",
@@ -81,6 +81,9 @@ for _, host in ipairs(HOSTS) do
         check(host, "data", value, text) -- which luv calls
         check(host, "wrap", value, text)
       end)
+    end
+    if host.finalizers then
+      tell("is told when a finalizer throws it", function() check(host, "finalizer", "theirs", "text of theirs") end)
     end
     tell("has no place when the loop alone has called", function()
       check(host, "loop", "ours", (OURS:gsub("^.-: ", "")))

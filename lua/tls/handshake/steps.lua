@@ -169,7 +169,7 @@ end
 local function reason(refusal)
   local ok, code, depth, subject = pcall(function() return refusal.code, refusal.depth, refusal.subject end)
   if not ok or not code then return debug_lines.message(refusal) end
-  if type(depth) ~= "number" or depth < 0 or depth ~= depth then return shown(code) end -- the user's error
+  if type(depth) ~= "number" or depth < 0 then return shown(code) end -- the error may be the user's
   return ("%s at depth %s%s"):format(shown(code), depth, subject and ", " .. shown(subject, 200) or "")
 end
 

@@ -50,7 +50,8 @@ end
 
 -- A credential itself, in place of its file's name.
 local function is_text(path)
-  return path:find "%c" or path:find("-----BEGIN", 1, true) or credential_text.is_bare_base64(path)
+  return path:find "%c" or path:find("-----BEGIN", 1, true)
+    or credential_text.is_bare_base64(path) and not uv.fs_stat(path)
 end
 
 local function check_path(path, name)
@@ -115,6 +116,8 @@ end
 
 -- === lists ===
 
+local EXPECTED = 'string, { file = "path" } or an array of them'
+
 local function sequence(value, name, expected)
   if type(value) == "string" or credential_kinds.is_file(value) then return { value } end
   if type(value) ~= "table" or #value == 0 and next(value) ~= nil then return wrong_type(name, expected, value) end
@@ -127,7 +130,7 @@ function credential_kinds.texts(may_be_empty)
   return kinds.list("string or `{file=}`, or sequence of them",
     "string|tls.CredentialFile|(string|tls.CredentialFile)[]", function(value, name)
       local list = {}
-      for i, entry in ipairs(sequence(value, name, "string or an array of strings")) do
+      for i, entry in ipairs(sequence(value, name, EXPECTED)) do
         local text, path = credential_kinds.read(entry, name)
         list[i] = text
         if path then list.files = list.files or {} end
@@ -147,9 +150,9 @@ function credential_kinds.secrets(field)
   return kinds.list(doc, luacats, function(value, name)
     local list = {}
     if type(value) == "table" and #value == 0 and not credential_kinds.is_file(value) then
-      return wrong_type(name, "string or an array", value)
+      return wrong_type(name, EXPECTED, value)
     end
-    for i, entry in ipairs(sequence(value, name, "string or an array")) do
+    for i, entry in ipairs(sequence(value, name, EXPECTED)) do
       list[i] = read_secret(entry, name, field, known)
     end
     return list

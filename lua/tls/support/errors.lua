@@ -65,6 +65,14 @@ end
 --- @param err any
 errors.throw = core.throw
 
+--- Gives an error of ours the place of the user's call, and a traceback, for a mistake that is told later.
+--- @param err table
+--- @return table err
+function errors.placed(err)
+  pcall(core.throw, err)
+  return err
+end
+
 --- A text of the user's as an error may show it: a URL without the user's name and password, and without what it asks
 -- for, where tokens are.
 --- @param text string

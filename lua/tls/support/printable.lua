@@ -1,4 +1,4 @@
---- Internal. Text of anybody's as a message may show it: printable ASCII alone, so that nobody writes to the terminal
+--- Internal. Text of anybody's as a message may show it: printable ASCII alone, so that nobody writes to the terminal,
 -- or begins another line of a log, and not much of it.
 -- @module tls.support.printable
 
@@ -6,7 +6,7 @@
 --- @param most integer bytes that are shown
 --- @return string
 local function printable(text, most)
-  local shown = text:sub(1, most):gsub("[^\32-\126]", "?")
+  local shown = text:sub(1, most):gsub("[^\32-\126]", ".")
   return #text > most and shown .. "..." or shown
 end
 
