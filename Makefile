@@ -87,7 +87,7 @@ rockspec: ## write the lists of the rockspec
 SUPERVISE = build/supervise
 RUN = $(SUPERVISE) $(LUA) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
-test: deps ## the whole suite; SPEC=spec/... is a part of it
+test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
 	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(RUN) $(BUSTED)
@@ -103,23 +103,25 @@ $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGI
 PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
 
 # A program with Lua, luv and libuv linked in, as some runtimes are.
-LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
-WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
-	$(LIBDIR)/liblua5.4-luv.a $(LIBDIR)/libuv_a.a -Wl,--no-whole-archive \
-	-ldl -lpthread -lm -lrt
+# LuaJIT's luv is that of Lua 5.1.
+LIBDIR = $(shell $(PKG) --variable=libdir $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION)))
+LIBLUA = $(LIBDIR)/$(if $(LUA_IS_JIT),libluajit-5.1,liblua$(LUA_VERSION)).a
+HOST_CFLAGS = -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -idirafter /usr/include/lua$(LUA_VERSION)
+WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBLUA) $(LIBDIR)/liblua$(LUA_VERSION)-luv.a \
+	$(LIBDIR)/libuv_a.a -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
 $(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -o $@ $< $(WHOLE_HOST)
+	$(CC) $(HOST_CFLAGS) -o $@ $< $(WHOLE_HOST)
 
 # The same with our core linked in, too.
 $(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
-	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
+	$(CC) $(HOST_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # Another, with several Lua states.
 $(BUILD)/states: spec/support/states.c spec/support/state.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # A peer on OpenSSL alone, which does what our sockets never do.

@@ -137,4 +137,4 @@ check(read_graph("ls lua/tls/*.lua lua/tls/*/*.lua", "lua", 'require%(?%s*"(tls[
   return name == "tls" and "tls/init" or name:gsub("%.", "/")
 end), LUA)
 
-os.exit(not failed)
+os.exit(failed and 1 or 0)

@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 packages="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv lua-luv-dev
 lua-busted lua-check luarocks libuv1-dev libssl-dev openssl ca-certificates
 clang-format curl tinyproxy-bin luajit libluajit-5.1-dev neovim"
+case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
+  lua5.1) packages="$packages lua5.1 liblua5.1-0-dev" ;;
+  lua5.[23]) packages="$packages $LUA lib$LUA-dev" ;;
+esac
 tools=build/tools # programs without their packages
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

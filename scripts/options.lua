@@ -138,4 +138,4 @@ for name in pairs(by_name) do
 end
 put(REFERENCE, text)
 put(TYPES, types())
-os.exit(fresh)
+os.exit(fresh and 0 or 1)

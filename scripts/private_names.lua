@@ -33,4 +33,4 @@ for name, where in pairs(used) do
 end
 table.sort(lost)
 io.stderr:write(table.concat(lost))
-os.exit(#lost == 0)
+os.exit(#lost == 0 and 0 or 1)

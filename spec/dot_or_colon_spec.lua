@@ -1,16 +1,9 @@
 -- A dot in the place of a colon, and a colon in the place of a dot: the error says so, for all that a user can call.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 local net = require "tls.net"
 local tls = require "tls"
-
-local JIT = "LD_PRELOAD= 'LUA_CPATH=build/jit/?.so;" ..
-  "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;' luajit"
-
-local function have(command)
-  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
-  return ok == true or ok == 0
-end
 
 local function walk(command)
   local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " timeout 300 env " .. command ..
@@ -28,17 +21,15 @@ local function thrown(fn, ...)
 end
 
 describe("what is called in the wrong way", function()
-  it("says so: every function and every method", function()
-    local text = walk(os.getenv "LUA" or "lua5.4")
-    local calls = text:match "^(%d+) calls, 0 not explained\n$"
-    assert.truthy(calls, text)
-    assert.is_true(tonumber(calls) > 3000) -- that the walk has found them
-  end)
-
-  it("says so on LuaJIT", function()
-    if not have "luajit" then return pending "skipped: luajit is not on this machine" end
-    assert.matches("^%d+ calls, 0 not explained\n$", walk(JIT))
-  end)
+  for _, lua in ipairs(luas.list) do
+    it("says so on " .. lua.name .. ": every function and every method", function()
+      if not lua.here then return pending("skipped: " .. lua.name .. " is not on this machine") end
+      local text = walk(lua.command)
+      local calls = text:match "^(%d+) calls, 0 not explained\n$"
+      assert.truthy(calls, text)
+      assert.is_true(tonumber(calls) > 3000) -- that the walk has found them
+    end)
+  end
 
   it("never shows what was to be sent", function()
     local socket = net.Socket()

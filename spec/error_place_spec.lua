@@ -94,7 +94,9 @@ describe("the place of a mistake", function()
   end)
 
   it("is missing where the program has no lines", function()
-    local stripped = load_text(string.dump(load_text "local f, o = ... local x = f(o) return x", true))
+    local program = load_text "local f, o = ... local x = f(o) return x"
+    if string.dump(program, true) == string.dump(program) then return pending "Lua 5.1 and 5.2 strip nothing" end
+    local stripped = load_text(string.dump(program, true))
     local err = thrown(stripped, tls.connect, {})
     assert.truthy(err.message:find('^The "options"'), err.message)
     assert.is_nil(err.stack)

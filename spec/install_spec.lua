@@ -1,5 +1,6 @@
 -- `make install` for the Lua that is named, `make uninstall`, `make certs`, `make help`.
 require "spec.helper"
+local luas = require "spec.support.luas"
 
 local smoke = assert(require("luv").cwd()) .. "/spec/support/smoke.lua"
 
@@ -23,9 +24,10 @@ local function temporary()
   return name
 end
 
-local function have(program) return select(2, sh("command -v " .. program)) == 0 end
+local VERSIONS = { [luas.this.name] = _VERSION:match "%d.%d" }
+if luas.is_default and luas.jit.here then VERSIONS.luajit = "5.1" end
 
-for lua, version in pairs { ["lua5.4"] = "5.4", luajit = have "luajit" and "5.1" or nil } do
+for lua, version in pairs(VERSIONS) do
   describe("make install LUA=" .. lua, function()
     local folder = temporary()
     local where = ("LUA=%s DESTDIR=%s PREFIX=/opt/tls"):format(lua, folder)

@@ -1,13 +1,10 @@
 -- What require "tls" says when a part of it is missing, or is one for another Lua.
 require "spec.helper"
 
-local build = os.getenv "TLS_BUILD" or "build"
-local LUA = os.getenv "LUA" or "lua5.4"
+local luas = require "spec.support.luas"
 
-local function have(command)
-  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
-  return ok == true or ok == 0
-end
+local LUA = luas.this.name
+local CPATH = luas.this.build .. "/?.so"
 
 -- What a program of one line prints, with nothing on its paths but what is given.
 local function says(command, cpath, program)
@@ -18,12 +15,15 @@ local function says(command, cpath, program)
   return text
 end
 
-local ORIGINAL = package.cpath .. ";/usr/lib/x86_64-linux-gnu/lua/5.4/?.so;/usr/lib/aarch64-linux-gnu/lua/5.4/?.so"
+local VERSION = _VERSION:match "%d.%d"
+local SHOWN_VERSION = luas.this.version:gsub("%p", "%%%0")
+local ORIGINAL = package.cpath .. (";/usr/lib/x86_64-linux-gnu/lua/V/?.so;/usr/lib/aarch64-linux-gnu/lua/V/?.so")
+  :gsub("V", VERSION)
 
 -- Needs a core that no sanitizer has to be preloaded for.
 local function for_plain_builds(fn)
   return function()
-    if build ~= "build" then return pending "skipped: a core of the plain build is needed" end
+    if luas.this.build ~= luas.this.plain_build then return pending "skipped: a core of the plain build is needed" end
     fn()
   end
 end
@@ -35,12 +35,12 @@ describe("require", function()
     it(module .. " without the core says that it is missing, and for which Lua", function()
       local text = says(LUA, "nowhere/?.so", load)
       assert.matches("^%S+: tls: the core, tls/core.so, is nowhere on package.cpath: build or install it for this Lua, "
-        .. "Lua 5.4\n", text)
+        .. SHOWN_VERSION .. "\n", text)
       assert.truthy(text:find("no file 'nowhere/tls/core.so'", 1, true)) -- where Lua has looked
     end)
 
     it(module .. " without luv says where it comes from", for_plain_builds(function()
-      local text = says(LUA, "build/?.so", load)
+      local text = says(LUA, CPATH, load)
       assert.matches("^%S+: tls needs luv, which cannot be loaded: luarocks install luv, or on Debian "
         .. "apt install lua%-luv\n", text)
       assert.truthy(text:find("module 'luv' not found", 1, true))
@@ -48,13 +48,13 @@ describe("require", function()
   end
 
   it("says so when luv is too old", for_plain_builds(function()
-    local text = says(LUA, "build/?.so",
+    local text = says(LUA, CPATH,
       'package.loaded.luv = { version = function() return 0x012b00 end } require "tls"')
     assert.matches("^%S+: tls needs luv 1.44 or later, and this is luv 1.43: luarocks install luv", text)
   end))
 
   it("says so when luv is something else", for_plain_builds(function()
-    local text = says(LUA, "build/?.so", 'package.loaded.luv = true require "tls"')
+    local text = says(LUA, CPATH, 'package.loaded.luv = true require "tls"')
     assert.matches('^%S+: tls: what require "luv" returns is not luv\n', text)
   end))
 
@@ -64,11 +64,13 @@ describe("require", function()
   end)
 
   it("says so when the core is one for another Lua", function()
-    if not have "luajit" then return pending "skipped: luajit is not on this machine" end
+    local other = VERSION == "5.1" and "build" or "build/jit" -- LuaJIT and Lua 5.1 take each other's
+    if not luas.is_file(other .. "/tls/core.so") then return pending "skipped: there is no core for another Lua" end
     local wrong = "^%S+: tls: the core, tls/core.so, was built for another Lua than this one, "
-    assert.matches(wrong .. "LuaJIT [^\n:]+: build or install it for this one\n",
+    assert.matches(wrong .. SHOWN_VERSION .. ": build or install it for this one\n",
+      says(LUA, other .. "/?.so", 'require "tls"'))
+    if not luas.is_default or not luas.jit.here then return end
+    assert.matches(wrong .. "LuaJIT [^\n:]+: build or install it for this one\n", -- may not run: beside lua5.4 alone
       says("luajit", "build/?.so", 'require "tls"'))
-    assert.matches(wrong .. "Lua 5.4: build or install it for this one\n",
-      says(LUA, "build/jit/?.so", 'require "tls"'))
   end)
 end)

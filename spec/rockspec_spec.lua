@@ -3,13 +3,8 @@ require "spec.helper"
 
 local function rockspec()
   local env = {}
-  local chunk
-  if setfenv then -- Lua 5.1
-    chunk = assert(loadfile "rockspec/luv-tls-scm-1.rockspec") -- may not run: busted has a later Lua
-    setfenv(chunk, env)
-  else
-    chunk = assert(loadfile("rockspec/luv-tls-scm-1.rockspec", "t", env))
-  end
+  local chunk = assert(loadfile("rockspec/luv-tls-scm-1.rockspec", "t", env))
+  if setfenv then setfenv(chunk, env) end -- Lua 5.1
   chunk()
   return env
 end

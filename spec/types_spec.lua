@@ -210,9 +210,10 @@ describe("the types for an editor", function()
 
   -- The core computes the fields of these: their names are upvalues of what does.
   it("name what certificates have as objects", function()
-    local live = {}
+    local live, index = {}, getmetatable(seen.x509).__index
+    if not debug.getupvalue(index, 1) then return pending "Lua 5.1 shows no upvalues of C functions" end
     for i = 1, 2 do
-      local _, names = debug.getupvalue(getmetatable(seen.x509).__index, i)
+      local _, names = debug.getupvalue(index, i)
       add_names(live, names)
     end
     compare("tls.X509Certificate", live)

@@ -1,9 +1,7 @@
 -- Finalizers that run when the module's have been run already: those of objects that are older.
 require "spec.helper"
 local certs = require "spec.support.certs"
-
-local JIT = "LD_PRELOAD= 'LUA_CPATH=build/jit/?.so;" ..
-  "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;'"
+local luas = require "spec.support.luas"
 
 local EXPECTED = [[
 createSecureContext: ERR_LUA_STATE_CLOSING
@@ -29,29 +27,19 @@ server.close: ok
 status 0
 ]]
 
-local function have(command)
-  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
-  return ok == true or ok == 0
-end
-
-local function run(program, older, env)
-  local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " " .. env .. " timeout 120 " .. program ..
+local function run(program, older)
+  local p = assert(io.popen("env TLS_CERTS=" .. certs.dir .. " timeout 120 env " .. program ..
     " spec/support/finalizer.lua " .. older .. " 2>&1; echo status $?"))
   local out = p:read "*a"
   p:close()
   return out
 end
 
-local PROGRAMS = { -- name, command, environment
-  { "Lua", os.getenv "LUA" or "lua5.4", "" },
-  { "LuaJIT", "luajit", JIT },
-}
-
-for _, program in ipairs(PROGRAMS) do
+for _, lua in ipairs(luas.list) do
   for _, older in ipairs { "tls", "luv" } do
-    it("the finalizer of what is older than " .. older .. " may use it in " .. program[1], function()
-      if not have(program[2]) then return pending("skipped: " .. program[2] .. " is not on this machine") end
-      assert.equal(EXPECTED, run(program[2], older, program[3]))
+    it("the finalizer of what is older than " .. older .. " may use it in " .. lua.name, function()
+      if not lua.here then return pending("skipped: " .. lua.name .. " is not on this machine") end
+      assert.equal(EXPECTED, run(lua.command, older))
     end)
   end
 end

@@ -80,13 +80,13 @@ describe("the collector", function()
   end)
 
   it("may run all the time", function()
-    local mode = collectgarbage "incremental" -- the others know no pause
+    local _, mode = pcall(collectgarbage, "incremental") -- only lua5.4 has a mode with no pause
     collectgarbage("setpause", 0)
     collectgarbage("setstepmul", 1000)
     local ok, err = pcall(connections, 20, {})
     collectgarbage("setpause", 200)
     collectgarbage("setstepmul", 100)
-    collectgarbage(mode)
+    if mode == "generational" then collectgarbage(mode) end
     assert.is_true(ok, err)
   end)
 end)

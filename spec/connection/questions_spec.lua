@@ -54,7 +54,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         }
       end)
       assert.same(a.client, a.server)
-      local mine, other, with, empty = table.unpack(a.client)
+      local mine, other, with, empty = (table.unpack or unpack)(a.client)
       assert.equal(40, #mine)
       assert.is_true(mine ~= other and mine ~= with)
       if version == "TLSv1.2" then assert.is_true(mine ~= empty) else assert.equal(mine, empty) end

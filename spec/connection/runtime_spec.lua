@@ -3,20 +3,15 @@
 -- LuaJIT's headers are on the machine.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 
-local build = os.getenv "TLS_BUILD" or "build"
-
-local function have(command)
-  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
-  return ok == true or ok == 0
-end
+local build = luas.this.build
 
 local function run(command)
   local env = table.concat({
     "LD_PRELOAD=", "TLS_CERTS=" .. certs.dir,
     "'LUA_PATH=lua/?.lua;lua/?/init.lua;;'",
-    "'LUA_CPATH=build/jit/?.so;" ..
-      "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;'",
+    "'LUA_CPATH=" .. luas.jit.cpath .. "'",
   }, " ")
   local p = assert(io.popen("env " .. env .. " timeout 120 " .. command .. " 2>&1"))
   local text = p:read "*a"
@@ -24,9 +19,9 @@ local function run(command)
   return text
 end
 
-local function echoes_in(name, command)
+local function echoes_in(name, lua, command)
   it("echoes in " .. name, function()
-    if not have(command:match "%S+") then
+    if not lua.here then
       return pending("skipped: " .. name .. " is not on this machine")
     end
     assert.equal("echoed hello over TLSv1.3\n", run(command))
@@ -34,7 +29,7 @@ local function echoes_in(name, command)
 end
 
 describe("tls (" .. build .. ")", function()
-  echoes_in("LuaJIT", "luajit spec/support/echo_once.lua")
-  echoes_in("Neovim",
+  echoes_in("LuaJIT", luas.jit, "luajit spec/support/echo_once.lua")
+  echoes_in("Neovim", luas.nvim,
     "nvim --headless -u NONE -c 'luafile spec/support/echo_once.lua'")
 end)

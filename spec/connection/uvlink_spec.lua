@@ -1,8 +1,9 @@
 -- The libuv that luv runs on, wherever it is.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 
-local build = os.getenv "TLS_BUILD" or "build"
+local build, LUA = luas.this.build, luas.this.name
 
 local function sh(command)
   local p = assert(io.popen("{ " .. command .. "; } 2>&1; echo status $?"))
@@ -21,7 +22,7 @@ end
 describe("uvlink", function()
   it("finds a shared libuv behind luv.so", function()
     assert.equal("echoed hello over TLSv1.3\nstatus 0\n", sh("TLS_CERTS=" ..
-      certs.dir .. " timeout 120 " .. (os.getenv "LUA" or "lua5.4") ..
+      certs.dir .. " timeout 120 " .. LUA ..
       " spec/support/echo_once.lua"))
   end)
 
@@ -36,7 +37,9 @@ describe("uvlink", function()
   end)
 
   it("names what a program does not export", function()
-    local lib = pkg "--variable=libdir lua5.4"
+    local version = _VERSION:match "%d.%d"
+    local name = jit and "luajit" or "lua" .. version
+    local lib = pkg("--variable=libdir " .. name)
     local host = build .. "/host-closed"
     -- Lua's own functions are exported, or no C module could be loaded at all
     local list = build .. "/lua-symbols"
@@ -44,11 +47,12 @@ describe("uvlink", function()
     f:write "{ lua_*; luaL_*; };"
     f:close()
     local out = sh(table.concat({ "LD_PRELOAD= cc -std=gnu11 -o", host,
-      pkg "--cflags lua5.4", "spec/support/host.c -Wl,--dynamic-list=" .. list,
-      "-Wl,--whole-archive", lib .. "/liblua5.4.a", "-Wl,--no-whole-archive",
-      lib .. "/liblua5.4-luv.a", lib .. "/libuv_a.a", "-ldl -lpthread -lm -lrt" }, " "))
+      pkg("--cflags " .. name), "-idirafter /usr/include/lua" .. version,
+      "spec/support/host.c -Wl,--dynamic-list=" .. list, "-Wl,--whole-archive",
+      lib .. (jit and "/libluajit-5.1.a" or "/liblua" .. version .. ".a"), "-Wl,--no-whole-archive",
+      lib .. "/liblua" .. version .. "-luv.a", lib .. "/libuv_a.a", "-ldl -lpthread -lm -lrt" }, " "))
     assert.equal("status 0\n", out)
-    out = sh("LD_PRELOAD= LUA_CPATH='build/?.so;;' timeout 120 " .. host ..
+    out = sh("LD_PRELOAD= LUA_CPATH='" .. luas.this.plain_build .. "/?.so;;' timeout 120 " .. host ..
       " spec/support/echo_once.lua")
     assert.truthy(out:find("does not export uv_read_start", 1, true), out)
     assert.truthy(out:find("-Wl,-E", 1, true), out)
@@ -56,12 +60,10 @@ describe("uvlink", function()
   end)
 
   it("refuses something else that calls itself luv", function()
-    local out = sh((os.getenv "LUA" or "lua5.4") ..
-      [[ -e 'package.loaded.luv = { version = print } require "tls.core"']])
+    local out = sh(LUA .. [[ -e 'package.loaded.luv = { version = print } require "tls.core"']])
     assert.truthy(out:find("does not export", 1, true) or
       out:find("has no context", 1, true), out)
-    out = sh((os.getenv "LUA" or "lua5.4") ..
-      [[ -e 'package.loaded.luv = {} require "tls.core"']])
+    out = sh(LUA .. [[ -e 'package.loaded.luv = {} require "tls.core"']])
     assert.truthy(out:find("cannot tell which library holds luv", 1, true), out)
   end)
 end)

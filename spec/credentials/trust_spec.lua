@@ -30,7 +30,7 @@ local REFUSED = {
 for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
   describe("a client by default, " .. version .. ",", function()
     for _, case in ipairs(REFUSED) do
-      local what, cert, options, code, alert = table.unpack(case)
+      local what, cert, options, code, alert = (table.unpack or unpack)(case)
       it("refuses " .. what, function()
         options.maxVersion = version
         local r = pair.run(server(cert), client(options))

@@ -281,7 +281,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
 
     it("have the issuers that were sent, each time", function()
       local text = certs.file "chain.crt"
-      local leaf, intermediate = table.unpack(split(text))
+      local leaf, intermediate = (table.unpack or unpack)(split(text))
       visit({ key = certs.chain.key, cert = leaf .. certs.otherca.cert .. intermediate .. certs.ca.cert },
         { ca = certs.ca.cert }, nil, function(socket)
           for _ = 1, 3 do

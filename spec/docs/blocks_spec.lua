@@ -1,4 +1,4 @@
--- Every block of the README and of docs is run as printed, on Lua 5.4 and on LuaJIT. The rules that stand above the
+-- Every block of the README and of docs is run as printed, on the Lua under test. The rules that stand above the
 -- blocks are explained in spec/support/markdown.lua.
 local helper = require "spec.helper"
 local markdown = require "spec.support.markdown"
@@ -32,7 +32,7 @@ local function check_files_are_used(path, blocks)
     for j = i + 1, #blocks do
       used = used or blocks[j].text:find(block.argument, 1, true) ~= nil
     end
-    assert(used, ("%s:%d: nothing uses %s"):format(path, block.line, block.argument))
+    assert(used, ("%s:%d: nothing uses %s"):format(path, block.line, tostring(block.argument)))
   end
 end
 
@@ -83,13 +83,14 @@ describe("the blocks of all pages", function()
   it("fail when they do not do what they say", function()
     for text, problem in pairs {
       ["<!-- run -->\n```lua\nerror 'oh'\n```"] = "oh",
-      ["<!-- run -->\n```sh\nfalse\ntrue\n```"] = "page:2 on lua5.4: failed",
-      ["<!-- run -->\n```sh\necho 1\n```\n<!-- prints -->\n```\n2\n```"] = "page:6 on lua5.4: is not what was printed",
+      ["<!-- run -->\n```sh\nfalse\ntrue\n```"] = ("page:2 on %s: failed"):format(Page.LUAS[1]),
+      ["<!-- run -->\n```sh\necho 1\n```\n<!-- prints -->\n```\n2\n```"] =
+        ("page:6 on %s: is not what was printed"):format(Page.LUAS[1]),
       ["<!-- serve -->\n```sh\nsleep 0.1\n```"] = "does not listen on",
       ["<!-- not run: a fragment -->\n```lua\nx = = 1\n```"] = "unexpected symbol",
       ["<!-- not run: installs -->\n```sh\nif\n```"] = "is not sh",
     } do
-      local page = Page.new "lua5.4"
+      local page = Page.new(Page.LUAS[1])
       local ok, err = pcall(function()
         for _, block in ipairs(markdown.blocks(text, "page")) do page:follow(block) end
       end)

@@ -22,14 +22,14 @@ local function block_of(name)
   error("the README has no " .. name)
 end
 
---- The program with another port and other certificates in it, as a file.
+--- The program with another port and other certificates in it, as a file. Before Lua 5.2 `print` reaches a pipe late.
 local function server_program()
   local text = block_of("server.lua"):gsub("server%-key%.pem", certs.rsa.key_file):gsub("server%-cert%.pem",
     certs.rsa.cert_file):gsub("listen%(8000, function%(%) print \"listening on port 8000\"",
-    "listen(0, function() print('listening on port ' .. server:address().port) io.flush()")
+    "listen(0, function() print('listening on port ' .. server:address().port)")
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))
-  file:write(text)
+  file:write('io.stdout:setvbuf "no" ', text)
   file:close()
   return name
 end

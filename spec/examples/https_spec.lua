@@ -10,7 +10,7 @@ local LUA = os.getenv "LUA" or "lua5.4"
 local folder = os.tmpname()
 os.remove(folder)
 local big = {}
-for i = 1, 5 * 1024 * 1024 // 16 do big[i] = ("%015d\n"):format(i) end
+for i = 1, 5 * 1024 * 1024 / 16 do big[i] = ("%015d\n"):format(i) end
 big = table.concat(big)
 
 local function write(name, text)
@@ -118,7 +118,7 @@ describe("the HTTPS file server", function()
         assert.equal("hello world200", output)
       end }
     end
-    curl(table.unpack(jobs))
+    curl((table.unpack or unpack)(jobs))
   end)
 
   it("answers HEAD without a body, and refuses other methods", function()
@@ -151,7 +151,7 @@ describe("the HTTPS file server", function()
         assert.is_nil(output:find("secret", 1, true))
       end }
     end
-    curl(table.unpack(jobs))
+    curl((table.unpack or unpack)(jobs))
   end)
 
   it("gives neither the key, by whatever name, nor other keys, nor hidden files", function()
@@ -173,7 +173,7 @@ describe("the HTTPS file server", function()
     jobs[#jobs + 1] = { "URL/linked/", check = function(output) -- the index leads outside
       assert.is_nil(output:find("secret", 1, true))
     end }
-    curl(table.unpack(jobs))
+    curl((table.unpack or unpack)(jobs))
   end)
 
   it("does not give a key that has come in the place of its own", function()
@@ -276,7 +276,7 @@ describe("the HTTPS file server", function()
   it("says how it is used", function()
     for _, words in ipairs { { "--port" }, { "--what", "x" }, { "--dir", "/nowhere" }, {},
       { "--cert", "/nowhere", "--key", "x" } } do
-      child.spawn({ LUA, "examples/https_server.lua", table.unpack(words) }, expect(function(status, output)
+      child.spawn({ LUA, "examples/https_server.lua", (table.unpack or unpack)(words) }, expect(function(status, output)
         assert.equal(1, status)
         assert.matches("usage: https_server.lua", output)
       end))

@@ -1,6 +1,8 @@
 -- All that the specs of this folder say about the examples, once more with the examples on LuaJIT.
 local helper = require "spec.helper"
 
+local luas = require "spec.support.luas"
+
 local uv = helper.uv
 
 local function specs()
@@ -13,6 +15,9 @@ local function specs()
 end
 
 describe("on LuaJIT:", function()
+  if not luas.is_default then
+    return it("run beside lua5.4", function() pending "skipped: the Lua that is tested runs them already" end)
+  end
   if not uv.fs_stat "build/jit/tls/core.so" then
     return it("skipped", function() pending "there is no core for LuaJIT" end)
   end

@@ -10,7 +10,7 @@ local function san(names, name)
 end
 
 local function not_cn(host, name)
-  return ("Host: %s. is not cert's CN: %s"):format(host, name)
+  return ("Host: %s. is not cert's CN: "):format(host) .. name -- which may have a NUL: %s of Lua 5.1 ends there
 end
 
 local function not_alt(host, names)

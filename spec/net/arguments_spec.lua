@@ -46,7 +46,7 @@ describe("listen", function()
         assert.is_true(server:address().port > 0)
         server:close()
       end))
-      server:listen(table.unpack(args, 1, args.n))
+      server:listen((table.unpack or unpack)(args, 1, args.n))
       run()
     end
   end)

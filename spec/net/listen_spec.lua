@@ -61,7 +61,7 @@ describe("a server", function()
             servername = "localhost", ca = ca }, done)
         end)
       end)
-      assert.equal(server, server:listen(table.unpack(args)))
+      assert.equal(server, server:listen((table.unpack or unpack)(args)))
       helper.run()
     end
   end)

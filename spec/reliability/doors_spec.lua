@@ -3,24 +3,20 @@
 -- Neovim crashes.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 
-local build = os.getenv "TLS_BUILD" or "build"
-
-local FIVE_ONE = "build/jit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;"
+local build = luas.this.build
 
 local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/support/thrower.lua' -c 'qa!'" end
 
-local HOSTS = {
-  { name = os.getenv "LUA" or "lua5.4", status = 255, before = "^Uncaught Error: ", most = 1 },
-  { name = "luajit", status = 255, before = "^Uncaught Error: ", most = 1, cpath = FIVE_ONE, finalizers = true },
-  -- it adds a traceback of its own, in which there is nothing
-  { name = "nvim", status = 0, before = "\nError executing luv callback:\n", most = 2, cpath = FIVE_ONE,
-    command = of_nvim },
-}
-
-local function have(command)
-  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
-  return ok == true or ok == 0
+local HOSTS = {}
+for i, lua in ipairs(luas.list) do
+  HOSTS[i] = { name = lua.name, here = lua.here, status = 255, before = "^Uncaught Error: ", most = 1,
+    cpath = lua.cpath, finalizers = lua.name == "luajit" }
+end
+if luas.is_default then -- it adds a traceback of its own, in which there is nothing
+  HOSTS[#HOSTS + 1] = { name = "nvim", here = luas.nvim.here, status = 0, before = "\nError executing luv callback:\n",
+    most = 2, cpath = luas.nvim.cpath, command = of_nvim }
 end
 
 -- What the program prints, with N for numbers of lines, and its status.
@@ -71,7 +67,7 @@ for _, host in ipairs(HOSTS) do
   describe("an error that nobody catches, in " .. host.name .. " (" .. build .. "),", function()
     local function tell(name, fn)
       it(name, function()
-        if not have(host.name) then return pending("skipped: " .. host.name .. " is not on this machine") end
+        if not host.here then return pending("skipped: " .. host.name .. " is not on this machine") end
         fn()
       end)
     end

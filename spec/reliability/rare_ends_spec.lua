@@ -1,6 +1,7 @@
 -- Ends of a connection, and of a program, that nobody walks every day.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 local merge = require("spec.support.visits").merge
 local net = require "tls.net"
 local tls = require "tls"
@@ -178,12 +179,9 @@ local function run(command)
   return out
 end
 
-local LUA = os.getenv "LUA" or "lua5.4"
-local JIT = "env LD_PRELOAD= 'LUA_CPATH=build/jit/?.so;" ..
-  "/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;' luajit"
-
 describe("a finalizer that the end of the program runs", function()
-  for name, program in pairs { lua = LUA, LuaJIT = JIT } do
+  for _, lua in ipairs(luas.list) do
+    local name, program = lua.name, "env " .. lua.command
     for _, what in ipairs { "destroy", "server", "all" } do
       it("may end what is younger than it (" .. what .. ", " .. name .. ")", function()
         assert.equal("ended\nstatus 0\n", run(program .. " spec/support/last_finalizer.lua " .. what))
@@ -198,7 +196,7 @@ end)
 
 describe("a module that could not be loaded", function()
   it("leaves the state as it was", function()
-    local out = run(LUA .. " -e 'package.loaded.luv = { version = os.clock } " ..
+    local out = run(luas.this.command .. " -e 'package.loaded.luv = { version = os.clock } " ..
       'print(pcall(require, "tls.core") and "loaded" or "not loaded") collectgarbage() collectgarbage() print "on"\'')
     assert.equal("not loaded\non\nstatus 0\n", out)
   end)

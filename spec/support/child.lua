@@ -1,6 +1,7 @@
 -- A child process on the loop: its output is collected, and it is ended by its
 -- own handle.
 local helper = require "spec.helper"
+local luas = require "spec.support.luas"
 local uv = require "luv"
 
 local Child = {}
@@ -24,7 +25,7 @@ local function collect(self, pipe)
 end
 
 -- Programs that are, or that start, a Lua with our core.
-local OURS = { [os.getenv "LUA" or "lua5.4"] = true, sh = true, script = true }
+local OURS = { [luas.this.name] = true, sh = true, script = true }
 
 --- @param command string[] the program and its arguments
 --- @param on_exit? fun(status, output, signal) when it has ended
@@ -38,7 +39,7 @@ function Child.spawn(command, on_exit, more)
   for i = 2, #command do args[#args + 1] = command[i] end
   local ours = OURS[command[1]] -- a sanitizer is preloaded for our own core alone
   for name, value in pairs(uv.os_environ()) do -- LuaJIT has a core of its own
-    if name == "LUA_CPATH" and command[1] == "luajit" then value = "build/jit/?.so;;" end
+    if name == "LUA_CPATH" and command[1] == "luajit" then value = luas.jit.cpath end
     if name == "ASAN_OPTIONS" and not more.leaks then value = value .. ":detect_leaks=0" end
     if ours or name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end

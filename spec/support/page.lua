@@ -5,6 +5,7 @@
 -- printed. Every block has its time, and what serves is ended by the id of its group.
 local uv = require "luv"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 
 local Page = {}
 Page.__index = Page
@@ -55,22 +56,24 @@ local function module_paths(core)
 end
 
 --- The Luas that a page is run on, where they are on this machine and have a core.
-Page.LUAS = { "lua5.4" }
-if uv.fs_stat "build/jit/tls/core.so" then table.insert(Page.LUAS, "luajit") end
+Page.LUAS = {}
+for _, lua in ipairs(luas.list) do
+  if lua.here then table.insert(Page.LUAS, lua.name) end
+end
 
 local function core_of(lua)
-  return lua == "luajit" and "build/jit" or os.getenv "TLS_BUILD" or "build"
+  return lua == luas.this.name and luas.this.build or luas.jit.build
 end
 
 --- A command called lua5.4 that is this Lua and finds the modules. A sanitizer is preloaded for our own core alone.
--- LuaJIT's `print` reaches a terminal at once, but a pipe only when there is a lot of it: hence stdbuf.
+-- `print` of LuaJIT and Lua 5.1 reaches a terminal at once, but a pipe only when there is a lot of it: hence stdbuf.
 local function make_lua(folder, lua)
   local program, ok = sh("command -v " .. lua)
   assert(ok, program)
-  local sanitizer = ("LD_PRELOAD='%s' ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0"):format(lua == "lua5.4"
+  local sanitizer = ("LD_PRELOAD='%s' ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0"):format(lua == luas.this.name
     and os.getenv "LD_PRELOAD" or "")
   write(folder .. "/lua5.4", ("#!/bin/sh\n%s %s exec %s%s \"$@\"\n"):format(module_paths(core_of(lua)), sanitizer,
-    lua == "luajit" and "stdbuf -oL " or "", program:match "%S+"))
+    lua ~= "lua5.4" and "stdbuf -oL " or "", program:match "%S+"))
   assert(uv.fs_chmod(folder .. "/lua5.4", 493)) -- 0755
 end
 
@@ -118,14 +121,14 @@ function Page:parse(block, text)
   if block.language == "lua" then
     local chunk, why = (loadstring or load)(text, "=block")
     if not chunk then self:fail(block, why) end
-    if self.lua ~= "luajit" then return end
+    if self.lua == luas.this.name then return end
   elseif block.language ~= "sh" then
     return
   end
   local path = self.top .. "/blocks/parsed"
   write(path, text)
   local output, ok = sh(block.language == "sh" and "sh -n " .. path
-    or ("luajit -e 'assert(loadfile(\"%s\"))'"):format(path))
+    or (self.lua .. " -e 'assert(loadfile(\"%s\"))'"):format(path))
   if not ok then self:fail(block, "is not " .. block.language, output) end
 end
 

@@ -10,7 +10,7 @@ local script = {}
 function script.run(program, options, on_exit)
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))
-  file:write(program)
+  file:write('io.stdout:setvbuf "no" ', program) -- before Lua 5.2 what is printed reaches a pipe late
   file:close()
   local command = { "sh", "-c", 'ulimit -n "$1"; exec "$2" "$3" 2>&1', "sh", tostring(options.limit or 1024),
     os.getenv "LUA" or "lua5.4", name }

@@ -36,6 +36,14 @@ server:listen(0, function()
 end)
 uv.run()
 
-print("smoke: " .. tostring(answer) .. " (" .. package.searchpath("tls.core",
-  package.cpath) .. ")")
+-- As package.searchpath, which Lua 5.1 does not have.
+local function place(name)
+  for template in package.cpath:gmatch "[^;]+" do
+    local path = template:gsub("%?", (name:gsub("%.", "/")))
+    local file = io.open(path)
+    if file then return path, file:close() end
+  end
+end
+
+print("smoke: " .. tostring(answer) .. " (" .. tostring((place "tls.core")) .. ")")
 os.exit(answer == "smoke" and 0 or 1)

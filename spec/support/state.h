@@ -12,6 +12,10 @@
 #include <lualib.h>
 #include <luv/luv.h>
 
+#ifndef LUA_OK /* Lua 5.1 */
+#define LUA_OK 0
+#endif
+
 #ifdef WITH_CORE
 int luaopen_tls_core (lua_State *L);
 #endif
@@ -24,14 +28,15 @@ static lua_State *new_state (uv_loop_t *loop) {
   luaL_openlibs(L);
   if (loop != NULL)
     luv_set_loop(L, loop);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
   lua_pushcfunction(L, luaopen_luv);
   lua_setfield(L, -2, "luv");
 #ifdef WITH_CORE
   lua_pushcfunction(L, luaopen_tls_core);
   lua_setfield(L, -2, "tls.core");
 #endif
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   return L;
 }
 

@@ -1,0 +1,41 @@
+-- The Luas that specs run programs of their own in: the one under test, which `make test LUA=...` names, and beside
+-- lua5.4 LuaJIT as well, with a core of its own. Neither luv nor ours is loaded here.
+local luas = {}
+
+local LUV = "/usr/lib/%s/lua/5.1/?.so" -- LuaJIT does not look there by itself
+local JIT_CPATH = "build/jit/?.so;" .. LUV:format "x86_64-linux-gnu" .. ";" .. LUV:format "aarch64-linux-gnu" .. ";;"
+
+--- Whether a command is on this machine.
+function luas.have(command)
+  local ok = os.execute("command -v " .. command .. " >/dev/null 2>&1")
+  return ok == true or ok == 0
+end
+
+function luas.is_file(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+local name = os.getenv "LUA" or "lua5.4"
+
+--- name: of its interpreter; command: for a shell, behind `env`; version: as our messages have it; here: is it on this
+-- machine; cpath: only where LUA_CPATH is not that of this process.
+luas.this = { name = name, command = name, version = jit and jit.version or _VERSION, here = true,
+  build = os.getenv "TLS_BUILD" or "build" }
+
+--- Where the core is that needs no sanitizer to be preloaded.
+luas.this.plain_build = luas.this.build == "build-asan" and "build" or luas.this.build
+
+luas.jit = { name = "luajit", build = "build/jit", cpath = JIT_CPATH,
+  command = ("LD_PRELOAD= 'LUA_CPATH=%s' luajit"):format(JIT_CPATH),
+  here = luas.have "luajit" and luas.is_file "build/jit/tls/core.so" }
+
+luas.is_default = _VERSION == "Lua 5.4"
+
+luas.list = { luas.this, luas.is_default and luas.jit or nil }
+
+--- The same for what has no Lua of its own: a core for LuaJIT is for Neovim, too.
+luas.nvim = { name = "nvim", cpath = JIT_CPATH, build = "build/jit", here = luas.have "nvim" and luas.jit.here }
+
+return luas
