@@ -102,10 +102,13 @@ $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGI
 
 PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
 
+# Its name in Debian 12, and since.
+LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
+
 # A program with Lua, luv and libuv linked in, as some runtimes are.
 LIBDIR = $(shell $(PKG) --variable=libdir lua5.4)
 WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBDIR)/liblua5.4.a \
-	$(LIBDIR)/liblua5.4-luv.a $(LIBDIR)/libuv_a.a -Wl,--no-whole-archive \
+	$(LIBDIR)/liblua5.4-luv.a $(LIBUV_A) -Wl,--no-whole-archive \
 	-ldl -lpthread -lm -lrt
 $(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
