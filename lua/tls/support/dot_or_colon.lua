@@ -9,8 +9,9 @@ local errors = require "tls.support.errors"
 
 local rawget, type = rawget, type
 
--- Neither calls a metamethod. That of the debug library is the faster one, but LuaJIT compiles only the other.
-local getmetatable = rawget(_G, "jit") and getmetatable or debug.getmetatable
+-- Neither calls a metamethod. That of the debug library, which a host may have left out, is the faster one, but LuaJIT
+-- compiles only the other.
+local getmetatable = not rawget(_G, "jit") and debug and debug.getmetatable or getmetatable
 
 local dot_or_colon = {}
 
