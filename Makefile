@@ -135,6 +135,11 @@ $(BUILD)/raw_peer: spec/support/raw_peer.c
 jit: ## the core for LuaJIT as well, where its headers are
 	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
 
+# Releases of Debian in folders, see docs/homes.md. LUAS= names the Luas.
+HOMES = bookworm trixie sid openssl4
+homes: ## the suite in other releases of Debian; needs root and debootstrap
+	scripts/homes.sh $(HOMES)
+
 # The rules that docs/internals.md lists.
 check: ## lint, format, warnings, and the rules of docs/internals.md
 	luacheck -q lua spec examples bench scripts
@@ -263,5 +268,5 @@ clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all named help env deps certs demo options rockspec test jit check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named help env deps certs demo options rockspec test jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

@@ -19,8 +19,8 @@ end
 ask "getProtocol"
 --- {name, standardName, version}: OpenSSL's name, the RFC's name, and the first protocol that has the suite.
 ask "getCipher"
---- {type, name, size (bits)}, {type = 'TLSGroup', name} for a group such as X25519MLKEM768; {} when the key exchange was
--- not ephemeral; nil on a server.
+--- {type, name, size (bits)}, {type = 'TLSGroup', name} for a group such as X25519MLKEM768; {} when the key exchange
+-- was not ephemeral; nil on a server.
 ask "getEphemeralKeyInfo"
 --- The group of the key exchange, on both sides: 'x25519'. Not in Node.
 ask "getGroup"

@@ -37,7 +37,8 @@ describe("uvlink", function()
 
   it("names what a program does not export", function()
     local lib = pkg "--variable=libdir lua5.4"
-    local libuv = sh(("ls %s/libuv_a.a %s/libuv.a 2>/dev/null"):format(lib, lib)):match "[^\n]+" -- in Debian 12, and since
+    -- its name in Debian 12, and since
+    local libuv = sh(("ls %s/libuv_a.a %s/libuv.a 2>/dev/null"):format(lib, lib)):match "[^\n]+"
     local host = build .. "/host-closed"
     -- Lua's own functions are exported, or no C module could be loaded at all
     local list = build .. "/lua-symbols"

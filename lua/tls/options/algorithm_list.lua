@@ -44,7 +44,8 @@ end
 LISTS.ciphersuites = LISTS.ciphers
 
 function LISTS.ecdhCurve()
-  return "[^:/]+", set(core.groups(core.context {}), set(OTHER_NAMES)), function(name) return taken("ecdhCurve", name) end
+  local names = set(core.groups(core.context {}), set(OTHER_NAMES))
+  return "[^:/]+", names, function(name) return taken("ecdhCurve", name) end
 end
 
 function LISTS.sigalgs()
