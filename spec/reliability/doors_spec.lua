@@ -13,8 +13,9 @@ local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/suppor
 local HOSTS = {
   { name = os.getenv "LUA" or "lua5.4", status = 255, before = "^Uncaught Error: ", most = 1 },
   { name = "luajit", status = 255, before = "^Uncaught Error: ", most = 1, cpath = FIVE_ONE },
-  -- it adds a traceback of its own, in which there is nothing
-  { name = "nvim", status = 0, before = "\nError executing luv callback:\n", most = 2, cpath = FIVE_ONE,
+  -- it adds a traceback of its own, in which there is nothing; its words are "Error executing luv callback", and since
+  -- 0.12 "Lua callback"
+  { name = "nvim", status = 0, before = "\n[%a ]* ?[Ll]u[av] callback:\n", most = 2, cpath = FIVE_ONE,
     command = of_nvim },
 }
 
