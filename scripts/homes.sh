@@ -131,7 +131,7 @@ run() { # NAME LUA
   echo "homes: $1, $2"
   inside "$1" env JOBS="${JOBS:-$(nproc)}" sh -c 'cd /luv-tls && umask 022 && make test LUA="$1" SPEC="$2"' \
     sh "$2" "${SPEC:-}" >"$homes/$1.$2.log" 2>&1 || sed -n 's/^failed: /homes: failed: /p' "$homes/$1.$2.log"
-  line_of "$1" "$2" | tee "$homes/$1.$2.line"
+  if [ -n "${SPEC:-}" ]; then line_of "$1" "$2"; else line_of "$1" "$2" | tee "$homes/$1.$2.line"; fi
 }
 
 table() { # put the lines of all homes into the page
