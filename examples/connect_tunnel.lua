@@ -56,7 +56,7 @@ local function tunnel(proxy, target, ca, done)
     read_head(way, function(head)
       local status = head:match "^HTTP/1%.%d (%d%d%d)"
       if not status then fail "the proxy does not speak HTTP" end
-      if status:sub(1, 1) ~= "2" then fail("the proxy refuses: ", head:match "^[^\r\n]*") end
+      if status:sub(1, 1) ~= "2" then fail("the proxy refuses: ", (head:match "^[^\r\n]*":gsub("%c", "?"))) end
       connected = true
       done(way)
     end)

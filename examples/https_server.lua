@@ -30,8 +30,11 @@ local SECRET = { key = true, pem = true, p12 = true, pfx = true, jks = true }
 
 --- === what may be seen ===
 
+--- "key.pem~" and "key.pem.bak" are keys, too: what editors and people leave behind.
 local function is_secret(name)
-  return name:sub(1, 1) == "." or SECRET[(name:match "%.(%w+)$" or ""):lower()] or false
+  local secret = name:sub(1, 1) == "."
+  for ending in name:lower():gmatch "%.(%w+)" do secret = secret or SECRET[ending] or false end
+  return secret
 end
 
 local function same_file(one, other)
@@ -53,6 +56,7 @@ end
 local function resolve(site, name, done)
   uv.fs_realpath(site.root .. name, function(_, path)
     if not path or not is_public(site.root, path) then return done() end
+    if path == site.key_path then return done() end -- a new one, too
     uv.fs_stat(path, function(_, stat)
       if not stat or same_file(stat, site.key) then return done() end -- the key by another name
       done(path, stat)
@@ -66,16 +70,18 @@ local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
---- {method, target, version, headers}, or nil when it is none. A header's name is in lower case.
+--- {method, target, version, headers}, or nil when it is none. A header's name is in lower case; one that comes twice
+-- is a list. (".-[ \t]*$" would take a second for a header that is full of blanks.)
 local function parse(head)
   local line, rest = head:match "^(.-)\r\n(.*)$"
   local method, target, version = (line or ""):match "^(%u+) (%S+) HTTP/(%d%.%d)$"
   if not method then return nil end
   local headers = {}
   for header in rest:gmatch "(.-)\r\n" do
-    local name, value = header:match "^([%w!#$%%&'*+.^_`|~-]+):[ \t]*(.-)[ \t]*$"
+    local name, value = header:match "^([%w!#$%%&'*+.^_`|~-]+):[ \t]*(.*)$"
     if not name then return nil end
-    headers[name:lower()] = value
+    name, value = name:lower(), value:match "^.*[^ \t]" or ""
+    headers[name] = headers[name] and headers[name] .. ", " .. value or value
   end
   return { method = method, target = target, version = version, headers = headers }
 end
@@ -226,7 +232,7 @@ function Visit:answer(request)
   self.method, self.last = request and request.method, true
   if not request then return self:refuse(400) end
   if request.version:sub(1, 1) ~= "1" then return self:refuse(505) end
-  if request.headers["transfer-encoding"] or (tonumber(request.headers["content-length"]) or 0) > 0 then
+  if request.headers["transfer-encoding"] or (request.headers["content-length"] or "0") ~= "0" then
     return self:refuse(400) -- GET and HEAD have no body
   end
   if request.version == "1.1" and not request.headers.host then return self:refuse(400) end

@@ -14,8 +14,13 @@ local function place(text)
   return host or text, tonumber(port) or 443
 end
 
+--- A server may have written anything into its certificate, lines of its own and what controls a terminal, too.
+local function printable(text)
+  return (text:gsub("%c", "?"):gsub("\194[\128-\159]", "?"))
+end
+
 local function say(name, ...)
-  print(("%-12s%s"):format(name, table.concat({ ... }, " ")))
+  print(("%-12s%s"):format(name, printable(table.concat({ ... }, " "))))
 end
 
 --- {O = "x", CN = {"a", "b"}} as "O=x, CN=a+b", the usual parts first.

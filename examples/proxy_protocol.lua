@@ -32,7 +32,7 @@ local function version1(text)
   if line:find "^PROXY UNKNOWN" then return #line + 2, { address = "unknown" } end
   local family, address, port = line:match "^PROXY TCP([46]) (%S+) %S+ (%d+) %d+$"
   if not family or net.isIP(address) ~= tonumber(family) or tonumber(port) > 65535 then
-    return nil, "not a header: " .. line
+    return nil, "not a header: " .. line:gsub("%c", "?")
   end
   return #line + 2, { address = address, port = tonumber(port) }
 end

@@ -72,9 +72,12 @@ end
 local ANSWERS = { EHLO = "250 at your service", HELO = "250 ok", MAIL = "250 ok", RCPT = "250 ok", NOOP = "250 ok",
   RSET = "250 ok", DATA = "354 end with a dot" }
 
+--- Mail is not to control the terminal that it is printed on.
+local function printable(text) return (text:gsub("%c", "?")) end
+
 local function deliver(from, mail)
-  print(("mail over TLS from %s, %d lines"):format(from, #mail))
-  for _, line in ipairs(mail) do print("  " .. line) end
+  print(("mail over TLS from %s, %d lines"):format(printable(from), #mail))
+  for _, line in ipairs(mail) do print("  " .. printable(line)) end
 end
 
 --- The conversation behind the handshake.
@@ -104,7 +107,7 @@ local function serve(port, cert, key)
   end)
   if not ok then fail(secure) end
   secure:on("tlsClientError", function(err, socket)
-    io.stderr:write("no TLS: ", socket.remoteAddress, ": ", tostring(err), "\n")
+    io.stderr:write("no TLS: ", socket.remoteAddress or "?", ": ", tostring(err), "\n")
   end)
 
   local server = net.createServer(function(socket)

@@ -78,6 +78,13 @@ describe("what is called in the wrong way", function()
     assert.matches("an instance of net.AbortController", thrown(server.close, net.AbortController()).message, 1, true)
   end)
 
+  it("tells a class from its objects", function()
+    assert.matches("Received the class itself: call socket:write(...) of an object",
+      thrown(function() net.Socket:write "x" end).message, 1, true)
+    assert.matches("Received the module itself: call server:listen(...) of an object",
+      thrown(function() tls.Server.listen(tls, 0) end).message, 1, true)
+  end)
+
   it("calls no function of the user's to find out", function()
     local function never() error "called" end
     local object = setmetatable({}, { __eq = never, __call = never, __len = never, __tostring = never })

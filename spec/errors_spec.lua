@@ -1,5 +1,6 @@
 -- The texts and fields of errors, which programs match on.
 require "spec.helper"
+local certs = require "spec.support.certs"
 local errors = require "tls.support.errors"
 
 describe("an error", function()
@@ -41,6 +42,20 @@ describe("an error", function()
     assert.matches("Received type number %(987654%)$", errors.arg_type("options.host", "string", 987654).message)
   end)
 
+  it("does not show a key that stands where options are wanted, and is one line", function()
+    local der = certs.rsa.key:gsub("%-%-%-[^\n]*\n", ""):gsub("%s", "") .. "\0"
+    for _, key in ipairs { certs.rsa.key, der, ("k"):rep(40) .. "\1" } do
+      for _, err in ipairs { errors.arg_type("options", "object", key), errors.arg_value("options.host", key),
+        errors.bad_port("Port", key) } do
+        assert.truthy(err.message:find(#key .. " bytes", 1, true), err.message)
+        assert.is_true(#err.message < 120)
+      end
+    end
+    local long = errors.arg_value("options.host", "a\nb\27" .. ("x"):rep(5000)).message
+    assert.is_nil(long:find "%c")
+    assert.is_true(#long < 400)
+  end)
+
   it("is told from other values", function()
     assert.is_true(errors.is(errors.new("E", "m")))
     assert.is_false(errors.is { code = "E", message = "m" })
@@ -80,6 +95,15 @@ describe("the caller's mistake", function()
     local err = errors.arg_value("options.x", "y", "must be z")
     assert.equal("ERR_INVALID_ARG_VALUE", err.code)
     assert.equal([[The property 'options.x' must be z. Received "y"]], err.message)
+    local key = "-----BEGIN PRIVATE KEY-----\n" .. ("M"):rep(2000)
+    assert.equal("The property 'options.x' is invalid. Received 2028 bytes", errors.arg_value("options.x", key).message)
+    assert.equal('The "x" argument must be of type object. Received type string (2028 bytes)',
+      errors.arg_type("x", "object", key).message)
+    local long = "two\nlines" .. ("M"):rep(2000)
+    assert.equal([[The property 'options.x' is invalid. Received "two\nlines]] .. ("M"):rep(116) .. '..."',
+      errors.arg_value("options.x", long).message)
+    assert.equal('The "x" argument must be of type object. Received type string ("a\\nb")',
+      errors.arg_type("x", "object", "a\nb").message)
     assert.equal("The argument 'x' is invalid. Received 5",
       errors.arg_value("x", 5).message)
   end)

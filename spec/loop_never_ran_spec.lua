@@ -23,7 +23,8 @@ local function output(command, program)
 end
 
 local function line(what)
-  return ('tls: %s, but the loop never ran: end the program with require("luv").run()\nstatus 0\n'):format(what)
+  return ('tls: %s, but the loop never ran: the program has to end with require("luv").run(), ' ..
+    "and did not get there\nstatus 0\n"):format(what)
 end
 
 local PATH = os.tmpname()

@@ -57,6 +57,8 @@ static int answer_client_hello (lua_State *L) {
   a.alpn_refused = lua_toboolean(L, -1);
   lua_getfield(L, 2, "session");
   a.session = tls_session_der_read(L, lua_gettop(L));
+  if (tls_connection_is_closed(c)) /* by a finalizer, meanwhile */
+    return 0;
   if (!tls_engine_answer_client_hello(c->engine, &a))
     return tls_throw_openssl(L, "ERR_TLS_INVALID_CONTEXT",
                              "Invalid SNI context");
@@ -243,8 +245,8 @@ static int set_servername (lua_State *L) {
 /* conn:setSession(der) -> done: false when it is not a session, or too
 ** late. */
 static int set_session (lua_State *L) {
+  SSL_SESSION *session = tls_session_der_read(L, 2); /* runs finalizers */
   struct tls_connection *c = tls_connection_check_open(L);
-  SSL_SESSION *session = tls_session_der_read(L, 2);
   bool ok = c != NULL && session != NULL &&
             tls_engine_set_session(c->engine, session);
   ERR_clear_error();

@@ -12,10 +12,12 @@
 struct tls_connection *tls_connection_push_new (lua_State *L,
                                                 struct tls_lua_state *state) {
   struct tls_connection *c = lua_newuserdatauv(L, sizeof *c, 2);
+  int self = lua_gettop(L);
   memset(c, 0, sizeof *c);
   c->lua = state;
   c->self_ref = c->pending_ref = LUA_NOREF;
   luaL_setmetatable(L, TLS_CONNECTION_T);
+  tls_new_user_values(L, self);
   return c;
 }
 
@@ -86,9 +88,10 @@ static struct tls_uv_handle *check_handle (lua_State *L,
   return handle;
 }
 
+/* Allocates nothing for which Lua would run a finalizer of the user's: that
+** could close the connection. */
 void tls_connection_attach (lua_State *L, struct tls_connection *c) {
   struct tls_uv_handle *handle = check_handle(L, c);
-  tls_new_user_values(L, 1);
   lua_pushvalue(L, 2);
   tls_set_user_value(L, 1, TLS_VALUE_SOCKET);
   lua_pushvalue(L, 3);

@@ -7,6 +7,9 @@
 #include "connection.h"
 #include "lua/table_fields.h"
 
+/* A ClientHello may have thousands of names; no message shows more. */
+#define MOST_NAMES 32
+
 /* 'received': the first bytes, "" if there were none. */
 static void set_received (lua_State *L, const struct tls_engine *e) {
   size_t n;
@@ -26,8 +29,8 @@ static void set_protocols (lua_State *L, const struct tls_engine *e) {
   if (list == NULL)
     return;
   lua_newtable(L);
-  while ((list = tls_engine_refused_alpn(e, &size)) != NULL && at < size &&
-         list[at] < size - at) {
+  while (i < MOST_NAMES && (list = tls_engine_refused_alpn(e, &size)) != NULL &&
+         at < size && list[at] < size - at) {
     size_t n = list[at];
     lua_pushlstring(L, (const char *)list + at + 1, n);
     lua_rawseti(L, -2, ++i);
@@ -52,17 +55,19 @@ static void set_ciphers (lua_State *L, const struct tls_engine *e) {
   if (offered_cipher(e, 0) == NULL)
     return;
   lua_newtable(L);
-  for (i = 0; (name = offered_cipher(e, i)) != NULL; i++) {
+  for (i = 0; i < MOST_NAMES && (name = offered_cipher(e, i)) != NULL; i++) {
     lua_pushstring(L, name);
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "ciphers");
 }
 
-/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound. */
+/* 'minVersion', 'maxVersion': 0x0303 for TLSv1.2, 0 for no bound; 'version':
+** that of this connection, as far as it is agreed on. */
 static void set_versions (lua_State *L, const struct tls_engine *e) {
   int min, max;
   tls_engine_version_range(e, &min, &max);
+  tls_set_integer(L, "version", SSL_version(tls_engine_ssl(e)));
   tls_set_integer(L, "minVersion", min);
   tls_set_integer(L, "maxVersion", max);
 }
@@ -80,7 +85,7 @@ int tls_connection_failure_details (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
   set_received(L, c->engine);
   set_versions(L, c->engine);
   set_progress(L, c->engine);

@@ -91,7 +91,20 @@ bool tls_engine_export_key (const struct tls_engine *e, unsigned char *out,
                                     context_size, context != NULL) == 1;
 }
 
+/* Whether SSL_OP_NO_TLSv1_2, say, takes this version away. */
+static int is_switched_off (const SSL *ssl, int version) {
+  static const uint64_t off[] = {SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1,
+                                 SSL_OP_NO_TLSv1_1, SSL_OP_NO_TLSv1_2,
+                                 SSL_OP_NO_TLSv1_3};
+  return version >= SSL3_VERSION && version <= TLS1_3_VERSION &&
+         (SSL_get_options(ssl) & off[version - SSL3_VERSION]) != 0;
+}
+
 void tls_engine_version_range (const struct tls_engine *e, int *min, int *max) {
   *min = (int)SSL_get_min_proto_version(e->ssl);
   *max = (int)SSL_get_max_proto_version(e->ssl);
+  while (*min < *max && is_switched_off(e->ssl, *min))
+    ++*min;
+  while (*max > *min && is_switched_off(e->ssl, *max))
+    --*max;
 }

@@ -20,20 +20,44 @@ static int throw_text (lua_State *L) {
   return lua_error(L);
 }
 
-static int enter (lua_State *L) {
+/* Before Lua 5.2 a C function is an object, and to push a new one may throw
+** what a finalizer of the user's throws. So those that are needed outside of
+** our protected call are made once. Their addresses are the registry's keys. */
+static const char handler_key = 0, thrower_key = 0;
+
+/* Runs in our protected call. */
+static int run (lua_State *L) {
   const struct call *call = lua_touserdata(L, 1);
-  lua_pushcfunction(L, tls_error_handler);
-  lua_pushcfunction(L, call->fn);
+  lua_settop(L, 0);
   lua_pushlightuserdata(L, call->arg);
+  return call->fn(L);
+}
+
+/* Upvalues: tls_error_handler(), run(). */
+static int enter (lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, 1);
   if (lua_pcall(L, 1, 0, 2) == LUA_OK)
     return 0;
   return throw_text(L);
 }
 
-bool tls_door_call (lua_State *L, const struct tls_luv_context *luv,
+int tls_door_open (lua_State *L) {
+  lua_pushcfunction(L, throw_text);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &thrower_key);
+  lua_pushcfunction(L, tls_error_handler);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &handler_key);
+  lua_pushcfunction(L, run);
+  lua_pushcclosure(L, enter, 2);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+bool tls_door_call (lua_State *L, const struct tls_luv_context *luv, int door,
                     lua_CFunction fn, void *arg) {
   struct call call = {fn, arg};
-  lua_pushcfunction(L, enter); /* light since 5.2: no allocation */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, door);
   lua_pushlightuserdata(L, &call);
   return luv->cb_pcall(L, 1, 0, NO_TRACEBACK) >= 0;
 }
@@ -47,7 +71,7 @@ enum { LUV = 1, FUNCTION, COUNT, FIRST };
 ** by a call in which there is none. Where the host goes on, so does luv. */
 static int report (lua_State *L) {
   const struct tls_luv_context *luv = lua_touserdata(L, lua_upvalueindex(LUV));
-  lua_pushcfunction(L, throw_text);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &thrower_key);
   lua_insert(L, -2);
   luv->cb_pcall(L, 1, 0, NO_TRACEBACK);
   return 0;
@@ -57,7 +81,7 @@ static int enter_function (lua_State *L) {
   int bound = (int)lua_tointeger(L, lua_upvalueindex(COUNT)), i;
   int given = lua_gettop(L);
   luaL_checkstack(L, bound + given + 4, "tls");
-  lua_pushcfunction(L, tls_error_handler);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &handler_key);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
   for (i = 0; i < bound; i++)
     lua_pushvalue(L, lua_upvalueindex(FIRST + i));

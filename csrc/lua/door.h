@@ -13,9 +13,13 @@
 #include "compat.h"
 #include "libuv_symbols.h"
 
-/* Run fn(arg) on the main thread 'L', with 'arg' as a light userdata. False
-** when it threw and the host went on. [-0, +0] */
-bool tls_door_call (lua_State *L, const struct tls_luv_context *luv,
+/* Make what tls_door_call() enters by: a registry reference. [-0, +0] */
+int tls_door_open (lua_State *L);
+
+/* Run fn(arg) on the main thread 'L', with 'arg' as a light userdata. 'door' is
+** what tls_door_open() has returned. Nothing is allocated outside of the
+** protected call. False when it threw and the host went on. [-0, +0] */
+bool tls_door_call (lua_State *L, const struct tls_luv_context *luv, int door,
                     lua_CFunction fn, void *arg);
 
 /* Replace the function at the bottom of the stack, and the arguments above it,

@@ -8,23 +8,7 @@
 
 #include "door.h"
 #include "error_text.h"
-
-static const char folder_key = 0; /* its address is the registry's key */
-
-/* The source of a chunk that was loaded from a file is "@" and its path. A
-** chunk without debug information has "=?", and gives no folder. */
-int tls_error_place_own_folder (lua_State *L) {
-  lua_Debug ar;
-  size_t n = strlen(luaL_checkstring(L, 1)), size;
-  if (!lua_getstack(L, 1, &ar) || !lua_getinfo(L, "S", &ar))
-    return 0;
-  size = strlen(ar.source);
-  if (size <= n + 1 || strchr("/\\", ar.source[size - n - 1]) == NULL)
-    return 0;
-  lua_pushlstring(L, ar.source, size - n);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &folder_key);
-  return 0;
-}
+#include "own_folder.h"
 
 /* Whether the frame is a door: the loop has called what is above it. */
 static bool is_door (lua_State *L, lua_Debug *ar) {
@@ -37,14 +21,14 @@ static bool is_door (lua_State *L, lua_Debug *ar) {
 /* The level of the first frame of the user's program, and what is known about
 ** it in 'ar': the first that is not in our folder. 0 when there is none, or
 ** when it has no line. */
-static int user_level (lua_State *L, const char *folder, lua_Debug *ar) {
+static int user_level (lua_State *L, lua_Debug *ar) {
   int level;
   for (level = 0; lua_getstack(L, level, ar); level++) {
     lua_getinfo(L, "Sl", ar);
     if (is_door(L, ar))
       return 0;
     bool is_lua = *ar->what != 'C' && *ar->what != 't'; /* "tail" in 5.1 */
-    if (is_lua && strncmp(ar->source, folder, strlen(folder)) != 0)
+    if (is_lua && !tls_own_folder_has(L, ar))
       return ar->currentline > 0 ? level : 0;
   }
   return 0;
@@ -74,9 +58,7 @@ void tls_error_place_add (lua_State *L) {
   luaL_checkstack(L, 8, "tls");
   if (!tls_error_is(L, err) || has_text(L, err, "stack"))
     return;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &folder_key);
-  const char *folder = lua_tostring(L, -1);
-  level = folder == NULL ? 0 : user_level(L, folder, &ar);
+  level = tls_own_folder_is_known(L) ? user_level(L, &ar) : 0;
   if (level > 0) {
     if (has_text(L, err, "message"))
       set_place(L, err, &ar);

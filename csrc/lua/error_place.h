@@ -8,11 +8,6 @@
 
 #include "compat.h"
 
-/* core.ownFolder(name): the caller is a file of ours with that name, below
-** the folder of our Lua layer: files in it are no part of the user's
-** program. */
-int tls_error_place_own_folder (lua_State *L);
-
 /* Put the place into the error on top of the stack, and a traceback into its
 ** field 'stack'. An error that is not ours, or has a stack, stays as it is;
 ** so does one that the loop has called for, and not the user. [-0, +0] */

@@ -3,8 +3,10 @@
 */
 #include "error_text.h"
 
+#include <ctype.h>
 #include <string.h>
 
+#include "own_folder.h"
 #include "table_fields.h"
 
 /* The string of a field of the table at 'idx', or NULL; no metamethod runs.
@@ -37,9 +39,24 @@ static int error_tostring (lua_State *L) {
   return 1;
 }
 
+/* "failed: " .. err: one of the two is an error of ours. */
+static int error_concat (lua_State *L) {
+  int i;
+  lua_settop(L, 2);
+  for (i = 1; i <= 2; i++) {
+    if (!lua_isstring(L, i) && !tls_error_is(L, i))
+      return luaL_error(L, "attempt to concatenate a %s value",
+                        luaL_typename(L, i));
+    tls_error_push_text(L, i);
+  }
+  lua_concat(L, 2);
+  return 1;
+}
+
 void tls_error_open (lua_State *L) {
   luaL_newmetatable(L, TLS_ERROR_T);
   tls_set_function(L, "__tostring", error_tostring);
+  tls_set_function(L, "__concat", error_concat);
   lua_pushliteral(L, TLS_ERROR_T);
   lua_setfield(L, -2, "__name");
 }
@@ -102,9 +119,37 @@ int tls_error_text (lua_State *L) {
   return 1;
 }
 
+/* Whether a text begins with a place: "app.lua:12: ". */
+static bool has_place (const char *text) {
+  const char *line = strstr(text, ": "), *at = line;
+  while (at != NULL && at > text && isdigit((unsigned char)at[-1]))
+    at--;
+  return at != line && at != NULL && at > text && at[-1] == ':';
+}
+
+/* What coroutine.wrap throws on has the place of its call in front of that of
+** the error, and where a listener is such a function we have called it: that
+** place is taken away again. The handler is level 0. [-0, +0] */
+static void drop_our_place (lua_State *L, int idx) {
+  lua_Debug ar;
+  size_t size, n;
+  const char *text = lua_tolstring(L, idx, &size), *where;
+  if (!lua_getstack(L, 2, &ar) || !lua_getinfo(L, "S", &ar) ||
+      !tls_own_folder_has(L, &ar))
+    return;
+  luaL_where(L, 2);
+  where = lua_tolstring(L, -1, &n);
+  if (n > 0 && strncmp(text, where, n) == 0 && has_place(text + n)) {
+    lua_pushlstring(L, text + n, size - n);
+    lua_replace(L, idx);
+  }
+  lua_settop(L, idx);
+}
+
 int tls_error_handler (lua_State *L) {
   lua_settop(L, 1);
   tls_error_push_text(L, 1);
+  drop_our_place(L, 2);
   const char *stack = tls_error_is(L, 1) ? raw_text(L, 1, "stack") : NULL;
   if (stack == NULL)
     luaL_traceback(L, L, lua_tostring(L, 2), 1);

@@ -87,6 +87,7 @@ void tls_lua_state_open (lua_State *L) {
   link_luv(L, state);
   state->main = main_thread(L, state);
   state->sockets = new_sockets_table(L);
+  state->door = tls_door_open(L);
   state->at_closing = LUA_NOREF;
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
@@ -114,7 +115,7 @@ bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
   if (state->closing ||
       !lua_checkstack(L, 4)) /* a function, its argument, spare */
     return false;
-  return tls_door_call(L, state->luv, fn, arg);
+  return tls_door_call(L, state->luv, state->door, fn, arg);
 }
 
 int tls_lua_state_wrap (lua_State *L) {

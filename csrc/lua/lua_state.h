@@ -56,6 +56,7 @@ struct tls_lua_state {
   bool handlers_set;               /* by core.handlers */
   int sockets;  /* registry reference: table with weak values, connection (light
                   userdata) -> socket, of connections without a handle */
+  int door;     /* registry reference, of tls_door_open() */
   bool closing; /* lua_close() has begun: Lua must not be entered */
   int at_closing; /* registry reference; LUA_NOREF before core.atClosing() */
   const void *closing_sentinel;    /* borrowed from the registry; NULL at first;

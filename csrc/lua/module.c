@@ -31,6 +31,7 @@
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
+#include "own_folder.h"
 #include "socket_options.h"
 #include "state_closing.h"
 #include "table_fields.h"
@@ -63,7 +64,7 @@ static const luaL_Reg functions[] = {
     {"wrap", tls_lua_state_wrap},
     {"attempt", tls_door_attempt},
     {"throw", tls_error_place_throw},
-    {"ownFolder", tls_error_place_own_folder},
+    {"ownFolder", tls_own_folder_set},
     {"errorText", tls_error_text},
     {"atClosing", tls_lua_state_at_closing},
     {"checkAlive", tls_lua_state_check_alive},

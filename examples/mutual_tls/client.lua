@@ -24,7 +24,7 @@ local ok, socket = pcall(tls.connect, {
 if not ok then fail(socket) end
 
 socket:once("secureConnect", function()
-  print("connected to " .. socket:getPeerCertificate().subject.CN)
+  print("connected to " .. tostring(socket:getPeerCertificate().subject.CN))
 end)
 socket:on("data", io.write)
 socket:on("error", fail)

@@ -18,6 +18,14 @@ end
 local certs, port = arg[1], arg[2] or "8443"
 if not certs or not port:find "^%d+$" then fail "usage: server.lua CERTS [PORT]" end
 
+--- Who has shown his certificate. There may be no CN in it, or two, and anything in them: it is not to control the
+-- terminal that it is printed on.
+local function name_of(socket)
+  local name = socket:getPeerCertificate().subject.CN or "somebody"
+  if type(name) == "table" then name = table.concat(name, "+") end
+  return (name:gsub("%c", "?"))
+end
+
 io.stdout:setvbuf "line" -- a log is read while it grows
 
 local ok, server = pcall(tls.createServer, {
@@ -27,7 +35,7 @@ local ok, server = pcall(tls.createServer, {
   requestCert = true, -- ask for a certificate ...
   rejectUnauthorized = true, -- ... and take no other, nor none
 }, function(socket)
-  local who = socket:getPeerCertificate().subject.CN
+  local who = name_of(socket)
   print(("%s is here, from %s"):format(who, socket.remoteAddress))
   socket:on("error", function(err) print(who .. ": " .. tostring(err)) end)
   socket:finish("hello, " .. who .. "\n")

@@ -11,6 +11,7 @@ local Emitter = require "tls.stream.event_emitter"
 local alert = require "tls.handshake.alert"
 local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
 local debug_lines = require "tls.support.debug_lines"
+local errors = require "tls.support.errors"
 local explanation = require "tls.handshake.explanation"
 local psk = require "tls.handshake.psk"
 local renegotiation = require "tls.handshake.renegotiation"
@@ -144,13 +145,13 @@ local function on_written(self)
   Socket._shutdown(self)
 end
 
--- Adds to the error of a handshake where the socket connects to: as the user has given it, which Node promises of a
--- connection that is cut off. The error may be the user's, with metamethods that throw.
+-- Adds to an error of ours where the socket connects to: as the user has given it, which Node promises of a connection
+-- that is cut off. The user's own errors may have such fields, about something else.
 local function add_place(err, given, destination)
-  local cut_off = rawget(err, "code") == "ECONNRESET"
+  local cut_off = err.code == "ECONNRESET"
   local place = cut_off and given or destination or given
-  rawset(err, "host", not cut_off and rawget(err, "host") or place.host)
-  for _, name in ipairs { "port", "path", "localAddress" } do rawset(err, name, place[name]) end
+  err.host = not cut_off and err.host or place.host
+  err.port, err.path, err.localAddress = place.port, place.path, place.localAddress
 end
 
 -- The connection has failed. Of several errors the user gets the first of these: what a callback of the handshake has
@@ -172,7 +173,7 @@ local function on_error(self, err)
     explanation.add(self, err, handshaking)
   end
   local given = self._unchecked_options
-  if handshaking and given and type(err) == "table" then add_place(err, given, self._connect_destination) end
+  if handshaking and given and errors.is(err) then add_place(err, given, self._connect_destination) end
   if handshaking then self:destroy(err) else self:_fail(err) end
 end
 

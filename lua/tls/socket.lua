@@ -50,6 +50,7 @@ TLSSocket:_class_defaults {
   _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
   _early_sessions = false, _early_sessions_emitted = false, -- the same
   _callback_error = false, -- what a callback of the handshake has failed with: it ends the connection
+  _psk_offered = false, -- a client's pskCallback has given a key
   _carrier = false, -- borrowed: the stream under it, see tls.over.existing_stream
 }
 

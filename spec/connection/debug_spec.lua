@@ -48,6 +48,59 @@ local function observe(fn)
   return seen, lines
 end
 
+describe("the lines of tls.debug about events", function()
+  local function told(fn)
+    local _, lines = observe(function()
+      fn()
+      helper.run()
+    end)
+    return lines
+  end
+
+  local function nothing() end
+
+  it("tell of a listener that waits for none, and where it is added", function()
+    local at
+    local lines = told(function()
+      local server = tls.createServer(SERVER)
+      at = debug.getinfo(1, "l").currentline + 1
+      server:on("secureConnect", nothing)
+      server:once("connect", nothing)
+      server:on("request\n", nothing)
+      net.Socket():on("Data", nothing)
+    end)
+    for i, line in ipairs(lines) do
+      lines[i] = line:gsub("^tls %d+ ", "")
+    end
+    local place = "spec/connection/debug_spec.lua:"
+    assert.same({
+      "listener: " .. place .. at .. ": tls.Server has no event 'secureConnect'; did you mean 'secureConnection'?",
+      "listener: " .. place .. at + 1 .. ": tls.Server has no event 'connect'; did you mean 'secureConnection'?",
+      "listener: " .. place .. at + 2 .. ": tls.Server has no event 'request\\x0a'",
+      "socket: " .. place .. at + 3 .. ": net.Socket has no event 'Data'; did you mean 'data'?",
+    }, lines)
+  end)
+
+  it("do not tell of those that the annotations name", function()
+    local file = assert(io.popen "cat lua/tls/types/*.lua")
+    local text = file:read "*a"
+    file:close()
+    local function listen(object, ...)
+      for i = 1, select("#", ...) do
+        local body = text:match("%-%-%-@alias " .. select(i, ...) .. "%S*\n(.-)\n\n")
+        for name in body:gmatch 'event: "(%a+)"' do object:on(name, nothing) end
+      end
+      object:on("newListener", nothing):on("removeListener", nothing)
+    end
+    assert.same({}, told(function()
+      listen(tls.createServer(SERVER), "net%.ServerEvents", "tls%.ServerEvents")
+      listen(net.createServer(), "net%.ServerEvents")
+      listen(net.Socket(), "tls%.StreamEvents", "net%.SocketEvents")
+      listen(tls.TLSSocket(), "tls%.StreamEvents", "net%.SocketEvents", "tls%.TLSSocketEvents")
+    end))
+  end)
+end)
+
 local function texts(connection)
   local list = {}
   for i, text in ipairs(connection) do list[i] = text end
@@ -192,6 +245,20 @@ describe("tls.debug", function()
     end)
     has(seen.client[1], "refused: ERR_TLS_CERT_ALTNAME_INVALID")
     has(seen.client[1], "alert sent: bad_certificate (fatal)")
+  end)
+
+  it("shows an error of the user's, whatever its fields hold", function()
+    for shown, err in pairs {
+      ["refused: MINE"] = { code = "MINE", depth = "leaf" },
+      ["refused: MINE at depth 1.5, false"] = { code = "MINE", depth = 1.5, subject = "false" },
+      ["refused: table: "] = { code = {}, message = "no" },
+    } do
+      local seen = observe(function()
+        pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+      end)
+      has(seen.client[1], shown)
+      has(seen.client[1], "alert sent: bad_certificate (fatal)")
+    end
   end)
 
   it("shows a chain, and how late a fault in it is", function()
@@ -404,6 +471,18 @@ describe("tls.debug", function()
     assert.truthy(all:find "closed with an error: The ")
     assert.is_nil(all:find("S3cret", 1, true))
     assert.is_nil(all:find("987654321", 1, true))
+  end)
+
+  it("takes any error of the user's, as without it", function()
+    local odd = setmetatable({}, { __tostring = function() error "no text" end })
+    local _, lines = observe(function()
+      for _, err in ipairs { { code = "X", depth = "x" }, { code = "X", depth = 1, subject = odd },
+        { code = "X", depth = 0.5 }, { message = "x", code = "X", alert = odd } } do
+        local r = pair.run(SERVER, { ca = certs.ca.cert, verify = function(_, _, callback) callback(err) end })
+        assert.equal(err, r.client_failure)
+      end
+    end)
+    assert.truthy(table.concat(lines, "\n"):find("refused: X", 1, true))
   end)
 
   it("escapes and cuts what the peer has written", function()

@@ -2,6 +2,7 @@
 -- 'close', and the server serves on.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local pair = require "spec.support.pair"
 local net = require "tls.net"
 local tls = require "tls"
 
@@ -84,6 +85,15 @@ describe("a client", function()
     end))
     helper.run()
     assert.same({ "ECONNRESET", true }, seen)
+  end)
+
+  it("that is the user's keeps its fields", function()
+    local mine = { code = "MINE", message = "mine", path = "/my/file", port = "mine" }
+    local r = pair.run({ key = certs.rsa.key, cert = certs.rsa.cert }, { ca = certs.ca.cert,
+      checkServerIdentity = function() return mine end })
+    assert.equal(mine, r.client_failure)
+    assert.same({ "/my/file", "mine" }, { mine.path, mine.port })
+    assert.is_nil(mine.host)
   end)
 
   it("that is cut off names the place as it was given", function()

@@ -305,3 +305,12 @@ describe("elsewhere, too, it is said what a text is instead:", function()
     assert.is_nil(failure(tls.X509Certificate, "a.crt").message:find("{ file", 1, true))
   end)
 end)
+
+describe("a text that is no credential", function()
+  it("is looked at in one pass, however long its blanks are", function() -- it took hours
+    local text = "a" .. (" "):rep(2 ^ 20) .. "b"
+    for _, name in ipairs { "key", "cert", "ca", "crl", "pfx" } do
+      assert.truthy(failure(tls.createSecureContext, { [name] = text }).message:find("options." .. name, 1, true))
+    end
+  end)
+end)

@@ -136,6 +136,19 @@ describe("{ file = }", function()
     refused(TYPE, "options.ca", { ca = { { certs.ca.cert } } })
   end)
 
+  it("is not the text of a key, which the error does not show", function()
+    local VALUE = "ERR_INVALID_ARG_VALUE"
+    local text = certs.rsa.key
+    local pattern = text:match("\n([%w+/]+)\n"):gsub("%p", "%%%0")
+    local bare = text:gsub("%-%-%-[^\n]*\n", ""):gsub("\n", "")
+    for _, given in ipairs { text, bare, (text:gsub("\n", "")), "\0" .. text } do
+      for _, option in ipairs { "key", "pfx" } do
+        local err = refused(VALUE, #given .. " bytes", { [option] = { file = given } })
+        assert.is_nil(err.message:find(pattern) or err.path)
+      end
+    end
+  end)
+
   it("is taken by addCACert and setDefaultCACertificates", function()
     local context = create { ca = {} }
     context:addCACert(at "ca.crt")

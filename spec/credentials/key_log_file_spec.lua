@@ -205,6 +205,21 @@ describe("SSLKEYLOGFILE", function()
     assert.equal(20, #secrets "forked")
   end)
 
+  it("gets nothing more once its descriptor is another file's", function()
+    run(([[
+      local tls, uv = require "tls", require "luv"
+      tls.createSecureContext {}
+      for fd = 3, 99 do
+        if uv.fs_readlink("/proc/self/fd/" .. fd) == %q then
+          uv.fs_close(fd)
+          assert(uv.fs_open(%q, "w", 384) == fd)
+        end
+      end
+    ]]):format(path "closed", path "other") .. 'local NAMES, LISTEN = { "localhost" }, false\n' .. PAIR, path "closed")
+    assert.equal("", read "closed")
+    assert.equal("", read "other")
+  end)
+
   it("that cannot be written is one warning, and no failure", function()
     local file = path "nowhere/file"
     assert.equal("tls: cannot write SSLKEYLOGFILE " .. file .. ": No such file or directory\n",

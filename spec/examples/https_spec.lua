@@ -25,7 +25,7 @@ local function sh(command) assert(os.execute(command)) end
 local function serve(fn, ...)
   local process
   process = child.spawn({ LUA, "examples/https_server.lua", "--dir", folder .. "/www", "--port", "0",
-    "--cert", certs.rsa.cert_file, "--key", folder .. "/www/server.key.txt", ... }, expect())
+    "--cert", certs.rsa.cert_file, "--key", folder .. "/www/server.txt", ... }, expect())
   process:when("listening on https://[^\n]+:%d+/", function(output)
     fn(output:match ":(%d+)/", function() process:stop() end, process)
   end)
@@ -69,10 +69,12 @@ describe("the HTTPS file server", function()
     write("www/site/index.html", "<h1>index</h1>")
     sh(("ln -s ../secret.txt %s/www/link && ln -s .. %s/www/up"):format(folder, folder))
     -- the key under a name that does not look like one, by other names, and other keys
-    write("www/server.key.txt", certs.rsa.key)
-    sh(("cd %s/www && ln server.key.txt hard.txt && ln -s server.key.txt soft.txt"):format(folder))
+    write("www/server.txt", certs.rsa.key)
+    sh(("cd %s/www && ln server.txt hard.txt && ln -s server.txt soft.txt"):format(folder))
     write("www/ca-key.pem", "secret")
     write("www/other.KEY", "secret")
+    write("www/ca-key.pem~", "secret")
+    write("www/old.key.bak", "secret")
     sh(("mkdir -p %s/www/.git %s/www/linked"):format(folder, folder))
     write("www/.htpasswd", "secret")
     write("www/.git/config", "secret")
@@ -154,7 +156,8 @@ describe("the HTTPS file server", function()
 
   it("gives neither the key, by whatever name, nor other keys, nor hidden files", function()
     local jobs = {}
-    for _, path in ipairs { "/server.key.txt", "/hard.txt", "/soft.txt", "/ca-key.pem", "/other.KEY", "/.htpasswd",
+    for _, path in ipairs { "/server.txt", "/hard.txt", "/soft.txt", "/ca-key.pem", "/other.KEY", "/ca-key.pem~",
+      "/old.key.bak", "/.htpasswd",
       "/%2ehtpasswd", "/.git/config", "/.git/", "/.git", "/visible.txt", "/sub/../.htpasswd" } do
       jobs[#jobs + 1] = { "-w", "%{http_code}", "URL" .. path, check = function(output)
         assert.is_truthy(output:find "404$", path .. ": " .. output)
@@ -163,7 +166,7 @@ describe("the HTTPS file server", function()
     end
     jobs[#jobs + 1] = { "URL/", check = function(output)
       assert.is_truthy(output:find("hello.txt", 1, true))
-      for _, name in ipairs { "server.key.txt", "ca-key.pem", "other.KEY", ".htpasswd", ".git" } do
+      for _, name in ipairs { "server.txt", "ca-key.pem", "other.KEY", "old.key", ".htpasswd", ".git" } do
         assert.is_nil(output:find(name, 1, true), name)
       end
     end }
@@ -171,6 +174,16 @@ describe("the HTTPS file server", function()
       assert.is_nil(output:find("secret", 1, true))
     end }
     curl(table.unpack(jobs))
+  end)
+
+  it("does not give a key that has come in the place of its own", function()
+    serve(function(port, stop)
+      sh(("cp %s/www/server.txt %s/kept && mv %s/kept %s/www/server.txt"):format(folder, folder, folder, folder))
+      raw(port, "GET /server.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", function(heard)
+        assert.matches("^HTTP/1.1 404 ", heard)
+        stop()
+      end)
+    end)
   end)
 
   it("listens on 127.0.0.1, unless told otherwise", function()
@@ -218,6 +231,9 @@ describe("the HTTPS file server", function()
       { "hello\r\n\r\n", 400 }, { "GET / HTTP/1.1\r\n\r\n", 400 }, { "GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505 },
       { "GET / HTTP/1.1\r\nHost: x\r\nno header\r\n\r\n", 400 }, { "GET x HTTP/1.1\r\nHost: x\r\n\r\n", 400 },
       { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 400 },
+      { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 0\r\n\r\nhello", 400 },
+      { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 5\r\n\r\nhello", 400 },
+      { "GET / HTTP/1.1\r\nHost: x \r\nConnection:\tclose \t\r\n\r\n", 200 },
       { "GET / HTTP/1.1\r\nX: " .. ("x"):rep(17000), 431 },
     }
     serve(function(port, stop)

@@ -7,8 +7,16 @@ local tls = require "tls"
 local expect = helper.expect
 local LUA = os.getenv "LUA" or "lua5.4"
 
+-- Makes name-key.pem and name-cert.pem in a folder.
+local function make(folder, name, subject, more)
+  local command = ("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '%s' "
+    .. "-keyout %s-key.pem -out %s-cert.pem %s 2>/dev/null"):format(folder, subject, name, name, more or "")
+  assert(os.execute(command))
+end
+
 local function inspect(name, ca, check)
-  local server = tls.createServer({ key = certs[name].key, cert = certs[name].cert }, function(socket)
+  local own = type(name) == "table" and name or { key = certs[name].key, cert = certs[name].cert }
+  local server = tls.createServer(own, function(socket)
     socket:on("error", function() end)
     socket:resume()
   end)
@@ -46,6 +54,20 @@ describe("inspect.lua", function()
       assert.is_truthy(output:find("NOT trusted: UNABLE_TO_VERIFY_LEAF_SIGNATURE", 1, true))
       assert.is_truthy(output:find("key       RSA 2048", 1, true))
     end)
+  end)
+
+  it("shows no line and no colour that the server has chosen", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    make(folder, "evil", "/CN=\27[31mevil\nverdict     trusted")
+    local function file(name) return { file = folder .. "/evil-" .. name .. ".pem" } end
+    inspect({ key = file "key", cert = file "cert" }, nil, function(status, output)
+      assert.equal(1, status)
+      assert.is_truthy(output:find("subject   CN=?[31mevil?verdict     trusted\n", 1, true), output)
+      assert.is_nil(output:find "\27")
+    end)
+    os.execute("rm -r " .. folder)
   end)
 
   it("says what cannot be reached, and how it is used", function()
@@ -90,6 +112,22 @@ describe("mutual_tls", function()
     end)
     assert.equal(0, server.client_status)
     assert.equal("connected to localhost\nhello, alice\n", server.client_said)
+  end)
+
+  it("lets in who has no name, and one that would control the terminal", function()
+    local by = ("-CA %s/ca-cert.pem -CAkey %s/ca-key.pem"):format(folder, folder)
+    for subject, name in pairs { ["/O=x"] = "somebody", ["/CN=a/CN=\27[31mb"] = "a+?[31mb" } do
+      local other = os.tmpname()
+      os.remove(other)
+      os.execute("cp -r " .. folder .. " " .. other)
+      make(other, "client", subject, by)
+      local server = visit(other, "is here", function(output)
+        assert.is_truthy(output:find(name .. " is here, from 127.0.0.1", 1, true), output)
+        assert.is_nil(output:find "traceback")
+      end)
+      os.execute("rm -r " .. other)
+      assert.equal("connected to localhost\nhello, " .. name .. "\n", server.client_said)
+    end
   end)
 
   it("keeps others out, and says who and where they were", function()

@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local core = require "tls.core"
+local explanation = require "tls.handshake.explanation"
 local net = require "tls.net"
 local pair = require "spec.support.pair"
 local tls = require "tls"
@@ -46,6 +47,9 @@ local NOT_FITTING = "the server can use none of the ciphers, groups and versions
   .. "'ecdhCurve', 'minVersion', 'maxVersion'), or it has no certificate, or it wants one of the client ('key' and "
   .. "'cert')"
 local WITHOUT_CERTIFICATE = "the server has no certificate, pass 'key' and 'cert'"
+local LOWEST = "DEFAULT@SECLEVEL=0"
+local NEEDS_LOWEST = " signs with SHA-1, which OpenSSL does only where option 'ciphers' ends in '@SECLEVEL=0', at both "
+  .. "ends"
 local PSK_CLIENT = "the server does not know the identity of pskCallback, or has another key for it"
 local PSK_SERVER = "pskCallback has no key for the client's identity, or another one than the client's"
 
@@ -55,7 +59,8 @@ local BOTH_OURS = {
     "the client does not trust the server's certificate: it needs the issuer as its 'ca', and 'cert' here has to hold "
     .. "the intermediate certificates as well", "UNABLE_TO_VERIFY_LEAF_SIGNATURE" },
   ["a wrong name"] = { server(), client { servername = "other.test" }, "ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE",
-    "the client refuses the server's certificate: it is not valid for the name that it wants, or not trusted",
+    "the client refuses the server's certificate: it may not be valid for the name that the client wants, not be "
+    .. "trusted, or be too weak",
     "ERR_TLS_CERT_ALTNAME_INVALID" },
   ["an old client"] = { server { minVersion = "TLSv1.3" }, client { maxVersion = "TLSv1.2" },
     "ERR_SSL_UNSUPPORTED_PROTOCOL",
@@ -66,6 +71,24 @@ local BOTH_OURS = {
     "ERR_SSL_UNSUPPORTED_PROTOCOL", "the client offers nothing older than TLSv1.3, this side allows TLSv1.2 alone "
     .. "(options 'minVersion', 'maxVersion')", "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION",
     "the server accepts no version of this side's, TLSv1.3 alone (options 'minVersion', 'maxVersion')" },
+  ["a server older than its client"] = { server { minVersion = "TLSv1", maxVersion = "TLSv1.1", ciphers = LOWEST },
+    client(), "ERR_SSL_UNSUPPORTED_PROTOCOL", "the client offers nothing older than TLSv1.2, this side allows TLSv1 to "
+    .. "TLSv1.1 (options 'minVersion', 'maxVersion')" },
+  ["a version that secureOptions takes away"] = { server { secureOptions = 0x20000000 }, -- SSL_OP_NO_TLSv1_3
+    client { minVersion = "TLSv1.3" }, "ERR_SSL_UNSUPPORTED_PROTOCOL", "the client offers nothing older than TLSv1.3, "
+    .. "this side allows TLSv1.2 alone (options 'minVersion', 'maxVersion')" },
+  ["secureOptions that take all versions away"] = { server { secureOptions = 0x28000000 }, client(),
+    "ERR_SSL_NO_PROTOCOLS_AVAILABLE",
+    "options 'minVersion', 'maxVersion' and 'secureOptions' leave no version over" },
+  ["an old protocol at the usual security level"] = { server { minVersion = "TLSv1" },
+    client { minVersion = "TLSv1", maxVersion = "TLSv1.1" }, "ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM",
+    "TLSv1.1" .. NEEDS_LOWEST },
+  ["an old protocol at the client's usual security level"] = { server { minVersion = "TLSv1", ciphers = LOWEST },
+    client { minVersion = "TLSv1", maxVersion = "TLSv1" }, nil, nil,
+    "ERR_SSL_LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED", "TLSv1" .. NEEDS_LOWEST },
+  ["no cipher of TLS 1.3 in common"] = { server { ciphers = "TLS_AES_128_GCM_SHA256" },
+    client { ciphers = "TLS_AES_256_GCM_SHA384" }, "ERR_SSL_NO_SHARED_CIPHER", "none of the client's ciphers fits the "
+    .. "server's option 'ciphers', its certificate with an RSA key, and TLSv1.3 alone" },
   ["a server without certificate"] = { {}, client(), "ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM", WITHOUT_CERTIFICATE,
     "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", NOT_FITTING },
   ["a server without certificate, TLS 1.2"] = { { maxVersion = "TLSv1.2" }, client(), "ERR_SSL_NO_SHARED_CIPHER",
@@ -92,6 +115,20 @@ local BOTH_OURS = {
     maxVersion = "TLSv1.2" }, client(), "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE", "this server asks every client "
     .. "for one (options 'requestCert' and 'rejectUnauthorized'), the client has to pass its 'key' and 'cert'",
     "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", "the server may want a client certificate, pass 'key' and 'cert'" },
+  ["a client without its key, TLS 1.2"] = { server { requestCert = true, rejectUnauthorized = true,
+    ca = certs.ca.cert, maxVersion = "TLSv1.2" }, client { cert = certs.agent.cert },
+    "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE", nil, "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE",
+    "the server may want a client certificate, and 'cert' is here without its 'key'" },
+  ["a client whose key makes no signature that is taken"] = { server { requestCert = true, rejectUnauthorized = true,
+    ca = certs.ca.cert, sigalgs = "RSA-PSS+SHA256" }, client { key = certs.ed25519.key, cert = certs.ed25519.cert },
+    "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE", "this server asks every client for one (options 'requestCert' and "
+    .. "'rejectUnauthorized'), the client has to pass its 'key' and 'cert', of a kind that 'sigalgs' allows here",
+    "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", "the server wants a client certificate, and seems to accept no "
+    .. "signature that 'key' can make (option 'sigalgs' of both sides)" },
+  ["a client's key that is too short"] = { server { requestCert = true, rejectUnauthorized = true, ca = certs.ca.cert },
+    client { key = certs.small.key, cert = certs.small.cert, ciphers = LOWEST }, "EE_KEY_TOO_SMALL", nil,
+    "ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE", "the server refuses the certificate of 'cert': it may not trust the "
+    .. "issuer, or take the key or the signature for too weak" },
   ["a strange client"] = { server { requestCert = true, rejectUnauthorized = true, ca = certs.ca.cert },
     client { key = certs.stranger.key, cert = certs.stranger.cert }, "UNABLE_TO_VERIFY_LEAF_SIGNATURE", nil,
     "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", "the server does not trust the certificate of 'cert': its issuer has to be among "
@@ -120,6 +157,9 @@ local BOTH_OURS = {
     "ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM",
     "the server has no certificate, and pskCallback no key that the client has offered",
     "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", PSK_CLIENT },
+  ["a client that has no key after all"] = { {}, client { pskCallback = knows(nil) },
+    "ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM", WITHOUT_CERTIFICATE, "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE",
+    NOT_FITTING },
   ["another key, TLS 1.2"] = { over(PSK, { maxVersion = "TLSv1.2", pskCallback = knows(("K"):rep(32)) }),
     over(PSK, { pskCallback = is_me }), "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", PSK_SERVER,
     "ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC", PSK_CLIENT },
@@ -127,12 +167,31 @@ local BOTH_OURS = {
     "ERR_SSL_BINDER_DOES_NOT_VERIFY", PSK_SERVER, nil, PSK_CLIENT }, -- the alert depends on the release
 }
 
+describe("a socket that a finalizer destroys while its failure is explained", function()
+  local function explained(alert)
+    local socket = { _options = { secureContext = tls.createSecureContext() } }
+    socket._conn = { getFailureDetails = function()
+      socket._conn = false
+      return { received = "\22\3\3", minVersion = 0x303, maxVersion = 0x304, version = 0x303 }
+    end }
+    local err = { message = "m", code = "MINE", alert = alert, alertDirection = "received" }
+    explanation.add(socket, err, true)
+    return err.message
+  end
+
+  it("has words that need no connection", function()
+    assert.equal("m: the server wants to be told a name (option 'servername')", explained "unrecognized_name")
+    assert.equal("m: " .. NOT_FITTING, explained "handshake_failure")
+    assert.equal("m: the server wants a client certificate, pass 'key' and 'cert'", explained "certificate_required")
+  end)
+end)
+
 describe("both ends say what helps against", function()
   for name, case in pairs(BOTH_OURS) do
     it(name, function()
       local options = case[2].pskCallback and over(case[2], { checkServerIdentity = function() end }) or case[2]
       local r = pair.run(case[1], options, nil, function(socket) socket:resume() end)
-      assert.equal(case[3], r.client_error.code)
+      if case[3] then assert.equal(case[3], r.client_error.code) end
       if case[4] then says(case[4], r.client_error) end
       if case[5] then assert.equal(case[5], r.client_failure.code) end
       if case[6] then says(case[6], r.client_failure) end
@@ -183,6 +242,9 @@ end
 describe("a server names what is no TLS:", function()
   local HTTP = "a plain HTTP client spoke to this TLS port: it has to use https://; it sent "
   for bytes, expected in pairs {
+    ["GET /a?key=sesame HTTP/1.1\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'GET /a?...'" },
+    ["PASS sesame\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "the client does not speak TLS; it sent 'PASS ...'" },
+    ["auth sesame\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "the client does not speak TLS; it sent 'auth ...'" },
     ["GET / HTTP/1.1\r\nHost: x\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'GET / HTTP/1.1'" },
     ["DELETE /a HTTP/1.1\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'DELETE /a HTTP/1.1'" },
     ["OPTIONS * HTTP/1.1\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'OPTIONS * HTTP/1.1'" },
@@ -190,12 +252,17 @@ describe("a server names what is no TLS:", function()
       "a client takes this TLS port for an HTTP proxy; it sent 'CONNECT a.test:443 HTTP/1.1'" },
     ["PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "a proxy in front of this port sends "
       .. "the header of the PROXY protocol: take it off before TLS begins; it sent 'PROXY TCP4 1.2.3.4 5.6.7.8 1 2'" },
+    ["\r\n\r\n\0\r\nQUIT\n\33\17\0\12\1\2\3\4"] = { "ERR_SSL_WRONG_VERSION_NUMBER", "a proxy in front of this port "
+      .. "sends the header of the PROXY protocol: take it off before TLS begins; it sent '.......QUIT.!.......'" },
+    ["EHLO mail.test\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER",
+      "the client does not speak TLS; it sent 'EHLO mail.test'" },
+    ["GET http://a.test/ HTTP/1.1\r\n\r\n"] = { "ERR_SSL_HTTP_REQUEST", HTTP .. "'GET http://a.test/ HTTP/1.1'" },
     ["SSH-2.0-OpenSSH_9.2\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER",
       "an SSH client spoke to this TLS port; it sent 'SSH-2.0-OpenSSH_9.2'" },
     ["\0\1\2\3'\255 junk\27[2J\r\n"] = { "ERR_SSL_WRONG_VERSION_NUMBER",
       "the client does not speak TLS; it sent '....'. junk.[2J'" },
   } do
-    it(("%q"):format(bytes:match "^[ -~]*"), function()
+    it(("%q"):format(expected[2]), function()
       local err = from_client(bytes, true)
       assert.equal(expected[1], err.code)
       says(expected[2], err)
@@ -244,6 +311,10 @@ describe("a peer that hangs up in the handshake", function()
     says("the client does not speak TLS; it sent 'ab'", from_client "ab")
   end)
 
+  it("by an alert about a name that was not sent", function()
+    says("the server wants to be told a name (option 'servername')", from_server "\21\3\1\0\2\2\112")
+  end)
+
   it("leaves the client with what it can tell of it", function()
     local err = from_server ""
     assert.equal("ECONNRESET", err.code)
@@ -282,6 +353,10 @@ describe("a handshake that waits for an answer of the server's user", function()
     local function nothing() end
     unanswered({ SNICallback = nothing }, "this server waits for the answer of SNICallback")
     unanswered({}, "this server waits for the answer of 'clientHello'", function(s) s:on("clientHello", nothing) end)
+    unanswered({}, "this server waits for the answer of 'clientHello'", function(s)
+      s:addContext("other.test", { key = certs.rsa.key, cert = certs.rsa.cert })
+      s:on("clientHello", nothing)
+    end)
     unanswered({ requestCert = true, ca = certs.ca.cert, verify = nothing },
       "this server waits for the answer of verify", nil, { key = certs.agent.key, cert = certs.agent.cert })
     unanswered({ maxVersion = "TLSv1.2", secureOptions = 0x4000 }, -- without tickets

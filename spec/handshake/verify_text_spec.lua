@@ -107,12 +107,13 @@ describe("the error about a server's chain says", function()
     assert.equal("CERT_HAS_EXPIRED", r.socket.authorizationError)
   end)
 
-  it("that a session was resumed, which keeps no more than the result", function()
+  -- A server's certificate is not trusted, and this is found in a session that was made before.
+  local function resumed(who, first_ca, second_ca)
     local session
-    local context = tls.createSecureContext { ca = certs.otherca.cert }
-    local server = { key = certs.stranger.key, cert = certs.stranger.cert, ticketKeys = ("k"):rep(48) }
-    local client = { secureContext = tls.createSecureContext { ca = certs.ca.cert }, servername = "stranger",
-      rejectUnauthorized = false }
+    local context = tls.createSecureContext { ca = second_ca }
+    local server = { key = certs[who].key, cert = certs[who].cert, ticketKeys = ("k"):rep(48) }
+    local client = { secureContext = tls.createSecureContext { ca = first_ca }, servername = "stranger",
+      checkServerIdentity = function() end, rejectUnauthorized = false }
     pair.run(server, client, nil, function(socket)
       socket:on("session", function(data)
         session = data
@@ -120,10 +121,24 @@ describe("the error about a server's chain says", function()
       end)
       socket:resume()
     end)
-    local r = pair.run(server, { secureContext = context, servername = "stranger", session = session })
-    assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", r.client_failure.code)
-    says("... (host stranger, session resumed, subject CN=stranger): ...", r.client_failure.message)
-    assert.equal(-1, r.client_failure.depth)
+    return pair.run(server, { secureContext = context, servername = "stranger", session = session,
+      checkServerIdentity = function() end }).client_failure
+  end
+
+  local OF_SESSION = "this is the verdict of the connection that the session was made in; without option 'session' " ..
+    "the server is verified anew"
+
+  it("that a session was resumed, which keeps no more than the result", function()
+    local err = resumed("stranger", certs.ca.cert, certs.otherca.cert) -- which is the right one
+    assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", err.code)
+    says("... (host stranger, session resumed, subject CN=stranger): " .. OF_SESSION, err.message)
+    assert.equal(-1, err.depth)
+    err = resumed("chain", certs.otherca.cert, certs.otherca.cert)
+    assert.equal("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", err.code)
+    says("... (host stranger, session resumed, subject CN=localhost): " .. OF_SESSION, err.message)
+    err = resumed("expired", certs.ca.cert, certs.ca.cert)
+    says("... (host stranger, session resumed, subject CN=localhost): it expired on DATE, DAYS ago, and has to be " ..
+      "renewed", err.message)
   end)
 end)
 

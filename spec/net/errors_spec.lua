@@ -39,6 +39,15 @@ local function pair(fn)
   end))
 end
 
+it("an error of the system's is one line, whatever the host", function()
+  local place = "/nowhere/a\27[31m\nb"
+  net.connect(place):on("error", helper.expect(function(err)
+    assert.equal("connect ENOENT /nowhere/a?[31m?b", err.message)
+    assert.equal(place, err.address or err.path)
+  end))
+  helper.run()
+end)
+
 describe("connecting", function()
   it("to nobody is ECONNREFUSED, with the place", function()
     free_port(function(port)

@@ -22,11 +22,16 @@ local MISTAKES = {
   { "two words", "has a space: give the name or address alone." },
 }
 
-local function refused(call, ...)
+local function message_of(call, ...)
   local ok, err = pcall(call, ...)
   assert.is_false(ok)
-  assert.equal("ERR_INVALID_ARG_VALUE", err.code)
-  return err.message
+  return err.message, err.code
+end
+
+local function refused(call, ...)
+  local message, code = message_of(call, ...)
+  assert.equal("ERR_INVALID_ARG_VALUE", code)
+  return message
 end
 
 local function says(message, text)
@@ -80,6 +85,31 @@ describe("a host", function()
     assert.is_nil(message:find "sesame")
     says(message, 'give host = "example.com", port = 443. Received "https://...@example.com/x"')
     assert.is_nil(refused(net.connect, 443, "me:sesame@example.com"):find "sesame")
+    for _, host in ipairs { "https://me:ses/ame@example.com", "me:ses#ame@example.com",
+      "https://me:ses?ame@a.test/b@c" } do
+      message = refused(net.connect, 443, host) -- a password that is not encoded
+      assert.is_nil(message:find "ses")
+      assert.is_nil(message:find "ame@")
+    end
+  end)
+
+  it("is not told with a password that has a slash, nor with what the URL asks for, in any place", function()
+    for _, url in ipairs {
+      "https://me:zyx/z#zyx?zyx@example.com/", "me:zyx/zyx@example.com", "//me:zyx@example.com",
+      "https:/me:zyx@example.com", " https://me:zyx@example.com/", "https://example.com/?key=zyx",
+      "https://me:zyx@exam ple.com",
+    } do
+      for _, call in ipairs {
+        { tls.connect, { host = url, port = 443 } }, { tls.connect, { servername = url, port = 443 } },
+        { tls.connect, 443, url }, { tls.connect, url, 443 }, { net.connect, { port = 443, localAddress = url } },
+      } do
+        local message = message_of((table.unpack or unpack)(call))
+        assert.is_nil(message:find "zyx", message)
+      end
+    end
+    local message = message_of(tls.connect, { port = "https://me:zyx@example.com" })
+    says(message, "https://...@example.com")
+    assert.is_nil(message:find "zyx")
   end)
 end)
 

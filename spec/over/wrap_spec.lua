@@ -211,6 +211,35 @@ describe("any object with a stream's methods", function()
     helper.run()
   end)
 
+  -- A server's refusal of a stranger, whose stream has these fields.
+  local function refusal(fields)
+    local a, b = duplex_pair(16384, 1)
+    for name, value in pairs(fields) do b[name] = value end
+    local found
+    local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, ca = certs.ca.cert,
+      requestCert = true, rejectUnauthorized = true }
+    server:emit("connection", b)
+    local client = tls.connect { socket = a, servername = "localhost", ca = certs.ca.cert, key = certs.stranger.key,
+      cert = certs.stranger.cert }
+    client:on("error", function() end)
+    server:on("tlsClientError", expect(function(err)
+      found = err
+      client:destroy() -- nobody tells it of the end
+    end))
+    helper.run()
+    assert.equal("UNABLE_TO_VERIFY_LEAF_SIGNATURE", found.code)
+    assert.is_nil(found.host)
+    return found.message:match "%((.-), subject"
+  end
+
+  it("that knows its peer's address is named by it, whatever that is", function()
+    assert.equal("client 192.0.2.1:80, depth 0", refusal { remoteAddress = "192.0.2.1", remotePort = 80 })
+    assert.equal("client a?b:80, depth 0", refusal { remoteAddress = "a\nb", remotePort = 80 })
+    assert.equal("depth 0", refusal { remoteAddress = 5, remotePort = 80 })
+    assert.equal("depth 0", refusal { remoteAddress = "192.0.2.1", remotePort = "http" })
+    assert.equal("depth 0", refusal { remotePort = 80 })
+  end)
+
   it("has to have them", function()
     for _, bad in ipairs { 1, "x", {}, require "tls.stream.event_emitter".new(), io.stdout } do
       for _, call in ipairs {

@@ -12,7 +12,7 @@ local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/suppor
 
 local HOSTS = {
   { name = os.getenv "LUA" or "lua5.4", status = 255, before = "^Uncaught Error: ", most = 1 },
-  { name = "luajit", status = 255, before = "^Uncaught Error: ", most = 1, cpath = FIVE_ONE },
+  { name = "luajit", status = 255, before = "^Uncaught Error: ", most = 1, cpath = FIVE_ONE, finalizers = true },
   -- it adds a traceback of its own, in which there is nothing; its words are "Error executing luv callback", and since
   -- 0.12 "Lua callback"
   { name = "nvim", status = 0, before = "\n[%a ]* ?[Ll]u[av] callback:\n", most = 2, cpath = FIVE_ONE,
@@ -86,6 +86,9 @@ for _, host in ipairs(HOSTS) do
         check(host, "data", value, text) -- which luv calls
         check(host, "wrap", value, text)
       end)
+    end
+    if host.finalizers then
+      tell("is told when a finalizer throws it", function() check(host, "finalizer", "theirs", "text of theirs") end)
     end
     tell("has no place when the loop alone has called", function()
       check(host, "loop", "ours", (OURS:gsub("^.-: ", "")))

@@ -88,7 +88,14 @@ sign chained intermediate P-256 /CN=localhost "subjectAltName=$san\n"
 cat chained.crt intermediate.crt >chain.crt; cp chained.key chain.key
 key selfsigned P-256
 openssl req -x509 -new -key selfsigned.key -out selfsigned.crt -days 30 -subj /CN=localhost -addext subjectAltName=$san
-openssl pkey -in rsa.key -aes128 -passout pass:sesame -out encrypted.key; cp rsa.crt encrypted.crt
+# One of 256 wrong passphrases decrypts to what looks whole, and gives another error: not those of the specs.
+wrong_is_noticed() {
+  for wrong in "" no open other wrong x; do
+    openssl pkey -in encrypted.key -passin "pass:$wrong" 2>&1 | grep -q "bad decrypt" || return 1
+  done
+}
+until openssl pkey -in rsa.key -aes128 -passout pass:sesame -out encrypted.key && wrong_is_noticed; do :; done
+cp rsa.crt encrypted.crt
 openssl pkcs12 -export -inkey rsa.key -in rsa.crt -certfile ca.crt -passout pass:sesame -out rsa.pfx
 
 # chains for trust: a second root that signed the intermediate as well, a revoked leaf, an unlike purpose

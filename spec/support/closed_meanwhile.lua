@@ -1,10 +1,11 @@
 -- Run by closed_meanwhile_spec in a Lua state of its own, whose heap is small: then the collector gets round soon, and
 -- runs finalizers while the core makes Lua objects. What they do takes away what the core is reading.
--- usage: closed_meanwhile.lua METHOD of a client's socket | keys | contexts; prints "ok"
+-- usage: closed_meanwhile.lua METHOD of a client's socket | keys | contexts | starting; prints "ok"
 local program = require "spec.support.program"
 local tls, uv = require "tls", require "luv"
 
 local CA, SERVER = program.read "ca.crt", { key = program.read "rsa.key", cert = program.read "rsa.crt" }
+local COMMANDS = { setSession = true } -- of the core's connection: the method of the same name makes more garbage
 local ARGUMENTS = { getPeerCertificate = { true }, exportKeyingMaterial = { 4000, "EXPORTER-test" } }
 
 -- Calls f until it returns false, 20000 times at most; meanwhile the collector calls `meanwhile` now and then.
@@ -25,9 +26,10 @@ local function with_finalizers(meanwhile, f)
 end
 
 local function ask_and_destroy(client, method)
-  local arguments = ARGUMENTS[method] or {}
+  local arguments = ARGUMENTS[method] or { client:getSession() }
+  local object = COMMANDS[method] and client._conn or client
   with_finalizers(function() client:destroy() end, function()
-    client[method](client, (table.unpack or unpack)(arguments))
+    object[method](object, (table.unpack or unpack)(arguments))
     return not client.destroyed
   end)
   assert(client.destroyed, "no finalizer was run")
@@ -90,8 +92,40 @@ local function contexts()
   assert(code == "ERR_TLS_INVALID_STATE", code)
 end
 
+-- The collector runs the finalizer at the first thing that is allocated in conn:start().
+local function starting()
+  local server = tls.createServer(SERVER)
+  server:on("tlsClientError", function() end)
+  server:listen(0, "127.0.0.1", function()
+    local client = tls.TLSSocket(nil, { ca = CA, servername = "localhost" })
+    client:on("error", function() end)
+    client:on("close", function() server:close() end)
+    client:connect(server:address().port, "127.0.0.1")
+    local core = require "tls.core"
+    local make = core.conn
+    function core.conn(...)
+      local conn = make(...)
+      local methods = debug.getmetatable(conn).__index
+      local start = methods.start
+      function methods.start(...)
+        core.conn, methods.start = make, start
+        collectgarbage()
+        collectgarbage "stop"
+        collectgarbage("setstepmul", 1000000)
+        local socket = select(2, ...)
+        program.finalized(function() socket:destroy() end)
+        collectgarbage "restart"
+        return start(...)
+      end
+      return conn
+    end
+  end)
+  uv.run()
+end
+
 collectgarbage("setpause", 0)
 collectgarbage("setstepmul", 1000)
 local what = arg[1]
-if what == "keys" then keys() elseif what == "contexts" then contexts() else ask(what, 20) end
+local MODES = { keys = keys, contexts = contexts, starting = starting }
+if MODES[what] then MODES[what]() else ask(what, COMMANDS[what] and 1 or 20) end
 print "ok"

@@ -180,6 +180,29 @@ net.connect(443, "example.com:443")]],
   "LUA: app.lua:2: The property 'options.host' has a port: give host=\"example.com\", port=443. Received " ..
   '"example.com:443" [ERR_INVALID_ARG_VALUE]')
 
+add("a host with its port, alone", [[
+tls.connect "localhost:8000"]],
+  "LUA: app.lua:2: The property 'options.path' is a host and a port, and no path of a unix socket: give " ..
+  'host="localhost", port=8000. Received "localhost:8000" [ERR_INVALID_ARG_VALUE]')
+
+add("a host with its port, to listen at", [[
+local server = net.createServer()
+server:listen("127.0.0.1:8000")]],
+  "LUA: app.lua:3: The property 'options.path' is a host and a port, and no path of a unix socket: give " ..
+  'host="127.0.0.1", port=8000. Received "127.0.0.1:8000" [ERR_INVALID_ARG_VALUE]')
+
+add("an address alone, to listen at", [[
+local server = net.createServer()
+server:listen("0.0.0.0")]],
+  "LUA: app.lua:3: The property 'options.path' is a host, and no path of a unix socket: give " ..
+  'host="0.0.0.0", and a port. Received "0.0.0.0" [ERR_INVALID_ARG_VALUE]')
+
+add("a port that is no number, to listen at", [[
+local server = net.createServer()
+server:listen("8000x")]],
+  "LUA: app.lua:3: The property 'options.path' is no port: give a number (a unix socket of that name is " ..
+  'written with "./"). Received "8000x" [ERR_INVALID_ARG_VALUE]')
+
 add("an address in brackets", [[
 local server = net.createServer()
 server:listen(0, "[::1]")]],
@@ -233,6 +256,24 @@ add("a port of another type", [[
 tls.connect { port = {} }]],
   'LUA: app.lua:2: The "options.port" property must be of type number or string. Received type table ' ..
   "[ERR_INVALID_ARG_TYPE]")
+
+add("an option that LuaSec calls so", [[
+tls.createServer { certificate = "rsa.crt" }]],
+  "LUA: app.lua:2: tls.createServer has no option 'certificate'; did you mean 'cert'? [ERR_INVALID_ARG_VALUE]")
+
+add("an option that browsers call so", [[
+net.createServer():listen { hostname = "localhost", port = 0 }]],
+  "LUA: app.lua:2: server:listen has no option 'hostname'; did you mean 'host'? [ERR_INVALID_ARG_VALUE]")
+
+add("a version without its protocol", [[
+tls.connect { port = 443, minVersion = "1.2" }]],
+  'LUA: app.lua:2: 1.2 is not a valid minimum TLS protocol version: give "TLSv1.2" or "TLSv1.3" (or the old ' ..
+  '"TLSv1", "TLSv1.1") [ERR_TLS_INVALID_PROTOCOL_VERSION]')
+
+add("a protocol without its list", [[
+tls.connect { port = 443, ALPNProtocols = "h2" }]],
+  "LUA: app.lua:2: The property 'options.ALPNProtocols' is not a list of length-prefixed names: give { \"h2\" } " ..
+  'for one name. Received "h2" [ERR_INVALID_ARG_VALUE]')
 
 -- === certificates and keys ===
 
@@ -311,6 +352,16 @@ add("a file that is not there", [[
 tls.createServer { cert = { file = "/nowhere/server.crt" }, key = { file = "rsa.key" } }]],
   "LUA: app.lua:2: open ENOENT: no such file or directory /nowhere/server.crt (options.cert)")
 
+add("a file that is given by another field", [[
+tls.createServer { cert = { path = "rsa.crt" }, key = { path = "rsa.key" } }]],
+  'LUA: app.lua:2: The "options.key" property must be of type string, { file="path" } or an array of them. ' ..
+  "Received type table [ERR_INVALID_ARG_TYPE]")
+
+add("an open file", [[
+tls.connect { port = 443, ca = io.open "ca.crt" }]],
+  'LUA: app.lua:2: The "options.ca" property must be of type string, { file="path" } or an array of them. ' ..
+  "Received type userdata [ERR_INVALID_ARG_TYPE]")
+
 add("a folder in place of a file", [[
 tls.connect { port = 443, ca = { file = "/etc" } }]],
   "LUA: app.lua:2: read EISDIR: illegal operation on a directory /etc (options.ca): name a file in it")
@@ -374,6 +425,14 @@ serve({ minVersion = "TLSv1.3" }, function(port)
 end)]],
   "EVENT: error:0A00042E:SSL routines::tlsv1 alert protocol version: the server accepts no version of this " ..
   "side's, TLSv1.2 alone (options 'minVersion', 'maxVersion') [ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION]")
+
+add("an old protocol at OpenSSL's usual security level", [[
+serve({ minVersion = "TLSv1" }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, minVersion = "TLSv1", maxVersion = "TLSv1.1" }):on("error", function() end)
+end)]],
+  "error:0A000076:SSL routines::no suitable signature algorithm: TLSv1.1 signs with SHA-1, which OpenSSL does only " ..
+  "where option 'ciphers' ends in '@SECLEVEL=0', at both ends [ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM]")
 
 add("an old protocol, on the server", [[
 serve({ minVersion = "TLSv1.3" }, function(port, server)
@@ -471,6 +530,14 @@ end)]],
   "server needs 2048 bits ('dhparam') or ECDHE; where it has to do, lower OpenSSL's security level by " ..
   "'@SECLEVEL=1' (or 0) at the end of option 'ciphers' [ERR_SSL_DH_KEY_TOO_SMALL]")
 
+add("a context in place of the error", [[
+serve({ SNICallback = function(_, done) done(tls.createSecureContext()) end }, function(port, server)
+  server:on("tlsClientError", show)
+  tls.connect({ port = port, host = "localhost" }):on("error", function() end)
+end)]],
+  "Invalid SNI context: the callback's first argument is an error, answer callback(nil, context) " ..
+  "[ERR_TLS_INVALID_CONTEXT]")
+
 -- === calls ===
 
 add("a dot for a colon", [[
@@ -505,6 +572,32 @@ add("a number for a text", [[
 net.connect(1):write(5)]],
   'LUA: app.lua:2: The "chunk" argument must be of type string. Received type number (5) [ERR_INVALID_ARG_TYPE]')
 
+add("a write after finish", [[
+serve({}, function(port)
+  local client = tls.connect { port = port, ca = read "ca.crt" }
+  client:finish "x"
+  client:write "y"
+end)]],
+  "EVENT: app.lua:5: write after end [ERR_STREAM_WRITE_AFTER_END]")
+
+add("an error in a coroutine that is a listener", [[
+serve({}, function(port)
+  local wake = coroutine.wrap(function()
+    coroutine.yield()
+    error "oops"
+  end)
+  wake()
+  tls.connect({ port = port, ca = read "ca.crt" }, wake)
+end)]],
+  "LUV: app.lua:5: oops")
+
+add("an error behind a text, by ..", [[
+net.connect(1, "127.0.0.1"):on("error", function(err)
+  io.stderr:write("it failed: " .. err .. "\n")
+  os.exit(1)
+end)]],
+  "it failed: connect ECONNREFUSED 127.0.0.1:1")
+
 add("a mistake in a timer's callback", [[
 local timer = uv.new_timer()
 timer:start(1, 0, tls.wrap(function() tls.connect {} end))]],
@@ -513,12 +606,14 @@ timer:start(1, 0, tls.wrap(function() tls.connect {} end))]],
 add("a server that never runs", [[
 local server = tls.createServer { cert = read "rsa.crt", key = read "rsa.key" }
 server:listen(0, "127.0.0.1")]],
-  "tls: a server is listening on 127.0.0.1:PORT, but the loop never ran: end the program with require(\"luv\").run()",
+  "tls: a server is listening on 127.0.0.1:PORT, but the loop never ran: the program has to end with " ..
+  "require(\"luv\").run(), and did not get there",
   { without_loop = true })
 
 add("a client that never runs", [[
 tls.connect { host = "127.0.0.1", port = 443 }]],
-  "tls: a client is connecting to 127.0.0.1:443, but the loop never ran: end the program with require(\"luv\").run()",
+  "tls: a client is connecting to 127.0.0.1:443, but the loop never ran: the program has to end with " ..
+  "require(\"luv\").run(), and did not get there",
   { without_loop = true })
 
 return mistakes

@@ -27,10 +27,16 @@ end
 
 local steps = {}
 
+local function context_for_error()
+  return errors.new("ERR_TLS_INVALID_CONTEXT",
+    "Invalid SNI context: the callback's first argument is an error, answer callback(nil, context)")
+end
+
 -- The choice of a context has failed: the client gets the alert that `err.alert` names, else internal_error, and the
 -- listeners that error. Once the handshake goes on there is no such alert.
 local function refuse(socket, err)
   if socket._callback_error then return end -- the first error counts
+  if kinds.is_secure_context(err) then err = context_for_error() end
   local conn = socket._conn
   if not conn then return end
   local wanted = conn:answerClientHello { alert = alert.wanted(err) or core.alerts.internal_error }

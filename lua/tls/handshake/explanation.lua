@@ -18,14 +18,16 @@ local function allowed(details)
   return min == max and min .. " alone" or min .. " to " .. max
 end
 
--- What the peer has offered, or chosen, if its first message says so. In TLS 1.3 that message calls itself TLS 1.2.
+-- What the peer has offered, or chosen, if its first message says so. In TLS 1.3 that message calls itself TLS 1.2, and
+-- an extension has what is offered: nothing that is allowed here, so it begins above that.
 local function peers_version(details, on_server)
   local version = first_bytes.version(details.received)
   local name = version and VERSIONS[version]
   if not name then return "" end
   if not on_server then return "the server has chosen " .. name .. ", " end
   if version < 0x0303 or details.minVersion > 0x0303 then return "the client offers " .. name .. " at most, " end
-  return "the client offers nothing older than TLSv1.3, "
+  local oldest = VERSIONS[details.maxVersion + 1]
+  return oldest and ("the client offers nothing older than %s, "):format(oldest) or ""
 end
 
 local function version_refused(details, _, on_server)
@@ -38,12 +40,23 @@ local function version_not_accepted(details, _, on_server)
     on_server and "client" or "server", allowed(details))
 end
 
+local function no_version_left()
+  return "options 'minVersion', 'maxVersion' and 'secureOptions' leave no version over"
+end
+
 -- === ciphers and certificates ===
 
 local function join(list, most)
   local shown = {}
   for i = 1, math.min(#list, most) do shown[i] = first_bytes.printable(list[i]) end
   return table.concat(shown, ", ") .. (#list > most and ", ..." or "")
+end
+
+-- What the connection answers; nil once it is gone: a finalizer of the user's may have destroyed the socket meanwhile.
+local function ask(socket, question)
+  local conn = socket._conn
+  if conn then return conn[question](conn) end
+  return nil
 end
 
 local function context_of(socket)
@@ -78,14 +91,24 @@ local function no_cipher_shared(details, socket, on_server)
   local kind = kind_of_certificate(socket)
   if not kind then return without_certificate(socket) end
   if has_no_key(socket) then return NO_KEY end
-  return ("none of the client's ciphers (%s) fits the server's option 'ciphers', its certificate with %s, and "
-    .. "%s"):format(join(details.ciphers or {}, 6), kind, allowed(details))
+  local offered = details.ciphers and (" (%s)"):format(join(details.ciphers, 6)) or "" -- not known yet in TLS 1.3
+  return ("none of the client's ciphers%s fits the server's option 'ciphers', its certificate with %s, and "
+    .. "%s"):format(offered, kind, allowed(details))
 end
 
-local function no_signature_shared(_, socket, on_server)
+-- Up to TLS 1.1 signatures are made with SHA-1, whatever 'sigalgs' says.
+local function old_signature(details)
+  if details.version >= 0x0303 or not VERSIONS[details.version] then return nil end
+  return ("%s signs with SHA-1, which OpenSSL does only where option 'ciphers' ends in '@SECLEVEL=0', at both ends")
+    :format(VERSIONS[details.version])
+end
+
+local function no_signature_shared(details, socket, on_server)
   local kind = kind_of_certificate(socket)
   if on_server and not kind then return without_certificate(socket) end
   if on_server and has_no_key(socket) then return NO_KEY end
+  local old = old_signature(details)
+  if old then return old end
   return kind and ("the %s accepts no signature that the certificate with %s can make (option 'sigalgs' of both "
     .. "sides)"):format(on_server and "client" or "server", kind) or nil
 end
@@ -94,9 +117,10 @@ local function no_group_shared()
   return "both sides have no group for the key exchange in common (option 'ecdhCurve')"
 end
 
-local function no_client_certificate()
+-- A client whose key fits no signature that is accepted here sends no certificate either.
+local function no_client_certificate(_, socket)
   return "this server asks every client for one (options 'requestCert' and 'rejectUnauthorized'), the client has to "
-    .. "pass its 'key' and 'cert'"
+    .. "pass its 'key' and 'cert'" .. (socket._options.sigalgs and ", of a kind that 'sigalgs' allows here" or "")
 end
 
 -- === protocols of the application ===
@@ -112,7 +136,7 @@ end
 -- === pre-shared keys ===
 
 local function psk_refused(_, socket, on_server)
-  if not socket._options.pskCallback then return nil end
+  if not socket._options.pskCallback or not (on_server or socket._psk_offered) then return nil end
   return on_server and "pskCallback has no key for the client's identity, or another one than the client's"
     or "the server does not know the identity of pskCallback, or has another key for it"
 end
@@ -132,9 +156,14 @@ local function not_trusted(_, socket, on_server)
     or "the server refuses this client"
 end
 
+-- These alerts say that a certificate is no good, and not why.
 local function refused(details, socket, on_server)
-  if not on_server then return not_trusted(details, socket, on_server) end
-  return "the client refuses the server's certificate: it is not valid for the name that it wants, or not trusted"
+  if on_server then
+    return "the client refuses the server's certificate: it may not be valid for the name that the client wants, not "
+      .. "be trusted, or be too weak"
+  end
+  return kind_of_certificate(socket) and "the server refuses the certificate of 'cert': it may not trust the issuer, "
+    .. "or take the key or the signature for too weak" or not_trusted(details, socket, on_server)
 end
 
 local function no_longer_good(_, _, on_server)
@@ -142,16 +171,22 @@ local function no_longer_good(_, _, on_server)
     or "server")
 end
 
+local WITHOUT_KEY = "the server wants a client certificate, and 'cert' is here without its 'key'"
+
 local function certificate_wanted(_, socket, on_server)
   if on_server then return nil end
-  if has_no_key(socket) then return "the server wants a client certificate, and 'cert' is here without its 'key'" end
-  return not kind_of_certificate(socket) and "the server wants a client certificate, pass 'key' and 'cert'" or nil
+  if has_no_key(socket) then return WITHOUT_KEY end
+  if not kind_of_certificate(socket) then return "the server wants a client certificate, pass 'key' and 'cert'" end
+  return "the server wants a client certificate, and seems to accept no signature that 'key' can make (option "
+    .. "'sigalgs' of both sides)"
 end
 
 local function nothing_fits_the_server(details, socket, on_server)
+  if on_server then return nil end
   local psk = psk_refused(details, socket, on_server)
-  if psk or on_server then return psk end
-  if (socket._conn:getPeerCertificate() or {}).raw then -- all of that has been agreed on
+  if psk then return psk end
+  if (ask(socket, "getPeerCertificate") or {}).raw then -- all of that has been agreed on
+    if has_no_key(socket) then return (WITHOUT_KEY:gsub("wants", "may want")) end
     return kind_of_certificate(socket) and "the server refuses the certificate of 'cert', or what it is signed with"
       or "the server may want a client certificate, pass 'key' and 'cert'"
   end
@@ -162,8 +197,9 @@ end
 
 local function name_not_known(_, socket, on_server)
   if on_server then return nil end
-  return ("the server has nothing for the name %s (option 'servername')"):format(
-    first_bytes.shown(socket._options.servername or "that was sent"))
+  local name = ask(socket, "getServername")
+  if not name then return "the server wants to be told a name (option 'servername')" end
+  return ("the server has nothing for the name %s (option 'servername')"):format(first_bytes.shown(name))
 end
 
 local function none_of_our_protocols(_, socket, on_server)
@@ -188,10 +224,11 @@ local RECEIVED = {
 
 local CODES = {
   ERR_SSL_UNSUPPORTED_PROTOCOL = version_refused, ERR_SSL_WRONG_SSL_VERSION = version_refused,
-  ERR_SSL_VERSION_TOO_LOW = version_refused, ERR_SSL_NO_PROTOCOLS_AVAILABLE = version_refused,
+  ERR_SSL_VERSION_TOO_LOW = version_refused, ERR_SSL_NO_PROTOCOLS_AVAILABLE = no_version_left,
   ERR_SSL_NO_SHARED_CIPHER = no_cipher_shared,
   ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM = no_signature_shared,
   ERR_SSL_NO_SHARED_SIGNATURE_ALGORITHMS = no_signature_shared,
+  ERR_SSL_LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED = old_signature,
   ERR_SSL_NO_SUITABLE_KEY_SHARE = no_group_shared, ERR_SSL_NO_SHARED_GROUPS = no_group_shared,
   ERR_SSL_NO_SUITABLE_GROUPS = no_group_shared,
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE = no_client_certificate,
@@ -238,6 +275,12 @@ function explanation.add(socket, err, handshaking)
   if words then err.message = err.message .. ": " .. words end
 end
 
+-- The user's. That of addContext answers at once.
+local function sni_callback(socket, server)
+  local is_ours = server and server._contexts_by_name and not server._options.SNICallback
+  return not is_ours and socket._options.SNICallback
+end
+
 -- Who of this server's user has not answered yet.
 local function awaited(socket, details)
   local server, list = socket.server, {}
@@ -247,7 +290,7 @@ local function awaited(socket, details)
   local function listens(name) return server and server:listenerCount(name) > 0 end
   if details.clientHelloPending then
     add("'clientHello'", listens "clientHello")
-    add("SNICallback", socket._options.SNICallback)
+    add("SNICallback", socket.servername and sni_callback(socket, server))
     add("'resumeSession'", listens "resumeSession")
     add("'OCSPRequest'", listens "OCSPRequest")
   elseif details.finished then

@@ -1,17 +1,16 @@
 --- Internal. Tells by the first bytes of a peer whether it speaks TLS, and what else it speaks. Only for messages.
 -- @module tls.handshake.first_bytes
 
+local printable = require "tls.support.printable"
+
 local first_bytes = {}
 
 local MOST_SHOWN = 40
 
---- Text of a peer's for a message: printable ASCII, and not much of it.
+--- Text of a peer's for a message.
 --- @param text string
 --- @return string
-function first_bytes.printable(text)
-  local shown = text:sub(1, MOST_SHOWN):gsub("[^\32-\126]", ".")
-  return #text > MOST_SHOWN and shown .. "..." or shown
-end
+function first_bytes.printable(text) return printable(text, MOST_SHOWN) end
 
 --- The same in quotes.
 --- @param text string
@@ -49,10 +48,14 @@ function first_bytes.protocols(wire)
   return list
 end
 
+local PROXY = "a proxy in front of this port sends the header of the PROXY protocol: take it off before TLS begins"
+local HTTP = "a plain HTTP client spoke to this TLS port: it has to use https://"
+
 local FROM_CLIENTS = {
-  { "^PROXY ", "a proxy in front of this port sends the header of the PROXY protocol: take it off before TLS begins" },
+  { "^PROXY ", PROXY },
+  { "^\r\n\r\n%z\r\nQUIT\n", PROXY }, -- version 2
   { "^CONNECT ", "a client takes this TLS port for an HTTP proxy" },
-  { "^%u+ ", "a plain HTTP client spoke to this TLS port: it has to use https://" },
+  { "^%u+ [/*]", HTTP }, { "^%u+ https?://", HTTP },
   { "^SSH%-", "an SSH client spoke to this TLS port" },
 }
 
@@ -64,11 +67,27 @@ local FROM_SERVERS = {
   { "^%+OK", "POP3: it may want STARTTLS, a few lines of plain text before TLS" },
 }
 
-local function first_match(list, line)
+local function first_match(list, bytes)
   for _, entry in ipairs(list) do
-    if line:find(entry[1]) then return entry[2] end
+    if bytes:find(entry[1]) then return entry[2] end
   end
   return nil
+end
+
+-- One that is empty says nothing; then it is all of them.
+local function first_line(bytes)
+  local line = bytes:match "^[^\r\n]*"
+  return line ~= "" and line or bytes
+end
+
+-- A client that speaks first may begin with a password (IRC, Redis), or with a URL that has a token in it. The message
+-- may end up in a log.
+local function without_secret(line)
+  for _, word in ipairs { "PASS ", "AUTH ", "LOGIN ", "?" } do
+    local _, stop = line:upper():find(word, 1, true)
+    if stop then line = line:sub(1, stop) .. "..." end
+  end
+  return line
 end
 
 --- What a peer speaks that does not speak TLS.
@@ -77,12 +96,12 @@ end
 --- @return string? words nil when it may be TLS
 function first_bytes.explain(bytes, on_server)
   if bytes == "" or may_be_tls(bytes) then return nil end
-  local line = bytes:match "^[^\r\n]*"
+  local line = first_line(bytes)
   if on_server then
-    local what = first_match(FROM_CLIENTS, line) or "the client does not speak TLS"
-    return ("%s; it sent %s"):format(what, first_bytes.shown(line))
+    local what = first_match(FROM_CLIENTS, bytes) or "the client does not speak TLS"
+    return ("%s; it sent %s"):format(what, first_bytes.shown(without_secret(line)))
   end
-  local what = first_match(FROM_SERVERS, line)
+  local what = first_match(FROM_SERVERS, bytes)
   return ("the peer sent %s; it does not speak TLS on this port%s"):format(first_bytes.shown(line),
     what and " (" .. what .. ")" or "")
 end

@@ -50,7 +50,10 @@ end
 function psk.answer(socket, text)
   local options = socket._options
   local ok, key, identity = pcall(options.isServer and ask_server or ask_client, options.pskCallback, socket, text)
-  if ok then return key, identity end
+  if ok then
+    if identity then socket._psk_offered = true end
+    return key, identity
+  end
   socket._callback_error = errors.thrown(key)
   tick.immediate(alert.destroy, socket, socket._callback_error) -- in TLS 1.3 the handshake would go on without the key
   return nil

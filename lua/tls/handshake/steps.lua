@@ -165,11 +165,12 @@ local function certificates(socket, generation)
   if not ask(socket, "isPsk") then show_certificates(socket) end
 end
 
+-- The user's error may have anything in these fields.
 local function reason(refusal)
   local ok, code, depth, subject = pcall(function() return refusal.code, refusal.depth, refusal.subject end)
   if not ok or not code then return debug_lines.message(refusal) end
-  if not depth or depth < 0 then return shown(code) end
-  return ("%s at depth %d%s"):format(shown(code), depth, subject and ", " .. shown(subject, 200) or "")
+  if type(depth) ~= "number" or depth < 0 then return shown(code) end -- the error may be the user's
+  return ("%s at depth %s%s"):format(shown(code), depth, subject and ", " .. shown(subject, 200) or "")
 end
 
 -- What the chain alone would have been refused for.

@@ -43,15 +43,16 @@ end
 --- @param err tls.Error
 --- @return boolean
 function verify.is_chain_error(socket, err)
-  return err.code == socket._conn:getVerifyError()
+  local conn = socket._conn -- gone, if a finalizer has destroyed the socket meanwhile
+  return conn and err.code == conn:getVerifyError()
 end
 
 -- Who the peer is, and where in its chain the fault is.
 local function place_of(socket, conn, err)
   local place = {}
-  if err.host then place[1] = "host " .. err.host end
+  if err.host then place[1] = "host " .. cures.shown(err.host) end
   if socket._options.isServer and socket.remotePort then
-    local address = socket.remoteAddress
+    local address = cures.shown(socket.remoteAddress)
     place[1] = (address:find(":", 1, true) and "client [%s]:%d" or "client %s:%d"):format(address, socket.remotePort)
   end
   if conn:isSessionReused() then place[#place + 1] = "session resumed" end
@@ -80,7 +81,7 @@ end
 function verify.explain(socket, err)
   local conn = socket._conn
   local code, _, depth, subject = conn:getVerifyError()
-  err.host = err.host or socket._name_to_verify
+  if not socket._options.isServer then err.host = err.host or socket._name_to_verify end
   err.depth, err.subject = depth, subject
   if code == err.code then describe(socket, conn, err) end
   local cert = conn:getPeerCertificate()

@@ -174,6 +174,20 @@ local OTHER = {
   UNHANDLED_CRITICAL_EXTENSION = always "it has a critical extension that OpenSSL does not know",
 }
 
+-- What the peer's own certificate shows, whichever connection the verdict is of.
+local DATES = { CERT_HAS_EXPIRED = true, CERT_NOT_YET_VALID = true }
+
+-- A session keeps the verdict of the connection that it was made in, and of the certificates the peer's own: which one
+-- is at fault is not known, nor whether it still is, with another 'ca'.
+local function of_session(fault)
+  if fault.peer == "client" then
+    return "this is the verdict of the connection that the client's session was made in; without it the client is " ..
+      "verified anew"
+  end
+  return "this is the verdict of the connection that the session was made in; without option 'session' the server " ..
+    "is verified anew"
+end
+
 --- @param code string
 --- @return boolean whether the cure of this code is the issuer's certificate or list
 function cures.is_about_issuer(code) return ISSUER[code] ~= nil end
@@ -181,12 +195,14 @@ function cures.is_about_issuer(code) return ISSUER[code] ~= nil end
 --- @param code string
 --- @param fault tls.ChainFault
 --- @param now integer? seconds; default this machine's clock
---- @return string? cure nil where there is none, or not enough is known: a resumed session keeps only the code
+--- @return string? cure nil where there is none, or not enough is known
 function cures.of(code, fault, now)
   local cure = ISSUER[code] or OTHER[code]
   if not cure then return nil end
   fault.issuer = cures.shown(fault.issuer)
-  return cure(fault, now or os.time())
+  local resumed = fault.sent == 0
+  local words = (not resumed or DATES[code]) and cure(fault, now or os.time())
+  return words or resumed and of_session(fault) or nil
 end
 
 return cures

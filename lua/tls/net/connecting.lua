@@ -10,6 +10,7 @@ local errors = require "tls.support.errors"
 local flat = require("tls.options.declaration").flat
 local handles = require "tls.support.luv_handles"
 local happy_eyeballs = require "tls.net.happy_eyeballs"
+local host_name = require "tls.options.host_name"
 local lookup = require "tls.net.lookup"
 local tick = require "tls.support.next_tick"
 
@@ -41,7 +42,8 @@ end
 --- @return table err
 function connecting.not_behind_a_path(err, first, second)
   if type(first) ~= "string" or not tonumber(second) then return err end
-  err.message = ("%s: the port comes first, connect(%s, %q)"):format(err.message, tostring(second), first)
+  err.message = ("%s: the port comes first, connect(%s, %q)"):format(err.message, tostring(second),
+    host_name.without_user(first))
   return err
 end
 

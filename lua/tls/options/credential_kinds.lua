@@ -3,6 +3,7 @@
 -- @module tls.options.credential_kinds
 
 local uv = require "luv"
+local credential_text = require "tls.options.credential_text"
 local errors = require "tls.support.errors"
 local file = require "tls.support.file"
 local kinds = require "tls.options.kinds"
@@ -47,11 +48,20 @@ local function refuse_file(err, name, path)
   return errors.throw(err)
 end
 
+-- A credential itself, in place of its file's name.
+local function is_text(path)
+  return path:find "%c" or path:find("-----BEGIN", 1, true)
+    or credential_text.is_bare_base64(path) and not uv.fs_stat(path)
+end
+
 local function check_path(path, name)
   if type(path) ~= "string" then return wrong_type(name .. ".file", "string", path) end
   if path == "" then return wrong_value(name .. ".file", path, "is empty: give the name of a file") end
-  if path:find("\0", 1, true) then return wrong_value(name .. ".file", path, "must not contain a NUL byte") end
-  return path
+  if not is_text(path) then return path end
+  local shown = ("%d bytes"):format(#path) -- of a key, perhaps
+  local words = "The property '%s.file' must be the name of a file, which has no NUL or other control characters: "
+    .. "pass text itself, without 'file'. Received %s"
+  return errors.throw(errors.new("ERR_INVALID_ARG_VALUE", words:format(name, shown)))
 end
 
 local function read_file(path, name)
@@ -106,6 +116,8 @@ end
 
 -- === lists ===
 
+local EXPECTED = 'string, { file = "path" } or an array of them'
+
 local function sequence(value, name, expected)
   if type(value) == "string" or credential_kinds.is_file(value) then return { value } end
   if type(value) ~= "table" or #value == 0 and next(value) ~= nil then return wrong_type(name, expected, value) end
@@ -118,7 +130,7 @@ function credential_kinds.texts(may_be_empty)
   return kinds.list("string or `{file=}`, or sequence of them",
     "string|tls.CredentialFile|(string|tls.CredentialFile)[]", function(value, name)
       local list = {}
-      for i, entry in ipairs(sequence(value, name, "string or an array of strings")) do
+      for i, entry in ipairs(sequence(value, name, EXPECTED)) do
         local text, path = credential_kinds.read(entry, name)
         list[i] = text
         if path then list.files = list.files or {} end
@@ -138,9 +150,9 @@ function credential_kinds.secrets(field)
   return kinds.list(doc, luacats, function(value, name)
     local list = {}
     if type(value) == "table" and #value == 0 and not credential_kinds.is_file(value) then
-      return wrong_type(name, "string or an array", value)
+      return wrong_type(name, EXPECTED, value)
     end
-    for i, entry in ipairs(sequence(value, name, "string or an array")) do
+    for i, entry in ipairs(sequence(value, name, EXPECTED)) do
       list[i] = read_secret(entry, name, field, known)
     end
     return list

@@ -1,19 +1,19 @@
 --- Internal. What a text is that should have been PEM, as far as can be told by looking at it.
 -- @module tls.options.credential_text
 
+local printable = require "tls.support.printable"
+
 local credential_text = {}
 
--- Printable, and no longer than a line has room for.
-local LONGEST = 80
+local LONGEST = 80 -- bytes; no longer than a line has room for
 
 --- A part of a text that may be shown in an error.
-function credential_text.shown(text)
-  local plain = text:gsub("[^\32-\126]", "?")
-  if #plain > LONGEST then plain = plain:sub(1, LONGEST - 3) .. "..." end
-  return plain
-end
+function credential_text.shown(text) return printable(text, LONGEST) end
 
-local function trimmed(text) return text:match "^%s*(.-)%s*$" end
+local function trimmed(text)
+  local first = text:find "%S"
+  return first and text:match("^.*%S", first) or ""
+end
 
 -- === names of files ===
 

@@ -8,6 +8,8 @@ local errors = require "tls.support.errors"
 
 local VERSIONS = { ["TLSv1"] = 0x0301, ["TLSv1.1"] = 0x0302, ["TLSv1.2"] = 0x0303, ["TLSv1.3"] = 0x0304 }
 
+local NAMES = '"TLSv1.2" or "TLSv1.3" (or the old "TLSv1", "TLSv1.1")'
+
 --- @param bound string 'minimum' or 'maximum'
 local function version(bound)
   return {
@@ -15,7 +17,7 @@ local function version(bound)
     check = function(value)
       if VERSIONS[value] then return value end
       return errors.throw(errors.new("ERR_TLS_INVALID_PROTOCOL_VERSION",
-        ("%s is not a valid %s TLS protocol version"):format(tostring(value), bound)))
+        ("%s is not a valid %s TLS protocol version: give %s"):format(tostring(value), bound, NAMES)))
     end,
   }
 end

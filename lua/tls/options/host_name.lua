@@ -2,6 +2,7 @@
 -- no host, and the error says what was meant.
 -- @module tls.options.host_name
 
+local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 
 local host_name = {}
@@ -40,7 +41,9 @@ function host_name.mistake(text)
   local kind = kind_of(text)
   if not kind then return nil end
   local scheme, rest = text:match "^(%a[%w+.-]*)://(.*)$"
-  rest = (rest or text):gsub("^%s+", ""):gsub("[/?#].*$", ""):gsub("^.*@", ""):gsub("%s+$", "")
+  rest = rest or text
+  if rest:find "[/?#].*@" then return kind end -- an "@" in the path, or a password with a "/" in it: who knows
+  rest = rest:gsub("^%s+", ""):gsub("[/?#].*$", ""):gsub("^.*@", ""):gsub("%s+$", "")
   local host, port = split(rest)
   if host == "" or kind_of(host) then return kind end
   return kind, host, tonumber(port) or PORTS[scheme and scheme:lower()]
@@ -58,20 +61,39 @@ function host_name.sentence(text, option)
   return ("%s: give %s"):format(kind, cure)
 end
 
---- The same about a path that is a URL. Any other text may be a path.
+local NO_PATH = ", and no path of a unix socket"
+
+-- What connect() and listen() take for a path though a port was meant: "localhost:8000", ":8000", "8000x".
+local function place_in_place_of_path(text)
+  if ip.version(text) ~= 0 or text == "localhost" then
+    return ('is a host%s: give host = "%s", and a port'):format(NO_PATH, text)
+  end
+  local host, port = split(text)
+  if port == "" then
+    return text:find "^%s*%d+%s*%a?%s*$" and text:find "%D" and
+      'is no port: give a number (a unix socket of that name is written with "./")' or nil
+  end
+  if host == "" then return ("is a port%s: give port = %s"):format(NO_PATH, port) end
+  return ('is a host and a port%s: give host = "%s", port = %s'):format(NO_PATH, host, port)
+end
+
+--- The same about a path that is a URL, or that was meant as a host or a port. With a slash it is a path.
 --- @param text string
 --- @return string? sentence
 function host_name.not_a_path(text)
+  if not text:find("/", 1, true) then return place_in_place_of_path(text) end
   if not text:find "^%a[%w+.-]*://" then return nil end
   local sentence = host_name.sentence(text, "host")
-  return (sentence:gsub("^is a URL", "is a URL, and no path of a unix socket"))
+  return (sentence:gsub("^is a URL", "is a URL" .. NO_PATH))
 end
 
---- A URL as an error may show it: a user's name and password are left out.
+--- What stands in a host's place as an error may show it: a user's name and password are left out, and what may be one.
 --- @param text string
 --- @return string
 function host_name.without_user(text)
-  return (text:gsub("^(%a[%w+.-]*://)[^/?#]*@", "%1...@"):gsub("^[^/?#]*@", "...@"))
+  text = errors.without_user(text)
+  local scheme = text:match "^%a[%w+.-]*://" or ""
+  return scheme .. text:sub(#scheme + 1):gsub("^.*@", "...@")
 end
 
 return host_name

@@ -158,7 +158,7 @@ kinds.ip_address = kind("string", "string", function(value, name)
   if type(value) ~= "string" then return wrong_type(name, "string", value) end
   if value == "" then return nil end
   if ip.version(value) ~= 0 then return value end
-  return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. value))
+  return errors.throw(errors.new("ERR_INVALID_IP_ADDRESS", "Invalid IP address: " .. host_name.without_user(value)))
 end)
 
 -- Most hosts and paths are of these characters, and need no closer look.
@@ -176,12 +176,17 @@ kinds.host = kind("string", "string", function(value, name)
   return value
 end)
 
+local function check_path(value, name)
+  local is_usual = type(value) == "string" and value:find("/", 1, true) and not value:find(UNUSUAL_IN_PATH)
+  if is_usual then return value end
+  local mistake = host_name.not_a_path(check_text(value, name))
+  return mistake and wrong_value(name, host_name.without_user(value), mistake) or value
+end
+
 --- Of a unix socket; '' stands for none.
 kinds.path = kind("string", "string", function(value, name)
   if value == "" then return nil end
-  if type(value) == "string" and not value:find(UNUSUAL_IN_PATH) then return value end
-  local mistake = host_name.not_a_path(check_text(value, name))
-  return mistake and wrong_value(name, host_name.without_user(value), mistake) or value
+  return check_path(value, name)
 end)
 
 --- A host's name for SNI. RFC 6066, 3 has no addresses.
@@ -214,7 +219,7 @@ function kinds.word(words)
 end
 
 kinds.listening_path = kind("string", "string", function(value, name)
-  if type(value) == "string" and value ~= "" then return check_text(value, name) end
+  if type(value) == "string" and value ~= "" then return check_path(value, name) end
   return not_to_listen_at(name, value)
 end)
 

@@ -22,6 +22,14 @@ end
 -- Case, underscores and hyphens are another convention, not another name.
 local function plain(name) return (name:lower():gsub("[_-]", "")) end
 
+-- What other libraries and programs call the same, in plain letters.
+local OTHER_WORDS = {
+  certificate = "cert", certfile = "cert", certchain = "cert", crt = "cert", privatekey = "key", keyfile = "key",
+  cafile = "ca", cacert = "ca", cacerts = "ca", rootca = "ca", rootcas = "ca", truststore = "ca",
+  password = "passphrase", hostname = "host", hostaddress = "host", sni = "servername", alpn = "ALPNProtocols",
+  curves = "ecdhCurve", groups = "ecdhCurve", verifypeer = "rejectUnauthorized", insecure = "rejectUnauthorized",
+}
+
 local LONGEST = 64 -- letters; a longer name is no misspelt option
 
 --- @param name string
@@ -31,6 +39,8 @@ return function(name, names)
   if #name > LONGEST then return nil end
   local best, least = nil, math.max(1, math.floor(#name / 3)) + 1
   local wanted = plain(name)
+  local same = names[OTHER_WORDS[wanted]]
+  if same and not same.refused then return OTHER_WORDS[wanted] end
   for known, option in pairs(names) do
     local steps = distance(wanted, plain(known))
     if not option.refused and (steps < least or steps == least and best and known < best) then

@@ -29,7 +29,8 @@ function protocol_list.encode(protocols, name)
   local wire, bad = core.encodeProtocols(protocols)
   if not wire and kind == "table" then refuse_name(protocols[bad], bad, name) end
   if not wire then
-    errors.throw(errors.arg_value(name, protocols, "is not a list of length-prefixed names"))
+    errors.throw(errors.arg_value(name, protocols,
+      'is not a list of length-prefixed names: give { "h2" } for one name'))
   end
   if #wire > MAX_BYTES then
     errors.throw(errors.out_of_range(name, ("at most %d bytes in all"):format(MAX_BYTES), #wire))

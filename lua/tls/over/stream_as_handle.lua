@@ -217,8 +217,10 @@ function StreamHandle:ref() call(self, "ref") end
 --- The loop may end although it is open.
 function StreamHandle:unref() call(self, "unref") end
 
+-- What the fields of somebody else's stream hold may be anything.
 local function place(address, port, family)
-  if not address then return nil end
+  if type(address) ~= "string" then return nil end
+  port = type(port) == "number" and port % 1 == 0 and port or nil
   return { ip = address, port = port, family = family == "IPv6" and "inet6" or "inet" }
 end
 

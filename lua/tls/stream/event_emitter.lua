@@ -7,6 +7,8 @@
 
 local core = require "tls.core"
 local class = require "tls.support.class"
+local debug_lines = require "tls.support.debug_lines"
+local event_names = require "tls.stream.event_names"
 local event_order = require "tls.stream.event_order"
 local errors = require "tls.support.errors"
 
@@ -102,6 +104,7 @@ local function warn_leak(self, name, n)
 end
 
 local function add(self, name, fn, listener, first)
+  if debug_lines.on then event_names.check(self, name) end
   local events = self._events
   if not events then
     events = sized(USUAL)

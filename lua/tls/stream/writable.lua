@@ -150,9 +150,9 @@ local function destroyed_error(method)
   return errors.new("ERR_STREAM_DESTROYED", ("Cannot call %s after a stream was destroyed"):format(method))
 end
 
---- The error of a write after `end`. Subclasses may have another.
+--- The error of a write after `end`, with the place of that write. Subclasses may have another.
 function Writable._write_after_end()
-  return errors.new("ERR_STREAM_WRITE_AFTER_END", "write after end")
+  return errors.placed(errors.new("ERR_STREAM_WRITE_AFTER_END", "write after end"))
 end
 
 -- A write that comes too late: it ends the stream, too.

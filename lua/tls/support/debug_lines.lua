@@ -81,7 +81,7 @@ local function escape(byte) return ("\\x%02x"):format(byte:byte()) end
 --- @param most? integer bytes that are shown
 --- @return string
 function debug_lines.shown(text, most)
-  local whole = tostring(text)
+  local whole = errors.shown(text)
   local part = whole:sub(1, most or MOST)
   local plain = part:gsub("[^\32-\126]", escape)
   if #part < #whole then plain = plain .. "..." end
@@ -94,7 +94,7 @@ end
 --- @return string
 function debug_lines.message(text)
   local ok, whole = pcall(tostring, text)
-  if not ok then return "an error that has no text" end
+  if not ok or type(whole) ~= "string" then return "an error that has no text" end
   local plain = whole:sub(1, 400):gsub("[^\32-\126]", escape)
   return plain
 end

@@ -30,7 +30,7 @@ local LONGEST_CHAIN = 20
 local function stands_for(value, receivers)
   for _ = 1, LONGEST_CHAIN do
     local kind = type(value)
-    if kind ~= "table" and kind ~= "userdata" then return false end
+    if kind ~= "table" and kind ~= "userdata" or owners[value] then return false end
     local class = kind == "table" and rawget(value, "_class")
     if type(class) == "table" and receivers[rawget(class, "__meta")] then return true end
     local meta = getmetatable(value)
@@ -47,6 +47,7 @@ end
 local function describe(value)
   local name = class_names[getmetatable(value)]
   if name then return "an instance of " .. name end
+  if value ~= nil and owners[value] then return "the " .. owners[value] .. " itself" end
   return value == nil and "nil" or "type " .. type(value)
 end
 
@@ -56,9 +57,9 @@ end
 ---@param call string "socket:write"
 -- @raise ERR_INVALID_THIS
 function dot_or_colon.refuse(value, type_name, call)
+  local how = value ~= nil and owners[value] and "of an object" or "with a colon, not a dot"
   errors.throw(errors.new("ERR_INVALID_THIS",
-    ('Value of "this" must be of type %s. Received %s: call %s(...) with a colon, not a dot'):format(
-      type_name, describe(value), call)))
+    ('Value of "this" must be of type %s. Received %s: call %s(...) %s'):format(type_name, describe(value), call, how)))
 end
 
 local refuse = dot_or_colon.refuse

@@ -23,12 +23,12 @@ function errors.new(code, message, fields)
   return setmetatable(err, mt)
 end
 
---- The text of a value that the user has given us, whose __tostring may throw.
+--- The text of a value that the user has given us, whose __tostring may throw, or on LuaJIT give no text.
 --- @param value any
 --- @return string
 function errors.shown(value)
   local ok, text = pcall(tostring, value)
-  return ok and text or type(value)
+  return ok and type(text) == "string" and text or type(value)
 end
 
 local function field_of(value, name) return value[name] end
@@ -65,10 +65,37 @@ end
 --- @param err any
 errors.throw = core.throw
 
+--- Gives an error of ours the place of the user's call, and a traceback, for a mistake that is told later.
+--- @param err table
+--- @return table err
+function errors.placed(err)
+  pcall(core.throw, err)
+  return err
+end
+
+--- A text of the user's as an error may show it: a URL without the user's name and password, and without what it asks
+-- for, where tokens are.
+--- @param text string
+--- @return string
+function errors.without_user(text)
+  if not text:find("://", 1, true) then return text end
+  return (text:gsub("(%a[%w+.-]*://).*@", "%1...@"):gsub("(://[^?#]*[?#]).+$", "%1..."))
+end
+
+-- Of a text as much as Node shows, on one line. It may be a key that stands in the wrong place: PEM is not shown, nor
+-- DER.
+local function quoted(text, most)
+  local is_key = text:find("PRIVATE KEY", 1, true) or #text > 32 and text:find "[%z\1-\8\14-\31]"
+  if is_key then return ("%d bytes"):format(#text) end
+  text = errors.without_user(text)
+  if #text > most then text = text:sub(1, most - 3) .. "..." end
+  return (("%q"):format(text):gsub("\\\n", "\\n"))
+end
+
 local function describe(value)
   local kind = type(value)
   if value == nil then return "nil" end
-  if kind == "string" then return string.format("type string (%q)", value) end
+  if kind == "string" then return "type string (" .. quoted(value, 28) .. ")" end
   if kind == "number" or kind == "boolean" then
     return "type " .. kind .. " (" .. tostring(value) .. ")"
   end
@@ -119,8 +146,7 @@ end
 --- @param reason? string default 'is invalid'
 --- @return table err
 function errors.arg_value(name, value, reason)
-  local shown = type(value) == "string" and string.format("%q", value) or
-    errors.shown(value)
+  local shown = type(value) == "string" and quoted(value, 128) or errors.shown(value)
   return errors.new("ERR_INVALID_ARG_VALUE",
     string.format("The %s '%s' %s. Received %s", kind_of(name), name,
       reason or "is invalid", shown))
@@ -178,8 +204,9 @@ local function from(fields)
   return (" - Local (%s:%d)"):format(fields.localAddress, fields.localPort)
 end
 
+-- One line, whoever has chosen the host or path.
 local function of_system(code, syscall, message, fields)
-  local result = errors.new(code, message, fields)
+  local result = errors.new(code, (message:gsub("%c", "?")), fields)
   result.syscall, result.errno, result.hostname = syscall, core.errnos[code], fields.host
   if fields.port == 0 then result.port = nil end
   return result

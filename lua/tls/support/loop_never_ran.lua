@@ -3,7 +3,7 @@
 --
 -- The core calls `report` when lua_close() begins: not after os.exit() without its second argument, and not in hosts
 -- that do not close their state. After an error in the main program lua_close() runs, too, and the line comes behind
--- the error: nothing tells the two apart.
+-- the error: nothing tells the two apart, so the words are true of both.
 -- @module tls.support.loop_never_ran
 
 local uv = require "luv"
@@ -34,7 +34,8 @@ local function report()
   for i = 1, count do
     local what = waiting[i]:_waits_for()
     if what then
-      stderr:write(("tls: %s, but the loop never ran: end the program with require(\"luv\").run()\n"):format(what))
+      stderr:write(("tls: %s, but the loop never ran: the program has to end with require(\"luv\").run(), " ..
+        "and did not get there\n"):format(what))
       return
     end
   end
