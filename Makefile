@@ -13,6 +13,12 @@ LUA_PC = $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(sub
 ifeq ($(origin LUA_CFLAGS),undefined)
 LUA_CFLAGS := $(shell for name in $(LUA_PC); do $(PKG) --cflags $$name 2>/dev/null && break; done)
 endif
+# OPENSSL_DIR names the prefix of an OpenSSL that pkg-config does not know of.
+ifdef OPENSSL_DIR
+OPENSSL_LIBDIR ?= $(firstword $(wildcard $(OPENSSL_DIR)/lib64 $(OPENSSL_DIR)/lib))
+OPENSSL_CFLAGS ?= -I$(OPENSSL_DIR)/include
+OPENSSL_LIBS ?= -L$(OPENSSL_LIBDIR) -Wl,-rpath,$(OPENSSL_LIBDIR) -lssl -lcrypto
+endif
 OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl)
 OPENSSL_LIBS ?= $(shell $(PKG) --libs openssl)
 CFLAGS ?= -O2 -g

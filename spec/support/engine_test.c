@@ -26,7 +26,7 @@ static X509 *cert;
 static void make_certificate (void) {
   key = EVP_EC_gen("P-256");
   cert = X509_new();
-  X509_NAME *name = X509_get_subject_name(cert);
+  const X509_NAME *name = X509_get_subject_name(cert);
   X509_set_version(cert, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
   X509_gmtime_adj(X509_getm_notBefore(cert), -60);
