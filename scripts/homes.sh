@@ -47,7 +47,7 @@ inside() { # NAME COMMAND...: run in the home
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$home" "$@"
 }
 
-mount_in() { # NAME: what programs expect
+mount_in() { # NAME: what programs expect to be there
   home=$homes/$1
   mkdir -p "$home/dev" "$home/proc"
   mountpoint -q "$home/proc" || mount -t proc proc "$home/proc"
@@ -146,6 +146,11 @@ table() { # put the lines of all homes into the page
 }
 
 [ "$(id -u)" = 0 ] || fail "debootstrap and chroot need root"
+# What is mounted here is seen by this script alone, and gone at its end: whoever removes a folder removes no devices.
+if [ -z "${TLS_HOMES_ALONE:-}" ]; then
+  export TLS_HOMES_ALONE=1
+  exec unshare --mount --propagation private sh scripts/homes.sh "$@"
+fi
 mkdir -p "$homes"
 for name in ${*:-bookworm trixie sid openssl4}; do
   suite_of "$name" >/dev/null
