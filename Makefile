@@ -13,6 +13,12 @@ LUA_PC = $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(sub
 ifeq ($(origin LUA_CFLAGS),undefined)
 LUA_CFLAGS := $(shell for name in $(LUA_PC); do $(PKG) --cflags $$name 2>/dev/null && break; done)
 endif
+# OPENSSL_DIR names the prefix of an OpenSSL that pkg-config does not know of.
+ifdef OPENSSL_DIR
+OPENSSL_LIBDIR ?= $(firstword $(wildcard $(OPENSSL_DIR)/lib64 $(OPENSSL_DIR)/lib))
+OPENSSL_CFLAGS ?= -I$(OPENSSL_DIR)/include
+OPENSSL_LIBS ?= -L$(OPENSSL_LIBDIR) -Wl,-rpath,$(OPENSSL_LIBDIR) -lssl -lcrypto
+endif
 OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl)
 OPENSSL_LIBS ?= $(shell $(PKG) --libs openssl)
 CFLAGS ?= -O2 -g
@@ -102,13 +108,16 @@ $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGI
 
 PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
 
+# Its name in Debian 12, and since.
+LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
+
 # A program with Lua, luv and libuv linked in, as some runtimes are.
 # LuaJIT's luv is that of Lua 5.1.
 LIBDIR = $(shell $(PKG) --variable=libdir $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION)))
 LIBLUA = $(LIBDIR)/$(if $(LUA_IS_JIT),libluajit-5.1,liblua$(LUA_VERSION)).a
 HOST_CFLAGS = -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -idirafter /usr/include/lua$(LUA_VERSION)
 WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBLUA) $(LIBDIR)/liblua$(LUA_VERSION)-luv.a \
-	$(LIBDIR)/libuv_a.a -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
+	$(LIBUV_A) -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
 $(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $< $(WHOLE_HOST)
@@ -133,6 +142,11 @@ $(BUILD)/raw_peer: spec/support/raw_peer.c
 # The same core for LuaJIT, which Neovim and luvit are; where its headers are.
 jit: ## the core for LuaJIT as well, where its headers are
 	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
+
+# Releases of Debian in folders, see docs/homes.md. LUAS= names the Luas.
+HOMES = bookworm trixie sid openssl4
+homes: ## the suite in other releases of Debian; needs root and debootstrap
+	scripts/homes.sh $(HOMES)
 
 # The rules that docs/internals.md lists.
 check: ## lint, format, warnings, and the rules of docs/internals.md
@@ -262,5 +276,5 @@ clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all named help env deps certs demo options rockspec test jit check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named help env deps certs demo options rockspec test jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

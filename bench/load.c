@@ -152,8 +152,8 @@ static void open_client (struct client *c) {
   SSL_set_app_data(c->ssl, c);
   SSL_set_connect_state(c->ssl);
   if (SSL_get_verify_mode(c->ssl) != SSL_VERIFY_NONE &&
-      !SSL_set1_host(c->ssl, "localhost"))
-    die("SSL_set1_host");
+      !X509_VERIFY_PARAM_set1_host(SSL_get0_param(c->ssl), "localhost", 0))
+    die("X509_VERIFY_PARAM_set1_host");
   if (session != NULL) { /* a copy: OpenSSL uses up one of TLS 1.3 */
     SSL_SESSION *copy = SSL_SESSION_dup(session);
     SSL_set_session(c->ssl, copy);

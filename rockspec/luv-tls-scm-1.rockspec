@@ -40,6 +40,7 @@ build = {
         "csrc/connection/drive.c",
         "csrc/connection/events.c",
         "csrc/connection/failure_details.c",
+        "csrc/connection/key_exchange.c",
         "csrc/connection/methods.c",
         "csrc/connection/negotiated.c",
         "csrc/connection/options.c",

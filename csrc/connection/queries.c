@@ -19,6 +19,7 @@
 #include "credentials/x509_certificate.h"
 #include "engine/verify_code.h"
 #include "failure_details.h"
+#include "key_exchange.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "lua/table_fields.h"
@@ -68,48 +69,6 @@ static int is_session_reused (lua_State *L) {
   if (ssl == NULL)
     return 0;
   lua_pushboolean(L, SSL_session_reused(ssl));
-  return 1;
-}
-
-/* [-0, +1] */
-static void push_key_info (lua_State *L, const EVP_PKEY *key) {
-  char group[80];
-  bool dh = EVP_PKEY_get_base_id(key) == EVP_PKEY_DH;
-  lua_createtable(L, 0, 3);
-  tls_set_string(L, "type", dh ? "DH" : "ECDH");
-  if (!dh && EVP_PKEY_get_group_name(key, group, sizeof group, NULL))
-    tls_set_string(L, "name", group);
-  else if (!dh)
-    tls_set_string(L, "name", OBJ_nid2sn(EVP_PKEY_get_id(key)));
-  tls_set_integer(L, "size", EVP_PKEY_get_bits(key));
-}
-
-/* -> {type, name, size} of the peer's ephemeral key; {} when there was none,
-** nil on a server */
-static int get_ephemeral_key_info (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  if (c == NULL || !tls_engine_negotiated(c->engine) ||
-      SSL_is_server(tls_engine_ssl(c->engine)))
-    return 0;
-  struct tls_owned *owned = tls_owned_push(L, tls_free_key);
-  EVP_PKEY *key = tls_engine_peer_ephemeral_key(c->engine);
-  if (key == NULL) {
-    lua_newtable(L);
-    return 1;
-  }
-  owned->p = key;
-  push_key_info(L, key);
-  tls_owned_free(owned);
-  return 1;
-}
-
-/* -> the group of the key exchange, on either side */
-static int get_group (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  const char *name = c == NULL ? NULL : tls_engine_group(c->engine);
-  if (name == NULL)
-    return 0;
-  lua_pushstring(L, name);
   return 1;
 }
 
@@ -226,24 +185,6 @@ static int export_keying_material (lua_State *L) {
                              "cannot export keying material");
   lua_pushlstring(L, (const char *)out, size);
   OPENSSL_cleanse(out, size);
-  return 1;
-}
-
-/* -> the size in bits of a client's DHE exchange; nil without one */
-static int get_dh_size (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  int bits = 0;
-  if (c == NULL || SSL_is_server(tls_engine_ssl(c->engine)))
-    return 0;
-  EVP_PKEY *key = tls_engine_peer_ephemeral_key(c->engine);
-  if (key == NULL)
-    return 0;
-  if (EVP_PKEY_get_base_id(key) == EVP_PKEY_DH)
-    bits = EVP_PKEY_get_bits(key);
-  EVP_PKEY_free(key);
-  if (bits == 0)
-    return 0;
-  lua_pushinteger(L, bits);
   return 1;
 }
 
@@ -387,13 +328,14 @@ static const luaL_Reg queries[] = {
     {"getFinished", get_finished},
     {"getPeerFinished", get_peer_finished},
     {"exportKeyingMaterial", export_keying_material},
-    {"getDhSize", get_dh_size},
+    {"getDhSize", tls_key_exchange_dh_size},
     {"getProtocol", get_protocol},
     {"getCipher", get_cipher},
     {"getServername", get_servername},
     {"isSessionReused", is_session_reused},
-    {"getEphemeralKeyInfo", get_ephemeral_key_info},
-    {"getGroup", get_group},
+    {"getEphemeralKeyInfo", tls_key_exchange_info},
+    {"getGroup", tls_key_exchange_group},
+    {"getHandshakeRtt", tls_key_exchange_rtt},
     {"getVerifyError", get_verify_error},
     {"getVerifyFault", get_verify_fault},
     {"getFailureDetails", tls_connection_failure_details},

@@ -24,16 +24,44 @@ int tls_available_algorithms_ciphers (lua_State *L) {
   return 1;
 }
 
-int tls_available_algorithms_curves (lua_State *L) {
+/* Groups that are no built-in curves; releases differ in which they have. */
+static const char *const other_groups[] = {
+    "X25519",
+    "X448",
+    "ffdhe2048",
+    "ffdhe3072",
+    "ffdhe4096",
+    "ffdhe6144",
+    "ffdhe8192",
+    "MLKEM512",
+    "MLKEM768",
+    "MLKEM1024",
+    "X25519MLKEM768",
+    "SecP256r1MLKEM768",
+    "SecP384r1MLKEM1024",
+};
+
+/* Append 'name' to the list on top if it is a group of TLS, as which most
+** built-in curves are unknown. [-0, +0] */
+static void add_group (lua_State *L, SSL_CTX *ctx, const char *name) {
+  if (!SSL_CTX_set1_groups_list(ctx, name))
+    return;
+  lua_pushstring(L, name);
+  lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+}
+
+int tls_available_algorithms_groups (lua_State *L) {
+  SSL_CTX *ctx = tls_secure_context_check(L, 1);
   size_t i, n = EC_get_builtin_curves(NULL, 0);
   EC_builtin_curve *curves =
       lua_newuserdatauv(L, (n > 0 ? n : 1) * sizeof *curves, 0);
   EC_get_builtin_curves(curves, n);
   lua_newtable(L);
-  for (i = 0; i < n; i++) {
-    lua_pushstring(L, OBJ_nid2sn(curves[i].nid));
-    lua_rawseti(L, -2, (int)i + 1);
-  }
+  for (i = 0; i < n; i++)
+    add_group(L, ctx, OBJ_nid2sn(curves[i].nid));
+  for (i = 0; i < sizeof other_groups / sizeof *other_groups; i++)
+    add_group(L, ctx, other_groups[i]);
+  ERR_clear_error();
   return 1;
 }
 

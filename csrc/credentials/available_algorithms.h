@@ -11,8 +11,9 @@
 /* core.ciphers(context) -> names as OpenSSL lists them, TLS 1.3 first. */
 int tls_available_algorithms_ciphers (lua_State *L);
 
-/* core.curves() -> names of the curves OpenSSL was built with. */
-int tls_available_algorithms_curves (lua_State *L);
+/* core.groups(context) -> names of the groups that ecdhCurve takes; the context
+** is spoiled. */
+int tls_available_algorithms_groups (lua_State *L);
 
 /* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
 int tls_available_algorithms_dhparam_bits (lua_State *L);

@@ -68,8 +68,10 @@ static bool set_maxVersion (struct setting *s) {
   return SSL_CTX_set_max_proto_version(s->ctx, (int)integer_of(s));
 }
 
+/* OpenSSL since 3.5 takes an empty list for its default. */
 static bool set_ecdhCurve (struct setting *s) {
-  return SSL_CTX_set1_groups_list(s->ctx, text_of(s)) ||
+  const char *list = text_of(s);
+  return (*list != '\0' && SSL_CTX_set1_groups_list(s->ctx, list)) ||
          refuse(s, "ERR_CRYPTO_OPERATION_FAILED", "Failed to set ECDH curve");
 }
 

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/store.h>
+#include <openssl/storeerr.h>
 #include <openssl/ui.h>
 #include <openssl/x509.h>
 
@@ -103,6 +104,18 @@ static EVP_PKEY *next_key (OSSL_STORE_CTX *store) {
   return key;
 }
 
+/* In the words of OpenSSL 3.0, and what the system has said. Newer releases
+** leave what the last loader that they have asked has said. */
+static void nothing_to_open (void) {
+  unsigned long entry, of_system = 0;
+  while ((entry = ERR_get_error()) != 0)
+    if (ERR_SYSTEM_ERROR(entry))
+      of_system = entry;
+  ERR_raise(ERR_LIB_OSSL_STORE, OSSL_STORE_R_UNREGISTERED_SCHEME);
+  if (of_system != 0)
+    ERR_raise(ERR_LIB_SYS, ERR_GET_REASON(of_system));
+}
+
 /* From a file, a token, or wherever a provider looks (ossl_store(7)). */
 static EVP_PKEY *read_stored_key (struct tls_text uri,
                                   struct tls_text passphrase) {
@@ -115,6 +128,8 @@ static EVP_PKEY *read_stored_key (struct tls_text uri,
   if (store != NULL && OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY))
     while (key == NULL && !OSSL_STORE_eof(store) && !OSSL_STORE_error(store))
       key = next_key(store);
+  if (store == NULL)
+    nothing_to_open();
   OSSL_STORE_close(store); /* NULL is allowed */
   UI_destroy_method(ui);
   return key;

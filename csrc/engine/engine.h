@@ -231,9 +231,9 @@ void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
 
 void tls_engine_want_keylog (struct tls_engine *e);
 
-/* Print each message to 'to', which is borrowed and outlives the engine:
-** SSL_trace(3). */
-void tls_engine_trace (struct tls_engine *e, BIO *to);
+/* Print each message to 'to', which is borrowed and outlives the engine; false
+** where OpenSSL has been built without SSL_trace(3). */
+bool tls_engine_trace (struct tls_engine *e, BIO *to);
 
 /* Note messages for tls_engine_take_note() from now on. Before the handshake:
 ** a server also suspends at the ClientHello. Without memory there are none. */
@@ -327,6 +327,13 @@ bool tls_engine_negotiated (const struct tls_engine *e);
 
 /* The group of the key exchange, or NULL. */
 const char *tls_engine_group (const struct tls_engine *e);
+
+/* The group of a key exchange for which there is no key as of EC or DH. */
+const char *tls_engine_keyless_group (const struct tls_engine *e);
+
+/* The round trip that the handshake has measured; false when it has not. */
+bool tls_engine_handshake_rtt (const struct tls_engine *e,
+                               uint64_t *microseconds);
 
 /* The peer's ephemeral key, or NULL. The caller's. */
 EVP_PKEY *tls_engine_peer_ephemeral_key (const struct tls_engine *e);

@@ -7,6 +7,7 @@
 #include "fatal_alert.h"
 #include "handshake_peer.h"
 #include "notes.h"
+#include "ossl_compat.h"
 
 /* Later handshakes up to TLS 1.2. A client's begins with the message that it
 ** sends. A server's begins with the ClientHello that it receives, see
@@ -54,10 +55,8 @@ static void on_message (int written, int version, int content, const void *buf,
   (void)version, (void)arg;
   if (e == NULL)
     return;
-#ifndef OPENSSL_NO_SSL_TRACE
   if (e->trace != NULL)
-    SSL_trace(written, version, content, buf, size, ssl, e->trace);
-#endif
+    TLS_TRACE(written, version, content, buf, size, ssl, e->trace);
   if (e->notes != NULL)
     tls_notes_add(e, written != 0, content, buf, size);
   if (e->requested == REQUESTED_CERTIFICATE && !written &&
@@ -71,9 +70,10 @@ void tls_handshake_watch (struct tls_engine *e) {
     SSL_set_msg_callback(e->ssl, on_message);
 }
 
-void tls_engine_trace (struct tls_engine *e, BIO *to) {
+bool tls_engine_trace (struct tls_engine *e, BIO *to) {
   e->trace = to;
   tls_handshake_watch(e);
+  return TLS_CAN_TRACE;
 }
 
 void tls_engine_want_notes (struct tls_engine *e) {

@@ -3,6 +3,7 @@
 ** See engine.h.
 */
 #include "engine_state.h"
+#include "ossl_compat.h"
 
 struct tls_records *tls_engine_records (struct tls_engine *e) {
   return &e->records;
@@ -58,10 +59,22 @@ EVP_PKEY *tls_engine_peer_ephemeral_key (const struct tls_engine *e) {
 }
 
 const char *tls_engine_group (const struct tls_engine *e) {
-  int id = 0;
-  if (tls_engine_negotiated(e))
-    id = (int)SSL_get_negotiated_group(e->ssl);
-  return id == 0 ? NULL : SSL_group_to_name(e->ssl, id);
+  return tls_engine_negotiated(e) ? tls_ossl_group_name(e->ssl) : NULL;
+}
+
+/* A session that is resumed without a key exchange keeps the group of its
+** own, and OpenSSL does not tell the two apart. Up to TLS 1.2 each group has a
+** key of its own. */
+const char *tls_engine_keyless_group (const struct tls_engine *e) {
+  if (SSL_version(e->ssl) != TLS1_3_VERSION ||
+      (SSL_session_reused(e->ssl) &&
+       SSL_get_options(e->ssl) & SSL_OP_ALLOW_NO_DHE_KEX))
+    return NULL;
+  return tls_engine_group(e);
+}
+
+bool tls_engine_handshake_rtt (const struct tls_engine *e, uint64_t *rtt) {
+  return tls_ossl_handshake_rtt(e->ssl, rtt);
 }
 
 int tls_engine_shared_sigalg (const struct tls_engine *e, int index, int *sign,

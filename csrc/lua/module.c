@@ -50,7 +50,7 @@ static const luaL_Reg functions[] = {
     {"contextHasKey", tls_secure_context_has_key},
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
-    {"curves", tls_available_algorithms_curves},
+    {"groups", tls_available_algorithms_groups},
     {"certificateCompression", tls_certificate_compression_names},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},

@@ -15,14 +15,18 @@ local function ask(name)
   end
 end
 
---- 'TLSv1.3', 'TLSv1.2', ...; nil before the handshake has finished. Source: Node's, as all here but getGroup.
+--- 'TLSv1.3', 'TLSv1.2', ...; nil before the handshake has finished. Source: Node's, as all here but what says so.
 ask "getProtocol"
 --- {name, standardName, version}: OpenSSL's name, the RFC's name, and the first protocol that has the suite.
 ask "getCipher"
---- {type, name, size (bits)}; {} when the key exchange was not ephemeral; nil on a server.
+--- {type, name, size (bits)}, {type = 'TLSGroup', name} for a group such as X25519MLKEM768; {} when the key exchange
+-- was not ephemeral; nil on a server.
 ask "getEphemeralKeyInfo"
 --- The group of the key exchange, on both sides: 'x25519'. Not in Node.
 ask "getGroup"
+--- Milliseconds (with fractions) that the handshake waited for the peer's answer: the way there and back, and its work.
+-- nil before it was measured, and with OpenSSL before 3.2. Not in Node.
+ask "getHandshakeRtt"
 --- The peer's certificate (tls.Certificate); with `true` as argument, each with its issuer. {} when it sent none.
 ask "getPeerCertificate"
 --- Our own certificate, {} without one.

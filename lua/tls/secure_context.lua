@@ -229,11 +229,10 @@ function secure_context.ciphers()
   return names
 end
 
---- The curves for 'ecdhCurve' that OpenSSL knows, sorted.
+--- The groups that the option ecdhCurve takes, sorted.
 --- @return string[]
 function secure_context.curves()
-  local names = core.curves()
-  for _, name in ipairs { "X25519", "X448" } do names[#names + 1] = name end
+  local names = core.groups(core.context {})
   table.sort(names)
   return names
 end

@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
+local openssl = require "spec.support.openssl"
 local pair = require "spec.support.pair"
 local tls = require "tls"
 
@@ -95,6 +96,24 @@ describe("getEphemeralKeyInfo", function()
     a = both({}, { maxVersion = "TLSv1.2", ciphers = "AES256-SHA" },
       function(s) return { info = s:getEphemeralKeyInfo() } end)
     assert.same({}, a.client.info)
+  end)
+end)
+
+describe("getHandshakeRtt", function()
+  it("is the same however often it is asked, and nil before the handshake", function()
+    local early
+    local a = both({}, { checkServerIdentity = function() end }, function(s)
+      return { rtt = s:getHandshakeRtt(), again = s:getHandshakeRtt() }
+    end)
+    pair.run({ key = certs.rsa.key, cert = certs.rsa.cert }, { ca = certs.ca.cert }, nil, nil, nil, function(socket)
+      early = { socket:getHandshakeRtt() }
+    end)
+    assert.same({}, early)
+    for _, seen in pairs(a) do
+      assert.equal(openssl.since(3, 2) and "number" or "nil", type(seen.rtt))
+      assert.equal(seen.rtt, seen.again)
+      assert.is_true((seen.rtt or 0) >= 0)
+    end
   end)
 end)
 

@@ -103,11 +103,11 @@ describe("certificateCompression", function()
     client.ca, client.servername, client.requestOCSP = certs.ca.cert, "localhost", true
     local response
     pair.run(options, client, nil, nil, function(server)
-      server:on("OCSPRequest", function(_, _, callback) callback(nil, "staple") end)
+      server:on("OCSPRequest", function(_, _, callback) callback(nil, certs.file "rsa.ocsp") end)
     end, function(socket)
       socket:on("OCSPResponse", function(data) response = data end)
     end)
-    assert.equal("staple", response)
+    assert.equal(certs.file "rsa.ocsp", response)
   end)
 
   it("compresses a client's certificate as well", function()

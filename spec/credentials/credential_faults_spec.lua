@@ -2,6 +2,7 @@
 -- first, and the code is OpenSSL's.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local openssl = require "spec.support.openssl"
 local script = require "spec.support.script"
 local tls = require "tls"
 
@@ -30,8 +31,10 @@ local function cases(title, list)
   describe(title, function()
     for _, case in ipairs(list) do
       it(case[1], function()
+        if case.unless then return pending(case.unless) end
         local options = case[2]
         if type(options) == "function" then options = options() end
+        if not options then return pending "this OpenSSL asks no level of the signature under one's own certificate" end
         local err = failure(tls.createSecureContext, options)
         assert.equal(case[3], err.code)
         for i = 4, #case do assert.truthy(err.message:find(case[i], 1, true), err.message) end
@@ -129,7 +132,7 @@ cases("damaged PEM is described", {
   { "another content", { cert = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n" },
     "ERR_OSSL_ASN1_HEADER_TOO_LONG", "its base64 does not decode to what its label says" },
   { "another content of a key", { key = (KEY:gsub("MII", "MEE", 1)) }, NO_KEY,
-    "it is damaged, or of a kind that OpenSSL 3" },
+    "it is damaged, or of a kind that " .. openssl.name .. " does not know" },
   { "no lines around it", { cert = CERT:gsub("%-%-%-%-%-[^\n]*\n", "") }, NO_START, "base64 without the lines" },
   { "UTF-16", { cert = (CERT:gsub(".", "%0\0")) }, NO_START, "it is UTF-16" },
   { "nothing of it", { cert = "hello" }, NO_START, "there is no -----BEGIN CERTIFICATE----- in it" },
@@ -232,7 +235,8 @@ cases("the security level is named", {
   { "for a small key in the chain", { cert = CERT .. certs.file "small.crt" }, "ERR_SSL_CA_KEY_TOO_SMALL",
     "RSA 1024" },
   { "for a weak digest", function()
-    return { cert = made "x509 -req -in rsa.csr -CA ca.crt -CAkey ca.key -sha1 -set_serial 7" }
+    local options = { cert = made "x509 -req -in rsa.csr -CA ca.crt -CAkey ca.key -sha1 -set_serial 7" }
+    return not pcall(tls.createSecureContext, options) and options
   end, "ERR_SSL_CA_MD_TOO_WEAK", "the certificate CN=localhost is signed with ecdsa-with-SHA1", "@SECLEVEL=2" },
   { "for small DH parameters", { dhparam = certs.file "dh1024.pem" }, "ERR_SSL_DH_KEY_TOO_SMALL",
     "these have 1024 bits, and @SECLEVEL=2 wants 2048: openssl dhparam" },
@@ -241,11 +245,12 @@ cases("the security level is named", {
 local FAILED, NO_CIPHER = "ERR_CRYPTO_OPERATION_FAILED", "ERR_SSL_NO_CIPHER_MATCH"
 
 cases("the name that OpenSSL does not know is named", {
-  { "in lower case", { ciphers = "ecdhe-rsa-aes128-gcm-sha256" }, NO_CIPHER,
+  { "in lower case", unless = openssl.since(4) and "OpenSSL since 4.0 knows names in lower case, too",
+    { ciphers = "ecdhe-rsa-aes128-gcm-sha256" }, NO_CIPHER,
     "no cipher match (options.ciphers): 'ecdhe-rsa-aes128-gcm-sha256' is unknown; did you mean " ..
     "'ECDHE-RSA-AES128-GCM-SHA256'?" },
   { "of TLS 1.3", { ciphers = "TLS_AES_128_GCM_SHA265" }, NO_CIPHER, "did you mean 'TLS_AES_128_GCM_SHA256'?" },
-  { "like no other", { ciphers = "no-such-cipher" }, NO_CIPHER, "'no-such-cipher' is unknown to OpenSSL 3" },
+  { "like no other", { ciphers = "no-such-cipher" }, NO_CIPHER, "'no-such-cipher' is unknown to " .. openssl.name },
   { "in one of two halves", { ciphers = "ECDHE+AESGMC" }, NO_CIPHER, "'ECDHE+AESGMC' is unknown" },
   { "as a command", { ciphers = "HIGH:@SECLEVEL=9" }, "ERR_SSL_INVALID_COMMAND", "'@SECLEVEL=9' is unknown" },
   { "or nothing is left", { ciphers = "HIGH:!HIGH" }, NO_CIPHER, "'HIGH:!HIGH' leaves nothing over" },

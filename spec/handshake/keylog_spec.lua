@@ -132,6 +132,13 @@ describe("enableTrace", function()
     uv.run()
   ]]
 
+  -- Where OpenSSL was built without SSL_trace(3), one line says so.
+  local function cannot(text)
+    local line = text:match "^enableTrace: this OpenSSL was built without SSL_trace%(3%); [^\n]*\n"
+    if line then pending "OpenSSL was built without SSL_trace" end
+    return line ~= nil
+  end
+
   it("of one accepted socket shows nothing of the next", function()
     local program = [[
       local tls, uv = require "tls", require "luv"
@@ -158,6 +165,7 @@ describe("enableTrace", function()
       text = output
     end))
     helper.run()
+    if cannot(text) then return end
     assert.truthy(text:find("Level=warning(1), description=close notify(0)", 1, true), text)
     assert.is_nil(text:find("ClientHello", 1, true), text)
   end)
@@ -172,7 +180,8 @@ describe("enableTrace", function()
           text = output
         end))
       helper.run()
-      assert.truthy(text:find(values[1] and "Received Record" or "Sent Record", 1, true), text)
+      if cannot(text) then return end
+      assert.truthy(text:find(values[1] and "Received %u?%u?%u? ?Record" or "Sent %u?%u?%u? ?Record"), text)
       assert.truthy(text:find("ClientHello, Length=", 1, true))
       assert.truthy(text:find("Finished, Length=", 1, true))
     end)

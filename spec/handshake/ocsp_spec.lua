@@ -7,6 +7,8 @@ local tls = require "tls"
 
 local uv = helper.uv
 
+local RESPONSE = certs.file "rsa.ocsp"
+
 local function later(fn, ms)
   local timer = uv.new_timer()
   uv.update_time()
@@ -49,9 +51,9 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         local seen = staple(version, helper.expect(function(cert, issuer, callback)
           assert.equal(der_of "rsa", cert)
           assert.equal(der_of "ca", issuer)
-          if wait then later(function() callback(nil, "response") end, 100) else callback(nil, "response") end
+          if wait then later(function() callback(nil, RESPONSE) end, 100) else callback(nil, RESPONSE) end
         end))
-        assert.equal("response", seen.response)
+        assert.equal(RESPONSE, seen.response)
         assert.same({ "OCSPResponse", "secureConnect" }, seen.order)
       end
     end)
@@ -90,16 +92,16 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local seen = staple(version, helper.expect(function(cert, issuer, callback)
         assert.equal(der_of "wrongname", cert)
         assert.equal(der_of "ca", issuer)
-        callback(nil, "of the name")
+        callback(nil, certs.file "wrongname.ocsp")
       end), { servername = "wrong.example.test" }, { SNICallback = function(_, callback)
         callback(nil, tls.createSecureContext { key = certs.wrongname.key, cert = certs.wrongname.cert,
           ca = certs.ca.cert })
       end })
-      assert.equal("of the name", seen.response)
+      assert.equal(certs.file "wrongname.ocsp", seen.response)
     end)
 
     it("lets the client end it in 'OCSPResponse'", function()
-      local seen = staple(version, function(_, _, callback) callback(nil, "revoked") end, nil, nil, function(socket)
+      local seen = staple(version, function(_, _, callback) callback(nil, RESPONSE) end, nil, nil, function(socket)
         socket:on("OCSPResponse", function() socket:destroy { code = "MINE", message = "revoked" } end)
       end)
       assert.same({ "OCSPResponse" }, seen.order)

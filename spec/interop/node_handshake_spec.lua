@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
+local encoding = require "tls.stream.encoding"
 local tls = require "tls"
 
 local found = os.execute "command -v node >/dev/null 2>&1"
@@ -211,24 +212,24 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
 
     test("staples and reads OCSP responses", function()
       local printed = serve(credentials("rsa", { maxVersion = version }), function(server)
-        server:on("OCSPRequest", function(_, _, callback) callback(nil, "from Lua") end)
+        server:on("OCSPRequest", function(_, _, callback) callback(nil, certs.file "rsa.ocsp") end)
       end, [[
         const c = tls.connect({port, ca, host: '127.0.0.1', requestOCSP: true}, () => c.end());
-        c.on('OCSPResponse', (der) => say(der.toString()));
+        c.on('OCSPResponse', (der) => say(der.toString('hex')));
         c.resume();
       ]])
-      assert.equal("from Lua\n", printed)
+      assert.equal(encoding.encode(certs.file "rsa.ocsp", "hex") .. "\n", printed)
       local response
       visit([[
         const s = tls.createServer({...pair('rsa'), ca, maxVersion: arg}, (socket) => { socket.end('x'); s.close(); });
-        s.on('OCSPRequest', (cert, issuer, done) => setTimeout(() => done(null, Buffer.from('from Node')), 5));
+        s.on('OCSPRequest', (cert, issuer, done) => setTimeout(() => done(null, read('rsa.ocsp')), 5));
         listen(s);
       ]], version, function(port)
         local client = tls.connect { port = port, host = "127.0.0.1", ca = certs.ca.cert, requestOCSP = true }
         client:on("OCSPResponse", helper.expect(function(der) response = der end))
         client:resume()
       end)
-      assert.equal("from Node", response)
+      assert.equal(certs.file "rsa.ocsp", response)
     end)
 
     test("agrees on a pre-shared key", function()

@@ -165,7 +165,13 @@ local UNREADABLE = { infoAccess = "nil", subjectAltName = "<invalid>" }
 
 local function is_unreadable(ours, theirs)
   local field, answer = ours:match "^%S+ (%S+) (.*)$"
-  return theirs:find " !undefined$" and answer == UNREADABLE[field]
+  -- Node 24 has a code for it
+  return (theirs:find " !undefined$" or theirs:find " !ERR_CRYPTO_OPERATION_FAILED$") and answer == UNREADABLE[field]
+end
+
+-- A name of nobody is undefined in Node 20, and empty in Node 24.
+local function is_nobody(ours, theirs)
+  return ours:find "^%S+ %l+ nil$" and (theirs:find "^%S+ subject $" or theirs:find "^%S+ issuer $")
 end
 
 -- The same of a key: here it is as it stands in the certificate, also one of a kind that OpenSSL does not know, which
@@ -278,7 +284,7 @@ describe("X509Certificates and Node's", function()
     local list = {}
     for name, der in pairs(all_certificates()) do list[#list + 1] = { name = name, der = der } end
     table.sort(list, function(a, b) return a.name < b.name end)
-    compare(list, is_unreadable)
+    compare(list, function(ours, theirs) return is_unreadable(ours, theirs) or is_nobody(ours, theirs) end)
   end)
 
   it("say the same with each byte changed in turn", function()

@@ -84,7 +84,9 @@ describe("listen", function()
     local server = net.createServer()
     server:listen({ path = path, readableAll = true, writableAll = true }, expect(function()
       local mode = uv.fs_stat(path).mode % 512
-      assert.equal(7 * 64 + 7 * 8 + 7, mode)
+      local all = {}
+      for class in ("%03o"):format(mode):gmatch "%d" do all[#all + 1] = tonumber(class) >= 6 end
+      assert.same({ true, true, true }, all) -- to execute it means nothing: libuv leaves that to the umask, or out
       server:close()
     end))
     helper.run()

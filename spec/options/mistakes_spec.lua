@@ -2,6 +2,7 @@
 -- the name of what is wrong.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local openssl = require "spec.support.openssl"
 local tls = require "tls"
 
 local function throws(code, pattern, fn, ...)
@@ -36,7 +37,9 @@ describe("createSecureContext", function()
   refuses("an unknown cipher", { ciphers = "no-such-cipher" }, "ERR_SSL_NO_CIPHER_MATCH", "no cipher match")
   refuses("an unknown suite of 1.3", { ciphers = "TLS_not_a_cipher" }, "ERR_SSL_NO_CIPHER_MATCH",
     "no cipher match")
-  refuses("a cipher in lower case", { ciphers = "aes256-sha" }, "ERR_SSL_NO_CIPHER_MATCH", "no cipher match")
+  if not openssl.since(4) then
+    refuses("a cipher in lower case", { ciphers = "aes256-sha" }, "ERR_SSL_NO_CIPHER_MATCH", "no cipher match")
+  end
   refuses("an empty list of ciphers", { ciphers = ":" }, "ERR_INVALID_ARG_VALUE", "options.ciphers")
   refuses("ciphers that are no string", { ciphers = 9 }, "ERR_INVALID_ARG_TYPE", "options.ciphers")
   refuses("a key that is no string", { key = true }, "ERR_INVALID_ARG_TYPE", "options.key")

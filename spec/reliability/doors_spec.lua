@@ -14,9 +14,11 @@ for i, lua in ipairs(luas.list) do
   HOSTS[i] = { name = lua.name, here = lua.here, status = 255, before = "^Uncaught Error: ", most = 1,
     cpath = lua.cpath, finalizers = lua.name == "luajit" }
 end
-if luas.is_default then -- it adds a traceback of its own, in which there is nothing
-  HOSTS[#HOSTS + 1] = { name = "nvim", here = luas.nvim.here, status = 0, before = "\nError executing luv callback:\n",
-    most = 2, cpath = luas.nvim.cpath, command = of_nvim }
+if luas.is_default then
+  -- it adds a traceback of its own, in which there is nothing; its words are "Error executing luv callback", and since
+  -- 0.12 "Lua callback"
+  HOSTS[#HOSTS + 1] = { name = "nvim", here = luas.nvim.here, status = 0,
+    before = "\n[%a ]* ?[Ll]u[av] callback:\n", most = 2, cpath = luas.nvim.cpath, command = of_nvim }
 end
 
 -- What the program prints, with N for numbers of lines, and its status.

@@ -1,8 +1,10 @@
 -- A listener that runs the loop (uv.run "nowait"; luv up to 1.48 allows it): the callbacks of other connections, and
--- of its own, are called inside it. What each connection carries arrives once, whole, in order, on its own socket.
+-- of its own, are called inside it. What each connection carries arrives once, whole, in order, on its own socket; it
+-- does so, too, where luv refuses to run the loop.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local duplex_pair = require "tls.stream.duplex_pair"
+local nested_loop = require "spec.support.nested_loop"
 local tls = require "tls"
 
 local uv = helper.uv
@@ -15,8 +17,10 @@ local depth, nested = 0, 0
 
 local function run_the_loop()
   if depth == DEEPEST then return end
-  depth, nested = depth + 1, nested + 1
-  for _ = 1, TURNS do uv.run "nowait" end
+  depth = depth + 1
+  for _ = 1, TURNS do
+    if uv.run "nowait" ~= nil then nested = nested + 1 end
+  end
   depth = depth - 1
 end
 
@@ -150,7 +154,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         it(place .. " loses, doubles and mixes nothing", function()
           depth, nested = 0, 0
           local heard = meet(version, place, road)
-          assert.is_true(nested > 0, "the loop was never run inside it")
+          assert.equal(nested_loop, nested > 0)
           check(heard)
         end)
       end

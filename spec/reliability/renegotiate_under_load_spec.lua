@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local duplex_pair = require "tls.stream.duplex_pair"
+local nested_loop = require "spec.support.nested_loop"
 local net = require "tls.net"
 local raw_peer = require "spec.support.raw_peer"
 local tick = require "tls.support.next_tick"
@@ -318,6 +319,7 @@ end
 -- === a key is asked for in the step that has read data ==================
 
 it("a callback for a key that runs the loop in a renegotiation hands no other connection's data over", function()
+  if not nested_loop then return pending "luv lets no callback run the loop" end
   local KEY, SECRET = ("\1\2\3\4"):rep(8), "SECRET of another client"
   local PSK = { ciphers = "PSK", maxVersion = "TLSv1.2" }
   local other, told, asked = nil, false, 0

@@ -255,6 +255,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     end)
     local mine, got, armed = { minVersion = version, maxVersion = version }, {}, false
     local secure = false
+    local least = version == "TLSv1.2" and 600 or 300 -- bytes with the certificate in them; a ClientHello is shorter
     local function shake()
       server = tls.TLSSocket(there, merge(merge(SERVER, mine), { isServer = true, verify = function(_, _, callback)
         later(function()
@@ -264,7 +265,7 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       end }))
       local client = tls.connect(merge(merge(CLIENT, mine), { socket = here, servername = "localhost" }))
       there:on("data", helper.wrap(function(records) -- behind TLS's own listener: the certificate is there, and unread
-        if not armed or #records < 600 then return end
+        if not armed or #records < least then return end
         armed = false
         server:write "from the server"
       end))

@@ -26,14 +26,16 @@ static X509 *cert;
 static void make_certificate (void) {
   key = EVP_EC_gen("P-256");
   cert = X509_new();
-  X509_NAME *name = X509_get_subject_name(cert);
+  X509_NAME *name = X509_NAME_new();
   X509_set_version(cert, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
   X509_gmtime_adj(X509_getm_notBefore(cert), -60);
   X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                              (const unsigned char *)"localhost", -1, -1, 0);
+  X509_set_subject_name(cert, name);
   X509_set_issuer_name(cert, name);
+  X509_NAME_free(name);
   X509_set_pubkey(cert, key);
   if (!X509_sign(cert, key, EVP_sha256()))
     abort();

@@ -23,6 +23,7 @@ methods.questions = {
   getEphemeralKeyInfo = { "table nil", GONE },
   getFinished = { "string nil", GONE },
   getGroup = { "string nil", GONE },
+  getHandshakeRtt = { "number nil", GONE },
   getMaxListeners = { "number" },
   getPeerCertificate = { "table nil", GONE, true },
   getPeerFinished = { "string nil", GONE },

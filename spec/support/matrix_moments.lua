@@ -142,10 +142,12 @@ define("ALPNCallback", { sides = "server", gate = true, asked = true, setup = fu
   end
 end })
 
+local STAPLE = "\48\3\10\1\6" -- a response: "unauthorized"
+
 define_asked("OCSPRequest", { sides = "server", gate = true, peer = true, setup = function(case)
   case.client_options.requestOCSP = true
   case.on_server = function(server)
-    server:on("OCSPRequest", function(_, _, answer) case:ask(case.peer, answer, nil, "response") end)
+    server:on("OCSPRequest", function(_, _, answer) case:ask(case.peer, answer, nil, STAPLE) end)
   end
 end })
 
@@ -374,7 +376,7 @@ end })
 define_listener("'OCSPResponse'", { sides = "client", unless = "1.2 resumed", setup = function(case)
   case.client_options.requestOCSP = true
   case.on_server = function(server)
-    server:on("OCSPRequest", function(_, _, answer) answer(nil, "response") end)
+    server:on("OCSPRequest", function(_, _, answer) answer(nil, STAPLE) end)
   end
   case.on_client = function(socket)
     socket:on("OCSPResponse", function() case:at(socket) end)

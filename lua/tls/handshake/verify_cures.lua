@@ -100,6 +100,7 @@ local function self_signed_leaf(fault)
 end
 
 local function wrong_signature(fault)
+  if fault.issuerKnown then return ANOTHER_KEY:format(fault.issuer) end
   return ("it is not signed with the key of the %s that is known here: was that certificate made anew?"):format(
     fault.issuer)
 end

@@ -240,6 +240,7 @@ function Socket:_write(chunk)
   self._unsent_bytes = self._unsent_bytes + size
   local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
+    core.checkAlive() -- else there is no next turn
     tick.immediate(function() on_written(self, size, name or "EPIPE") end)
   end
   return self._unsent_bytes, true

@@ -15,8 +15,7 @@ local function set(names, into)
 end
 
 -- What OpenSSL does not say the names of.
-local GROUPS = { "X25519", "X448", "P-256", "P-384", "P-521", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144",
-  "ffdhe8192", "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024" }
+local OTHER_NAMES = { "P-256", "P-384", "P-521" }
 local SIGNATURES = { "RSA+SHA256", "RSA+SHA384", "RSA+SHA512", "ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512",
   "RSA-PSS+SHA256", "RSA-PSS+SHA384", "RSA-PSS+SHA512", "ed25519", "ed448", "rsa_pss_rsae_sha256",
   "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512", "rsa_pss_pss_sha256", "rsa_pss_pss_sha384", "rsa_pss_pss_sha512",
@@ -45,7 +44,8 @@ end
 LISTS.ciphersuites = LISTS.ciphers
 
 function LISTS.ecdhCurve()
-  return "[^:/]+", set(core.curves(), set(GROUPS)), function(name) return taken("ecdhCurve", name) end
+  local names = set(core.groups(core.context {}), set(OTHER_NAMES))
+  return "[^:/]+", names, function(name) return taken("ecdhCurve", name) end
 end
 
 function LISTS.sigalgs()

@@ -12,7 +12,7 @@
 ---@field crl (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM; with it the whole chain is looked up
 ---@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
 ---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2; default `"auto"`
----@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored, with a warning; default none: no DHE
+---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored, with a warning; default none: no DHE before OpenSSL 4.0
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
 ---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
 ---@field maxVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? the same; not below `minVersion`; default `"TLSv1.3"`

@@ -171,6 +171,10 @@ function TLSSocket:getCipher() end
 ---@return string? name nil before the handshake is done, without one, and once destroyed
 function TLSSocket:getGroup() end
 
+--- How long the handshake waited for the peer's answer. Not in Node.
+---@return number? milliseconds nil before it was measured, with OpenSSL before 3.2, and once destroyed
+function TLSSocket:getHandshakeRtt() end
+
 ---@return tls.EphemeralKey? key `{}`: the key exchange has none. nil on a server, before the handshake, once destroyed
 function TLSSocket:getEphemeralKeyInfo() end
 

@@ -98,7 +98,7 @@ function tls.convertALPNProtocols(protocols, out) end
 ---@return string[]
 function tls.getCiphers() end
 
---- The curves that the option `ecdhCurve` takes, sorted.
+--- The groups that the option `ecdhCurve` takes, sorted.
 ---@return string[]
 function tls.getCurves() end
 

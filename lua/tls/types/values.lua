@@ -136,9 +136,9 @@ function X509Certificate:toLegacyObject() end
 ---@field version string the first version of TLS that has it
 
 ---@class tls.EphemeralKey
----@field type? "ECDH"|"DH"
----@field name? string ECDH: the curve
----@field size? integer bits
+---@field type? "ECDH"|"DH"|"TLSGroup"
+---@field name? string ECDH: the curve; TLSGroup: the group
+---@field size? integer bits; not of a TLSGroup
 
 --- The option `verify`: has the last word on the peer. `preverify` is the error that the peer has without it, or nil.
 --- `callback()` leaves it at that, `callback(err)` refuses, `callback(nil, true)` accepts.

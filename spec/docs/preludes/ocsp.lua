@@ -2,7 +2,7 @@ local fragment = require "spec.docs.fragment"
 local tls = require "tls"
 
 local server = tls.createServer { key = fragment.key, cert = fragment.cert }
-local response, got = "a response in DER", nil
+local response, got = "\48\3\10\1\6", nil -- "unauthorized"
 -- the fragment
 server:on("secureConnection", function() end)
 local connect = tls.connect
