@@ -16,7 +16,7 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=stamp-10 # another number where what is made here changes
+stamp=stamp-11 # another number where what is made here changes
 exec 9>"$dir.lock"
 flock 9 # of several processes the first one makes them
 [ -n "$(find "$dir/$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
@@ -90,7 +90,7 @@ key selfsigned P-256
 openssl req -x509 -new -key selfsigned.key -out selfsigned.crt -days 30 -subj /CN=localhost -addext subjectAltName=$san
 # One of 256 wrong passphrases decrypts to what looks whole, and gives another error: not those of the specs.
 wrong_is_noticed() {
-  for wrong in "" no open other wrong x; do
+  for wrong in "" no open other wrong x y swordfish superfluous; do
     openssl pkey -in encrypted.key -passin "pass:$wrong" 2>&1 | grep -q "bad decrypt" || return 1
   done
 }
