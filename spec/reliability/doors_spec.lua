@@ -85,7 +85,13 @@ for _, host in ipairs(HOSTS) do
       end)
     end
     if host.finalizers then
-      tell("is told when a finalizer throws it", function() check(host, "finalizer", "theirs", "text of theirs") end)
+      tell("is told when a finalizer throws it", function()
+        local output = run(host, "finalizer", "theirs")
+        if output:find "^ERROR in finalizer: text of theirs\n" then
+          return pending "this LuaJIT tells of it by itself, and goes on"
+        end
+        check(host, "finalizer", "theirs", "text of theirs")
+      end)
     end
     tell("has no place when the loop alone has called", function()
       check(host, "loop", "ours", (OURS:gsub("^.-: ", "")))

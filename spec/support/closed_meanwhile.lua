@@ -9,7 +9,7 @@ local COMMANDS = { setSession = true } -- of the core's connection: the method o
 local ARGUMENTS = { getPeerCertificate = { true }, exportKeyingMaterial = { 4000, "EXPORTER-test" },
   write = {}, plain_write = {} }
 
--- Calls f until it returns false, 20000 times at most; meanwhile the collector calls `meanwhile` now and then.
+-- Calls f until it returns false, 400000 times at most; meanwhile the collector calls `meanwhile` now and then.
 local function with_finalizers(meanwhile, f)
   local armed = true
   local function leave_garbage()
@@ -20,7 +20,7 @@ local function with_finalizers(meanwhile, f)
     end)
   end
   for _ = 1, 5 do leave_garbage() end
-  for _ = 1, 20000 do
+  for _ = 1, 400000 do
     if f() == false then break end
   end
   armed = false

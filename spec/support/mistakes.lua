@@ -429,10 +429,14 @@ end)]],
 add("an old protocol at OpenSSL's usual security level", [[
 serve({ minVersion = "TLSv1" }, function(port, server)
   server:on("tlsClientError", show)
-  tls.connect({ port = port, minVersion = "TLSv1", maxVersion = "TLSv1.1" }):on("error", function() end)
+  local client = tls.connect { port = port, minVersion = "TLSv1", maxVersion = "TLSv1.1",
+    ciphers = "DEFAULT@SECLEVEL=0" }
+  client:on("error", function() end)
 end)]],
   "error:0A000076:SSL routines::no suitable signature algorithm: TLSv1.1 signs with SHA-1, which OpenSSL does only " ..
-  "where option 'ciphers' ends in '@SECLEVEL=0', at both ends [ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM]")
+  "where option 'ciphers' ends in '@SECLEVEL=0', at both ends [ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM]",
+  { newer = { { "no suitable signature algorithm", "unsupported protocol" }, { "0A000076", "0A000102" },
+    { "NO_SUITABLE_SIGNATURE_ALGORITHM", "UNSUPPORTED_PROTOCOL" } } })
 
 add("an old protocol, on the server", [[
 serve({ minVersion = "TLSv1.3" }, function(port, server)

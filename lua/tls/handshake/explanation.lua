@@ -30,9 +30,22 @@ local function peers_version(details, on_server)
   return oldest and ("the client offers nothing older than %s, "):format(oldest) or ""
 end
 
+-- Up to TLS 1.1 signatures are made with SHA-1, whatever 'sigalgs' says.
+local function signs_with_sha1(version)
+  if version >= 0x0303 or not VERSIONS[version] then return nil end
+  return ("%s signs with SHA-1, which OpenSSL does only where option 'ciphers' ends in '@SECLEVEL=0', at both ends")
+    :format(VERSIONS[version])
+end
+
+-- Newer releases of OpenSSL leave out the versions for which the security level has no signature.
+local function left_out(details, on_server)
+  local version = on_server and first_bytes.version(details.received)
+  return version and version >= details.minVersion and signs_with_sha1(version)
+end
+
 local function version_refused(details, _, on_server)
-  return ("%sthis side allows %s (options 'minVersion', 'maxVersion')"):format(peers_version(details, on_server),
-    allowed(details))
+  return left_out(details, on_server) or ("%sthis side allows %s (options 'minVersion', 'maxVersion')"):format(
+    peers_version(details, on_server), allowed(details))
 end
 
 local function version_not_accepted(details, _, on_server)
@@ -40,8 +53,9 @@ local function version_not_accepted(details, _, on_server)
     on_server and "client" or "server", allowed(details))
 end
 
-local function no_version_left()
-  return "options 'minVersion', 'maxVersion' and 'secureOptions' leave no version over"
+local function no_version_left(details)
+  return signs_with_sha1(details.maxVersion)
+    or "options 'minVersion', 'maxVersion' and 'secureOptions' leave no version over"
 end
 
 -- === ciphers and certificates ===
@@ -96,12 +110,7 @@ local function no_cipher_shared(details, socket, on_server)
     .. "%s"):format(offered, kind, allowed(details))
 end
 
--- Up to TLS 1.1 signatures are made with SHA-1, whatever 'sigalgs' says.
-local function old_signature(details)
-  if details.version >= 0x0303 or not VERSIONS[details.version] then return nil end
-  return ("%s signs with SHA-1, which OpenSSL does only where option 'ciphers' ends in '@SECLEVEL=0', at both ends")
-    :format(VERSIONS[details.version])
-end
+local function old_signature(details) return signs_with_sha1(details.version) end
 
 local function no_signature_shared(details, socket, on_server)
   local kind = kind_of_certificate(socket)
