@@ -116,12 +116,24 @@ static inline int lua_isinteger (lua_State *L, int idx) {
 /* User values: what a userdata keeps alive, by number from 1. 'idx' must be
 ** absolute. Before Lua 5.4 there is one user value, here a table, which
 ** tls_new_user_values() makes first. */
-#define tls_new_user_values(L, idx) (lua_newtable(L), tls_setuservalue(L, idx))
-#define tls_set_user_value(L, idx, n) /* the value on top [-1, +0] */  \
-  (tls_getuservalue(L, idx), lua_insert(L, -2), lua_rawseti(L, -2, n), \
-   lua_pop(L, 1))
-#define tls_push_user_value(L, idx, n) /* [-0, +1] */ \
-  (tls_getuservalue(L, idx), lua_rawgeti(L, -1, n), lua_replace(L, -2))
+static inline void tls_new_user_values (lua_State *L, int idx) {
+  lua_newtable(L);
+  tls_setuservalue(L, idx);
+}
+
+/* The value is on top. [-1, +0] */
+static inline void tls_set_user_value (lua_State *L, int idx, int n) {
+  tls_getuservalue(L, idx);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, n);
+  lua_pop(L, 1);
+}
+
+static inline void tls_push_user_value (lua_State *L, int idx, int n) {
+  tls_getuservalue(L, idx); /* [-0, +1] */
+  lua_rawgeti(L, -1, n);
+  lua_replace(L, -2);
+}
 
 #else
 
