@@ -86,13 +86,15 @@ local function joined(one, two)
   return list
 end
 
--- A list that cannot be written to. Lua 5.1 and LuaJIT ask no metatable for a length: there it is a plain list.
+-- A list that cannot be written to. Lua 5.1 and LuaJIT ask no metatable for a length: there it is a plain list. In Lua
+-- 5.2 `ipairs` does not ask __index.
 local function frozen(list)
   if not rawequal(_VERSION, "Lua 5.1") then
     return setmetatable({}, {
       __index = list,
       __len = function() return #list end,
       __pairs = function() return pairs(list) end,
+      __ipairs = function() return ipairs(list) end,
       __newindex = function()
         errors.throw(errors.new("ERR_INVALID_STATE", "This list of certificates cannot be changed"))
       end,

@@ -167,7 +167,14 @@ describe("what is no certificate, as a default list,", function()
 end)
 
 describe("the system's list", function()
-  it("is the same each time, has each once, and cannot be changed", function()
+  it("cannot be changed", function()
+    if _VERSION == "Lua 5.1" then return pending "a plain list: Lua 5.1 and LuaJIT ask no metatable for a length" end
+    local list = tls.getCACertificates "system"
+    assert.is_false(pcall(function() list[1] = "x" end))
+    assert.is_false(pcall(function() list[#list + 1] = "x" end))
+  end)
+
+  it("is the same each time, and has each once", function()
     local list, seen = tls.getCACertificates "system", {}
     assert.is_true(rawequal(list, tls.getCACertificates "system"))
     for _, pem in ipairs(list) do
@@ -175,8 +182,6 @@ describe("the system's list", function()
       assert.is_nil(seen[pem])
       seen[pem] = true
     end
-    assert.is_false(pcall(function() list[1] = "x" end))
-    assert.is_false(pcall(function() list[#list + 1] = "x" end))
     assert.same(#list, #tls.rootCertificates)
     for _, bad in ipairs { 1, "none" } do assert.is_false(pcall(tls.getCACertificates, bad)) end
   end)
