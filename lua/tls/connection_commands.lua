@@ -99,7 +99,9 @@ function methods:updateKeys()
   if self.secureConnecting then
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "TLS socket connection must be securely established"))
   end
-  self:_drive_if(self._conn:updateKeys())
+  local conn = self._conn -- a finalizer may have destroyed the socket since it was asked for `destroyed`
+  if not conn then return nil end
+  self:_drive_if(conn:updateKeys())
   return true
 end
 

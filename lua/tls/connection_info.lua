@@ -64,7 +64,9 @@ function methods:exportKeyingMaterial(length, label, binding)
     errors.throw(errors.new("ERR_TLS_INVALID_STATE",
       "TLS socket connection must be securely established"))
   end
-  return self._conn:exportKeyingMaterial(math.floor(length), label, binding)
+  local conn = self._conn -- a finalizer may have destroyed the socket since it was asked for `destroyed`
+  if conn then return conn:exportKeyingMaterial(math.floor(length), label, binding) end
+  return nil
 end
 
 return methods

@@ -339,7 +339,9 @@ function TLSSocket:_read_stop()
 end
 
 function TLSSocket:_write(chunk)
-  local unsent, full, wanted = self._conn:write(chunk)
+  local conn = self._conn
+  if not conn then return 0, false end -- a finalizer has destroyed the socket since `write` asked
+  local unsent, full, wanted = conn:write(chunk)
   self._bytes_written = self._bytes_written + #chunk
   if self._reports_traffic then self:_restart_idle_timer() end
   if wanted then tick.immediate(drive, self) end
@@ -347,7 +349,7 @@ function TLSSocket:_write(chunk)
 end
 
 function TLSSocket:_notify()
-  drive_if(self, self._conn:notify())
+  if self._conn then drive_if(self, self._conn:notify()) end
 end
 
 function TLSSocket:_unsent()
@@ -356,7 +358,7 @@ end
 
 --- Sends close_notify; the FIN follows when it has been sent, see connection_events.
 function TLSSocket:_shutdown()
-  if self._conn:shutdown() then next_tick(drive, self) end
+  if self._conn and self._conn:shutdown() then next_tick(drive, self) end
 end
 
 --- The error for the callback of a write that was lost: one that waited for a handshake was not even tried.

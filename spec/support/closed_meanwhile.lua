@@ -2,11 +2,12 @@
 -- runs finalizers while the core makes Lua objects. What they do takes away what the core is reading.
 -- usage: closed_meanwhile.lua METHOD of a client's socket | keys | contexts | starting; prints "ok"
 local program = require "spec.support.program"
-local tls, uv = require "tls", require "luv"
+local tls, net, uv = require "tls", require "tls.net", require "luv"
 
 local CA, SERVER = program.read "ca.crt", { key = program.read "rsa.key", cert = program.read "rsa.crt" }
 local COMMANDS = { setSession = true } -- of the core's connection: the method of the same name makes more garbage
-local ARGUMENTS = { getPeerCertificate = { true }, exportKeyingMaterial = { 4000, "EXPORTER-test" } }
+local ARGUMENTS = { getPeerCertificate = { true }, exportKeyingMaterial = { 4000, "EXPORTER-test" },
+  write = {}, plain_write = {} }
 
 -- Calls f until it returns false, 20000 times at most; meanwhile the collector calls `meanwhile` now and then.
 local function with_finalizers(meanwhile, f)
@@ -25,24 +26,35 @@ local function with_finalizers(meanwhile, f)
   armed = false
 end
 
+local written, told = 0, 0
+
+-- Has a callback of its own, and the heap grows by more than what is kept until then.
+local function write(client)
+  written = written + 1
+  client:write(("x"):rep(100) .. written, function() told = told + 1 end)
+end
+
 local function ask_and_destroy(client, method)
   local arguments = ARGUMENTS[method] or { client:getSession() }
   local object = COMMANDS[method] and client._conn or client
   with_finalizers(function() client:destroy() end, function()
-    object[method](object, (table.unpack or unpack)(arguments))
+    if method:find "write" then write(client) else object[method](object, (table.unpack or unpack)(arguments)) end
     return not client.destroyed
   end)
   assert(client.destroyed, "no finalizer was run")
 end
 
 local function ask(method, rounds)
-  local server = tls.createServer(SERVER, function(socket) socket:on("error", function() end) end)
+  local plain = method == "plain_write"
+  local server = (plain and net or tls).createServer(not plain and SERVER or {}, function(socket)
+    socket:on("error", function() end)
+  end)
   local function again(left)
     if left == 0 then return server:close() end
     local client
-    client = tls.connect({
-      port = server:address().port, host = "127.0.0.1", servername = "localhost", ca = CA,
-      maxVersion = "TLSv1.2",
+    client = (plain and net or tls).connect({
+      port = server:address().port, host = "127.0.0.1", servername = not plain and "localhost" or nil,
+      ca = not plain and CA or nil, maxVersion = not plain and "TLSv1.2" or nil,
     }, function()
       local timer = uv.new_timer() -- inside of the drive loop nothing is freed
       timer:start(0, 0, function()
@@ -54,6 +66,7 @@ local function ask(method, rounds)
   end
   server:listen(0, "127.0.0.1", function() again(rounds) end)
   uv.run()
+  assert(written == told, "callbacks of writes were not called once")
 end
 
 -- A finalizer replaces the ticket keys, and spoils the table that they are read from.

@@ -228,6 +228,7 @@ end
 
 function Socket:_write(chunk)
   local handle = self._handle
+  if not handle then return 0, false end -- a finalizer has destroyed the socket since `write` asked
   if self._reports_traffic then self:_restart_idle_timer() end
   self._bytes_written = self._bytes_written + #chunk
   if self._unsent_bytes == 0 then

@@ -99,8 +99,8 @@ local function write_chunk(self, chunk)
 end
 
 local function add_write_callback(self, callback)
-  self._w_write_callbacks = self._w_write_callbacks or {}
-  self._w_write_callbacks[#self._w_write_callbacks + 1] = callback
+  local list = self._w_write_callbacks or {} -- a finalizer may destroy the stream meanwhile
+  if not self.destroyed then list[#list + 1], self._w_write_callbacks = callback, list end
 end
 
 -- Takes chunks of about JOINED_SIZE bytes together out of the buffer; their callbacks wait for _written().
@@ -178,6 +178,7 @@ end
 local function write_through(self, data, callback)
   if callback then
     add_write_callback(self, callback)
+    if self.destroyed then return refuse(self, destroyed_error "write", callback) end
     request_notify(self)
   end
   if data == "" then return not self._w_need_drain end
