@@ -1,29 +1,14 @@
 -- Every block of the README and of docs is run as printed, on the Lua under test. The rules that stand above the
 -- blocks are explained in spec/support/markdown.lua.
-local helper = require "spec.helper"
+require "spec.helper"
 local markdown = require "spec.support.markdown"
 local Page = require "spec.support.page"
+local pages = require "spec.support.pages"
 
-local uv = helper.uv
+local read = pages.read
 
 -- Blocks that are only parsed: pictures, lists of arguments, what installs or takes minutes.
 local MOST_NOT_RUN = 12
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function pages()
-  local list, scan = { "README.md" }, assert(uv.fs_scandir "docs")
-  for name in function() return uv.fs_scandir_next(scan) end do
-    if name:find "%.md$" then list[#list + 1] = "docs/" .. name end
-  end
-  table.sort(list)
-  return list
-end
 
 --- Each file of a page is run by a block behind it.
 local function check_files_are_used(path, blocks)
@@ -36,7 +21,7 @@ local function check_files_are_used(path, blocks)
   end
 end
 
-for _, path in ipairs(pages()) do
+for _, path in ipairs(pages.list()) do
   describe("the blocks of " .. path, function()
     for _, lua in ipairs(Page.LUAS) do
       it("do what they say, on " .. lua, function()
@@ -56,7 +41,7 @@ end
 describe("the blocks of all pages", function()
   it("are run, but for a few", function()
     local run, not_run = 0, 0
-    for _, path in ipairs(pages()) do
+    for _, path in ipairs(pages.list()) do
       for _, block in ipairs(markdown.blocks(read(path), path)) do
         if block.rule == "not run" then not_run = not_run + 1 else run = run + 1 end
       end

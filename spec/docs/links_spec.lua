@@ -1,23 +1,9 @@
 -- Where the links of the README and of docs lead: to files that are there, and to headings that these have.
 local helper = require "spec.helper"
+local pages = require "spec.support.pages"
 
 local uv = helper.uv
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function pages()
-  local list, scan = { "README.md" }, assert(uv.fs_scandir "docs")
-  for name in function() return uv.fs_scandir_next(scan) end do
-    if name:find "%.md$" then list[#list + 1] = "docs/" .. name end
-  end
-  table.sort(list)
-  return list
-end
+local read = pages.read
 
 --- A page's headings as GitHub makes anchors of them.
 local function anchors(path)
@@ -40,7 +26,7 @@ end
 describe("the links of the README and of docs", function()
   it("lead somewhere", function()
     local wrong = {}
-    for _, page in ipairs(pages()) do
+    for _, page in ipairs(pages.list()) do
       for target in read(page):gsub("\n```.-\n```", ""):gmatch "%]%(([^)%s]+)%)" do
         local why = not target:find "^https?:" and problem(page, target)
         if why then wrong[#wrong + 1] = ("%s: %s: %s"):format(page, target, why) end

@@ -15,7 +15,7 @@ local function when_up(port, done, tries)
     socket:destroy()
   end)
   socket:on("error", function()
-    assert((tries or 0) < 200, "nobody listens on " .. port)
+    assert((tries or 0) < 200, "nobody listens on " .. port) -- may not run: it is up at once
     local timer = helper.uv.new_timer()
     helper.uv.update_time()
     timer:start(20, 0, helper.wrap(function()

@@ -3,17 +3,10 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local net = require "tls.net"
 local pair = require "spec.support.pair"
+local over = require "spec.support.over"
 local tls = require "tls"
 
 local expect, run = helper.expect, helper.run
-
-local function over(base, more)
-  local options = {}
-  for _, given in ipairs { base, more or {} } do
-    for name, value in pairs(given) do options[name] = value end
-  end
-  return options
-end
 
 local function server(more)
   return over({ key = certs.rsa.key, cert = certs.rsa.cert }, more)

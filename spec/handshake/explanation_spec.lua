@@ -6,17 +6,10 @@ local explanation = require "tls.handshake.explanation"
 local net = require "tls.net"
 local openssl = require "spec.support.openssl"
 local pair = require "spec.support.pair"
+local over = require "spec.support.over"
 local tls = require "tls"
 
 local expect, never, run = helper.expect, helper.never, helper.run
-
-local function over(base, more)
-  local options = {}
-  for _, given in ipairs { base, more or {} } do
-    for name, value in pairs(given) do options[name] = value end
-  end
-  return options
-end
 
 local function server(more)
   return over({ key = certs.rsa.key, cert = certs.rsa.cert }, more)

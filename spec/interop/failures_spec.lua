@@ -3,17 +3,10 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
 local free_port = require "spec.support.free_port"
+local over = require "spec.support.over"
 local tls = require "tls"
 
 local expect, never, run = helper.expect, helper.never, helper.run
-
-local function over(base, more)
-  local options = {}
-  for _, given in ipairs { base, more or {} } do
-    for name, value in pairs(given) do options[name] = value end
-  end
-  return options
-end
 
 local function seen_of(err)
   return { err.code, err.alert or "none", err.alertDirection or "none" }

@@ -8,6 +8,7 @@
 local core = require "tls.core"
 local connection_steps = require "tls.net.connection_steps"
 local debug_lines = require "tls.support.debug_lines"
+local first_bytes = require "tls.handshake.first_bytes"
 
 local shown, write = debug_lines.shown, connection_steps.write
 
@@ -34,17 +35,6 @@ local function protocols(list)
     names[i] = shown(name)
   end
   return table.concat(names, ",")
-end
-
--- A list in its wire form: each name has its length in front.
-local function decoded(wire)
-  local list, at = {}, 1
-  while at <= #wire do
-    local length = wire:byte(at)
-    list[#list + 1] = wire:sub(at + 1, at + length)
-    at = at + 1 + length
-  end
-  return list
 end
 
 local function versions(list)
@@ -85,7 +75,7 @@ local function client_hello_sent(socket)
   local options, name = socket._options, ask(socket, "getServername")
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",
-    options.ALPNProtocols and "ALPN " .. protocols(decoded(options.ALPNProtocols)),
+    options.ALPNProtocols and "ALPN " .. protocols(first_bytes.protocols(options.ALPNProtocols)),
     options.session and "session offered",
     options.earlyData and "with early data"))
 end
