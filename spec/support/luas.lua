@@ -31,6 +31,10 @@ luas.jit = { name = "luajit", build = "build/jit", cpath = JIT_CPATH,
   command = ("LD_PRELOAD= 'LUA_CPATH=%s' luajit"):format(JIT_CPATH),
   here = luas.have "luajit" and luas.is_file "build/jit/tls/core.so" }
 
+--- Where `make deps` has built luv's library and header, if Debian has none for this Lua: build/lua5.5/luv.
+luas.own_luv = "build/lua" .. _VERSION:match "%d.%d" .. "/luv"
+if not luas.is_file(luas.own_luv .. "/libluv.a") then luas.own_luv = nil end
+
 luas.is_default = _VERSION == "Lua 5.4"
 
 luas.list = { luas.this, luas.is_default and luas.jit or nil }
