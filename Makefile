@@ -46,7 +46,7 @@ OBJ = $(SRC:csrc/%.c=$(BUILD)/%.o)
 ENGINE = $(filter $(BUILD)/engine/%,$(OBJ))
 CORE = $(BUILD)/tls/core.so
 # Where Debian has no luv, `make deps` builds it: see scripts/luv.sh.
-OWN_LUV = $(if $(wildcard build/lua$(LUA_VERSION)/luv.so),$(CURDIR)/build/lua$(LUA_VERSION)/?.so;)
+OWN_LUV = $(if $(wildcard build/lua$(LUA_VERSION)/luv/luv.so),$(CURDIR)/build/lua$(LUA_VERSION)/luv/?.so;)
 PATHS = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
 	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(OWN_LUV);"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds luv for Lua 5.5, for which Debian has none, from Debian's source package:
 #
-#   build/lua5.5/luv.so             what `require "luv"` finds
-#   build/lua5.5/luv/libluv.a       the same for the programs of the specs, and luv's headers
+#   build/lua5.5/luv/luv.so       what `require "luv"` finds
+#   build/lua5.5/luv/libluv.a     the same for the programs of the specs; and luv's headers
 #
 # Only the lists of apt and a package are fetched, into build; nothing is installed, and no root is needed.
 set -eu
@@ -37,7 +37,7 @@ compile() { # SOURCE
   mkdir -p "$to/luv/luv"
   cp "$1"/src/*.h "$to/luv/luv"
   ${CC:-gcc} -O2 -g -fPIC -D_GNU_SOURCE $(pkg-config --cflags "$lua" libuv) -I"$1/src" -c -o "$work/luv.o" "$1/src/luv.c"
-  ${CC:-gcc} -shared -o "$to/luv.so" "$work/luv.o" $(pkg-config --libs libuv)
+  ${CC:-gcc} -shared -o "$to/luv/luv.so" "$work/luv.o" $(pkg-config --libs libuv)
   ar rcs "$to/luv/libluv.a" "$work/luv.o"
 }
 

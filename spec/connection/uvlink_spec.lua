@@ -49,7 +49,7 @@ describe("uvlink", function()
     f:write "{ lua_*; luaL_*; };"
     f:close()
     local out = sh(table.concat({ "LD_PRELOAD= cc -std=gnu11 -o", host,
-      pkg("--cflags " .. name), "-idirafter", luas.own_luv or "/usr/include/lua" .. version,
+      pkg("--cflags " .. name), "-idirafter " .. (luas.own_luv or "/usr/include/lua" .. version),
       "spec/support/host.c -Wl,--dynamic-list=" .. list, "-Wl,--whole-archive",
       lib .. (jit and "/libluajit-5.1.a" or "/liblua" .. version .. ".a"), "-Wl,--no-whole-archive",
       luas.own_luv and luas.own_luv .. "/libluv.a" or lib .. "/liblua" .. version .. "-luv.a", libuv, "-ldl -lpthread -lm -lrt" }, " "))

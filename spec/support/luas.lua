@@ -31,9 +31,12 @@ luas.jit = { name = "luajit", build = "build/jit", cpath = JIT_CPATH,
   command = ("LD_PRELOAD= 'LUA_CPATH=%s' luajit"):format(JIT_CPATH),
   here = luas.have "luajit" and luas.is_file "build/jit/tls/core.so" }
 
---- Where `make deps` has built luv's library and header, if Debian has none for this Lua: build/lua5.5/luv.
+--- Where `make deps` has built luv, if Debian has none for this Lua: build/lua5.5/luv.
 luas.own_luv = "build/lua" .. _VERSION:match "%d.%d" .. "/luv"
 if not luas.is_file(luas.own_luv .. "/libluv.a") then luas.own_luv = nil end
+
+--- Its part of a LUA_CPATH for a program that starts elsewhere.
+function luas.own_cpath(root) return luas.own_luv and ("%s/%s/?.so;"):format(root, luas.own_luv) or "" end
 
 luas.is_default = _VERSION == "Lua 5.4"
 
