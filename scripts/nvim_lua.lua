@@ -1,7 +1,8 @@
 -- What scripts/nvim-lua has Neovim run: the program that its arguments name, as `lua` would. The loop is Neovim's, and
--- luv is its own. Two things are made as they are elsewhere, for programs that end with `uv.run()`:
+-- luv is its own. Three things are made as they are elsewhere, for programs that end with `uv.run()`:
 --
 -- * the loop is empty when the program's handles are closed: Neovim's own ones do not keep it running;
+-- * `uv.run` goes on when Neovim stops the loop, as it does for each event that it queues;
 -- * `uv.walk` visits the program's handles, where luv before 1.50 ends the process when it meets one of Neovim's.
 local vim = rawget(_G, "vim")
 local uv = vim.uv or vim.loop
@@ -22,19 +23,40 @@ local function words_behind(mark)
   return words
 end
 
--- A timer knows the loop that it is on.
-local function unref_handles_of_host()
-  local timer = uv.new_timer()
-  local own = ffi.cast("void **", timer)[0]
-  local handles = {}
-  local collect = ffi.cast("tls_walk_cb", function(handle)
-    if handle ~= own then handles[#handles + 1] = handle end
-  end)
-  ffi.C.uv_walk(ffi.cast("void **", own)[1], collect, nil) -- the second field, behind `data`
+local function pointer(handle) return ffi.cast("void **", handle)[0] end
+
+local timer = uv.new_timer()
+local loop = ffi.cast("void **", pointer(timer))[1] -- a handle's second field, behind `data`
+timer:close()
+uv.run "nowait"
+
+-- The addresses of all handles on the loop.
+local function handles_on_loop()
+  local list = {}
+  local collect = ffi.cast("tls_walk_cb", function(handle) list[#list + 1] = handle end)
+  ffi.C.uv_walk(loop, collect, nil)
   collect:free()
-  for _, handle in ipairs(handles) do ffi.C.uv_unref(handle) end
-  timer:close()
-  uv.run "nowait"
+  return list
+end
+
+jit.off(handles_on_loop) -- what has been compiled cannot be called back
+
+local function run_until_stopped()
+  local run, stop, stopped = uv.run, uv.stop, false
+  function uv.stop()
+    stopped = true
+    return stop()
+  end
+  function uv.run(mode)
+    if mode and mode ~= "default" then return run(mode) end
+    local alive, err, code
+    stopped = false
+    repeat
+      alive, err, code = run()
+    until not alive or stopped
+    stopped = false
+    return alive, err, code
+  end
 end
 
 local function walk_own_handles()
@@ -47,14 +69,16 @@ local function walk_own_handles()
     end
   end
   for name, fn in pairs(uv) do
-    if name:find "^new_" and name ~= "new_thread" and name ~= "new_work" or name == "spawn" then uv[name] = noting(fn) end
+    local makes_handle = name:find "^new_" and name ~= "new_thread" and name ~= "new_work" or name == "spawn"
+    if makes_handle then uv[name] = noting(fn) end
   end
   function uv.walk(fn)
-    local list = {}
-    for handle in pairs(made) do list[#list + 1] = handle end
-    for _, handle in ipairs(list) do
-      if pcall(uv.is_closing, handle) then fn(handle) end -- not what has been finalized
+    local on_loop, list = {}, {}
+    for _, handle in ipairs(handles_on_loop()) do on_loop[tostring(handle)] = true end
+    for handle in pairs(made) do
+      if on_loop[tostring(pointer(handle))] then list[#list + 1] = handle end
     end
+    for _, handle in ipairs(list) do fn(handle) end
   end
 end
 
@@ -77,8 +101,8 @@ function _G.print(...)
   io.stdout:write(table.concat(texts, "\t"), "\n")
 end
 
-jit.off(unref_handles_of_host) -- code that has been compiled cannot be called back
-unref_handles_of_host()
+for _, handle in ipairs(handles_on_loop()) do ffi.C.uv_unref(handle) end
+run_until_stopped()
 walk_own_handles()
 local words = words_behind "--"
 local ok, err = xpcall(function() load_program(words)(unpack(words, 2)) end, with_traceback)

@@ -95,8 +95,9 @@ describe("inside Neovim", function()
     end)
     server:when("port (%d+)", function(output)
       local client
-      client = Child.spawn({ "openssl", "s_client", "-quiet", "-no_ign_eof", "-connect", "127.0.0.1:" .. output:match "port (%d+)",
-        "-CAfile", certs.ca.cert_file, "-verify_return_error" }, helper.expect(function(_, text)
+      client = Child.spawn({ "openssl", "s_client", "-quiet", "-no_ign_eof", "-connect",
+        "127.0.0.1:" .. output:match "port (%d+)", "-CAfile", certs.ca.cert_file,
+        "-verify_return_error" }, helper.expect(function(_, text)
         assert.matches("hello from s_client", text)
       end))
       client:when("hello from s_client", function() client.stdin:close() end)
@@ -154,6 +155,6 @@ describe("inside Neovim", function()
     of_nvim("with an open connection", function() run_quit "quit_open" end)
     of_nvim("while much is being written", function() run_quit "quit_blocked" end)
     of_nvim("in a handshake", function() run_quit "quit_handshake" end)
-    of_nvim("with connections from before and after the module was loaded again", function() run_quit "quit_reloaded" end)
+    of_nvim("with connections of a module that was loaded again", function() run_quit "quit_reloaded" end)
   end)
 end)

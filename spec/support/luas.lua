@@ -45,4 +45,15 @@ luas.list = { luas.this, luas.is_default and luas.jit or nil }
 --- The same for what has no Lua of its own: a core for LuaJIT is for Neovim, too.
 luas.nvim = { name = "nvim", cpath = JIT_CPATH, build = "build/jit", here = luas.have "nvim" and luas.jit.here }
 
+--- Do the specs run inside Neovim: make test LUA=nvim?
+luas.in_nvim = rawget(_G, "vim") ~= nil
+
+--- busted's `it`, for what makes no sense there.
+function luas.outside_nvim(it, pending, reason)
+  if not luas.in_nvim then return it end
+  return function(title)
+    return it(title, function() pending("skipped in Neovim: " .. reason) end)
+  end
+end
+
 return luas
