@@ -2,7 +2,6 @@
 -- the rest goes on.
 local helper = require "spec.helper"
 local Child = require "spec.support.child"
-local luas = require "spec.support.luas"
 
 local LUA = os.getenv "LUA" or "lua5.4"
 local SUPERVISE = "build/supervise"
@@ -75,8 +74,7 @@ describe("a run of the specs", function()
     helper.run()
   end)
 
-  local it_interrupts = luas.outside_nvim(it, "it takes SIGINT and SIGTERM; make test runs the files by lua5.4")
-  it_interrupts("ends everything when it is interrupted, and says how far it has come", function()
+  it("ends everything when it is interrupted, and says how far it has come", function()
     local child
     child = run({
       hanging_spec = "it('hangs', function() os.execute [[" .. BACKGROUND .. "; echo >%d/started; sleep 600]] end)",
