@@ -4,8 +4,8 @@
 #   homes.sh [NAME...]      all of them: bookworm trixie sid openssl4
 #
 # openssl4 is sid with the OpenSSL 4.0 of experimental. A folder is made once, by debootstrap from the mirror that this
-# machine uses, into TLS_HOMES; each run copies the checkout in. It needs root, and starts no service. It ends with
-# status 1 when anything has failed anywhere.
+# machine uses, into TLS_HOMES; each run copies the checkout in. It needs root, and starts no service. Its status is 1
+# when anything has failed anywhere, else 2 when something that it needs was missing.
 #
 #   LUAS="lua5.4 nvim"  instead of all that a home has: lua5.4 luajit lua5.1 lua5.2 lua5.3 lua5.5 nvim
 #   SPEC=, JOBS=        as for make test; a part of the suite leaves docs/homes.md as it is
@@ -25,7 +25,7 @@ liblua5.3-dev"
 
 fail() {
   echo "homes: $*" >&2
-  exit 1
+  exit 2
 }
 
 suite_of() {
@@ -92,10 +92,19 @@ bootstrap() { # NAME
   mv "$homes/$1.new" "$homes/$1"
 }
 
+aptly() { # NAME COMMAND...: print what it says when it fails
+  name=$1
+  shift
+  inside "$name" "$@" >"$homes/$name.apt.log" 2>&1 || {
+    tail -n 3 "$homes/$name.apt.log" >&2
+    fail "$name lacks packages that could not be installed, see $homes/$name.apt.log: is $(mirror) there?"
+  }
+}
+
 add_openssl4() {
   echo "deb $(mirror) experimental main" >"$homes/openssl4/etc/apt/sources.list.d/experimental.list"
-  inside openssl4 apt-get update -qq
-  inside openssl4 apt-get install -y -qq --no-install-recommends -t experimental libssl-dev openssl
+  aptly openssl4 apt-get update -qq
+  aptly openssl4 apt-get install -y -qq --no-install-recommends -t experimental libssl-dev openssl
 }
 
 # Only what is not there yet. A home is what its release was when the folder was made: remove the folder for a new one.
@@ -105,14 +114,9 @@ make_home() { # NAME
   settle "$1"
   [ -e "$homes/$1/installed" ] && return
   echo "homes: installing packages in $1"
-  {
-    inside "$1" apt-get update -qq
-    inside "$1" apt-get install -y -qq --no-install-recommends $packages
-    [ "$1" != openssl4 ] || add_openssl4
-  } >"$homes/$1.apt.log" 2>&1 || {
-    tail -n 3 "$homes/$1.apt.log" >&2
-    fail "apt-get could not install what $1 needs, see $homes/$1.apt.log: is the mirror $(mirror) there?"
-  }
+  aptly "$1" apt-get update -qq
+  aptly "$1" apt-get install -y -qq --no-install-recommends $packages
+  [ "$1" != openssl4 ] || add_openssl4
   touch "$homes/$1/installed"
 }
 
@@ -177,10 +181,11 @@ line_of() { # NAME LUA TOOK: the line of the table; all is well when its status 
 
 run() { # NAME LUA
   echo "homes: $1, $2"
+  aptly "$1" env LUA="$2" sh /luv-tls/scripts/deps.sh
   began=$(date +%s)
   inside "$1" env JOBS="${JOBS:-$(nproc)}" sh -c 'cd /luv-tls && umask 022 && make test LUA="$1" SPEC="$2"' \
     sh "$2" "${SPEC:-}" >"$results/$1.$2$part.log" 2>&1 || sed -n 's/^failed: /homes: failed: /p' "$results/$1.$2$part.log"
-  line_of "$1" "$2" "$(($(date +%s) - began)) s" >"$results/$1.$2$part.line" || echo "$1 $2" >>"$homes/failed"
+  line_of "$1" "$2" "$(($(date +%s) - began)) s" >"$results/$1.$2$part.line" || echo "$1 $2" >>"$failed_in"
   cat "$results/$1.$2$part.line"
 }
 
@@ -195,21 +200,32 @@ if [ -z "${TLS_HOMES_ALONE:-}" ]; then
   exec unshare --mount --propagation private sh scripts/homes.sh "$@"
 fi
 
-mkdir -p "$results"
-rm -f "$homes/failed"
-[ -z "${NEW:-}" ] || rm -f "$results"/*
-commit=$(git rev-parse --short HEAD)
-[ -z "$(git status --porcelain -- . ':!docs/homes.md')" ] || commit="$commit+"
-for name in ${*:-bookworm trixie sid openssl4}; do
-  suite_of "$name" >/dev/null
-done
-for name in ${*:-bookworm trixie sid openssl4}; do
-  (
-    flock 9 # one run at a time in a home
-    make_home "$name"
-    copy_checkout "$name" || fail "the checkout could not be copied into $homes/$name"
-    for lua in ${LUAS:-$(luas_of "$name")}; do run "$name" "$lua"; done
-  ) 9>"$homes/$name.lock" || echo "$name" >>"$homes/failed"
-done
-[ -n "$part" ] || sh scripts/homes_page.sh "$results" docs/homes.md
-[ ! -e "$homes/failed" ] || fail "failed in: $(paste -sd, "$homes/failed")"
+# All of this is read before the first run begins, which takes hours in which the file may change.
+main() {
+  mkdir -p "$results"
+  failed_in=$(mktemp)
+  trap 'rm -f "$failed_in"' EXIT
+  [ -z "${NEW:-}" ] || rm -f "$results"/*
+  commit=$(git rev-parse --short HEAD)
+  [ -z "$(git status --porcelain -- . ':!docs/homes.md')" ] || commit="$commit+"
+  for name in ${*:-bookworm trixie sid openssl4}; do
+    suite_of "$name" >/dev/null
+  done
+  for name in ${*:-bookworm trixie sid openssl4}; do
+    (
+      flock -n 9 || fail "another run is at work in $homes/$name"
+      make_home "$name"
+      copy_checkout "$name" || fail "the checkout could not be copied into $homes/$name"
+      for lua in ${LUAS:-$(luas_of "$name")}; do run "$name" "$lua"; done
+    ) 9>"$homes/$name.lock" || missing="${missing:-} $name"
+  done
+  [ -n "$part" ] || sh scripts/homes_page.sh "$results" docs/homes.md
+  if [ -s "$failed_in" ]; then
+    echo "homes: failed in: $(paste -sd, "$failed_in")" >&2
+    exit 1
+  fi
+  [ -z "${missing:-}" ] || fail "not run, or not all of it:$missing"
+}
+
+main "$@"
+exit
