@@ -15,6 +15,9 @@ LUA_CFLAGS := $(shell for name in $(LUA_PC); do $(PKG) --cflags $$name 2>/dev/nu
 endif
 # OPENSSL_DIR names the prefix of an OpenSSL that pkg-config does not know of.
 ifdef OPENSSL_DIR
+ifeq ($(wildcard $(OPENSSL_DIR)/include/openssl/ssl.h),)
+$(error OPENSSL_DIR is $(OPENSSL_DIR), which has no include/openssl/ssl.h)
+endif
 OPENSSL_LIBDIR ?= $(firstword $(wildcard $(OPENSSL_DIR)/lib64 $(OPENSSL_DIR)/lib))
 OPENSSL_CFLAGS ?= -I$(OPENSSL_DIR)/include
 OPENSSL_LIBS ?= -L$(OPENSSL_LIBDIR) -Wl,-rpath,$(OPENSSL_LIBDIR) -lssl -lcrypto
@@ -148,15 +151,17 @@ HOMES = bookworm trixie sid openssl4
 homes: ## the suite in other releases of Debian; needs root and debootstrap
 	scripts/homes.sh $(HOMES)
 
-# The rules that docs/internals.md lists.
-check: ## lint, format, warnings, and the rules of docs/internals.md
+# The rules that docs/internals.md lists. OPENSSL_DIR names the headers that are compiled against, each with objects of
+# its own.
+CHECKED = build/check$(subst /,_,$(OPENSSL_DIR))
+check: ## lint, format, warnings, and the rules of docs/internals.md; OPENSSL_DIR= names other headers
 	luacheck -q lua spec examples bench scripts
 	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
-	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
+	@$(MAKE) -s BUILD=$(CHECKED) CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
 	@echo 'the order of the layers, and no circles'
-	@$(LUA) scripts/architecture.lua build/check
+	@$(LUA) scripts/architecture.lua $(CHECKED)
 	@echo 'no private name that nothing sets'
 	@$(LUA) scripts/private_names.lua
 	@echo 'engine side: neither Lua nor libuv'

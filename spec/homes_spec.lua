@@ -1,4 +1,4 @@
--- scripts/homes.sh, which runs the suite in other releases of Debian: what it says when it cannot, and the page it writes.
+-- scripts/homes.sh, which runs the suite in other releases of Debian: what it says when it cannot; the page it writes.
 require "spec.helper"
 
 local folder

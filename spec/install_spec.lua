@@ -66,6 +66,14 @@ describe("make install", function()
   end)
 end)
 
+describe("make with OPENSSL_DIR", function()
+  it("says so when no headers are there, and does not take others", function()
+    local output, status = make "all OPENSSL_DIR=/nowhere"
+    assert.equal(2, status)
+    assert.matches("OPENSSL_DIR is /nowhere, which has no include/openssl/ssl.h", output)
+  end)
+end)
+
 describe("make certs", function()
   it("makes a CA, and a certificate each for a server and a client", function()
     local folder = temporary()
