@@ -138,10 +138,10 @@ version_of() { # NAME LUA
   esac
 }
 
-libuv_of() { # NAME LUA
+libuv_of() { # NAME LUA: Lua 5.5's luv is one that `make deps` has built
   case $2 in
     nvim) inside "$1" nvim --headless -u NONE --cmd 'lua io.write(vim.loop.version_string())' +q 2>/dev/null ;;
-    *) inside "$1" "$2" -e 'local uv = require "luv" io.write(uv.version_string())' 2>/dev/null ;;
+    *) inside "$1" env LUA_CPATH="/luv-tls/build/$2/?.so;;" "$2" -e 'local uv = require "luv" io.write(uv.version_string())' 2>/dev/null ;;
   esac
 }
 
@@ -161,7 +161,7 @@ rock() { # NAME LUA: ok, failed, or - where there is no luarocks for it, or no l
     [ "$2" != luajit ] || headers=LUA_INCDIR=$(pkg-config --variable=includedir luajit)
     luarocks --lua-version $1 make --deps-mode=none --tree "$tree" rockspec/luv-tls-scm-1.rockspec $headers
     cd "$tree"; LUA_PATH="$tree/share/lua/$1/?.lua;$tree/share/lua/$1/?/init.lua;;" \
-    LUA_CPATH="$tree/lib/lua/$1/?.so;;" timeout 60 $2 /luv-tls/spec/support/smoke.lua' sh "$version" "$2" \
+    LUA_CPATH="$tree/lib/lua/$1/?.so;/luv-tls/build/$2/?.so;;" timeout 60 $2 /luv-tls/spec/support/smoke.lua' sh "$version" "$2" \
     >"$results/$1.$2.rock.log" 2>&1 && echo ok || echo failed
 }
 
