@@ -62,9 +62,10 @@ inside() { # NAME COMMAND...: run in the home
 mount_in() { # NAME: what programs expect to be there
   home=$homes/$1
   mkdir -p "$home/dev" "$home/proc"
-  mountpoint -q "$home/proc" || mount -t proc proc "$home/proc"
-  mountpoint -q "$home/dev" || mount --bind /dev "$home/dev"
-  mountpoint -q "$home/dev/pts" || mount -t devpts devpts "$home/dev/pts"
+  { mountpoint -q "$home/proc" || mount -t proc proc "$home/proc"; } &&
+    { mountpoint -q "$home/dev" || mount --bind /dev "$home/dev"; } &&
+    { mountpoint -q "$home/dev/pts" || mount -t devpts devpts "$home/dev/pts"; } ||
+    fail "/dev and /proc cannot be mounted in $home"
 }
 
 settle() { # NAME: this machine's network, and no services
@@ -197,6 +198,7 @@ git rev-parse --git-dir >/dev/null 2>&1 || fail "this is no checkout of git's, o
 # What is mounted here is seen by this script alone, and gone at its end: whoever removes a folder removes no devices.
 if [ -z "${TLS_HOMES_ALONE:-}" ]; then
   export TLS_HOMES_ALONE=1
+  unshare --mount --propagation private true || fail "this root may not mount (a container?)"
   exec unshare --mount --propagation private sh scripts/homes.sh "$@"
 fi
 

@@ -46,6 +46,7 @@ describe("homes.sh", function()
 
   for what, case in pairs {
     ["its user is not root"] = { { id = "echo 1000" }, "homes: this needs root, for debootstrap, chroot and mount\n" },
+    ["root may not mount"] = { { unshare = "echo no; exit 1" }, "no\nhomes: this root may not mount (a container?)\n" },
     ["it is no checkout"] = { { git = "exit 128" }, "homes: this is no checkout of git's" },
     ["a folder is to be made, without debootstrap"] = { {},
       "homes: there is no folder %s/trixie, and no debootstrap to make it: apt-get install debootstrap\n" },
