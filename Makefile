@@ -3,6 +3,11 @@
 
 CC ?= gcc
 LUA ?= lua5.4
+# Neovim's Lua, and its loop: see scripts/nvim-lua.
+ifeq ($(LUA),nvim)
+override LUA := $(CURDIR)/scripts/nvim-lua
+export LUA
+endif
 BUSTED ?= $(LUA) /usr/bin/busted
 PKG ?= pkg-config
 
@@ -43,8 +48,10 @@ SRC = $(wildcard csrc/*/*.c)
 OBJ = $(SRC:csrc/%.c=$(BUILD)/%.o)
 ENGINE = $(filter $(BUILD)/engine/%,$(OBJ))
 CORE = $(BUILD)/tls/core.so
+# Where Debian has no luv, `make deps` builds it: see scripts/luv.sh.
+OWN_LUV = $(if $(wildcard build/lua$(LUA_VERSION)/luv/luv.so),$(CURDIR)/build/lua$(LUA_VERSION)/luv/?.so;)
 PATHS = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
-	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
+	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(OWN_LUV);"
 
 all: $(CORE) ## build the core
 
@@ -94,10 +101,13 @@ rockspec: ## write the lists of the rockspec
 # Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
 RUN = $(SUPERVISE) $(LUA) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
-	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
+	@$(MAKE) --no-print-directory suite # anew: what LUA is, is known now
+
+suite: all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(RUN) $(BUSTED)
 
@@ -109,8 +119,6 @@ $(SUPERVISE): spec/support/supervise.c
 $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
-
 # Its name in Debian 12, and since.
 LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
 
@@ -118,9 +126,10 @@ LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
 # LuaJIT's luv is that of Lua 5.1.
 LIBDIR = $(shell $(PKG) --variable=libdir $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION)))
 LIBLUA = $(LIBDIR)/$(if $(LUA_IS_JIT),libluajit-5.1,liblua$(LUA_VERSION)).a
-HOST_CFLAGS = -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -idirafter /usr/include/lua$(LUA_VERSION)
-WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBLUA) $(LIBDIR)/liblua$(LUA_VERSION)-luv.a \
-	$(LIBUV_A) -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
+LIBLUV = $(firstword $(wildcard build/lua$(LUA_VERSION)/luv/libluv.a) $(LIBDIR)/liblua$(LUA_VERSION)-luv.a)
+HOST_CFLAGS = -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -idirafter /usr/include/lua$(LUA_VERSION) \
+	-idirafter build/lua$(LUA_VERSION)/luv
+WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBLUA) $(LIBLUV) $(LIBUV_A) -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
 $(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $< $(WHOLE_HOST)
@@ -281,5 +290,5 @@ clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all named help env deps certs demo options rockspec test jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named help env deps certs demo options rockspec test suite jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

@@ -10,6 +10,7 @@ clang-format curl tinyproxy-bin luajit libluajit-5.1-dev neovim"
 case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
   lua5.1) packages="$packages lua5.1 liblua5.1-0-dev" ;;
   lua5.[23]) packages="$packages $LUA lib$LUA-dev" ;;
+  lua5.5) packages="$packages $LUA lib$LUA-dev xz-utils" ;;
 esac
 tools=build/tools # programs without their packages
 
@@ -53,3 +54,4 @@ unpack_haproxy() {
 needed=$(missing $packages)
 [ -z "$needed" ] || install_packages $needed
 [ -x /usr/sbin/haproxy ] || [ -x $tools/usr/sbin/haproxy ] || unpack_haproxy
+[ "${LUA:-}" != lua5.5 ] || sh scripts/luv.sh $LUA

@@ -2,7 +2,8 @@
 require "spec.helper"
 local luas = require "spec.support.luas"
 
-local smoke = assert(require("luv").cwd()) .. "/spec/support/smoke.lua"
+local ROOT = assert(require("luv").cwd())
+local smoke = ROOT .. "/spec/support/smoke.lua"
 
 --- Run a shell command; its output, both streams, and its status.
 local function sh(command)
@@ -39,8 +40,8 @@ for lua, version in pairs(VERSIONS) do
       local output, status = make("install " .. where)
       assert.equal(0, status, output)
       assert.matches("LUA_PATH='/opt/tls/share/lua/" .. version, output)
-      output, status = sh(("cd %s && env -u LD_PRELOAD LUA_PATH='%s/?.lua;%s/?/init.lua;;' LUA_CPATH='%s/?.so;;' "
-        .. "timeout 20 %s %s"):format(folder, modules, modules, core, lua, smoke))
+      output, status = sh(("cd %s && env -u LD_PRELOAD LUA_PATH='%s/?.lua;%s/?/init.lua;;' LUA_CPATH='%s/?.so;%s;' "
+        .. "timeout 20 %s %s"):format(folder, modules, modules, core, luas.own_cpath(ROOT), lua, smoke))
       assert.equal(0, status, output)
       assert.is_truthy(output:find("smoke: smoke (" .. core .. "/tls/core.so", 1, true), output)
     end)
@@ -114,8 +115,8 @@ describe("make deps", function()
       file:write("#!/bin/sh\n" .. text:gsub("log", folder .. "/log") .. "\n")
       file:close()
     end
-    local output, status = sh(("chmod +x %s/bin/* && PATH=%s/bin:$PATH sh %s/scripts/deps.sh"):format(folder, folder,
-      folder))
+    local output, status = sh(("chmod +x %s/bin/* && PATH=%s/bin:$PATH env -u LUA sh %s/scripts/deps.sh"):format(folder,
+      folder, folder))
     assert.equal(0, status, output)
     local log = sh(("cat %s/log; rm -r %s"):format(folder, folder))
     local installed = " "

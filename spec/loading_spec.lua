@@ -39,7 +39,8 @@ describe("require", function()
       assert.truthy(text:find("no file 'nowhere/tls/core.so'", 1, true)) -- where Lua has looked
     end)
 
-    it(module .. " without luv says where it comes from", for_plain_builds(function()
+    local it_without_luv = luas.outside_nvim(it, pending, "its luv is always there")
+    it_without_luv(module .. " without luv says where it comes from", for_plain_builds(function()
       local text = says(LUA, CPATH, load)
       assert.matches("^%S+: tls needs luv, which cannot be loaded: luarocks install luv, or on Debian "
         .. "apt install lua%-luv\n", text)

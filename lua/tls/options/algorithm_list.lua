@@ -83,8 +83,8 @@ end
 -- The first name that is not known, in words.
 local function first_unknown(option, list)
   local separated, names, is_known = LISTS[option]()
-  for part in list:gmatch(separated) do
-    part = without_sign(part)
+  for signed in list:gmatch(separated) do
+    local part = without_sign(signed)
     if part:find "^@" then
       if of_command(part) then return of_command(part) end
     elseif not (is_known(part) or option == "ciphers" and is_compound(part, is_known)) then
