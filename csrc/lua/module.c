@@ -25,6 +25,7 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "engine/ossl_compat.h"
 #include "door.h"
 #include "environment.h"
 #include "error_place.h"
@@ -36,10 +37,6 @@
 #include "state_closing.h"
 #include "table_fields.h"
 #include "text_encoding.h"
-
-#if OPENSSL_VERSION_MAJOR < 3
-#error "tls needs OpenSSL 3.0 or later"
-#endif
 
 static const luaL_Reg functions[] = {
     {"context", tls_secure_context_new},
@@ -174,6 +171,8 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "maxUnixPath");
   push_alerts(L);
   lua_setfield(L, -2, "alerts");
+  tls_available_algorithms_push_left_out(L);
+  lua_setfield(L, -2, "leftOut");
   tls_x509_open(L);
   lua_setfield(L, -2, "x509Methods");
   tls_x509_checks_push(L);
@@ -195,6 +194,7 @@ int luaopen_tls_core (lua_State *L) {
   stay_loaded();
   require_luv(L);
   ignore_sigpipe();
+  tls_ossl_load_error_texts();
   tls_lua_state_open(L);
   tls_state_closing_open(L);
   tls_secure_context_open(L);
