@@ -63,6 +63,27 @@
 #define TLS_AT_EXIT(function) OPENSSL_atexit(function)
 #endif
 
+/* What is in a store, for as long as no other thread changes it; NULL when
+** there is no memory. To be given back by tls_ossl_release_objects(). */
+static inline STACK_OF(X509_OBJECT) * tls_ossl_lock_objects(X509_STORE *store) {
+#ifdef OPENSSL_NO_DEPRECATED_4_0
+  return X509_STORE_get1_objects(store);
+#else
+  return X509_STORE_lock(store) ? X509_STORE_get0_objects(store) : NULL;
+#endif
+}
+
+static inline void tls_ossl_release_objects (X509_STORE *store,
+                                             STACK_OF(X509_OBJECT) * objects) {
+#ifdef OPENSSL_NO_DEPRECATED_4_0
+  (void)store;
+  sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
+#else
+  if (objects != NULL)
+    X509_STORE_unlock(store);
+#endif
+}
+
 /* RFC 8879, since 3.2; not in a build without zlib, brotli and zstd. */
 #if OPENSSL_VERSION_NUMBER >= 0x30200000L && !defined(OPENSSL_NO_COMP_ALG)
 #define TLS_CERTIFICATE_COMPRESSION 1
