@@ -6,6 +6,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
 
@@ -69,6 +70,11 @@ int tls_available_algorithms_groups (lua_State *L) {
 int tls_available_algorithms_dhparam_bits (lua_State *L) {
   lua_pushinteger(L, tls_pem_dhparam_bits(tls_text_check(L, 1)));
   ERR_clear_error();
+  return 1;
+}
+
+int tls_available_algorithms_fips (lua_State *L) {
+  lua_pushboolean(L, EVP_default_properties_is_fips_enabled(NULL));
   return 1;
 }
 

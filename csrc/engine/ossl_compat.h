@@ -146,6 +146,12 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_HAS_DH 1
 #endif
 
+#ifdef OPENSSL_NO_AUTOLOAD_CONFIG
+#define TLS_READS_CONFIGURATION 0
+#else
+#define TLS_READS_CONFIGURATION 1
+#endif
+
 /* In a build with no-autoerrinit a program loads the texts of errors itself. */
 static inline void tls_ossl_load_error_texts (void) {
 #ifdef OPENSSL_NO_AUTOERRINIT

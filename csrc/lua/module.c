@@ -32,6 +32,7 @@
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
+#include "openssl_configuration.h"
 #include "own_folder.h"
 #include "socket_options.h"
 #include "state_closing.h"
@@ -48,6 +49,7 @@ static const luaL_Reg functions[] = {
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"groups", tls_available_algorithms_groups},
+    {"fips", tls_available_algorithms_fips},
     {"certificateCompression", tls_certificate_compression_names},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
@@ -193,6 +195,7 @@ int luaopen_tls_core (lua_State *L) {
     return 1;
   stay_loaded();
   require_luv(L);
+  tls_openssl_configuration_check(L);
   ignore_sigpipe();
   tls_ossl_load_error_texts();
   tls_lua_state_open(L);

@@ -1,5 +1,5 @@
--- What OpenSSL was built without (no-psk and the like): an option that needs it throws, and names the build. Where OpenSSL
--- has all of it, the core says here that it has not.
+-- What OpenSSL was built without (no-psk and the like): an option that needs it throws, and names the build. Where
+-- OpenSSL has all of it, the core says here that it has not.
 local core = require "tls.core"
 local tls = require "tls"
 local certs = require "spec.support.certs"
