@@ -71,6 +71,12 @@ $(BUILD)/%.o: csrc/%.c
 
 -include $(OBJ:.o=.d)
 
+# Another OpenSSL than the last time: all is compiled anew.
+$(OBJ): $(BUILD)/openssl
+$(BUILD)/openssl: which-openssl
+	@mkdir -p $(@D)
+	@echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS)' | cmp -s - $@ || echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS)' >$@
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -117,7 +123,7 @@ $(SUPERVISE): spec/support/supervise.c
 
 # The engine alone, without Lua and libuv: that it links is half the test.
 $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
-	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 # Its name in Debian 12, and since.
 LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
@@ -235,7 +241,7 @@ fuzz: deps ## hostile bytes, FUZZ=60 seconds for each target; needs clang
 		build-fuzz/readers_fuzz $(FUZZ_OPTIONS) build-fuzz/readers build-fuzz/seeds
 
 build-fuzz/engine_fuzz build-fuzz/wire_fuzz: build-fuzz/%: spec/fuzz/%.c $(ENGINE:$(BUILD)/%=build-fuzz/%)
-	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) -fsanitize=fuzzer -Icsrc -o $@ \
+	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) $(OPENSSL_CFLAGS) -fsanitize=fuzzer -Icsrc -o $@ \
 		$^ $(OPENSSL_LIBS)
 
 build-fuzz/readers_fuzz: spec/fuzz/readers_fuzz.c
@@ -290,5 +296,5 @@ clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 
-.PHONY: all named help env deps certs demo options rockspec test suite jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named which-openssl help env deps certs demo options rockspec test suite jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

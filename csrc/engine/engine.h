@@ -231,9 +231,9 @@ void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
 
 void tls_engine_want_keylog (struct tls_engine *e);
 
-/* Print each message to 'to', which is borrowed and outlives the engine; false
-** where OpenSSL has been built without SSL_trace(3). */
-bool tls_engine_trace (struct tls_engine *e, BIO *to);
+/* Print each message to 'to', which is borrowed and outlives the engine, by
+** SSL_trace(3). */
+void tls_engine_trace (struct tls_engine *e, BIO *to);
 
 /* Note messages for tls_engine_take_note() from now on. Before the handshake:
 ** a server also suspends at the ClientHello. Without memory there are none. */

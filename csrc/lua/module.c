@@ -25,21 +25,19 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "engine/ossl_compat.h"
 #include "door.h"
 #include "environment.h"
 #include "error_place.h"
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
+#include "openssl_configuration.h"
 #include "own_folder.h"
 #include "socket_options.h"
 #include "state_closing.h"
 #include "table_fields.h"
 #include "text_encoding.h"
-
-#if OPENSSL_VERSION_MAJOR < 3
-#error "tls needs OpenSSL 3.0 or later"
-#endif
 
 static const luaL_Reg functions[] = {
     {"context", tls_secure_context_new},
@@ -51,6 +49,7 @@ static const luaL_Reg functions[] = {
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"groups", tls_available_algorithms_groups},
+    {"fips", tls_available_algorithms_fips},
     {"certificateCompression", tls_certificate_compression_names},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
@@ -174,6 +173,8 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "maxUnixPath");
   push_alerts(L);
   lua_setfield(L, -2, "alerts");
+  tls_available_algorithms_push_left_out(L);
+  lua_setfield(L, -2, "leftOut");
   tls_x509_open(L);
   lua_setfield(L, -2, "x509Methods");
   tls_x509_checks_push(L);
@@ -194,7 +195,9 @@ int luaopen_tls_core (lua_State *L) {
     return 1;
   stay_loaded();
   require_luv(L);
+  tls_openssl_configuration_check(L);
   ignore_sigpipe();
+  tls_ossl_load_error_texts();
   tls_lua_state_open(L);
   tls_state_closing_open(L);
   tls_secure_context_open(L);

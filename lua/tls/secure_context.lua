@@ -10,6 +10,7 @@ local dot_or_colon = require "tls.support.dot_or_colon"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
+local left_out = require "tls.options.left_out"
 
 local secure_context = {}
 
@@ -112,8 +113,15 @@ local function version_name(number)
   end
 end
 
+local function refuse_versions(min, max)
+  errors.throw(errors.new("ERR_TLS_PROTOCOL_VERSION_CONFLICT",
+    ("%s to %s are all left out of this OpenSSL (%s)"):format(version_name(min), version_name(max or
+      VERSIONS["TLSv1.3"]), core.openssl:match "^%S+ %S+")))
+end
+
 -- A range of versions that holds none: each handshake would fail.
 local function check_versions(min, max, checked, only_new)
+  if left_out.versions(min, max or VERSIONS["TLSv1.3"]) then refuse_versions(min, max) end
   if not max or min <= max then return end
   local reason = "minVersion is " .. version_name(min) .. (checked.minVersion and "" or ", the default")
   if only_new then reason = "'ciphers' has suites of TLS 1.3 alone" end

@@ -3,6 +3,7 @@
 -- @module tls.options.algorithm_list
 
 local core = require "tls.core"
+local left_out = require "tls.options.left_out"
 local nearest = require "tls.options.nearest"
 local shown = require("tls.options.credential_text").shown
 
@@ -62,7 +63,7 @@ local function of_command(part)
   end
 end
 
-local function openssl() return core.openssl:match "^%S+ %S+" end
+local openssl = left_out.release
 
 local function unknown(part, names)
   local meant = nearest(part, names)

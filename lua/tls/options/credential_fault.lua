@@ -4,6 +4,7 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local left_out = require "tls.options.left_out"
 local seen = require "tls.options.credential_text"
 
 local fault = {}
@@ -162,18 +163,25 @@ end
 
 local OLD = "it is encrypted with an algorithm of OpenSSL's legacy provider: "
 
+local FIPS_KEY = "the passphrase is not the right one, or is shorter than 8 bytes, or the key is encrypted by what %s "
+  .. "has not: openssl pkcs8 -topk8 -v2 aes-256-cbc encrypts it anew"
+
 -- A wrong passphrase decrypts now and then, to what is no key: then OpenSSL says that this is not supported.
 local function of_encrypted_key(subject, err)
   if not is_encrypted(subject.text) then return nil end
+  if core.fips() and (subject.passphrase or "") ~= "" then return FIPS_KEY:format(left_out.release()) end
   if err.code == "ERR_OSSL_EVP_UNSUPPORTED" then
     return OLD .. "openssl pkcs8 -topk8 -provider legacy -provider default -in FILE -out key.pem encrypts it anew"
   end
   return of_passphrase(subject)
 end
 
+local FIPS_PFX = "it needs algorithms that %s has not: give options.key and options.cert as PEM"
+
 local function of_pfx(subject, err)
   if err.code == "ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE" then return of_passphrase(subject) end
   if err.code == "ERR_CRYPTO_UNSUPPORTED_OPERATION" then
+    if core.fips() then return FIPS_PFX:format(left_out.release()) end
     return OLD .. "install that (legacy.so), or make the file anew by openssl pkcs12 -export"
   end
   if err.code == "ERR_CRYPTO_OPERATION_FAILED" then

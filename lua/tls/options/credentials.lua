@@ -56,7 +56,7 @@ local group = {
       "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
   { "ecdhCurve", curve, shown = '`"auto"`',
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
-  { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true,
+  { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true, needs = "dh",
     text = 'PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text ' ..
       "without parameters is ignored, with a warning" },
   { "sigalgs", kinds.full_text, shown = "OpenSSL's", text = "OpenSSL's list, with colons" },
