@@ -63,7 +63,7 @@ done
 
 gzip -dc "$dist/$name.tar.gz" | tar xf - "$name/spec/support/smoke.lua"
 export LUA_PATH="$work/tree/share/lua/$lua_version/?.lua;$work/tree/share/lua/$lua_version/?/init.lua;;"
-export LUA_CPATH="$work/tree/lib/lua/$lua_version/?.so;${LUV_CPATH:+$LUV_CPATH;};"
+export LUA_CPATH="$work/tree/lib/lua/$lua_version/?.so;;"
 smoke=$($lua "$name/spec/support/smoke.lua" 2>&1) || fail "the smoke test of the installed rock: $smoke"
 case $smoke in
   *"$work/tree/"*) ;;
