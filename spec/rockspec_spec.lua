@@ -71,7 +71,7 @@ describe("the rockspec", function()
 
   it("is one that LuaRocks takes", function()
     for _, path in ipairs { SCM, RELEASE } do
-      local pipe = io.popen(("luarocks lint %s 2>&1; echo $?"):format(path))
+      local pipe = io.popen(("env LD_PRELOAD= luarocks lint %s 2>&1; echo $?"):format(path))
       local text = pipe:read "*a"
       pipe:close()
       assert.matches("0%s*$", text)

@@ -175,6 +175,7 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "errnos");
   tls_set_string(L, "version", TLS_VERSION);
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
+  tls_set_string(L, "opensslOfHeaders", OPENSSL_VERSION_STR);
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
   push_alerts(L);
