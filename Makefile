@@ -166,6 +166,14 @@ $(BUILD)/raw_peer: spec/support/raw_peer.c
 jit: ## the core for LuaJIT as well, where its headers are
 	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
 
+# For Neovim, whose plugin managers clone a repository into a folder of the
+# runtimepath: there Neovim looks for modules, in C as well, below lua/.
+nvim: ## the core for Neovim, where it finds it in a plugin's folder: DIR=...
+	@$(PKG) --exists luajit || { echo 'nvim: the headers of LuaJIT are missing'; exit 1; }
+	$(MAKE) BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
+	install -d "$(DIR)/lua/tls"
+	install -m755 build/jit/tls/core.so "$(DIR)/lua/tls/core.so"
+
 # Releases of Debian in folders, see docs/homes.md. LUAS= names the Luas.
 HOMES = bookworm trixie sid openssl4
 homes: ## the suite in other releases of Debian; needs root and debootstrap
@@ -298,6 +306,7 @@ uninstall: named ## remove what `make install` with the same LUA, PREFIX and DES
 clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
+	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named help env deps deps-build certs demo options rockspec dist test jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named help env deps deps-build certs demo options rockspec dist test jit nvim homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

@@ -66,6 +66,21 @@ describe("make install", function()
   end)
 end)
 
+describe("make nvim", function()
+  it("makes a plugin's folder one that Neovim can load the module from", function()
+    if not luas.nvim.here then return pending "skipped: Neovim, or the headers of LuaJIT, are not here" end
+    local folder = temporary()
+    assert.equal(0, select(2, sh(("mkdir -p %s && cp -r lua %s"):format(folder, folder))))
+    local output, status = make("nvim DIR=" .. folder)
+    assert.equal(0, status, output)
+    output = sh(("cd %s && env -u LUA_PATH -u LUA_CPATH LD_PRELOAD= nvim --headless --clean --cmd 'set rtp+=%s' "
+      .. "-c 'lua io.write(require([[tls]])._VERSION, package.loaded[ [[tls.core]] ] and [[]] or [[no core]])' -c quit")
+      :format(folder, folder))
+    assert.equal(require "tls"._VERSION, output)
+    sh("rm -r " .. folder)
+  end)
+end)
+
 describe("make certs", function()
   it("makes a CA, and a certificate each for a server and a client", function()
     local folder = temporary()
