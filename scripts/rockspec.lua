@@ -1,7 +1,6 @@
 -- Writes the lists of the rockspecs, every C unit and every Lua module in the tree, and what says the version: the
--- rockspec of the release, which is the other one but for its version and source, and csrc/lua/version.h. `make rockspec`
--- runs it; spec/rockspec_spec.lua holds all of it complete.
-
+-- rockspec of the release, which is the other one but for its version and source, and csrc/lua/version.h. `make
+-- rockspec` runs it; spec/rockspec_spec.lua holds all of it complete.
 local SCM = "rockspec/luv-tls-scm-1.rockspec"
 local HEADER = "csrc/lua/version.h"
 local ARCHIVE = "https://github.com/luv-tls/luv-tls/releases/download/v%s/luv-tls-%s.tar.gz"
