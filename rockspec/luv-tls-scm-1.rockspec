@@ -13,7 +13,7 @@ description = {
   license = "MIT",
   labels = { "tls", "ssl", "luv", "libuv", "openssl", "network" },
 }
-supported_platforms = { "unix" }
+supported_platforms = { "!windows", "unix" } -- nobody has ported it to the handles of Windows
 dependencies = {
   "lua >= 5.1",
   "luv >= 1.44",
@@ -31,6 +31,16 @@ test = {
 }
 build = {
   type = "builtin",
+  copy_directories = { "docs", "examples" },
+  platforms = {
+    linux = {
+      modules = {
+        ["tls.core"] = {
+          libraries = { "ssl", "crypto", "dl" },
+        },
+      },
+    },
+  },
   modules = {
     ["tls.core"] = {
       sources = {
@@ -92,6 +102,7 @@ build = {
         "csrc/engine/notes.c",
         "csrc/engine/ocsp_stapling.c",
         "csrc/engine/openssl_error.c",
+        "csrc/engine/openssl_loaded.c",
         "csrc/engine/peer.c",
         "csrc/engine/protocol_list.c",
         "csrc/engine/psk.c",
@@ -127,7 +138,7 @@ build = {
       },
       incdirs = { "csrc", "$(OPENSSL_INCDIR)" },
       libdirs = { "$(OPENSSL_LIBDIR)" },
-      libraries = { "ssl", "crypto", "dl" },
+      libraries = { "ssl", "crypto" },
       defines = { "OPENSSL_NO_DEPRECATED", "OPENSSL_API_COMPAT=30000" },
     },
     ["tls.connect"] = "lua/tls/connect.lua",
@@ -220,6 +231,7 @@ build = {
     ["tls.support.luv_handles"] = "lua/tls/support/luv_handles.lua",
     ["tls.support.next_tick"] = "lua/tls/support/next_tick.lua",
     ["tls.support.printable"] = "lua/tls/support/printable.lua",
+    ["tls.support.version"] = "lua/tls/support/version.lua",
     ["tls.types.emitter"] = "lua/tls/types/emitter.lua",
     ["tls.types.net"] = "lua/tls/types/net.lua",
     ["tls.types.options"] = "lua/tls/types/options.lua",

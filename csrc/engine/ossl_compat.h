@@ -1,12 +1,29 @@
 /*
 ** ossl_compat: what newer releases of OpenSSL have and others lack, and what a
-** build leaves out. Whether it is there is asked here alone.
+** build leaves out. Whether it is there is asked here alone, and whether it is
+** OpenSSL at all.
 */
 #ifndef tls_engine_ossl_compat_h
 #define tls_engine_ossl_compat_h
 
 #include <stdbool.h>
 #include <stdlib.h>
+
+#if defined(_WIN32)
+#error tls runs on Unix alone: nobody has ported it to the handles of Windows
+#endif
+
+#include <openssl/crypto.h>
+
+#if defined(OPENSSL_IS_AWSLC)
+#error tls needs OpenSSL 3.0 or later, and these are headers of AWS-LC
+#elif defined(OPENSSL_IS_BORINGSSL)
+#error tls needs OpenSSL 3.0 or later, and these are headers of BoringSSL
+#elif defined(LIBRESSL_VERSION_NUMBER)
+#error tls needs OpenSSL 3.0 or later, and these are headers of LibreSSL
+#elif OPENSSL_VERSION_NUMBER < 0x30000000L
+#error tls needs OpenSSL 3.0 or later, and these are headers of an older one
+#endif
 
 #include <openssl/ssl.h>
 
@@ -36,9 +53,6 @@
 #define TLS_HAS_TLS1_3 1
 #endif
 
-#if OPENSSL_VERSION_MAJOR < 3
-#error "tls needs OpenSSL 3.0 or later"
-#endif
 #if !TLS_HAS_TLS1_2 && !TLS_HAS_TLS1_3
 #error \
     "tls needs an OpenSSL with TLS 1.2 or 1.3: built without no-tls1_2 or no-tls1_3"
