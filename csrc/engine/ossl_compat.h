@@ -29,6 +29,15 @@
 #define TLS_OP_NO_COMPRESSED_OWN 0
 #endif
 
+/* Encrypted Client Hello (RFC 9849), since 4.0. */
+#ifdef OSSL_ECH_CURRENT_VERSION
+#define TLS_CAN_ECH 1
+#define TLS_R_ECH_REQUIRED SSL_R_ECH_REQUIRED
+#else
+#define TLS_CAN_ECH 0
+#define TLS_R_ECH_REQUIRED -1 /* no reason */
+#endif
+
 /* SSL_trace(3), which a build may leave out. */
 #ifdef OPENSSL_NO_SSL_TRACE
 #define TLS_CAN_TRACE 0

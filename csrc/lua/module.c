@@ -20,11 +20,13 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
+#include "credentials/ech_configs.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "engine/ossl_compat.h"
 #include "door.h"
 #include "environment.h"
 #include "error_place.h"
@@ -52,6 +54,7 @@ static const luaL_Reg functions[] = {
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"groups", tls_available_algorithms_groups},
     {"certificateCompression", tls_certificate_compression_names},
+    {"echPublicName", tls_ech_configs_public_name},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},
@@ -172,6 +175,8 @@ static void push_core (lua_State *L) {
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
+  lua_pushboolean(L, TLS_CAN_ECH);
+  lua_setfield(L, -2, "canEch");
   push_alerts(L);
   lua_setfield(L, -2, "alerts");
   tls_x509_open(L);

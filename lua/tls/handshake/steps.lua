@@ -178,6 +178,13 @@ local function verdict(socket, refusal, override)
   return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
 end
 
+--- A client knows whether its ECH was accepted.
+--- @param found tls.Ech
+function steps.ech(socket, found)
+  if found.status == "accepted" then return write(socket, "ECH accepted") end
+  write(socket, "ECH not accepted: the server has to be %s", shown(found.outerServername or "?"))
+end
+
 --- There is a verdict on the peer.
 --- @param generation integer of the handshake
 --- @param refusal any an error, or nil

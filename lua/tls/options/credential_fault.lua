@@ -28,6 +28,8 @@ local WANTED = {
   key = { label = "PRIVATE KEY", command = "pkey" },
   dhparam = { label = "DH PARAMETERS", labels = { ["DH PARAMETERS"] = true, ["X9.42 DH PARAMETERS"] = true },
     command = "dhparam" },
+  echKeys = { label = "ECHCONFIG and PRIVATE KEY", command = "pkey",
+    labels = { ECHCONFIG = true, ["PRIVATE KEY"] = true } },
   pubkey = { label = "PUBLIC KEY", labels = { ["PUBLIC KEY"] = true }, command = "pkey -pubin" },
 }
 
@@ -320,7 +322,7 @@ function fault.explain(err, name, subject)
   return err
 end
 
-local TEXTS = { key = "pem", pfx = "buf" }
+local TEXTS = { key = "pem", pfx = "buf", echKeys = "pem" }
 
 --- The same for what core.context has refused.
 --- @param err table
