@@ -241,9 +241,9 @@ static bool load_ech_keys (struct setting *s) {
   switch (tls_ech_keys_add(s->ctx, pem, retry)) {
     case TLS_ECH_KEYS_ADDED: return true;
     case TLS_ECH_KEYS_FAILED: return false;
-    case TLS_ECH_KEYS_NO_KEYS:
+    case TLS_ECH_KEYS_NO_CONFIG:
       return refuse(s, "ERR_CRYPTO_OPERATION_FAILED",
-                    "The private key belongs to no ECHConfig");
+                    "Unable to load ECHConfigs of the private key");
     case TLS_ECH_KEYS_UNKNOWN:
       return refuse(s, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
                     "OpenSSL has no Encrypted Client Hello");

@@ -13,9 +13,9 @@
 
 enum tls_ech_keys {
   TLS_ECH_KEYS_ADDED,
-  TLS_ECH_KEYS_FAILED,  /* OpenSSL's queue says why */
-  TLS_ECH_KEYS_NO_KEYS, /* the text has no private key for an ECHConfig */
-  TLS_ECH_KEYS_UNKNOWN  /* OpenSSL has no ECH */
+  TLS_ECH_KEYS_FAILED,    /* OpenSSL's queue says why */
+  TLS_ECH_KEYS_NO_CONFIG, /* there is no ECHConfig of the private key */
+  TLS_ECH_KEYS_UNKNOWN    /* OpenSSL has no ECH */
 };
 
 /* Add a private key with its ECHConfigs; 'retry': clients whose ECH fails are
