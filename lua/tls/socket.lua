@@ -174,11 +174,13 @@ end
 
 getters.alpnProtocol, getters.npnProtocol, getters.servername = none_negotiated, none_negotiated, none_negotiated
 
+local NO_ECH = {}
+
 --- The options in the form that the core takes. A server's sockets keep it, as `_core_options` in the options that they
 -- share.
 function TLSSocket:_make_core_options()
   local options = self._options
-  local hidden = options.ech or {}
+  local hidden = options.ech or NO_ECH
   return core.connectionOptions {
     server = options.isServer,
     requestCert = options.requestCert,

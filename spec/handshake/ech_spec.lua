@@ -81,6 +81,7 @@ describe("Encrypted Client Hello", function()
     check_accepted(client, server)
     assert.same({ sni = HIDDEN, alpn = HIDDEN, hello = HIDDEN,
       ech = { status = "accepted", outerServername = COVER } }, seen)
+    assert.is_true(contains(server.wire, "\3one\3two")) -- protocols are not hidden
     assert.equal("two", client.alpn)
     assert.same({ "two" }, server.alpn)
   end)
@@ -165,6 +166,8 @@ describe("Encrypted Client Hello", function()
       assert.same({ status = "accepted", innerServername = HIDDEN, outerServername = COVER }, results[2].ech)
       assert.same({ results[1].ech, results[2].ech }, server.ech)
       assert.is_false(contains(server.wire, HIDDEN))
+      assert.is_true(#results[1].ticket > 32)
+      assert.is_false(contains(server.wire, results[1].ticket))
     end)
 
     it("sends early data", function()
@@ -214,6 +217,45 @@ describe("Encrypted Client Hello", function()
       assert.equal("TLSv1.2", client.protocol)
       assert.same({ { status = "none" } }, server.ech)
     end)
+  end)
+
+  it("has come bare, if a server in front has decrypted it", function()
+    local function u16(number) return string.char(math.floor(number / 256), number % 256) end
+    -- A record with a ClientHello, and with the extension that says so behind the others.
+    local function bare(record)
+      local at = 5 + 4 + 2 + 32 + 1 -- behind the size of the session id
+      at = at + record:byte(at)
+      at = at + 2 + record:byte(at + 1) * 256 + record:byte(at + 2)
+      at = at + 1 + record:byte(at + 1)
+      local extensions = record:sub(at + 3) .. "\254\13\0\1\1"
+      local body = record:sub(10, at) .. u16(#extensions) .. extensions
+      return "\22\3\1" .. u16(#body + 4) .. "\1\0" .. u16(#body) .. body
+    end
+    local status
+    local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert }
+    server:on("clientHello", function(_, callback, socket)
+      status = socket:getEch()
+      callback(nil, { alert = "access_denied" })
+    end)
+    server:on("tlsClientError", helper.expect())
+    server:listen(0, "127.0.0.1", function()
+      local between = net.createServer(function(socket)
+        local inner = net.connect(server:address().port, "127.0.0.1")
+        socket:once("data", function(record) inner:write(bare(record)) end)
+        inner:pipe(socket)
+      end)
+      between:listen(0, "127.0.0.1", function()
+        local socket = tls.connect { port = between:address().port, host = "127.0.0.1", servername = HIDDEN,
+          ecdhCurve = "X25519" }
+        socket:on("error", function() end)
+        socket:on("close", helper.expect(function()
+          server:close()
+          between:close()
+        end))
+      end)
+    end)
+    helper.run()
+    assert.same({ status = "backend" }, status)
   end)
 
   it("is nothing to a client that does not ask for it", function()

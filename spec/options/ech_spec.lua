@@ -120,6 +120,24 @@ describe("with Encrypted Client Hello", function()
     client({ config = ech.list(suite, extension) }, VALUE, "options.ech.config' has no ECHConfig")
   end)
 
+  it("is a list or none, whatever its bytes are", function()
+    local check = require("tls.options.ech").client.check
+    local taken, all = 0, 0
+    local function try(list)
+      local ok, err = pcall(check, list, "options.ech")
+      all, taken = all + 1, taken + (ok and 1 or 0)
+      if not ok then assert.equal(VALUE, err.code) end
+    end
+    for at = 1, #KEY.list do
+      for _, byte in ipairs { 0, 1, 127, 255 } do
+        try(KEY.list:sub(1, at - 1) .. string.char(byte) .. KEY.list:sub(at + 1))
+      end
+      try(KEY.list:sub(1, at - 1))
+      try(ech.list(KEY.list:sub(3, at)))
+    end
+    assert.is_true(taken > 0 and taken < all)
+  end)
+
   it("needs TLS 1.3", function()
     for _, options in ipairs { { ech = KEY.config }, { ech = { grease = false, config = KEY.config } } } do
       options.port, options.maxVersion = 1, "TLSv1.2"
