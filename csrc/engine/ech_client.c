@@ -11,6 +11,17 @@
 
 #if TLS_CAN_ECH
 
+/* The hidden ClientHello must not offer less than TLS 1.3 (RFC 9849, 6.1), and
+** servers refuse one that does; OpenSSL 4.0 offers there what it offers. */
+static bool set_config (struct tls_engine *e,
+                        const struct tls_engine_options *o) {
+  return SSL_set_min_proto_version(e->ssl, TLS1_3_VERSION) == 1 &&
+         SSL_set1_ech_config_list(e->ssl, o->ech_config, o->ech_config_size) ==
+             1 &&
+         (o->ech_outer_name == NULL ||
+          SSL_ech_set1_outer_server_name(e->ssl, o->ech_outer_name, 0) == 1);
+}
+
 bool tls_ech_client_set (struct tls_engine *e,
                          const struct tls_engine_options *o) {
   if (o->ech_grease)
@@ -18,10 +29,7 @@ bool tls_ech_client_set (struct tls_engine *e,
   if (o->ech_config == NULL)
     return true;
   e->ech_required = true;
-  return SSL_set1_ech_config_list(e->ssl, o->ech_config, o->ech_config_size) ==
-             1 &&
-         (o->ech_outer_name == NULL ||
-          SSL_ech_set1_outer_server_name(e->ssl, o->ech_outer_name, 0) == 1);
+  return set_config(e, o);
 }
 
 /* BAD_NAME is OpenSSL's word for an accepted one whose peer does not verify,

@@ -50,6 +50,8 @@ describe("Encrypted Client Hello that is not accepted", function()
     for _, keys in ipairs { false, { { pem = KEY.pem, retry = false } } } do
       local client, server = once({ echKeys = keys }, { ech = OTHER.config })
       check_rejected(client, server, none)
+      assert.is_truthy(server.errors[1].message:find(keys and "for a key that is none of option 'echKeys'$"
+        or "and this server has no option 'echKeys'$"))
       assert.is_nil(client.err.retryConfigs)
     end
   end)
@@ -63,9 +65,12 @@ describe("Encrypted Client Hello that is not accepted", function()
   end)
 
   it("fails with a server of TLS 1.2", function()
-    local client, server = once({ maxVersion = "TLSv1.2" }, { ech = KEY.config })
-    check_rejected(client, server, "it is " .. COVER)
-    assert.is_nil(client.err.retryConfigs)
+    local client, server = once({ maxVersion = "TLSv1.2" }, { ech = KEY.config, minVersion = "TLSv1.2" })
+    assert.is_nil(client.secure)
+    assert.equal("ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION", client.err.code)
+    assert.equal(1, #server.errors)
+    assert.equal("", server.data)
+    assert.is_false(contains(server.wire, HIDDEN))
   end)
 
   it("fails in the second ClientHello", function()

@@ -74,12 +74,12 @@ describe("Encrypted Client Hello", function()
       end,
     }, { ech = KEY.config, ALPNProtocols = { "one", "two" } }, function(server)
       server:on("clientHello", function(info, callback, socket)
-        seen.hello, seen.ech = info.servername, socket:getEch()
+        seen.hello, seen.ech, seen.versions = info.servername, socket:getEch(), info.versions
         callback()
       end)
     end)
     check_accepted(client, server)
-    assert.same({ sni = HIDDEN, alpn = HIDDEN, hello = HIDDEN,
+    assert.same({ sni = HIDDEN, alpn = HIDDEN, hello = HIDDEN, versions = { 0x304 }, -- RFC 9849, 6.1: no others
       ech = { status = "accepted", outerServername = COVER } }, seen)
     assert.is_true(contains(server.wire, "\3one\3two")) -- protocols are not hidden
     assert.equal("two", client.alpn)
@@ -358,8 +358,16 @@ describe("Encrypted Client Hello", function()
       assert.is_true(ok, err)
       return table.concat(lines, "\n")
     end
-    assert.is_truthy(lines_of(KEY.config):find("client: ECH accepted\n", 1, true))
+    local accepted, grease = lines_of(KEY.config), lines_of { grease = true }
+    for _, words in ipairs { "client: ClientHello sent: servername localhost, hidden by ECH\n",
+      "client: ECH accepted\n",
+      "server: ClientHello: TLSv1.3, servername localhost, hidden by ECH behind " .. COVER .. "," } do
+      assert.is_truthy(accepted:find(words, 1, true), accepted)
+    end
+    assert.is_truthy(grease:find("ClientHello sent: servername localhost, with grease for ECH\n", 1, true))
+    assert.is_truthy(grease:find("servername localhost, ECH rejected,", 1, true))
     local rejected = lines_of(OTHER.config)
+    assert.is_truthy(rejected:find("servername " .. COVER .. ", ECH rejected,", 1, true))
     assert.is_truthy(rejected:find("client: ECH not accepted: the server has to be " .. COVER .. "\n", 1, true))
     assert.is_truthy(rejected:find("alert sent: ech_required (fatal)", 1, true))
   end)

@@ -176,6 +176,8 @@ end
 --- The same, because the server has not accepted what was hidden.
 function ech.check_rejected(client, server, words)
   ech.check_failed(client, server, "ERR_TLS_ECH_REJECTED", "ech_required")
+  local hidden = "the client has hidden its ClientHello"
+  assert.is_truthy(server.errors[1].message:find(hidden, 1, true), server.errors[1].message)
   assert.is_truthy(client.err.message:find("the server has not accepted Encrypted Client Hello: " .. words, 1, true),
     client.err.message)
 end

@@ -121,6 +121,7 @@ end
 --- What a client is to do: `{ config = the ECHConfigList in binary form, outerServername =, grease = }`.
 ech.client = {
   type = "string or `{config=, outerServername=}`, or `{grease = true}`", luacats = "string|tls.EchOptions",
+  is_list = true, -- what its owner changes later does not count
   check = function(value, name)
     if type(value) == "string" then return { config = check_config(value, name), grease = false } end
     if type(value) ~= "table" then return errors.throw(errors.arg_type(name, "string or table", value)) end
