@@ -109,6 +109,15 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_OP_NO_COMPRESSED_OWN 0
 #endif
 
+/* Encrypted Client Hello (RFC 9849), since 4.0. */
+#ifdef OSSL_ECH_CURRENT_VERSION
+#define TLS_CAN_ECH 1
+#define TLS_R_ECH_REQUIRED SSL_R_ECH_REQUIRED
+#else
+#define TLS_CAN_ECH 0
+#define TLS_R_ECH_REQUIRED -1 /* no reason */
+#endif
+
 /* What a build may leave out, and what then stands in its place: nothing asks
 ** for these, since Lua refuses the options (core.leftOut). */
 

@@ -20,6 +20,7 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
+#include "credentials/ech_configs.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
@@ -53,6 +54,7 @@ static const luaL_Reg functions[] = {
     {"groups", tls_available_algorithms_groups},
     {"fips", tls_available_algorithms_fips},
     {"certificateCompression", tls_certificate_compression_names},
+    {"echPublicName", tls_ech_configs_public_name},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},
@@ -181,6 +183,8 @@ static void push_core (lua_State *L) {
   tls_set_string(L, "opensslOfHeaders", OPENSSL_VERSION_STR);
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
+  lua_pushboolean(L, TLS_CAN_ECH);
+  lua_setfield(L, -2, "canEch");
   push_alerts(L);
   lua_setfield(L, -2, "alerts");
   tls_available_algorithms_push_left_out(L);
