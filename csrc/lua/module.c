@@ -25,6 +25,7 @@
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "engine/ossl_compat.h"
 #include "door.h"
 #include "environment.h"
 #include "error_place.h"
@@ -170,6 +171,8 @@ static void push_core (lua_State *L) {
   tls_lua_state_push_errnos(L);
   lua_setfield(L, -2, "errnos");
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
+  lua_pushboolean(L, TLS_RAW_PUBLIC_KEYS);
+  lua_setfield(L, -2, "rawPublicKeys");
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
   push_alerts(L);

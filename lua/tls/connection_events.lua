@@ -163,7 +163,7 @@ local function on_error(self, err)
     err = self._callback_error
   elseif refusal and self._options.rejectUnauthorized then
     err = refusal
-  elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
+  elseif self._conn:getPeerPublicKey() and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
     if debug_lines.on then steps.refused(self, err) end
   end

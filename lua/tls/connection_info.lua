@@ -29,6 +29,9 @@ ask "getGroup"
 ask "getHandshakeRtt"
 --- The peer's certificate (tls.Certificate); with `true` as argument, each with its issuer. {} when it sent none.
 ask "getPeerCertificate"
+--- The peer's public key in PEM: that of its certificate, or the raw one that it has shown in place of a certificate;
+-- nil when it has shown neither. Not in Node.
+ask "getPeerPublicKey"
 --- Our own certificate, {} without one.
 ask "getCertificate"
 --- The peer's certificate as an object (tls.X509Certificate), with those of its issuers that it has sent; nil without.

@@ -130,6 +130,22 @@ local function check_compression(list, max)
   return list
 end
 
+-- Which of the two is shown where both ends can do either: see tls_raw_keys of the core.
+local function raw_public_key(checked)
+  if not checked.rawPublicKey then return nil end
+  if not (checked.key or checked.pfx) then
+    errors.throw(errors.arg_value("options.rawPublicKey", true, "needs options.key, whose public half is shown"))
+  end
+  return (checked.cert or checked.pfx) and "also" or "only"
+end
+
+-- Certificates count beside these keys only where their authorities are named: not those of the default `ca`.
+local function peer_public_keys(checked)
+  local list = checked.peerPublicKeys
+  if list then list.certificates = checked.ca ~= nil end
+  return list
+end
+
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
@@ -149,7 +165,8 @@ function SecureContext:addCACert(pem)
   errors.throw(credential_fault.explain(err, "cert", { option = "ca", text = text, file = file }))
 end
 
-local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true }
+local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true,
+  peerPublicKeys = true }
 local NAMES = { ciphersuites = "ciphers" }
 
 -- core.context, whose refusal is said in more words.
@@ -188,6 +205,7 @@ function secure_context.make(checked)
     dhparam = dhparam(checked.dhparam),
     allowPartialTrustChain = checked.allowPartialTrustChain,
     certificateCompression = check_compression(checked.certificateCompression, max),
+    rawPublicKey = raw_public_key(checked), peerPublicKeys = peer_public_keys(checked),
   }
   return setmetatable({ context = native, groups = curve, maxEarlyData = checked.maxEarlyData }, SecureContext)
 end

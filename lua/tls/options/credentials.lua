@@ -81,6 +81,12 @@ local group = {
   { "certificateCompression", kinds.certificate_compression, shown = "none",
     text = "in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL " ..
       "3.2 or later, see `tls.getCertificateCompressionAlgorithms()`" },
+  { "rawPublicKey", kinds.since_rfc_7250(kinds.boolean), default = false,
+    text = "our public key may be shown in place of a certificate (RFC 7250); without `cert` nothing else is. With " ..
+      "OpenSSL 3.2 or later, see [raw public keys](handshake.md#raw-public-keys). Not in Node" },
+  { "peerPublicKeys", kinds.since_rfc_7250(credential_kinds.texts(true)), shown = "none: certificates alone",
+    text = "PEM or DER: the peer is to show one of these keys in place of a certificate; certificates count as well " ..
+      "only with `ca`. `{}` trusts none. With OpenSSL 3.2 or later. Not in Node" },
   { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "privateKeyIdentifier", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "clientCertEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },

@@ -26,6 +26,8 @@
 ---@field maxEarlyData integer? a server's; **read [0-RTT](handshake.md#0-rtt) first**; bytes; default 0: none
 ---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
 ---@field certificateCompression (("zlib"|"brotli"|"zstd")[])? in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL 3.2 or later, see `tls.getCertificateCompressionAlgorithms()`; default none
+---@field rawPublicKey boolean? our public key may be shown in place of a certificate (RFC 7250); without `cert` nothing else is. With OpenSSL 3.2 or later, see [raw public keys](handshake.md#raw-public-keys). Not in Node; default `false`
+---@field peerPublicKeys (string|tls.CredentialFile|(string|tls.CredentialFile)[])? PEM or DER: the peer is to show one of these keys in place of a certificate; certificates count as well only with `ca`. `{}` trusts none. With OpenSSL 3.2 or later. Not in Node; default none: certificates alone
 
 --- Options of server:addContext.
 ---@class tls.AddContextOptions : tls.SecureContextOptions

@@ -175,6 +175,10 @@ function TLSSocket:getGroup() end
 ---@return number? milliseconds nil before it was measured, with OpenSSL before 3.2, and once destroyed
 function TLSSocket:getHandshakeRtt() end
 
+--- The peer's public key: that of its certificate, or the raw one that it has shown in place of it. Not in Node.
+---@return string? pem nil before the peer has shown one, where it shows none, and once destroyed
+function TLSSocket:getPeerPublicKey() end
+
 ---@return tls.EphemeralKey? key `{}`: the key exchange has none. nil on a server, before the handshake, once destroyed
 function TLSSocket:getEphemeralKeyInfo() end
 
