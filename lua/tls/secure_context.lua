@@ -85,6 +85,7 @@ local function groups(options, list)
     return nil, (list or "DEFAULT") .. ":!ECDH"
   end
   if value == "auto" then value = nil end
+  if value then algorithm_list.check_groups(value) end
   return value, list
 end
 
