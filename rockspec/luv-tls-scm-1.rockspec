@@ -61,6 +61,7 @@ build = {
         "csrc/credentials/default_ca.c",
         "csrc/credentials/key_log_file.c",
         "csrc/credentials/names_table.c",
+        "csrc/credentials/ocsp_response.c",
         "csrc/credentials/pem.c",
         "csrc/credentials/pkcs12.c",
         "csrc/credentials/public_key_table.c",

@@ -20,6 +20,7 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
+#include "credentials/ocsp_response.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
@@ -73,6 +74,7 @@ static const luaL_Reg functions[] = {
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
     {"derKind", tls_credential_der_kind},
+    {"isOCSPResponse", tls_ocsp_response_is},
     {"keyKind", tls_credential_key_kind},
     {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},

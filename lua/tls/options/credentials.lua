@@ -56,8 +56,8 @@ local group = {
       "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
   { "ecdhCurve", curve, shown = '`"auto"`',
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2. From OpenSSL 3.5 on with its signs: " ..
-      "`?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` stands for " ..
-      "its list. A name that no release knows is refused in spite of `?`, and so is a list that leaves nothing over" },
+      "`?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` is its " ..
+      "own list. A name that no release knows is refused in spite of `?`, and so is a list that leaves nothing over" },
   { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true,
     text = 'PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text ' ..
       "without parameters is ignored, with a warning" },
