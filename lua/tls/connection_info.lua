@@ -25,7 +25,7 @@ ask "getEphemeralKeyInfo"
 --- The group of the key exchange, on both sides: 'x25519'. Not in Node.
 ask "getGroup"
 --- Milliseconds (with fractions) that the handshake waited for the peer's answer: the way there and back, and its work.
--- nil before it was measured, and with OpenSSL before 3.2. Not in Node.
+-- nil before it was measured, in a resumed handshake of TLS 1.2, and with OpenSSL before 3.2. Not in Node.
 ask "getHandshakeRtt"
 --- The peer's certificate (tls.Certificate); with `true` as argument, each with its issuer. {} when it sent none.
 ask "getPeerCertificate"

@@ -172,7 +172,8 @@ function TLSSocket:getCipher() end
 function TLSSocket:getGroup() end
 
 --- How long the handshake waited for the peer's answer. Not in Node.
----@return number? milliseconds nil before it was measured, with OpenSSL before 3.2, and once destroyed
+---@return number? milliseconds nil before it was measured, in a resumed handshake of TLS 1.2, with OpenSSL before 3.2,
+--- and once destroyed
 function TLSSocket:getHandshakeRtt() end
 
 --- The peer's public key: that of its certificate, or the raw one that it has shown in place of it. Not in Node.
