@@ -3,6 +3,7 @@
 
 local declare = require "tls.options.declaration"
 local credential_kinds = require "tls.options.credential_kinds"
+local ech = require "tls.options.ech"
 local kinds = require "tls.options.kinds"
 local errors = require "tls.support.errors"
 
@@ -56,7 +57,7 @@ local group = {
       "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
   { "ecdhCurve", curve, shown = '`"auto"`',
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
-  { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true,
+  { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true, needs = "dh",
     text = 'PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text ' ..
       "without parameters is ignored, with a warning" },
   { "sigalgs", kinds.full_text, shown = "OpenSSL's", text = "OpenSSL's list, with colons" },
@@ -81,6 +82,10 @@ local group = {
   { "certificateCompression", kinds.certificate_compression, shown = "none",
     text = "in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL " ..
       "3.2 or later, see `tls.getCertificateCompressionAlgorithms()`" },
+  { "echKeys", ech.keys, or_false = true, shown = "none",
+    text = "a server's: PEM of `openssl ech`, a private key and its ECHConfigs, to decrypt what clients hide " ..
+      "with their option `ech`. `retry`: clients with another one are told of it; default: only of the first. With " ..
+      "OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node" },
   { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "privateKeyIdentifier", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "clientCertEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
@@ -92,8 +97,12 @@ credentials.create = declare {
   name = "tls.createSecureContext", class = "tls.SecureContextOptions", groups = { group },
 }
 
--- A server's context prefers its own order of ciphers.
-local SERVER = { honorCipherOrder = { default = true } }
+-- A server's context prefers its own order of ciphers. The name that it is for is known when the ClientHello has been
+-- decrypted.
+local SERVER = {
+  honorCipherOrder = { default = true },
+  echKeys = { refused = "has to be the server's: give it to createServer or setSecureContext" },
+}
 
 credentials.add = declare {
   name = "server:addContext", class = "tls.AddContextOptions", groups = { group },

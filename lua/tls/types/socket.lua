@@ -175,6 +175,10 @@ function TLSSocket:getGroup() end
 ---@return number? milliseconds nil before it was measured, with OpenSSL before 3.2, and once destroyed
 function TLSSocket:getHandshakeRtt() end
 
+--- What became of Encrypted Client Hello (RFC 9849). Not in Node.
+---@return tls.Ech? ech nil once destroyed
+function TLSSocket:getEch() end
+
 ---@return tls.EphemeralKey? key `{}`: the key exchange has none. nil on a server, before the handshake, once destroyed
 function TLSSocket:getEphemeralKeyInfo() end
 
