@@ -189,7 +189,7 @@ describe("require, of an OpenSSL that does not fit,", function()
         "is not here, libssl.3.dylib:",
       ["/usr/lib/libssl.so.30: version OPENSSL_3.2.0 required by /x/core.so not defined"] = "OpenSSL 3.2 or later",
       ["/x/core.so: Undefined symbol \"luaL_checkversion_\""] = "was built for another Lua",
-      ["dlopen(/x/core.so, 0x0006): symbol not found in flat namespace '_lua_newuserdatauv'"] =
+      ["dlopen(/x/core.so, 0x0006): symbol not found in flat namespace '" .. "_" .. "lua_newuserdatauv'"] =
         "was built for another Lua",
     } do
       local text = says_of(words)

@@ -142,16 +142,21 @@ void tls_certificate_push_pem (lua_State *L, X509 *cert) {
 
 /* As it stands in the certificate: a kind of key that OpenSSL does not know
 ** has a PEM, too. */
+void tls_certificate_push_spki_pem (lua_State *L, const unsigned char *bytes,
+                                    int size) {
+  struct tls_owned *owned = push_memory(L);
+  bool ok = size > 0 && owned->p != NULL &&
+            PEM_write_bio(owned->p, PEM_STRING_PUBLIC, "", bytes, size) > 0;
+  push_written(L, owned, ok);
+}
+
 void tls_certificate_push_key_pem (lua_State *L, X509 *cert) {
   const X509_PUBKEY *spki = X509_get_X509_PUBKEY(cert);
   int size = i2d_X509_PUBKEY(spki, NULL);
   unsigned char *bytes, *end;
-  struct tls_owned *owned;
-  bool ok;
   bytes = end = tls_push_buffer(L, size > 0 ? (size_t)size : 0);
-  owned = push_memory(L);
-  ok = size > 0 && owned->p != NULL && i2d_X509_PUBKEY(spki, &end) == size &&
-       PEM_write_bio(owned->p, PEM_STRING_PUBLIC, "", bytes, size) > 0;
-  push_written(L, owned, ok);
+  if (size > 0 && i2d_X509_PUBKEY(spki, &end) != size)
+    size = 0;
+  tls_certificate_push_spki_pem(L, bytes, size);
   lua_remove(L, -2);
 }

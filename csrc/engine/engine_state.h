@@ -147,7 +147,7 @@ static inline bool tls_suspended (const struct tls_engine *e) {
 ** one that has finished. Never NULL. */
 static inline const struct tls_peer *
 tls_current_peer (const struct tls_engine *e) {
-  bool under_way = e->next_peer != NULL && e->next_peer->leaf != NULL;
+  bool under_way = e->next_peer != NULL && tls_peer_has_shown(e->next_peer);
   return e->peer == NULL || under_way ? e->next_peer : e->peer;
 }
 

@@ -118,6 +118,29 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_R_ECH_REQUIRED -1 /* no reason */
 #endif
 
+/* RFC 7250, since 3.2. */
+#ifdef TLSEXT_cert_type_rpk
+#define TLS_RAW_PUBLIC_KEYS 1
+#define TLS_CERT_TYPE_RAW TLSEXT_cert_type_rpk
+#define TLS_CERT_TYPE_X509 TLSEXT_cert_type_x509
+#define TLS_V_ERR_RAW_KEY_UNTRUSTED X509_V_ERR_RPK_UNTRUSTED
+#define tls_ossl_set_server_types SSL_set1_server_cert_type
+#define tls_ossl_set_client_types SSL_set1_client_cert_type
+#define tls_ossl_raw_key_to_verify X509_STORE_CTX_get0_rpk
+#define tls_ossl_peer_raw_key SSL_get0_peer_rpk
+#define tls_ossl_session_raw_key SSL_SESSION_get0_peer_rpk
+#else
+#define TLS_RAW_PUBLIC_KEYS 0
+#define TLS_CERT_TYPE_RAW 2
+#define TLS_CERT_TYPE_X509 0
+#define TLS_V_ERR_RAW_KEY_UNTRUSTED 95
+#define tls_ossl_set_server_types(ssl, types, n) ((void)(types), (n) == 0)
+#define tls_ossl_set_client_types(ssl, types, n) ((void)(types), (n) == 0)
+#define tls_ossl_raw_key_to_verify(ctx) ((EVP_PKEY *)NULL)
+#define tls_ossl_peer_raw_key(ssl) ((EVP_PKEY *)NULL)
+#define tls_ossl_session_raw_key(session) ((EVP_PKEY *)NULL)
+#endif
+
 /* What a build may leave out, and what then stands in its place: nothing asks
 ** for these, since Lua refuses the options (core.leftOut). */
 

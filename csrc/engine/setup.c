@@ -10,6 +10,7 @@
 #include "engine_state.h"
 #include "handshake_peer.h"
 #include "psk.h"
+#include "raw_keys.h"
 #include "session_context.h"
 
 /* === early data ======================================================== */
@@ -83,7 +84,8 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
   if (o->want_keylog)
     tls_engine_want_keylog(e);
-  return o->server ? set_server(e, o) : set_client(e, o);
+  return (o->server ? set_server(e, o) : set_client(e, o)) &&
+         tls_raw_keys_apply(e->ssl, o->ctx);
 }
 
 static void copy_flags (struct tls_engine *e,

@@ -21,6 +21,7 @@
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
 #include "credentials/ech_configs.h"
+#include "credentials/ocsp_response.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
@@ -75,6 +76,7 @@ static const luaL_Reg functions[] = {
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
     {"derKind", tls_credential_der_kind},
+    {"isOCSPResponse", tls_ocsp_response_is},
     {"keyKind", tls_credential_key_kind},
     {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},
@@ -181,6 +183,8 @@ static void push_core (lua_State *L) {
   tls_set_string(L, "version", TLS_VERSION);
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
   tls_set_string(L, "opensslOfHeaders", OPENSSL_VERSION_STR);
+  lua_pushboolean(L, TLS_RAW_PUBLIC_KEYS);
+  lua_setfield(L, -2, "rawPublicKeys");
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
   lua_pushboolean(L, TLS_CAN_ECH);

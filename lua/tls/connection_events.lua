@@ -166,7 +166,7 @@ local function on_error(self, err)
     err = refusal
   elseif ech.is_rejection(err) then
     ech.explain_rejection(self, err)
-  elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
+  elseif self._conn:getPeerPublicKey() and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
     if debug_lines.on then steps.refused(self, err) end
   end

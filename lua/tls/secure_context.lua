@@ -86,6 +86,7 @@ local function groups(options, list)
     return nil, (list or "DEFAULT") .. ":!ECDH"
   end
   if value == "auto" then value = nil end
+  if value then algorithm_list.check_groups(value) end
   return value, list
 end
 
@@ -141,6 +142,22 @@ local function check_new_options(checked, max)
   if checked.echKeys then need_new_version("echKeys", "keys", max) end
 end
 
+-- Which of the two is shown where both ends can do either: see tls_raw_keys of the core.
+local function raw_public_key(checked)
+  if not checked.rawPublicKey then return nil end
+  if not (checked.key or checked.pfx) then
+    errors.throw(errors.arg_value("options.rawPublicKey", true, "needs options.key, whose public half is shown"))
+  end
+  return (checked.cert or checked.pfx) and "also" or "only"
+end
+
+-- Certificates count beside these keys only where their authorities are named: not those of the default `ca`.
+local function peer_public_keys(checked)
+  local list = checked.peerPublicKeys
+  if list then list.certificates = checked.ca ~= nil end
+  return list
+end
+
 local SecureContext = { __name = "tls.SecureContext" }
 SecureContext.__index = SecureContext
 
@@ -160,7 +177,8 @@ function SecureContext:addCACert(pem)
   errors.throw(credential_fault.explain(err, "cert", { option = "ca", text = text, file = file }))
 end
 
-local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true, echKeys = true }
+local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true, echKeys = true,
+  peerPublicKeys = true }
 local NAMES = { ciphersuites = "ciphers" }
 
 -- core.context, whose refusal is said in more words.
@@ -200,6 +218,7 @@ function secure_context.make(checked)
     dhparam = dhparam(checked.dhparam),
     allowPartialTrustChain = checked.allowPartialTrustChain,
     certificateCompression = checked.certificateCompression, echKeys = checked.echKeys,
+    rawPublicKey = raw_public_key(checked), peerPublicKeys = peer_public_keys(checked),
   }
   return setmetatable({
     context = native, groups = curve, maxEarlyData = checked.maxEarlyData, maxVersion = max,

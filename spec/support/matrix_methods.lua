@@ -25,6 +25,7 @@ methods.questions = {
   getFinished = { "string nil", GONE },
   getGroup = { "string nil", GONE },
   getHandshakeRtt = { "number nil", GONE },
+  getPeerPublicKey = { "string nil", GONE },
   getMaxListeners = { "number" },
   getPeerCertificate = { "table nil", GONE, true },
   getPeerFinished = { "string nil", GONE },

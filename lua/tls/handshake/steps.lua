@@ -140,6 +140,7 @@ local MOST_CERTIFICATES = 10
 
 local function show_certificates(socket)
   local cert, depth = ask(socket, "getPeerX509Certificate"), 0
+  if not cert and ask(socket, "isRawKey") then return write(socket, "the peer has shown a raw public key") end
   if not cert then write(socket, "the peer has no certificate") end
   while cert and depth < MOST_CERTIFICATES do
     write(socket, "certificate %d: %s, issuer %s, valid until %s", depth, certificate_name(cert.subject),
@@ -181,6 +182,7 @@ local function verdict(socket, refusal, override)
   if refusal then return ("not authorized: %s; rejectUnauthorized is false"):format(reason(refusal)) end
   if override then return overridden(socket) end
   if ask(socket, "isPsk") then return "verified: pre-shared key" end
+  if ask(socket, "isRawKey") then return "verified: raw public key" end
   local host = not socket._options.isServer and socket._name_to_verify
   return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
 end

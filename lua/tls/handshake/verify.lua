@@ -58,12 +58,20 @@ local function place_of(socket, conn, err)
   end
   if conn:isSessionReused() then place[#place + 1] = "session resumed" end
   if err.depth >= 0 then place[#place + 1] = "depth " .. err.depth end
-  place[#place + 1] = "subject " .. cures.shown(err.subject)
+  if err.subject then place[#place + 1] = "subject " .. cures.shown(err.subject) end
   return table.concat(place, ", ")
+end
+
+-- The same for a raw public key, which is in no chain.
+local function describe_raw_key(socket, conn, err)
+  local place = place_of(socket, conn, err)
+  err.message = ("%s%s: the peer's raw public key is none of option 'peerPublicKeys'; socket:getPeerPublicKey() has it")
+    :format(err.message, place == "" and "" or " (" .. place .. ")")
 end
 
 -- Adds to the core's words about a chain whose chain it is and what helps.
 local function describe(socket, conn, err)
+  if conn:isRawKey() then return describe_raw_key(socket, conn, err) end
   local fault = conn:getVerifyFault()
   if not fault then
     err.message = err.message .. ": the peer has shown no certificate"
@@ -95,8 +103,10 @@ function verify.explain(socket, err)
 end
 
 -- The error when the certificate is not valid for the name; nil also when checkServerIdentity has destroyed the socket.
+-- A raw public key is trusted as that of this server: there is no name in it to compare.
 local function check_name(socket)
   local conn, check = socket._conn, socket._options.checkServerIdentity
+  if conn:isRawKey() then return nil end -- it has no name
   local names = check == server_identity.check and conn:getPeerNames() -- the names are all it looks at, and cheaper
   local ok, err = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
   if ok and err == nil or socket._conn ~= conn then return nil end
@@ -126,8 +136,9 @@ local function check_dh(socket)
   return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
 end
 
--- The peer's certificates, leaf first.
+-- The peer's certificates, leaf first; of a raw public key a table that has nothing else.
 local function chain_of(socket)
+  if socket._conn:isRawKey() then return { { publicKey = socket._conn:getPeerPublicKey() } } end
   local cert, list = socket._conn:getPeerCertificate(true), {}
   while cert and cert.raw and list[#list] ~= cert do
     list[#list + 1] = cert
@@ -214,7 +225,7 @@ function verify.at_gate(socket, generation, done)
   end
   local err = check_peer(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
-  if not options.verify or not conn:getPeerCertificate().raw then
+  if not options.verify or not (conn:isRawKey() or conn:getPeerCertificate().raw) then
     return remember_verdict(socket, generation, err, false, done)
   end
   -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.

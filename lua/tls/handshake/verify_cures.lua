@@ -189,6 +189,7 @@ local OTHER = {
   CERT_REJECTED = always "the trust settings in a TRUSTED CERTIFICATE of option 'ca' forbid this use",
   PERMITTED_VIOLATION = always "an authority of the chain may not issue for this name (nameConstraints)",
   EXCLUDED_VIOLATION = always "an authority of the chain may not issue for this name (nameConstraints)",
+  APPLICATION_VERIFICATION = always "option 'peerPublicKeys' without 'ca' accepts raw public keys alone",
   UNHANDLED_CRITICAL_EXTENSION = always "it has a critical extension that OpenSSL does not know",
 }
 

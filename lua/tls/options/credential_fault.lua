@@ -348,6 +348,7 @@ function fault.explain(err, name, subject)
 end
 
 local TEXTS = { key = "pem", pfx = "buf", echKeys = "pem" }
+local KINDS_OF_TEXT = { peerPublicKeys = "pubkey" }
 
 --- The same for what core.context has refused.
 --- @param err table
@@ -362,7 +363,7 @@ function fault.of_option(err, option, index, options, level)
   local field = TEXTS[option]
   local name = "options." .. option .. (index > 0 and #value > 1 and ("[%d]"):format(index) or "")
   return fault.explain(err, name, {
-    option = option, others = options, level = level,
+    option = KINDS_OF_TEXT[option] or option, others = options, level = level,
     text_only = option == "dhparam",
     text = field and entry[field] or entry,
     file = field and entry.file or not field and index > 0 and value.files and value.files[index] or nil,

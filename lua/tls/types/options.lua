@@ -11,7 +11,7 @@
 ---@field ca (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
 ---@field crl (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM; with it the whole chain is looked up
 ---@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
----@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2; default `"auto"`
+---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2. From OpenSSL 3.5 on with its signs: `?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` is its own list. A name that no release knows is refused in spite of `?`, and so is a list that leaves nothing over; default `"auto"`
 ---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored, with a warning; default none: no DHE before OpenSSL 4.0
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
 ---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
@@ -27,6 +27,8 @@
 ---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
 ---@field certificateCompression (("zlib"|"brotli"|"zstd")[])? in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL 3.2 or later, see `tls.getCertificateCompressionAlgorithms()`; default none
 ---@field echKeys (string|tls.EchKeyFile|(string|tls.EchKeyFile|{pem: string, retry: boolean?})[]|false)? a server's: PEM of `openssl ech`, a private key and its ECHConfigs, to decrypt what clients hide with their option `ech`. `retry`: clients with another one are told of it; default: only of the first. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
+---@field rawPublicKey boolean? our public key may be shown in place of a certificate (RFC 7250); without `cert` nothing else is. With OpenSSL 3.2 or later, see [raw public keys](handshake.md#raw-public-keys). Not in Node; default `false`
+---@field peerPublicKeys (string|tls.CredentialFile|(string|tls.CredentialFile)[])? PEM or DER: the peer is to show one of these keys in place of a certificate; certificates count as well only with `ca`. `{}` trusts none. With OpenSSL 3.2 or later. Not in Node; default none: certificates alone
 
 --- Options of server:addContext.
 ---@class tls.AddContextOptions : tls.SecureContextOptions

@@ -140,10 +140,14 @@ function X509Certificate:toLegacyObject() end
 ---@field name? string ECDH: the curve; TLSGroup: the group
 ---@field size? integer bits; not of a TLSGroup
 
+--- What the option `verify` gets in place of a chain when the peer has shown a raw public key.
+---@class tls.RawPublicKey
+---@field publicKey string PEM
+
 --- The option `verify`: has the last word on the peer. `preverify` is the error that the peer has without it, or nil.
 --- `callback()` leaves it at that, `callback(err)` refuses, `callback(nil, true)` accepts.
 ---@alias tls.Verify
----| fun(chain: tls.Certificate[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
+---| fun(chain: (tls.Certificate|tls.RawPublicKey)[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
 
 --- The option `pskCallback`, which returns at once. A client's gets the server's hint and returns a table; a
 --- server's gets the client's identity. nil is no key.
