@@ -36,7 +36,7 @@ local function run(program, older)
   return out
 end
 
-local it_at_closing = luas.outside_nvim(it, pending, "it does not close its Lua state when it ends")
+local it_at_closing = luas.outside_nvim(it, "it does not close its Lua state when it ends")
 
 for _, lua in ipairs(luas.list) do
   for _, older in ipairs { "tls", "luv" } do
