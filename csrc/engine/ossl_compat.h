@@ -28,6 +28,8 @@
 #define TLS_OP_NO_COMPRESSED_PEER 0
 #define TLS_OP_NO_COMPRESSED_OWN 0
 #endif
+#define TLS_OP_NO_COMPRESSION_AT_ALL \
+  (TLS_OP_NO_COMPRESSED_PEER | TLS_OP_NO_COMPRESSED_OWN)
 
 /* RFC 7250, since 3.2. */
 #ifdef TLSEXT_cert_type_rpk
