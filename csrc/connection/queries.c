@@ -20,6 +20,7 @@
 #include "credentials/session_der.h"
 #include "credentials/x509_certificate.h"
 #include "engine/verify_code.h"
+#include "ech_table.h"
 #include "failure_details.h"
 #include "key_exchange.h"
 #include "lua/lua_error.h"
@@ -359,6 +360,7 @@ static const luaL_Reg queries[] = {
     {"getEphemeralKeyInfo", tls_key_exchange_info},
     {"getGroup", tls_key_exchange_group},
     {"getHandshakeRtt", tls_key_exchange_rtt},
+    {"getEch", tls_ech_table},
     {"getVerifyError", get_verify_error},
     {"getVerifyFault", get_verify_fault},
     {"getFailureDetails", tls_connection_failure_details},

@@ -4,6 +4,7 @@
 #include "certificate_fields.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 #include <openssl/bio.h>
@@ -44,10 +45,22 @@ void tls_certificate_push_time (lua_State *L, const ASN1_TIME *time) {
   push_written(L, owned, owned->p != NULL);
 }
 
+/* The integers of Lua 5.1 and LuaJIT have 32 bits on a machine of 32 bits. */
+static void push_seconds (lua_State *L, int64_t seconds) { /* [-0, +1] */
+  if ((lua_Integer)seconds == seconds)
+    lua_pushinteger(L, (lua_Integer)seconds);
+  else
+    lua_pushnumber(L, (lua_Number)seconds);
+}
+
+/* Not by timegm(3): a time_t of 32 bits ends in 2038. */
 void tls_certificate_push_seconds (lua_State *L, const ASN1_TIME *time) {
+  static const struct tm epoch = {.tm_year = 70, .tm_mday = 1};
   struct tm parts;
-  if (ASN1_TIME_to_tm(time, &parts) == 1) {
-    lua_pushinteger(L, (lua_Integer)timegm(&parts));
+  int days, seconds;
+  if (ASN1_TIME_to_tm(time, &parts) == 1 &&
+      OPENSSL_gmtime_diff(&days, &seconds, &epoch, &parts) == 1) {
+    push_seconds(L, (int64_t)days * 86400 + seconds);
     return;
   }
   lua_pushnil(L);

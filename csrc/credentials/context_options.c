@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 #include "certificate_compression.h"
+#include "ech_keys.h"
 #include "engine/raw_keys.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
@@ -234,6 +235,28 @@ static bool set_certificateCompression (struct setting *s) {
   return tls_certificate_compression_set(s->L, s->ctx);
 }
 
+static bool load_ech_keys (struct setting *s) {
+  struct tls_text pem = text_field(s->L, "pem");
+  lua_getfield(s->L, -1, "retry");
+  bool retry = lua_toboolean(s->L, -1);
+  lua_pop(s->L, 1);
+  switch (tls_ech_keys_add(s->ctx, pem, retry)) {
+    case TLS_ECH_KEYS_ADDED: return true;
+    case TLS_ECH_KEYS_FAILED: return false;
+    case TLS_ECH_KEYS_NO_CONFIG:
+      return refuse(s, "ERR_CRYPTO_OPERATION_FAILED",
+                    "Unable to load ECHConfigs of the private key");
+    case TLS_ECH_KEYS_UNKNOWN:
+      return refuse(s, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+                    "OpenSSL has no Encrypted Client Hello");
+  }
+  return false;
+}
+
+static bool set_echKeys (struct setting *s) {
+  return each_entry(s, load_ech_keys);
+}
+
 /* "only": our key alone; "also": our certificate, too. */
 static bool set_rawPublicKey (struct setting *s) {
   struct tls_raw_keys *keys = tls_raw_keys_make(s->ctx);
@@ -286,6 +309,7 @@ static bool set_peerPublicKeys (struct setting *s) {
   X(key)                   \
   X(allowPartialTrustChain) \
   X(certificateCompression) \
+  X(echKeys)             \
   X(rawPublicKey)          \
   X(peerPublicKeys)
 /* clang-format on */

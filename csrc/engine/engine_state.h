@@ -96,6 +96,8 @@ struct tls_engine {
   bool alpn_refused;        /* server: no protocol is acceptable */
   bool reject_unauthorized; /* a peer that does not verify is refused */
   bool ask_verify;          /* the owner decides about the chain */
+  bool
+      ech_required; /* client: the handshake fails unless its ECH is accepted */
   bool ask_client_hello, want_sessions, want_keylog;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alpn.h"
+#include "ech_client.h"
 #include "engine_state.h"
 #include "handshake_peer.h"
 #include "psk.h"
@@ -64,7 +65,9 @@ static bool set_client (struct tls_engine *e,
          (!o->request_ocsp ||
           SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp)) &&
          (o->session == NULL || tls_engine_set_session(e, o->session)) &&
-         (o->servername == NULL || tls_engine_set_servername(e, o->servername));
+         (o->servername == NULL ||
+          tls_engine_set_servername(e, o->servername)) &&
+         tls_ech_client_set(e, o);
 }
 
 static bool set_server (struct tls_engine *e,

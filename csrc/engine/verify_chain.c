@@ -33,6 +33,14 @@ static int on_chain_step (int ok, X509_STORE_CTX *ctx) {
   return 1;
 }
 
+/* Where ECH was not accepted, OpenSSL would compare the name that was shown, by
+** rules of its own: names are compared by the owner. */
+static void leave_name_to_owner (const struct tls_engine *e,
+                                 X509_STORE_CTX *ctx) {
+  if (e->ech_required)
+    X509_VERIFY_PARAM_set1_host(X509_STORE_CTX_get0_param(ctx), NULL, 0);
+}
+
 static void verify_certificate (struct tls_peer *peer, X509_STORE_CTX *ctx) {
   tls_peer_set_leaf(peer, X509_STORE_CTX_get0_cert(ctx));
   peer->chain_result = X509_V_OK;
@@ -81,6 +89,7 @@ int tls_on_verify (X509_STORE_CTX *ctx, void *arg) {
     return 0;
   switch (e->next_peer->question) {
     case TLS_QUESTION_NONE:
+      leave_name_to_owner(e, ctx);
       verify(e, ctx);
       if (!asks_owner(e))
         return accept_or_refuse(e, ctx);

@@ -27,6 +27,8 @@ ask "getGroup"
 --- Milliseconds (with fractions) that the handshake waited for the peer's answer: the way there and back, and its work.
 -- nil before it was measured, in a resumed handshake of TLS 1.2, and with OpenSSL before 3.2. Not in Node.
 ask "getHandshakeRtt"
+--- What became of Encrypted Client Hello (tls.Ech); nil once the socket is destroyed. Not in Node.
+ask "getEch"
 --- The peer's certificate (tls.Certificate); with `true` as argument, each with its issuer. {} when it sent none.
 ask "getPeerCertificate"
 --- The peer's public key in PEM: that of its certificate, or the raw one that it has shown in place of a certificate;

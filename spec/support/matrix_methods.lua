@@ -20,6 +20,7 @@ methods.questions = {
   exportKeyingMaterial = { "string nil", GONE, 20, "EXPORTER-matrix" },
   getCertificate = { "table nil", GONE },
   getCipher = { "table nil", GONE },
+  getEch = { "table nil", GONE },
   getEphemeralKeyInfo = { "table nil", GONE },
   getFinished = { "string nil", GONE },
   getGroup = { "string nil", GONE },

@@ -11,6 +11,7 @@
 -- @module tls.handshake.verify
 
 local cures = require "tls.handshake.verify_cures"
+local ech = require "tls.handshake.ech"
 local debug_lines = require "tls.support.debug_lines"
 local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
@@ -89,9 +90,13 @@ end
 function verify.explain(socket, err)
   local conn = socket._conn
   local code, _, depth, subject = conn:getVerifyError()
-  if not socket._options.isServer then err.host = err.host or socket._name_to_verify end
+  if not socket._options.isServer then
+    ech.choose_name(socket)
+    err.host = err.host or socket._name_to_verify
+  end
   err.depth, err.subject = depth, subject
   if code == err.code then describe(socket, conn, err) end
+  ech.explain_refusal(socket, err)
   local cert = conn:getPeerCertificate()
   if cert and cert.raw then err.cert = err.cert or cert end
   return err
@@ -108,10 +113,11 @@ local function check_name(socket)
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
   if type(err) == "table" then
-    if names and server_name.is_default(socket._unchecked_options or socket._options) then
+    local is_default = server_name.is_default(socket._unchecked_options or socket._options)
+    if names and is_default and not ech.is_rejected(socket) then
       err.message = err.message .. "; no host was given, so 'localhost' was compared"
     end
-    return err
+    return ech.explain_refusal(socket, err)
   end
   return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. errors.shown(err),
     { host = socket._name_to_verify, cert = cert })
@@ -172,6 +178,8 @@ end
 function verify.in_handshake(socket, generation)
   local conn = socket._conn
   verify.forget_other(socket, generation)
+  ech.choose_name(socket)
+  if socket._conn ~= conn then return end -- see tls.handshake.steps
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, override)

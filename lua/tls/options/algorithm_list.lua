@@ -3,6 +3,7 @@
 -- @module tls.options.algorithm_list
 
 local core = require "tls.core"
+local left_out = require "tls.options.left_out"
 local nearest = require "tls.options.nearest"
 local errors = require "tls.support.errors"
 local shown = require("tls.options.credential_text").shown
@@ -63,7 +64,7 @@ local function of_command(part)
   end
 end
 
-local function openssl() return core.openssl:match "^%S+ %S+" end
+local openssl = left_out.release
 
 local function unknown(part, names)
   local meant = nearest(part, names)
@@ -84,8 +85,8 @@ end
 -- The first name that is not known, in words.
 local function first_unknown(option, list)
   local separated, names, is_known = LISTS[option]()
-  for part in list:gmatch(separated) do
-    part = without_sign(part)
+  for signed in list:gmatch(separated) do
+    local part = without_sign(signed)
     if part:find "^@" then
       if of_command(part) then return of_command(part) end
     elseif not (is_known(part) or option == "ciphers" and is_compound(part, is_known)) then

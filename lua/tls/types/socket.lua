@@ -176,6 +176,10 @@ function TLSSocket:getGroup() end
 --- and once destroyed
 function TLSSocket:getHandshakeRtt() end
 
+--- What became of Encrypted Client Hello (RFC 9849). Not in Node.
+---@return tls.Ech? ech nil once destroyed
+function TLSSocket:getEch() end
+
 --- The peer's public key: that of its certificate, or the raw one that it has shown in place of it. Not in Node.
 ---@return string? pem nil before the peer has shown one, where it shows none, and once destroyed
 function TLSSocket:getPeerPublicKey() end

@@ -177,6 +177,24 @@ function X509Certificate:toLegacyObject() end
 ---@field file string
 ---@field passphrase? string
 
+--- Keys of Encrypted Client Hello: `{ file = "ech.pem" }`.
+---@class tls.EchKeyFile
+---@field file string
+---@field retry? boolean clients whose key is none of the server's are told to use this one; default: only the first
+
+--- Encrypted Client Hello of a client: `config`, or `grease`.
+---@class tls.EchOptions
+---@field config? string the server's ECHConfigList, in base64 or decoded
+---@field outerServername? string the name that is shown; default the public name in `config`
+---@field grease? boolean hide nothing, and look as if; default false
+
+--- What became of Encrypted Client Hello (RFC 9849).
+---@class tls.Ech
+---@field status "accepted"|"rejected"|"grease"|"backend"|"none" "none" also before it is known
+---@field innerServername? string the hidden name; on a server once its callbacks have been asked
+---@field outerServername? string the name that was shown
+---@field retryConfigs? string client: the ECHConfigList that the server wants to be used, in base64
+
 --- Made by tls.createSecureContext.
 ---@class tls.SecureContext
 local SecureContext = {}
