@@ -108,6 +108,8 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_OP_NO_COMPRESSED_PEER 0
 #define TLS_OP_NO_COMPRESSED_OWN 0
 #endif
+#define TLS_OP_NO_COMPRESSION_AT_ALL \
+  (TLS_OP_NO_COMPRESSED_PEER | TLS_OP_NO_COMPRESSED_OWN)
 
 /* Encrypted Client Hello (RFC 9849), since 4.0. */
 #ifdef OSSL_ECH_CURRENT_VERSION

@@ -222,7 +222,7 @@ function secure_context.make(checked)
   }
   return setmetatable({
     context = native, groups = curve, maxEarlyData = checked.maxEarlyData, maxVersion = max,
-    echKeys = checked.echKeys ~= nil,
+    echKeys = checked.echKeys ~= nil, raw_keys = checked.peerPublicKeys ~= nil,
   }, SecureContext)
 end
 
