@@ -1,12 +1,29 @@
 /*
 ** ossl_compat: what newer releases of OpenSSL have and others lack, and what a
-** build leaves out. Whether it is there is asked here alone.
+** build leaves out. Whether it is there is asked here alone, and whether it is
+** OpenSSL at all.
 */
 #ifndef tls_engine_ossl_compat_h
 #define tls_engine_ossl_compat_h
 
 #include <stdbool.h>
 #include <stdlib.h>
+
+#if defined(_WIN32)
+#error tls runs on Unix alone: nobody has ported it to the handles of Windows
+#endif
+
+#include <openssl/crypto.h>
+
+#if defined(OPENSSL_IS_AWSLC)
+#error tls needs OpenSSL 3.0 or later, and these are headers of AWS-LC
+#elif defined(OPENSSL_IS_BORINGSSL)
+#error tls needs OpenSSL 3.0 or later, and these are headers of BoringSSL
+#elif defined(LIBRESSL_VERSION_NUMBER)
+#error tls needs OpenSSL 3.0 or later, and these are headers of LibreSSL
+#elif OPENSSL_VERSION_NUMBER < 0x30000000L
+#error tls needs OpenSSL 3.0 or later, and these are headers of an older one
+#endif
 
 #include <openssl/ssl.h>
 
@@ -36,9 +53,6 @@
 #define TLS_HAS_TLS1_3 1
 #endif
 
-#if OPENSSL_VERSION_MAJOR < 3
-#error "tls needs OpenSSL 3.0 or later"
-#endif
 #if !TLS_HAS_TLS1_2 && !TLS_HAS_TLS1_3
 #error \
     "tls needs an OpenSSL with TLS 1.2 or 1.3: built without no-tls1_2 or no-tls1_3"
@@ -93,6 +107,38 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_CERTIFICATE_COMPRESSION 0
 #define TLS_OP_NO_COMPRESSED_PEER 0
 #define TLS_OP_NO_COMPRESSED_OWN 0
+#endif
+
+/* Encrypted Client Hello (RFC 9849), since 4.0. */
+#ifdef OSSL_ECH_CURRENT_VERSION
+#define TLS_CAN_ECH 1
+#define TLS_R_ECH_REQUIRED SSL_R_ECH_REQUIRED
+#else
+#define TLS_CAN_ECH 0
+#define TLS_R_ECH_REQUIRED -1 /* no reason */
+#endif
+
+/* RFC 7250, since 3.2. */
+#ifdef TLSEXT_cert_type_rpk
+#define TLS_RAW_PUBLIC_KEYS 1
+#define TLS_CERT_TYPE_RAW TLSEXT_cert_type_rpk
+#define TLS_CERT_TYPE_X509 TLSEXT_cert_type_x509
+#define TLS_V_ERR_RAW_KEY_UNTRUSTED X509_V_ERR_RPK_UNTRUSTED
+#define tls_ossl_set_server_types SSL_set1_server_cert_type
+#define tls_ossl_set_client_types SSL_set1_client_cert_type
+#define tls_ossl_raw_key_to_verify X509_STORE_CTX_get0_rpk
+#define tls_ossl_peer_raw_key SSL_get0_peer_rpk
+#define tls_ossl_session_raw_key SSL_SESSION_get0_peer_rpk
+#else
+#define TLS_RAW_PUBLIC_KEYS 0
+#define TLS_CERT_TYPE_RAW 2
+#define TLS_CERT_TYPE_X509 0
+#define TLS_V_ERR_RAW_KEY_UNTRUSTED 95
+#define tls_ossl_set_server_types(ssl, types, n) ((void)(types), (n) == 0)
+#define tls_ossl_set_client_types(ssl, types, n) ((void)(types), (n) == 0)
+#define tls_ossl_raw_key_to_verify(ctx) ((EVP_PKEY *)NULL)
+#define tls_ossl_peer_raw_key(ssl) ((EVP_PKEY *)NULL)
+#define tls_ossl_session_raw_key(session) ((EVP_PKEY *)NULL)
 #endif
 
 /* What a build may leave out, and what then stands in its place: nothing asks

@@ -20,11 +20,14 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
+#include "credentials/ech_configs.h"
+#include "credentials/ocsp_response.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "engine/openssl_loaded.h"
 #include "engine/ossl_compat.h"
 #include "door.h"
 #include "environment.h"
@@ -38,6 +41,7 @@
 #include "state_closing.h"
 #include "table_fields.h"
 #include "text_encoding.h"
+#include "version.h"
 
 static const luaL_Reg functions[] = {
     {"context", tls_secure_context_new},
@@ -51,6 +55,7 @@ static const luaL_Reg functions[] = {
     {"groups", tls_available_algorithms_groups},
     {"fips", tls_available_algorithms_fips},
     {"certificateCompression", tls_certificate_compression_names},
+    {"echPublicName", tls_ech_configs_public_name},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},
@@ -71,6 +76,7 @@ static const luaL_Reg functions[] = {
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
     {"derKind", tls_credential_der_kind},
+    {"isOCSPResponse", tls_ocsp_response_is},
     {"keyKind", tls_credential_key_kind},
     {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},
@@ -91,6 +97,12 @@ static const luaL_Reg functions[] = {
 
 #define LUV_CURE "luarocks install luv, or on Debian apt install lua-luv"
 #define OLDEST_LIBUV 0x012c00 /* 1.44.0; luv has the numbers of its libuv */
+
+static void check_openssl (lua_State *L) {
+  char why[400];
+  if (!tls_openssl_loaded_fits(why, sizeof why))
+    luaL_error(L, "%s", why);
+}
 
 /* Whether it is luv at all, lua_state.c finds out.
 ** Stack: what require "luv" has returned, on top. [-0, +0] */
@@ -168,9 +180,15 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "error_metatable");
   tls_lua_state_push_errnos(L);
   lua_setfield(L, -2, "errnos");
+  tls_set_string(L, "version", TLS_VERSION);
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
+  tls_set_string(L, "opensslOfHeaders", OPENSSL_VERSION_STR);
+  lua_pushboolean(L, TLS_RAW_PUBLIC_KEYS);
+  lua_setfield(L, -2, "rawPublicKeys");
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
+  lua_pushboolean(L, TLS_CAN_ECH);
+  lua_setfield(L, -2, "canEch");
   push_alerts(L);
   lua_setfield(L, -2, "alerts");
   tls_available_algorithms_push_left_out(L);
@@ -187,8 +205,7 @@ __attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
 
 int luaopen_tls_core (lua_State *L) {
   luaL_checkversion(L);
-  if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
-    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
+  check_openssl(L);
   lua_settop(L, 0);
   lua_getfield(L, LUA_REGISTRYINDEX, CORE_T);
   if (lua_istable(L, -1)) /* required again: the first table is in use */

@@ -10,7 +10,7 @@ local seen = require "tls.options.credential_text"
 local fault = {}
 
 ---@class tls.RefusedCredential
----@field option string cert, key, ca, crl, pfx, dhparam: what is wanted
+---@field option string cert, key, ca, crl, pfx, dhparam, echKeys: what is wanted
 ---@field text string
 ---@field file string? where the text is from
 ---@field passphrase string?
@@ -271,6 +271,24 @@ local function of_dh(subject, err)
     bits, level, DH_BITS[level] or 0) .. ALLOWED:format(level_for(bits, DH_BITS))
 end
 
+-- === echKeys ===
+
+local MAKE_ECH = "openssl ech -public_name NAME -out FILE makes both"
+
+local function of_ech(subject)
+  local place = {}
+  for i, label in ipairs(seen.labels(subject.text)) do place[label] = place[label] or i end
+  if not next(place) then return of_path(subject) or "there is no -----BEGIN PRIVATE KEY----- in it: " .. MAKE_ECH end
+  if is_encrypted(subject.text) then return "its private key is encrypted: openssl pkey -in FILE decrypts it" end
+  local key, config = place["PRIVATE KEY"], place.ECHCONFIG
+  if not key then return "it has no -----BEGIN PRIVATE KEY-----: " .. MAKE_ECH end
+  if not config then return "it has no -----BEGIN ECHCONFIG-----: " .. MAKE_ECH end
+  if config < key then return "the private key has to come first" end
+  local block = subject.text:match "%-%-%-%-%-BEGIN ECHCONFIG.*"
+  local words = seen.damage(subject.text) or seen.damage(block)
+  return words and "its key or ECHCONFIG: " .. words or "its ECHConfigs are not of this private key, or damaged"
+end
+
 -- === all together ===
 
 -- The form is right, the content is not.
@@ -292,6 +310,7 @@ local function of_pem(subject, err)
 end
 
 local function found(subject, err)
+  if subject.option == "echKeys" then return of_ech(subject) end
   local words = of_mismatch(subject, err) or of_weakness(subject, err) or of_dh(subject, err)
   if words then return words end
   if subject.option == "key" then words = of_encrypted_key(subject, err) end
@@ -328,7 +347,8 @@ function fault.explain(err, name, subject)
   return err
 end
 
-local TEXTS = { key = "pem", pfx = "buf" }
+local TEXTS = { key = "pem", pfx = "buf", echKeys = "pem" }
+local KINDS_OF_TEXT = { peerPublicKeys = "pubkey" }
 
 --- The same for what core.context has refused.
 --- @param err table
@@ -343,7 +363,7 @@ function fault.of_option(err, option, index, options, level)
   local field = TEXTS[option]
   local name = "options." .. option .. (index > 0 and #value > 1 and ("[%d]"):format(index) or "")
   return fault.explain(err, name, {
-    option = option, others = options, level = level,
+    option = KINDS_OF_TEXT[option] or option, others = options, level = level,
     text_only = option == "dhparam",
     text = field and entry[field] or entry,
     file = field and entry.file or not field and index > 0 and value.files and value.files[index] or nil,

@@ -2,6 +2,7 @@
 -- @module tls.options.handshake
 
 local credentials = require "tls.options.credentials"
+local ech = require "tls.options.ech"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 
@@ -39,6 +40,12 @@ handshake.client = {
     text = "ask for a stapled response: `'OCSPResponse'`" },
   { "earlyData", kinds.bytes, for_one_connection = true,
     text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
+  { "ech", ech.client, or_false = true, shown = "none",
+    text = "Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in " ..
+      "base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its " ..
+      "place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, " ..
+      "and looks as if. With OpenSSL 4.0 or later, see " ..
+      "[Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node" },
   { "minDHSize", kinds.size_in_bits, shown = "none",
     text = "a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`" },
 }
