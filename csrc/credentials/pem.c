@@ -153,6 +153,11 @@ EVP_PKEY *tls_pem_read_public_key (struct tls_text pem) {
   return key;
 }
 
+bool tls_pem_next_public_der (BIO *in, unsigned char **der, long *size) {
+  return PEM_bytes_read_bio(der, size, NULL, PEM_STRING_PUBLIC, in,
+                            on_passphrase, &no_passphrase) == 1;
+}
+
 bool tls_pem_load_key (SSL_CTX *ctx, struct tls_text text,
                        struct tls_text passphrase) {
   EVP_PKEY *key = tls_pem_read_key(text, passphrase);

@@ -40,6 +40,10 @@ EVP_PKEY *tls_pem_next_key (BIO *in);
 /* A public key in PEM, or NULL. The caller frees it. */
 EVP_PKEY *tls_pem_read_public_key (struct tls_text pem);
 
+/* The DER in the next block of a public key; false at the end of the text as
+** well. The caller frees it, with OPENSSL_free(). */
+bool tls_pem_next_public_der (BIO *in, unsigned char **der, long *size);
+
 /* A private key. False, too, when there is a certificate of that type already
 ** to which the key does not belong. */
 bool tls_pem_load_key (SSL_CTX *ctx, struct tls_text text,

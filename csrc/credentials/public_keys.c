@@ -6,7 +6,6 @@
 #include <limits.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "certificate_fields.h"
@@ -27,8 +26,7 @@ static bool trust_der (SSL_CTX *ctx, const unsigned char *der, size_t size) {
 static bool trust_next (SSL_CTX *ctx, BIO *bio, bool *damaged) {
   unsigned char *der = NULL;
   long size;
-  if (PEM_bytes_read_bio(&der, &size, NULL, PEM_STRING_PUBLIC, bio, NULL,
-                         NULL) != 1)
+  if (!tls_pem_next_public_der(bio, &der, &size))
     return false;
   *damaged = !trust_der(ctx, der, (size_t)size);
   OPENSSL_free(der);

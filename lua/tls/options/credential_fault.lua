@@ -353,12 +353,13 @@ local KINDS_OF_TEXT = { peerPublicKeys = "pubkey" }
 --- The same for what core.context has refused.
 --- @param err table
 --- @param option string
---- @param index integer of the entry; 0: the option is no list
+--- @param index integer of the entry; 0: none of a list's
 --- @param options table what core.context was given
 --- @param level integer
 --- @return table err the same
 function fault.of_option(err, option, index, options, level)
   local value = options[option]
+  if index == 0 and type(value) == "table" then return err end -- before its first entry: there is no memory
   local entry = index > 0 and value[index] or value
   local field = TEXTS[option]
   local name = "options." .. option .. (index > 0 and #value > 1 and ("[%d]"):format(index) or "")
