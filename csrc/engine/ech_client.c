@@ -12,9 +12,12 @@
 #if TLS_CAN_ECH
 
 /* The hidden ClientHello must not offer less than TLS 1.3 (RFC 9849, 6.1), and
-** servers refuse one that does; OpenSSL 4.0 offers there what it offers. */
+** servers refuse one that does; OpenSSL 4.0 offers there what it offers. It
+** also offers to show a certificate later, and ends the connection by
+** unexpected_message when it is asked for one: so that is not offered. */
 static bool set_config (struct tls_engine *e,
                         const struct tls_engine_options *o) {
+  SSL_set_post_handshake_auth(e->ssl, 0);
   return SSL_set_min_proto_version(e->ssl, TLS1_3_VERSION) == 1 &&
          SSL_set1_ech_config_list(e->ssl, o->ech_config, o->ech_config_size) ==
              1 &&

@@ -110,6 +110,21 @@ describe("Encrypted Client Hello", function()
     end
   end)
 
+  it("leaves no way to ask for a certificate later, and the connection goes on", function()
+    local began, failure
+    local client, server = once({ echKeys = KEY.pem, ca = certs.ca.cert },
+      { ech = KEY.config, key = certs.agent.key, cert = certs.agent.cert }, function(server)
+        server:on("secureConnection", function(socket)
+          began = socket:renegotiate({ requestCert = true, rejectUnauthorized = true }, helper.expect(function(err)
+            failure = err
+          end))
+        end)
+      end)
+    assert.is_false(began)
+    assert.equal("ERR_SSL_EXTENSION_NOT_RECEIVED", failure.code)
+    check_accepted(client, server)
+  end)
+
   it("is accepted also by a server that does not verify: rejectUnauthorized = false", function()
     local client, server = once({ echKeys = KEY.pem },
       { ech = KEY.config, rejectUnauthorized = false, ca = certs.otherca.cert })
