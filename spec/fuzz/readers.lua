@@ -4,6 +4,7 @@
 -- and so is what a reader asserts.
 local certs = require "spec.support.certs"
 local core = require "tls.core"
+local ech = require "tls.options.ech"
 local encoding = require "tls.stream.encoding"
 local identity = require "tls.handshake.server_identity"
 local ip = require "tls.support.ip"
@@ -100,10 +101,39 @@ function readers.pieces(bytes)
   refused(pcall(encoding.decode, data, name))
 end
 
+-- Which of these OpenSSL can, depends on its release: else the option is refused, by an error of ours as well.
+
+function readers.public_key(bytes)
+  refused(pcall(tls.createSecureContext, { peerPublicKeys = bytes }))
+  refused(pcall(tls.createSecureContext, { peerPublicKeys = armour(bytes, "PUBLIC KEY") }))
+end
+
+-- As an ECHConfigList, and as the only entry of one whose sizes are right.
+function readers.ech(bytes)
+  local size = math.min(#bytes, 65000)
+  for _, list in ipairs { bytes, encoding.encode(bytes, "base64"),
+    string.char(math.floor(size / 256), size % 256) .. bytes:sub(1, size) } do
+    local ok, err = pcall(ech.client.check, list, "options.ech")
+    if not refused(ok, err) then assert(#err.config > 4 and not err.grease) end
+  end
+end
+
+function readers.ech_keys(bytes)
+  refused(pcall(tls.createSecureContext, { echKeys = certs.ecdsa.key .. armour(bytes, "ECHCONFIG") }))
+  refused(pcall(tls.createSecureContext, { echKeys = bytes }))
+end
+
+function readers.ocsp(der)
+  if core.isOCSPResponse(der) then assert(not core.isOCSPResponse(der .. "\0")) end
+end
+
 local ORDER = {
   "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces", "x509",
-  "described",
+  "described", "public_key", "ech", "ech_keys", "ocsp",
 }
+
+-- What `openssl ech -public_name cover.example.test` has made.
+local ECH_LIST = "AEX+DQBBBQAgACDLBRWjpLDiBs18zXsbWav1FjwpElQMeAv+jOlp2hp1FAAEAAEAAQASY292ZXIuZXhhbXBsZS50ZXN0AAA="
 
 -- A session of a real handshake, as 'session' gives it.
 local function session()
@@ -140,6 +170,12 @@ local function write_seeds(dir)
     seed("described", name .. "-der", der(pair.cert))
   end
   seed("session", "full", session())
+  seed("public_key", "ecdsa", der(tls.X509Certificate(certs.ecdsa.cert).publicKey))
+  seed("public_key", "pem", tls.X509Certificate(certs.ecdsa.cert).publicKey)
+  seed("ech", "list", encoding.decode(ECH_LIST, "base64"))
+  seed("ech", "entry", encoding.decode(ECH_LIST, "base64"):sub(3))
+  seed("ech_keys", "list", encoding.decode(ECH_LIST, "base64"))
+  seed("ocsp", "try_later", "0\3\10\1\3")
   seed("names", "dns", "a.example.org\nDNS:*.example.org, IP Address:127.0.0.1, URI:https://example.org/")
   seed("names", "quoted", "localhost\nDNS:\"a, DNS:localhost\", DNS:x")
   for i, text in ipairs { "127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "2001:db8:0:0:1::" } do
