@@ -40,8 +40,8 @@ describe("homes.sh", function()
       flock = "exit 0", git = "exit 0" }
     for program, text in pairs(programs) do stubs[program] = text end
     for program, text in pairs(stubs) do write("bin/" .. program, "#!/bin/sh\n" .. text .. "\n") end
-    return sh(("chmod +x %s/bin/*; env -u TLS_HOMES_ALONE -u LD_PRELOAD LUAS=lua5.4 PATH=%s/bin:/usr/bin:/bin TLS_HOMES=%s "
-      .. "SPEC=spec/none sh scripts/homes.sh %s"):format(folder, folder, where or folder, name))
+    return sh(("chmod +x %s/bin/*; env -u TLS_HOMES_ALONE -u LD_PRELOAD LUAS=lua5.4 PATH=%s/bin:/usr/bin:/bin "
+      .. "TLS_HOMES=%s SPEC=spec/none sh scripts/homes.sh %s"):format(folder, folder, where or folder, name))
   end
 
   -- In a folder that seems to be a home, where all works but what is said.
@@ -138,7 +138,7 @@ describe("the page of homes.sh", function()
 ]], page())
   end)
 
-  it("says what has failed: tests, files that do not end or cannot be read, a suite that does not begin or end", function()
+  it("says what has failed: tests, files that do not end or cannot be read, no suite at all, make itself", function()
     write("results/sid.lua5.1.line", "| sid |\n")
     write("results/sid.lua5.1.log", [[
 === spec/a_spec.lua
