@@ -11,7 +11,8 @@ end
 
 describe("make dist", function()
   local folder = os.tmpname()
-  local is_clone = select(2, run "git rev-parse HEAD") == 0
+  -- Not a folder in another repository either, as that of a distribution's packages.
+  local is_clone = run "git rev-parse --show-prefix HEAD":match "^\n%x+\n$" ~= nil
 
   -- The script is this checkout's, committed or not.
   local function dist(before)
