@@ -36,8 +36,10 @@ ifneq ($(OPENSSL_DIR),)
 ifeq ($(wildcard $(OPENSSL_DIR)/include/openssl/ssl.h),)
 $(error OPENSSL_DIR is $(OPENSSL_DIR), which has no include/openssl/ssl.h)
 endif
-OPENSSL_LIBDIR ?= $(firstword $(wildcard $(OPENSSL_DIR)/lib64 $(OPENSSL_DIR)/lib))
-OPENSSL_CFLAGS ?= -I$(OPENSSL_DIR)/include
+# A lib64 may be there without it. The path is kept in the core, which is loaded in other folders, too.
+OPENSSL_LIBDIR ?= $(abspath $(firstword $(foreach name,lib64 lib,$(patsubst %/,%,$(dir \
+	$(wildcard $(OPENSSL_DIR)/$(name)/libssl.*)))) $(wildcard $(OPENSSL_DIR)/lib64 $(OPENSSL_DIR)/lib)))
+OPENSSL_CFLAGS ?= -I$(abspath $(OPENSSL_DIR))/include
 OPENSSL_LIBS ?= -L$(OPENSSL_LIBDIR) -Wl,-rpath,$(OPENSSL_LIBDIR) -lssl -lcrypto
 endif
 OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl 2>/dev/null)
@@ -100,7 +102,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: ## print what makes a shell find the module that is built here
-	@echo 'export $(PATHS)'
+	@: $(info export $(PATHS))
 
 deps: ## install what building and testing need, where something is missing
 	@sh scripts/deps.sh test
@@ -171,13 +173,13 @@ $(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # Another, with several Lua states.
-$(BUILD)/states: spec/support/states.c spec/support/state.h
+$(BUILD)/states: spec/support/states.c spec/support/state.h $(BUILD)/openssl
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # A peer on OpenSSL alone, which does what our sockets never do.
-$(BUILD)/raw_peer: spec/support/raw_peer.c
+$(BUILD)/raw_peer: spec/support/raw_peer.c $(BUILD)/openssl
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
 		$(OPENSSL_LIBS) -ldl
@@ -283,11 +285,11 @@ build-fuzz/readers_fuzz: spec/fuzz/readers_fuzz.c
 
 # === benchmarks: see docs/performance.md ===
 
-$(BUILD)/bench/load: bench/load.c
+$(BUILD)/bench/load: bench/load.c $(BUILD)/openssl
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 $(WARN) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
 
-$(BUILD)/bench/limit: bench/limit.c
+$(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -g $(WARN) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS) -luv
 

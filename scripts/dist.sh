@@ -34,8 +34,8 @@ $changed"
 git cat-file -e "HEAD:rockspec/$rockspec" 2>/dev/null || fail "there is no rockspec/$rockspec: make rockspec"
 grep -qF "## [$version] - " CHANGELOG.md || fail "CHANGELOG.md has no heading ## [$version]"
 
-# gzip -n: without the time and the name.
-archive() { git archive --format=tar --prefix="$name/" HEAD | gzip -n -9 >"$1"; }
+# gzip -n: without the time and the name. The permissions are git's own, whatever its configuration says of tar.
+archive() { git -c tar.umask=0022 archive --format=tar --prefix="$name/" HEAD | gzip -n -9 >"$1"; }
 
 rm -rf "$dist"
 mkdir -p "$dist"

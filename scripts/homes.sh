@@ -56,7 +56,7 @@ inside() { # NAME COMMAND...: run in the home
   home=$homes/$1
   shift
   env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot "$home" "$@"
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$chroot" "$home" "$@"
 }
 
 mount_in() { # NAME: what programs expect to be there
@@ -90,7 +90,7 @@ bootstrap() { # NAME
     tail -n 3 "$homes/$1.boot.log" >&2
     fail "debootstrap could not make $suite from the mirror $from, see $homes/$1.boot.log"
   }
-  mv "$homes/$1.new" "$homes/$1"
+  mv -T "$homes/$1.new" "$homes/$1" || fail "$homes/$1 is there and is no Debian: remove it"
 }
 
 aptly() { # NAME COMMAND...: print what it says when it fails
@@ -109,10 +109,12 @@ add_openssl4() {
 }
 
 # Only what is not there yet. A home is what its release was when the folder was made: remove the folder for a new one.
+# A run that was interrupted may have left packages half installed.
 make_home() { # NAME
   [ -x "$homes/$1/usr/bin/apt-get" ] || bootstrap "$1"
   mount_in "$1"
   settle "$1"
+  aptly "$1" sh -c 'dpkg --configure -a || apt-get install -f -y -qq'
   [ -e "$homes/$1/installed" ] && return
   echo "homes: installing packages in $1"
   aptly "$1" apt-get update -qq
@@ -121,13 +123,14 @@ make_home() { # NAME
   touch "$homes/$1/installed"
 }
 
-# Builds are kept, all else is as in the checkout.
+# Builds are kept, all else is as in the checkout. The files are new (tar -m): what is built of them stays from the last
+# run, perhaps of another checkout, whose files may have been younger.
 copy_checkout() { # NAME
   to=$homes/$1/luv-tls
   mkdir -p "$to"
   find "$to" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
   git ls-files -co --exclude-standard | while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
-    tar c -T - | tar x -C "$to"
+    tar c -T - | tar xm -C "$to"
 }
 
 # === a run ===
@@ -166,7 +169,7 @@ rock() { # NAME LUA: ok, failed, or - where there is no luarocks for it, or no l
     >"$results/$1.$2.rock.log" 2>&1 && echo ok || echo failed
 }
 
-line_of() { # NAME LUA TOOK: the line of the table; all is well when its status is 0
+line_of() { # NAME LUA TOOK STATUS: the line of the table; all is well when its status is 0. STATUS is that of `make test`
   luv=$(package_of "$1" lua-luv)
   libuv=$(libuv_of "$1" "$2") || luv=- libuv=-
   counts=$(sed -n 's/^\([0-9]*\) success.* \/ \([0-9]*\) failure.* \/ \([0-9]*\) error.* \/ \([0-9]*\) pend.*/\1 \2 \3 \4/p' \
@@ -174,8 +177,10 @@ line_of() { # NAME LUA TOOK: the line of the table; all is well when its status 
   openssl=$(inside "$1" openssl version | cut -d' ' -f2)
   lua="$2 $(version_of "$1" "$2")"
   rock=$(rock "$1" "$2")
+  status=$4
   set -- "$1" "$3" $counts
   failed=$((${4:-0} + ${5:-0}))
+  [ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
   echo "| $1 | $openssl | $luv | $libuv | $lua | ${3:-did not run} | $failed | ${6:-0} | $rock | $2 | $commit | $(date +%F) |"
   [ -n "${3:-}" ] && [ "$failed" = 0 ] && [ "$rock" != failed ]
 }
@@ -184,9 +189,11 @@ run() { # NAME LUA
   echo "homes: $1, $2"
   aptly "$1" env LUA="$2" sh /luv-tls/scripts/deps.sh test
   began=$(date +%s)
+  status=0
   inside "$1" env JOBS="${JOBS:-$(nproc)}" sh -c 'cd /luv-tls && umask 022 && make test LUA="$1" SPEC="$2"' \
-    sh "$2" "${SPEC:-}" >"$results/$1.$2$part.log" 2>&1 || sed -n 's/^failed: /homes: failed: /p' "$results/$1.$2$part.log"
-  line_of "$1" "$2" "$(($(date +%s) - began)) s" >"$results/$1.$2$part.line" || echo "$1 $2" >>"$failed_in"
+    sh "$2" "${SPEC:-}" >"$results/$1.$2$part.log" 2>&1 || status=$?
+  sed -n 's/^failed: /homes: failed: /p' "$results/$1.$2$part.log"
+  line_of "$1" "$2" "$(($(date +%s) - began)) s" $status >"$results/$1.$2$part.line" || echo "$1 $2" >>"$failed_in"
   cat "$results/$1.$2$part.line"
 }
 
@@ -194,6 +201,8 @@ run() { # NAME LUA
 for tool in chroot unshare mountpoint flock git tar awk; do
   command -v $tool >/dev/null || fail "$tool is missing"
 done
+chroot=$(command -v chroot)
+case $homes in *[[:space:]]* | [!/]*) fail "TLS_HOMES is '$homes': debootstrap needs a whole path, without blanks" ;; esac
 git rev-parse --git-dir >/dev/null 2>&1 || fail "this is no checkout of git's, of which only its own files would be copied"
 # What is mounted here is seen by this script alone, and gone at its end: whoever removes a folder removes no devices.
 if [ -z "${TLS_HOMES_ALONE:-}" ]; then

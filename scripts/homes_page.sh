@@ -16,10 +16,11 @@ runs() { # in the order of the table
   done
 }
 
-# Every pending test of a log: why. Every failed one: its place, and what has failed; a file that has not come to its end.
+# Every pending test of a log: why. Every failed one: its place, and what has failed; a file that has not come to its end;
+# make's last word, where nothing else has failed.
 told() { # NAME.LUA
   awk -v where="${1%%.*} ${1#*.}" '
-    function tell(kind, text) { gsub(/\|/, "\\|", text); print kind "\t" text "\t" where }
+    function tell(kind, text) { tells[kind]++; gsub(/\|/, "\\|", text); print kind "\t" text "\t" where }
     function waits() { if (waiting != "") tell("pending", waiting); waiting = "" }
     /^pending: / { waits(); waiting = $0; sub(/^pending: [0-9]+ /, "", waiting) }
     /^because: / { waiting = ""; tell("pending", substr($0, 10)) }
@@ -32,7 +33,12 @@ told() { # NAME.LUA
     /^failed: / { for (i = 2; i <= NF; i++) if (!($i in told_of)) tell("failed", $i) }
     /^[0-9]+ success.* pending : / { counted = 1 }
     { line[NR] = $0 }
-    END { waits(); if (!counted) tell("failed", "did not run: " line[NR]) }
+    /^make: \*\*\* / { ended = $0 }
+    END {
+      waits()
+      if (!counted) tell("failed", "did not run: " line[NR])
+      else if (ended != "" && !tells["failed"]) tell("failed", ended)
+    }
   ' "$results/$1.log"
 }
 

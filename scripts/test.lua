@@ -189,4 +189,8 @@ print_lines("", ("%s / %s / %s / %d pending : %.1f seconds, %s"):format(
   count(totals.success, "success", "successes"), count(totals.failure, "failure", "failures"),
   count(totals.error, "error", "errors"), totals.pending, (uv.hrtime() - began) / 1e9,
   count(#files, "file", "files")))
+if totals.success + totals.failure + totals.error + totals.pending == 0 then
+  print_lines("there is no such test: " .. words)
+  os.exit(1)
+end
 if interrupted or totals.failure + totals.error > 0 then os.exit(1) end

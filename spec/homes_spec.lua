@@ -17,8 +17,9 @@ local function read(name)
 end
 
 --- Run a shell command; its output, both streams, and its status.
+-- What it runs is not made for a sanitizer, which finds that awk and others leak.
 local function sh(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
+  local pipe = assert(io.popen("{ unset LD_PRELOAD; " .. command .. "; } 2>&1; echo \"status $?\""))
   local text = pipe:read "*a"
   pipe:close()
   local output, status = text:match "^(.*)status (%d+)%s*$"
@@ -35,13 +36,21 @@ after_each(function() sh("rm -r " .. folder) end)
 
 describe("homes.sh", function()
   -- On a machine whose programs of root's are these, besides those that are anybody's.
-  local function homes(name, programs)
+  local function homes(name, programs, where)
     local stubs = { id = "echo 0", unshare = 'shift 3; exec "$@"', chroot = "exit 1", mountpoint = "exit 0",
       flock = "exit 0", git = "exit 0" }
     for program, text in pairs(programs) do stubs[program] = text end
     for program, text in pairs(stubs) do write("bin/" .. program, "#!/bin/sh\n" .. text .. "\n") end
-    return sh(("chmod +x %s/bin/*; env -u TLS_HOMES_ALONE -u LD_PRELOAD -u LUAS PATH=%s/bin:/usr/bin:/bin TLS_HOMES=%s "
-      .. "SPEC=spec/none sh scripts/homes.sh %s"):format(folder, folder, folder, name))
+    return sh(("chmod +x %s/bin/*; env -u TLS_HOMES_ALONE -u LD_PRELOAD LUAS=lua5.4 PATH=%s/bin:/usr/bin:/bin "
+      .. "TLS_HOMES=%s SPEC=spec/none sh scripts/homes.sh %s"):format(folder, folder, where or folder, name))
+  end
+
+  -- In a folder that seems to be a home, where all works but what is said.
+  local function home_in_which(make_test)
+    assert.equal(0, select(2, sh(("cd %s && mkdir -p trixie/etc/apt/apt.conf.d trixie/usr/bin trixie/usr/sbin && "
+      .. "touch trixie/installed && ln -s /bin/true trixie/usr/bin/apt-get"):format(folder))))
+    return homes("trixie", { chroot = ('case "$*" in *"make test"*) %s ;; *"command -v"*) exit 1 ;; esac')
+      :format(make_test) })
   end
 
   for what, case in pairs {
@@ -59,6 +68,35 @@ describe("homes.sh", function()
       assert.is_truthy(output:find(case[2]:gsub("%%s", folder), 1, true), output)
     end)
   end
+
+  for what, where in pairs { ["has blanks"] = "'/tmp/a b'", ["is no whole one"] = "homes" } do
+    it("says so when the path of TLS_HOMES " .. what, function()
+      local output, status = homes("trixie", {}, where)
+      assert.equal(2, status, output)
+      assert.equal(("homes: TLS_HOMES is '%s': debootstrap needs a whole path, without blanks\n")
+        :format((where:gsub("'", ""))), output)
+    end)
+  end
+
+  it("does not put a new home into a folder that is none", function()
+    assert.equal(0, select(2, sh(("mkdir %s/trixie && touch %s/trixie/theirs"):format(folder, folder))))
+    local output, status = homes("trixie", { debootstrap = 'mkdir -p "$3/usr/bin"' })
+    assert.equal(2, status, output)
+    assert.is_truthy(output:find(("homes: %s/trixie is there and is no Debian: remove it\n"):format(folder), 1, true),
+      output)
+    assert.equal("theirs\n", (sh("ls " .. folder .. "/trixie")))
+  end)
+
+  it("ends with status 1 when make test has failed, also where all tests have passed", function()
+    local passed = "echo '1 success / 0 failures / 0 errors / 0 pending : 1 seconds, 1 file'; exit %d"
+    for status, expected in pairs { [0] = "", [99] = "homes: failed in: trixie lua5.4" } do
+      local output, is = home_in_which(passed:format(status))
+      assert.equal(status == 0 and 0 or 1, is, output)
+      assert.equal(expected, output:match "homes: failed[^\n]*" or "")
+      assert.matches(("| 1 | %d | 0 | %%- |"):format(status == 0 and 0 or 1), output)
+      sh("rm -r " .. folder .. "/trixie")
+    end
+  end)
 
   it("says so when there is no such home", function()
     local output, status = homes("potato", {})
@@ -101,7 +139,7 @@ describe("the page of homes.sh", function()
 ]], page())
   end)
 
-  it("says what has failed: tests, files that have not ended or cannot be read, a suite that did not begin", function()
+  it("says what has failed: tests, files that do not end or cannot be read, no suite at all, make itself", function()
     write("results/sid.lua5.1.line", "| sid |\n")
     write("results/sid.lua5.1.log", [[
 === spec/a_spec.lua
@@ -122,12 +160,17 @@ failed: spec/a_spec.lua spec/b_spec.lua spec/c_spec.lua
 ]])
     write("results/sid.lua5.4.line", "| sid, too |\n")
     write("results/sid.lua5.4.log", "gcc\nmake: *** [Makefile:1: all] Error 1\n")
+    write("results/trixie.lua5.4.line", "| trixie |\n")
+    write("results/trixie.lua5.4.log", "1 success / 0 failures / 0 errors / 0 pending : 1 seconds\n"
+      .. "make: *** [Makefile:9: test] Error 99\n")
     assert.equal([[
+| trixie |
 | sid, too |
 | sid |
 
 | what failed | tests | where |
 |---|---|---|
+| make: *** [Makefile:9: test] Error 99 | 1 | trixie lua5.4 |
 | did not run: make: *** [Makefile:1: all] Error 1 | 1 | sid lua5.4 |
 | spec/a_spec.lua:2 a fails: spec/a_spec.lua:3: Expected | 1 | sid lua5.1 |
 | spec/b_spec.lua hung | 1 | sid lua5.1 |

@@ -119,6 +119,21 @@ describe("a run of the specs", function()
     helper.run()
   end)
 
+  it("does not pass when there is no test of that name, or line", function()
+    run({ one_spec = [[it("passes", function() assert.is_true(true) end)]] }, function(status, output)
+      assert.equal(1, status)
+      has(output, "0 successes / 0 failures / 0 errors / 0 pending : ",
+        "\nthere is no such test: " .. folder .. "/one_spec.lua:7\n")
+    end, nil, 7)
+    helper.run()
+    os.remove(folder .. "/one_spec.lua")
+    run({}, function(status, output)
+      assert.equal(1, status)
+      has(output, "\nthere is no such test: " .. folder .. "\n")
+    end)
+    helper.run()
+  end)
+
   it("fails a test that asserts nothing, and expectations of a loop that did not run", function()
     run({
       nothing_spec = [[local later = {}
