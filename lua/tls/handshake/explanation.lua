@@ -129,6 +129,12 @@ local function no_group_shared()
   return "both sides have no group for the key exchange in common (option 'ecdhCurve')"
 end
 
+-- A client that offers TLS 1.3, and can send no key for it: the server has not been asked.
+local function no_group_of_tls13()
+  return "option 'ecdhCurve' names no group of TLSv1.3, which this client offers: add one, as X25519, or set "
+    .. "'maxVersion' to 'TLSv1.2'"
+end
+
 -- A client whose key fits no signature that is accepted here sends no certificate either.
 local function no_client_certificate(_, socket)
   local beside = context_of(socket).raw_keys and "'rawPublicKey'" or "'cert'"
@@ -262,7 +268,7 @@ local CODES = {
   ERR_SSL_NO_SHARED_SIGNATURE_ALGORITHMS = no_signature_shared,
   ERR_SSL_LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED = old_signature,
   ERR_SSL_NO_SUITABLE_KEY_SHARE = no_group_shared, ERR_SSL_NO_SHARED_GROUPS = no_group_shared,
-  ERR_SSL_NO_SUITABLE_GROUPS = no_group_shared,
+  ERR_SSL_NO_SUITABLE_GROUPS = no_group_of_tls13,
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE = no_client_certificate,
   ERR_SSL_NO_APPLICATION_PROTOCOL = no_protocol_shared,
   ERR_SSL_PSK_IDENTITY_NOT_FOUND = unknown_identity,
