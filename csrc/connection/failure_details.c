@@ -5,6 +5,7 @@
 #include "failure_details.h"
 
 #include "connection.h"
+#include "engine/raw_keys.h"
 #include "lua/table_fields.h"
 
 /* A ClientHello may have thousands of names; no message shows more. */
@@ -81,15 +82,22 @@ static void set_progress (lua_State *L, const struct tls_engine *e) {
   lua_setfield(L, -2, "finished");
 }
 
+/* 'rawKeyShown': this end's public key has stood in place of a certificate. */
+static void set_raw_key (lua_State *L, const struct tls_engine *e) {
+  lua_pushboolean(L, tls_raw_keys_shown(tls_engine_ssl(e)));
+  lua_setfield(L, -2, "rawKeyShown");
+}
+
 int tls_connection_failure_details (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   if (c == NULL)
     return 0;
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 9);
   set_received(L, c->engine);
   set_versions(L, c->engine);
   set_progress(L, c->engine);
   set_protocols(L, c->engine);
   set_ciphers(L, c->engine);
+  set_raw_key(L, c->engine);
   return 1;
 }

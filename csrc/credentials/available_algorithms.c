@@ -30,6 +30,9 @@ int tls_available_algorithms_ciphers (lua_State *L) {
 static const char *const other_groups[] = {
     "X25519",
     "X448",
+    "brainpoolP256r1tls13",
+    "brainpoolP384r1tls13",
+    "brainpoolP512r1tls13",
     "ffdhe2048",
     "ffdhe3072",
     "ffdhe4096",

@@ -133,6 +133,8 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define tls_ossl_raw_key_to_verify X509_STORE_CTX_get0_rpk
 #define tls_ossl_peer_raw_key SSL_get0_peer_rpk
 #define tls_ossl_session_raw_key SSL_SESSION_get0_peer_rpk
+#define tls_ossl_server_type SSL_get_negotiated_server_cert_type
+#define tls_ossl_client_type SSL_get_negotiated_client_cert_type
 #else
 #define TLS_RAW_PUBLIC_KEYS 0
 #define TLS_CERT_TYPE_RAW 2
@@ -143,6 +145,8 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define tls_ossl_raw_key_to_verify(ctx) ((EVP_PKEY *)NULL)
 #define tls_ossl_peer_raw_key(ssl) ((EVP_PKEY *)NULL)
 #define tls_ossl_session_raw_key(session) ((EVP_PKEY *)NULL)
+#define tls_ossl_server_type(ssl) TLS_CERT_TYPE_X509
+#define tls_ossl_client_type(ssl) TLS_CERT_TYPE_X509
 #endif
 
 /* What a build may leave out, and what then stands in its place: nothing asks

@@ -78,6 +78,12 @@ bool tls_raw_keys_apply (SSL *ssl, const SSL_CTX *ctx) {
                                    client_count);
 }
 
+bool tls_raw_keys_shown (const SSL *ssl) {
+  int type = SSL_is_server(ssl) ? tls_ossl_server_type(ssl)
+                                : tls_ossl_client_type(ssl);
+  return type == TLS_CERT_TYPE_RAW;
+}
+
 static bool is_trusted (const struct tls_raw_keys *keys, const EVP_PKEY *key) {
   size_t i;
   for (i = 0; keys != NULL && i < keys->count; i++)

@@ -19,6 +19,10 @@ bool tls_raw_keys_trust (SSL_CTX *ctx, EVP_PKEY *key);
 ** nothing of it. False when OpenSSL cannot. */
 bool tls_raw_keys_apply (SSL *ssl, const SSL_CTX *ctx);
 
+/* Is what this end shows, or has shown, a raw key? False before both ends
+** have said what they take. */
+bool tls_raw_keys_shown (const SSL *ssl);
+
 /* Judge what 'peer' has shown by the rules of the connection's context. A
 ** result of its chain stays, unless a certificate is not to be shown. */
 void tls_raw_keys_judge (struct tls_peer *peer, const SSL *ssl);

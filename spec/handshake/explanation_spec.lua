@@ -103,6 +103,9 @@ local BOTH_OURS = {
   ["no group in common"] = { server { ecdhCurve = "P-256" }, client { ecdhCurve = "X25519", minVersion = "TLSv1.3" },
     "ERR_SSL_NO_SUITABLE_KEY_SHARE", "both sides have no group for the key exchange in common (option 'ecdhCurve')",
     "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE", NOT_FITTING },
+  ["no group of TLS 1.3"] = { server(), client { ecdhCurve = "brainpoolP256r1" }, nil, nil,
+    "ERR_SSL_NO_SUITABLE_GROUPS", "option 'ecdhCurve' names no group of TLSv1.3, which this client offers: add one, "
+    .. "as X25519, or set 'maxVersion' to 'TLSv1.2'" },
   ["no client certificate"] = { server { requestCert = true, rejectUnauthorized = true, ca = certs.ca.cert }, client(),
     "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE", "this server asks every client for one (options 'requestCert' and "
     .. "'rejectUnauthorized'), the client has to pass its 'key' and 'cert'",

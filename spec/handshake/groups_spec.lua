@@ -66,6 +66,14 @@ describe("a group", function()
     end)
   end
 
+  it("brainpoolP256r1tls13 is brainpoolP256r1 in TLS 1.3, or unknown here", function()
+    local name = "brainpoolP256r1tls13"
+    local listed = (" %s "):format(table.concat(tls.getCurves(), " ")):find((" %s "):format(name), 1, true)
+    assert.equal(openssl.since(3, 2), listed ~= nil)
+    if not openssl.since(3, 2) then return refused(name, ("'%s' is unknown"):format(name)) end
+    assert.equal(name, agreed({ ecdhCurve = "X25519:" .. name }, { ecdhCurve = name }).client)
+  end)
+
   it("that the server does not take is asked for again, by a HelloRetryRequest", function()
     assert.equal("secp384r1", agreed({ ecdhCurve = "P-384" }, { ecdhCurve = "X25519:P-384" }).client)
   end)

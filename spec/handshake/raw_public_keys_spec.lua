@@ -49,11 +49,13 @@ end)
 if not pcall(tls.createSecureContext, { peerPublicKeys = {} }) then
   describe("raw public keys before OpenSSL 3.2", function()
     it("are refused by the name of the option, and 'no' is taken", function()
-      local words = "needs OpenSSL 3.2 or later, and this is OpenSSL 3."
+      local words = "needs OpenSSL 3.2 or later; this is OpenSSL 3."
       refused({ key = certs.ecdsa.key, rawPublicKey = true }, "options.rawPublicKey", "ERR_INVALID_ARG_VALUE")
       refused({ key = certs.ecdsa.key, rawPublicKey = true }, words)
       refused({ peerPublicKeys = public_key "ecdsa" }, "options.peerPublicKeys", "ERR_INVALID_ARG_VALUE")
       refused({ peerPublicKeys = public_key "ecdsa" }, words)
+      refused({ peerPublicKeys = { file = "/nonexistent/x.pem" } }, words)
+      refused({ rawPublicKey = 1 }, "of type boolean", "ERR_INVALID_ARG_TYPE")
       tls.createSecureContext { rawPublicKey = false }
     end)
     pending "stand in place of certificates: needs OpenSSL 3.2"
@@ -427,6 +429,35 @@ describe("raw public keys", function()
   end)
 end)
 
+-- What stands behind the last of OpenSSL's words.
+local function says(err, words) assert.equal(": " .. words, err.message:sub(-#words - 2), err.message) end
+
+describe("the end whose raw public key is refused", function()
+  it("is told so, and not of certificates", function()
+    for _, version in ipairs(VERSIONS) do
+      local result = run(raw "ecdsa", trusting("p384", { maxVersion = version }))
+      says(result.client_error, "the client does not trust the server's raw public key: it has to be among the "
+        .. "client's 'peerPublicKeys'")
+      result = run({ key = certs.rsa.key, cert = certs.rsa.cert, requestCert = true, rejectUnauthorized = true,
+        peerPublicKeys = public_key "p384" }, raw("ecdsa", { ca = certs.ca.cert, maxVersion = version }))
+      says(result.client_failure, "the server does not trust this client's raw public key: it has to be among the "
+        .. "server's 'peerPublicKeys'")
+    end
+  end)
+
+  it("is told what else is wanted, where it shows something else", function()
+    for _, version in ipairs(VERSIONS) do
+      local server = raw("ecdsa", { requestCert = true, rejectUnauthorized = true, peerPublicKeys = public_key "rsa" })
+      local client = trusting("ecdsa", { maxVersion = version, key = certs.agent.key, cert = certs.agent.cert })
+      says(run(server, client).client_failure, "the server refuses the certificate of 'cert', or what it is signed "
+        .. "with, or wants a raw public key in its place ('rawPublicKey')")
+      client.key, client.cert = nil, nil
+      says(run(server, client).client_error, "this server asks every client for one (options 'requestCert' and "
+        .. "'rejectUnauthorized'), the client has to pass its 'key' and 'rawPublicKey'")
+    end
+  end)
+end)
+
 describe("peerPublicKeys", function()
   it("takes PEM, DER, files and several keys in one text", function()
     local path = os.tmpname()
@@ -442,6 +473,8 @@ describe("peerPublicKeys", function()
 
   it("refuses what is no public key", function()
     refused({ peerPublicKeys = true }, "options.peerPublicKeys", "ERR_INVALID_ARG_TYPE")
+    refused({ peerPublicKeys = { public_key "rsa", { { file = "x.pem" } } } },
+      '"options.peerPublicKeys[2]" property must be of type string or { file = "path" }', "ERR_INVALID_ARG_TYPE")
     refused({ peerPublicKeys = "" }, "options.peerPublicKeys", "ERR_INVALID_ARG_VALUE")
     refused({ peerPublicKeys = certs.ecdsa.cert }, "found CERTIFICATE, wanted PUBLIC KEY")
     refused({ peerPublicKeys = { public_key "rsa", certs.ecdsa.key } }, "options.peerPublicKeys[2]")

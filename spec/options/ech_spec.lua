@@ -18,9 +18,57 @@ local VALUE, TYPE = "ERR_INVALID_ARG_VALUE", "ERR_INVALID_ARG_TYPE"
 local function client(value, ...) return refused(tls.connect, { port = 1, ech = value }, ...) end
 local function keys(value, ...) return refused(tls.createSecureContext, { echKeys = value }, ...) end
 
-describe("the option ech", function()
-  it("is a string or a table", function()
+describe("the options ech and echKeys", function()
+  it("say what type they are of", function()
     for _, bad in ipairs { 1, true, print } do client(bad, TYPE, '"options.ech" property must be of type string or') end
+    local expected = 'string, { file = "path" } or an array of them and of { pem = "text" }'
+    for _, bad in ipairs { 1, true } do keys(bad, TYPE, '"options.echKeys"', expected) end
+    assert.is_nil(keys(12345, TYPE).message:find("12345", 1, true))
+  end)
+
+  it("are each of one side", function()
+    for _, fn in ipairs { tls.createServer, tls.createSecureContext } do
+      refused(fn, { ech = "x" }, VALUE, "has no option 'ech'; tls.connect has")
+    end
+  end)
+
+  it("may be false, for none", function()
+    local socket = tls.connect { port = 1, host = "127.0.0.1", ech = false }
+    socket:on("error", function() end)
+    assert.is_nil(socket:getEch())
+    socket:destroy()
+    assert.is_table(tls.createSecureContext { echKeys = false })
+  end)
+
+  it("are found by other names", function()
+    for _, name in ipairs { "echConfig", "echConfigList", "encryptedClientHello", "ECH" } do
+      refused(tls.connect, { port = 1, [name] = "x" }, VALUE, ("no option '%s'; did you mean 'ech'?"):format(name))
+    end
+    refused(tls.createServer, { echKey = "x" }, VALUE, "no option 'echKey'; did you mean 'echKeys'?")
+  end)
+end)
+
+if not ech.here then
+  describe("without Encrypted Client Hello", function()
+    local NEEDS = "needs OpenSSL 4.0 or later, built with ECH; this is " .. openssl.name
+
+    it("says which OpenSSL has it, whatever is wrong beside that", function()
+      local list = core.encodeBase64("\0\6\254\13\0\2ab")
+      for _, value in ipairs { list, "no list", { config = list }, { config = "no list" }, { grease = true }, {} } do
+        client(value, VALUE, "options.ech' " .. NEEDS)
+      end
+      for _, value in ipairs { "x", { file = "/nonexistent/x.pem" }, { { pem = "x" } } } do
+        keys(value, VALUE, "options.echKeys' " .. NEEDS)
+      end
+    end)
+
+    pending(ech.why)
+  end)
+  return
+end
+
+describe("the option ech, where OpenSSL has it,", function()
+  it("has fields of their types", function()
     client({ config = 1 }, TYPE, "options.ech.config")
     client({ config = {} }, TYPE, "options.ech.config")
     client({ grease = 1 }, TYPE, "options.ech.grease")
@@ -31,7 +79,7 @@ describe("the option ech", function()
     client({ grease = false }, VALUE, "options.ech", "{ config =")
     client({ confg = "x" }, VALUE, "options.ech", "takes a table with config and outerServername, or with grease",
       "confg")
-    client({ "x" }, VALUE, "options.ech", "takes a table with config")
+    client({ "x" }, VALUE, "options.ech", "takes a table with config", 'Received "a list"')
     client({ config = "x", grease = true }, VALUE, "options.ech", "grease only pretends")
     client({ outerServername = "a.test", grease = true }, VALUE, "options.ech.outerServername", "needs config")
   end)
@@ -56,53 +104,29 @@ describe("the option ech", function()
     client(("A"):rep(20000), VALUE, "is too long", "20000 bytes")
   end)
 
-  it("is not a server's", function()
-    for _, fn in ipairs { tls.createServer, tls.createSecureContext } do
-      refused(fn, { ech = "x" }, VALUE, "has no option 'ech'; tls.connect has")
+  it("says what was given in place of a list", function()
+    local KEY = ech.key "cover.example.test"
+    for _, text in ipairs { KEY.pem, KEY.pem:match "%-%-%-%-%-BEGIN ECHCONFIG.*$" } do
+      client(text, VALUE, "options.ech", "between -----BEGIN ECHCONFIG----- and -----END ECHCONFIG-----")
     end
-  end)
-
-  it("may be false, for none", function()
-    local socket = tls.connect { port = 1, host = "127.0.0.1", ech = false }
-    socket:on("error", function() end)
-    assert.is_nil(socket:getEch())
-    socket:destroy()
+    assert.is_nil(client(KEY.pem, VALUE).message:find(KEY.pem:match "\n(%w+)", 1, true)) -- the private key
+    client("ech.pem", VALUE, "options.ech", "looks like the name of a file")
+    client("grease", VALUE, "options.ech", "or { grease = true }")
   end)
 end)
 
-describe("the option echKeys", function()
+describe("the option echKeys, where OpenSSL has it,", function()
   it("is text, a file, or a sequence of them", function()
-    for _, bad in ipairs { 1, true, { pem = "x" } } do keys(bad, TYPE, '"options.echKeys"') end
-    keys({ {} }, TYPE, "echKeys")
-    keys({ { pem = "x", retry = 1 } }, TYPE, "options.echKeys.retry")
+    keys({ pem = "x" }, TYPE, '"options.echKeys"', 'array of them and of { pem = "text" }')
+    keys({ {} }, TYPE, '"options.echKeys[1]" property must be of type string or { file = "path" }')
+    keys({ "x", { { file = "y" } } }, TYPE, '"options.echKeys[2]" property must be of type string or { file = "path" }')
+    keys({ { pem = "x", retry = 1 } }, TYPE, "options.echKeys[1].retry")
     keys({ { pem = "x", passphrase = "y" } }, VALUE, "options.echKeys", "takes tables with pem or file, and retry")
     keys({ { pem = "x", file = "y" } }, VALUE, "options.echKeys", "not both")
     keys("", VALUE, "options.echKeys", "is empty")
     keys({ file = "/nonexistent/x.pem" }, "ENOENT", "options.echKeys")
-    assert.is_nil(keys(12345, TYPE).message:find("12345", 1, true))
-  end)
-
-  it("may be false, for none", function()
-    assert.is_table(tls.createSecureContext { echKeys = false })
   end)
 end)
-
-if not ech.here then
-  describe("without Encrypted Client Hello", function()
-    local NEEDS = "needs OpenSSL 4.0 or later, built with ECH; this is " .. openssl.name
-
-    it("says which OpenSSL has it", function()
-      local list = core.encodeBase64("\0\6\254\13\0\2ab")
-      client(list, VALUE, "options.ech' " .. NEEDS)
-      client({ config = list }, VALUE, "options.ech.config' " .. NEEDS)
-      client({ grease = true }, VALUE, "options.ech' " .. NEEDS)
-      keys("x", VALUE, "options.echKeys' " .. NEEDS)
-    end)
-
-    pending(ech.why)
-  end)
-  return
-end
 
 describe("with Encrypted Client Hello", function()
   local KEY, OTHER = ech.key "cover.example.test", ech.key "cover.example.test"

@@ -354,8 +354,8 @@ tls.createServer { cert = { file = "/nowhere/server.crt" }, key = { file = "rsa.
 
 add("a file that is given by another field", [[
 tls.createServer { cert = { path = "rsa.crt" }, key = { path = "rsa.key" } }]],
-  'LUA: app.lua:2: The "options.key" property must be of type string, { file="path" } or an array of them. ' ..
-  "Received type table [ERR_INVALID_ARG_TYPE]")
+  'LUA: app.lua:2: The "options.key" property must be of type string, { file="path" } or an array of them and of ' ..
+  '{ pem="text" }. ' .. "Received type table [ERR_INVALID_ARG_TYPE]")
 
 add("an open file", [[
 tls.connect { port = 443, ca = io.open "ca.crt" }]],

@@ -129,10 +129,17 @@ local function no_group_shared()
   return "both sides have no group for the key exchange in common (option 'ecdhCurve')"
 end
 
+-- A client that offers TLS 1.3, and can send no key for it: the server has not been asked.
+local function no_group_of_tls13()
+  return "option 'ecdhCurve' names no group of TLSv1.3, which this client offers: add one, as X25519, or set "
+    .. "'maxVersion' to 'TLSv1.2'"
+end
+
 -- A client whose key fits no signature that is accepted here sends no certificate either.
 local function no_client_certificate(_, socket)
+  local beside = context_of(socket).raw_keys and "'rawPublicKey'" or "'cert'"
   return "this server asks every client for one (options 'requestCert' and 'rejectUnauthorized'), the client has to "
-    .. "pass its 'key' and 'cert'" .. (socket._options.sigalgs and ", of a kind that 'sigalgs' allows here" or "")
+    .. "pass its 'key' and " .. beside .. (socket._options.sigalgs and ", of a kind that 'sigalgs' allows here" or "")
 end
 
 -- === protocols of the application ===
@@ -168,7 +175,15 @@ end
 
 -- === alerts that the peer has sent ===
 
-local function not_trusted(_, socket, on_server)
+-- A key in place of a certificate has no issuer, no name and no dates.
+local function raw_key_refused(on_server)
+  return on_server and "the client does not trust the server's raw public key: it has to be among the client's "
+    .. "'peerPublicKeys'"
+    or "the server does not trust this client's raw public key: it has to be among the server's 'peerPublicKeys'"
+end
+
+local function not_trusted(details, socket, on_server)
+  if details.rawKeyShown then return raw_key_refused(on_server) end
   if socket._options.pskCallback and not kind_of_certificate(socket) then return nil end
   return on_server and "the client does not trust the server's certificate: it needs the issuer as its 'ca', and "
     .. "'cert' here has to hold the intermediate certificates as well"
@@ -179,6 +194,7 @@ end
 
 -- These alerts say that a certificate is no good, and not why.
 local function refused(details, socket, on_server)
+  if details.rawKeyShown then return raw_key_refused(on_server) end
   if on_server then
     return "the client refuses the server's certificate: it may not be valid for the name that the client wants, not "
       .. "be trusted, or be too weak"
@@ -206,9 +222,10 @@ local function nothing_fits_the_server(details, socket, on_server)
   if on_server then return nil end
   local psk = psk_refused(details, socket, on_server)
   if psk then return psk end
-  if (ask(socket, "getPeerCertificate") or {}).raw then -- all of that has been agreed on
+  if ask(socket, "getPeerPublicKey") then -- all of that has been agreed on
     if has_no_key(socket) then return (WITHOUT_KEY:gsub("wants", "may want")) end
     return kind_of_certificate(socket) and "the server refuses the certificate of 'cert', or what it is signed with"
+      .. (core.rawPublicKeys and ", or wants a raw public key in its place ('rawPublicKey')" or "")
       or "the server may want a client certificate, pass 'key' and 'cert'"
   end
   return "the server can use none of the ciphers, groups and versions that this client offers ('ciphers', "
@@ -251,7 +268,7 @@ local CODES = {
   ERR_SSL_NO_SHARED_SIGNATURE_ALGORITHMS = no_signature_shared,
   ERR_SSL_LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED = old_signature,
   ERR_SSL_NO_SUITABLE_KEY_SHARE = no_group_shared, ERR_SSL_NO_SHARED_GROUPS = no_group_shared,
-  ERR_SSL_NO_SUITABLE_GROUPS = no_group_shared,
+  ERR_SSL_NO_SUITABLE_GROUPS = no_group_of_tls13,
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE = no_client_certificate,
   ERR_SSL_NO_APPLICATION_PROTOCOL = no_protocol_shared,
   ERR_SSL_PSK_IDENTITY_NOT_FOUND = unknown_identity,

@@ -20,8 +20,10 @@ local function wrong_value(name, value, reason)
   return errors.throw(errors.arg_value(name, value, reason))
 end
 
+local ENTRY = 'string or { file = "path" }'
+
 local function check_text(value, name)
-  if type(value) ~= "string" then return wrong_type(name, "string", value) end
+  if type(value) ~= "string" then return wrong_type(name, ENTRY, value) end
   if value == "" then return wrong_value(name, value, "is empty: leave the option out, or give its text") end
   return value
 end
@@ -76,6 +78,7 @@ end
 local function check_fields(entry, name, known)
   if getmetatable(entry) then return wrong_value(name, tostring(entry), "takes plain tables") end
   for key in pairs(entry) do
+    if type(key) == "number" then return wrong_type(name, ENTRY, entry) end -- a list in a list
     if not known[key] then return wrong_value(name, tostring(key), known.takes) end
   end
 end
@@ -126,6 +129,11 @@ end
 
 local EXPECTED = 'string, { file = "path" } or an array of them'
 
+-- Of a list, errors say which entry.
+local function name_of(value, name, i)
+  return type(value) == "table" and #value > 0 and ("%s[%d]"):format(name, i) or name
+end
+
 local function sequence(value, name, expected)
   if type(value) == "string" or credential_kinds.is_file(value) then return { value } end
   if type(value) ~= "table" or #value == 0 and next(value) ~= nil then return wrong_type(name, expected, value) end
@@ -139,7 +147,7 @@ function credential_kinds.texts(may_be_empty)
     "string|tls.CredentialFile|(string|tls.CredentialFile)[]", function(value, name)
       local list = {}
       for i, entry in ipairs(sequence(value, name, EXPECTED)) do
-        local text, path = credential_kinds.read(entry, name)
+        local text, path = credential_kinds.read(entry, name_of(value, name, i))
         list[i] = text
         if path then list.files = list.files or {} end
         if path then list.files[i] = path end
@@ -162,12 +170,12 @@ function credential_kinds.secrets(field, beside)
   local luacats = ("string|%s|(string|%s|{%s: string, %s: %s?})[]"):format(file_of.class, file_of.class, field, beside,
     file_of.type)
   return kinds.list(doc, luacats, function(value, name)
-    local list = {}
+    local list, expected = {}, ('%s and of { %s = "text" }'):format(EXPECTED, field)
     if type(value) == "table" and #value == 0 and not credential_kinds.is_file(value) then
-      return wrong_type(name, EXPECTED, value)
+      return wrong_type(name, expected, value)
     end
-    for i, entry in ipairs(sequence(value, name, EXPECTED)) do
-      list[i] = read_secret(entry, name, field, known)
+    for i, entry in ipairs(sequence(value, name, expected)) do
+      list[i] = read_secret(entry, name_of(value, name, i), field, known)
     end
     return list
   end)

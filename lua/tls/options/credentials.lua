@@ -1,6 +1,7 @@
 --- Internal. The options of tls.createSecureContext (`group`), which every function that makes a context takes as well.
 -- @module tls.options.credentials
 
+local core = require "tls.core"
 local declare = require "tls.options.declaration"
 local credential_kinds = require "tls.options.credential_kinds"
 local ech = require "tls.options.ech"
@@ -33,6 +34,8 @@ local curve = {
 }
 
 local MOST_TICKETS = 4 -- TLS_MAX_SESSIONS: a connection keeps no more sessions until they are told
+
+local function needs_rfc_7250() return not core.rawPublicKeys and "OpenSSL 3.2 or later" or nil end
 
 local ENGINES = "is not supported, since OpenSSL has no engines any more: give options.key the URI of the key instead"
 local NO_ENGINE = "ERR_CRYPTO_CUSTOM_ENGINE_NOT_SUPPORTED"
@@ -88,10 +91,11 @@ local group = {
     text = "a server's: PEM of `openssl ech`, a private key and its ECHConfigs, to decrypt what clients hide " ..
       "with their option `ech`. `retry`: clients with another one are told of it; default: only of the first. With " ..
       "OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node" },
-  { "rawPublicKey", kinds.since_rfc_7250(kinds.boolean), default = false,
+  { "rawPublicKey", kinds.where_it_can(kinds.boolean, needs_rfc_7250), default = false,
     text = "our public key may be shown in place of a certificate (RFC 7250); without `cert` nothing else is. With " ..
       "OpenSSL 3.2 or later, see [raw public keys](handshake.md#raw-public-keys). Not in Node" },
-  { "peerPublicKeys", kinds.since_rfc_7250(credential_kinds.texts(true)), shown = "none: certificates alone",
+  { "peerPublicKeys", kinds.where_it_can(credential_kinds.texts(true), needs_rfc_7250),
+    shown = "none: certificates alone",
     text = "PEM or DER: the peer is to show one of these keys in place of a certificate; certificates count as well " ..
       "only with `ca`. `{}` trusts none. With OpenSSL 3.2 or later. Not in Node" },
   { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },

@@ -3,6 +3,7 @@
 
 local core = require "tls.core"
 local credential_kinds = require "tls.options.credential_kinds"
+local credential_text = require "tls.options.credential_text"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 
@@ -10,12 +11,7 @@ local ech = {}
 
 local function refuse(name, value, reason) return errors.throw(errors.arg_value(name, value, reason)) end
 
-local function check_available(name)
-  if core.canEch then return end
-  errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
-    ("The property '%s' needs OpenSSL 4.0 or later, built with ECH; this is %s"):format(name,
-      core.openssl:match "^%S+ %S+")))
-end
+local function needs_ech() return not core.canEch and "OpenSSL 4.0 or later, built with ECH" or nil end
 
 -- === the client's ===
 
@@ -57,6 +53,15 @@ local function list_of(entry) return string.char(math.floor(#entry / 256), #entr
 local NO_LIST = "is no ECHConfigList: give what stands behind ech= in the HTTPS record of the server's name, in base64 "
   .. "or decoded"
 
+-- What was given in place of a list.
+local function confused(text)
+  if text:find("-----BEGIN", 1, true) then
+    return ", which openssl ech writes between -----BEGIN ECHCONFIG----- and -----END ECHCONFIG-----"
+  end
+  if text == "grease" then return ", or { grease = true }" end
+  return credential_text.path(text) and "; this looks like the name of a file" or ""
+end
+
 -- Those of unknown versions and algorithms are passed over (RFC 9849, 4 and 6.1), of the others the first counts, or
 -- the first with the name that is to be shown. OpenSSL refuses a list that has one that it does not know.
 local function choose(entries, outer_name)
@@ -75,8 +80,7 @@ local function check_config(value, name, outer_name)
   if #value > MOST then return refuse(name, ("%d bytes"):format(#value), "is too long for an ECHConfigList") end
   local list = binary_form(value)
   local entries = list and entries_of(list)
-  if not entries then return refuse(name, value, NO_LIST) end
-  check_available(name)
+  if not entries then return refuse(name, value, NO_LIST .. confused(value)) end
   local chosen, reason = choose(entries, outer_name)
   if chosen then return chosen end
   return refuse(name, value, ("has no ECHConfig that %s can use (%s)"):format(core.openssl:match "^%S+ %S+", reason))
@@ -87,7 +91,8 @@ local FIELDS = { config = true, outerServername = true, grease = true }
 local function check_fields(value, name)
   for key in pairs(value) do
     if not FIELDS[key] then
-      return refuse(name, tostring(key), "takes a table with config and outerServername, or with grease")
+      local shown = type(key) == "number" and "a list" or tostring(key)
+      return refuse(name, shown, "takes a table with config and outerServername, or with grease")
     end
   end
 end
@@ -119,34 +124,30 @@ local function check_table(value, name)
 end
 
 --- What a client is to do: `{ config = the ECHConfigList in binary form, outerServername =, grease = }`.
-ech.client = {
+ech.client = kinds.where_it_can({
   type = "string or `{config=, outerServername=}`, or `{grease = true}`", luacats = "string|tls.EchOptions",
   is_list = true, -- what its owner changes later does not count
   check = function(value, name)
     if type(value) == "string" then return { config = check_config(value, name), grease = false } end
     if type(value) ~= "table" then return errors.throw(errors.arg_type(name, "string or table", value)) end
-    local checked = check_table(value, name)
-    check_available(name)
-    return checked
+    return check_table(value, name)
   end,
-}
+}, needs_ech)
 
 -- === the server's ===
 
 local keys = credential_kinds.secrets("pem", "retry")
 
 --- Keys with their ECHConfigs: a sequence of `{ pem =, retry =, file = the file's name }`.
-ech.keys = {
+ech.keys = kinds.where_it_can({
   type = keys.type, luacats = keys.luacats, is_list = true,
   check = function(value, name)
     local list = keys.check(value, name)
-    if #list == 0 then return nil end
-    check_available(name)
     for i, entry in ipairs(list) do
       if entry.retry == nil then entry.retry = i == 1 end
     end
     return list
   end,
-}
+}, needs_ech)
 
 return ech

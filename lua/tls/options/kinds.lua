@@ -266,17 +266,19 @@ kinds.certificate_compression = kinds.list("sequence of `\"zlib\"`, `\"brotli\"`
     return certificate_compression.check(check_sequence(value, name), name)
   end)
 
---- What only an OpenSSL with raw public keys can do. Values that mean "no" are taken everywhere.
+--- What only some releases of OpenSSL can do. That is said before anything is read: the files may not be there for the
+-- same reason. Values of a wrong type are told first, and `false` is taken everywhere.
 --- @param of tls.OptionKind
-function kinds.since_rfc_7250(of)
+--- @param needs fun(): string? what is needed in place of this OpenSSL; nil: it will do
+function kinds.where_it_can(of, needs)
   local needing = {}
   for name, value in pairs(of) do needing[name] = value end
   function needing.check(value, name)
-    local checked = of.check(value, name)
-    if checked and not core.rawPublicKeys then
-      wrong_value(name, value, ("needs OpenSSL 3.2 or later, and this is %s"):format(core.openssl))
-    end
-    return checked
+    local words = value and needs()
+    if not words then return of.check(value, name) end
+    if type(value) ~= "string" and type(value) ~= "table" then of.check(value, name) end
+    return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
+      ("The property '%s' needs %s; this is %s"):format(name, words, core.openssl:match "^%S+ %S+")))
   end
   return needing
 end

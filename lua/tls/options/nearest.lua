@@ -28,6 +28,9 @@ local OTHER_WORDS = {
   cafile = "ca", cacert = "ca", cacerts = "ca", rootca = "ca", rootcas = "ca", truststore = "ca",
   password = "passphrase", hostname = "host", hostaddress = "host", sni = "servername", alpn = "ALPNProtocols",
   curves = "ecdhCurve", groups = "ecdhCurve", verifypeer = "rejectUnauthorized", insecure = "rejectUnauthorized",
+  rpk = "rawPublicKey", rawkey = "rawPublicKey", publickeys = "peerPublicKeys", trustedkeys = "peerPublicKeys",
+  peerkeys = "peerPublicKeys", echconfig = "ech", echconfigs = "ech", echconfiglist = "ech",
+  encryptedclienthello = "ech", certcompression = "certificateCompression",
 }
 
 local LONGEST = 64 -- letters; a longer name is no misspelt option
