@@ -8,6 +8,7 @@ local core = require "tls.core"
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
+local left_out = require "tls.options.left_out"
 local host_name = require "tls.options.host_name"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
@@ -274,7 +275,7 @@ function kinds.since_rfc_7250(of)
   function needing.check(value, name)
     local checked = of.check(value, name)
     if checked and not core.rawPublicKeys then
-      wrong_value(name, value, ("needs OpenSSL 3.2 or later, and this is %s"):format(core.openssl))
+      wrong_value(name, value, left_out.needs "3.2")
     end
     return checked
   end

@@ -15,6 +15,17 @@ function left_out.release()
   return core.openssl:match "^%S+ %S+" .. (core.fips() and " with default_properties = fips=yes" or "")
 end
 
+--- Why something of a newer OpenSSL cannot be had: the one that runs is older, or the headers were.
+--- @param release string that brought it: "3.2"
+--- @return string words
+function left_out.needs(release)
+  local headers = core.opensslOfHeaders
+  local same = headers:match "^%d+%.%d+" == core.openssl:match "^%S+ (%d+%.%d+)"
+  local there = same and "this is " .. core.openssl
+    or ("the core was built for OpenSSL %s: build it again for the one that runs, %s"):format(headers, core.openssl)
+  return ("needs OpenSSL %s or later, and %s"):format(release, there)
+end
+
 --- @param part string as OpenSSL's Configure names it: "psk" of no-psk
 --- @param what string what needs it, to begin the message with
 -- @raise ERR_CRYPTO_UNSUPPORTED_OPERATION
