@@ -1,7 +1,10 @@
--- Raw public keys (RFC 7250) that are asked for when the connection is secure, by a server that trusts keys of several
--- kinds: OpenSSL before 4.0 raises an error where two of different kinds are compared, which is none of the connection.
+-- Raw public keys (RFC 7250) that are asked for when the connection is secure, or come in pieces, at a server that
+-- trusts keys of several kinds: OpenSSL before 4.0 raises an error where two of different kinds are compared, which is
+-- none of the connection.
 local certs = require "spec.support.certs"
 local core = require "tls.core"
+local helper = require "spec.helper"
+local net = require "tls.net"
 local pair = require "spec.support.pair"
 local tls = require "tls"
 
@@ -26,9 +29,50 @@ local function asked_later(version, trusted, reject)
   return seen
 end
 
-describe("raw public keys that are asked for later", function()
+-- A first handshake whose messages reach the server in pieces of a few bytes: is the client authorized?
+local function in_pieces(version)
+  local seen = {}
+  local server = tls.createServer({ key = certs.rsa.key, cert = certs.rsa.cert, requestCert = true,
+    rejectUnauthorized = true, peerPublicKeys = { public_key "rsa", public_key "ecdsa" }, maxVersion = version },
+    function(socket)
+      seen.authorized = socket.authorized
+      socket:resume()
+      socket:finish "x"
+    end)
+  server:on("tlsClientError", function(err) seen.failure = err.code end)
+  local between = net.createServer({ allowHalfOpen = true }, function(from)
+    local to = net.connect { port = server:address().port, host = "127.0.0.1", allowHalfOpen = true }
+    from:on("error", function() to:destroy() end)
+    to:on("error", function() from:destroy() end)
+    from:on("data", function(data)
+      for at = 1, #data, 7 do to:write(data:sub(at, at + 6)) end
+    end)
+    from:on("end", function() to:finish() end)
+    to:pipe(from)
+  end)
+  server:listen(0, "127.0.0.1", function()
+    between:listen(0, "127.0.0.1", helper.expect(function()
+      local client = tls.connect { port = between:address().port, host = "127.0.0.1", servername = "localhost",
+        ca = certs.ca.cert, key = certs.ecdsa.key, rawPublicKey = true }
+      client:on("error", function(err) seen.client = err.code end)
+      client:on("close", function()
+        server:close()
+        between:close()
+      end)
+      client:resume()
+    end))
+  end)
+  helper.run()
+  return seen
+end
+
+describe("raw public keys that come late", function()
   if not core.rawPublicKeys then return pending "raw public keys need OpenSSL 3.2" end
   for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+    it("and in pieces are accepted where one of another kind is trusted as well, " .. version, function()
+      assert.same({ authorized = true }, in_pieces(version))
+    end)
+
     it("are accepted where one of another kind is trusted as well, " .. version, function()
       local seen = asked_later(version, { public_key "rsa", public_key "ed25519", public_key "ecdsa" }, true)
       assert.same({ authorized = true, key = public_key "ecdsa" }, seen)
