@@ -7,6 +7,7 @@ local helper = require "spec.helper"
 local net = require "tls.net"
 local pair = require "spec.support.pair"
 local tls = require "tls"
+local uv = require "luv"
 
 local function public_key(name) return tls.X509Certificate(certs[name].cert).publicKey end
 
@@ -40,14 +41,21 @@ local function in_pieces(version)
       socket:finish "x"
     end)
   server:on("tlsClientError", function(err) seen.failure = err.code end)
-  local between = net.createServer({ allowHalfOpen = true }, function(from)
-    local to = net.connect { port = server:address().port, host = "127.0.0.1", allowHalfOpen = true }
+  local between = net.createServer(function(from)
+    local to = net.connect { port = server:address().port, host = "127.0.0.1" }
     from:on("error", function() to:destroy() end)
     to:on("error", function() from:destroy() end)
-    from:on("data", function(data)
-      for at = 1, #data, 7 do to:write(data:sub(at, at + 6)) end
+    local waiting, timer = "", uv.new_timer()
+    timer:start(1, 1, function() -- each one is read alone
+      if waiting == "" then return end
+      to:write(waiting:sub(1, 7))
+      waiting = waiting:sub(8)
     end)
-    from:on("end", function() to:finish() end)
+    from:on("data", function(data) waiting = waiting .. data end)
+    from:on("close", function()
+      timer:close()
+      to:destroy()
+    end)
     to:pipe(from)
   end)
   server:listen(0, "127.0.0.1", function()
