@@ -155,6 +155,15 @@ describe("require, of an OpenSSL that does not fit,", function()
     assert.equal("loaded\n", says_with("newer", newer))
   end))
 
+  it("says which one it was built for, where an option needs the newer one", for_plain_builds(function()
+    if core.rawPublicKeys then return pending "skipped: built for OpenSSL 3.2 or later" end
+    compile("much_newer.so", NUMBER:format "0x363000f0UL" .. RELEASE:format(3, 99) .. NAME:format "OpenSSL 3.99.0")
+    local text = says(LUA, ORIGINAL, [[print(select(2, pcall(require("tls").createSecureContext,
+      { peerPublicKeys = {} })).message)]], folder .. "/much_newer.so")
+    assert.truthy(text:find("'options.peerPublicKeys' needs OpenSSL 3.2 or later, and the core was built for OpenSSL "
+      .. core.opensslOfHeaders .. ": build it again for the one that runs, OpenSSL 3.99.0", 1, true), text)
+  end))
+
   it("says so when it is older", for_plain_builds(function()
     if minor == "0" then return pending("skipped: OpenSSL " .. major .. ".0 is the oldest of its major version") end
     assert.matches("^%S+: tls: the core, tls/core.so, was built for OpenSSL " .. BUILT .. ", and this program has an "

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "ossl_compat.h"
@@ -84,12 +85,16 @@ bool tls_raw_keys_shown (const SSL *ssl) {
   return type == TLS_CERT_TYPE_RAW;
 }
 
+/* OpenSSL before 4.0 raises an error for keys of different kinds, which would
+** fail what goes on after this. */
 static bool is_trusted (const struct tls_raw_keys *keys, const EVP_PKEY *key) {
+  bool found = false;
   size_t i;
-  for (i = 0; keys != NULL && i < keys->count; i++)
-    if (EVP_PKEY_eq(keys->trusted[i], key) == 1)
-      return true;
-  return false;
+  ERR_set_mark();
+  for (i = 0; keys != NULL && i < keys->count && !found; i++)
+    found = EVP_PKEY_eq(keys->trusted[i], key) == 1;
+  ERR_pop_to_mark();
+  return found;
 }
 
 static bool refuses_certificates (const struct tls_raw_keys *keys) {

@@ -236,12 +236,25 @@ function secure_context.create(options)
   return secure_context.make(credentials.create:read(options))
 end
 
+-- Node's options count for nothing beside a context, as in Node. These are ours, and whoever gives them relies on them.
+local NEVER_BESIDE = { "peerPublicKeys", "rawPublicKey", "echKeys" }
+
+local function finished(checked)
+  for _, name in ipairs(NEVER_BESIDE) do
+    if checked[name] then
+      errors.throw(errors.new("ERR_INVALID_ARG_VALUE", ("The property 'options.%s' has no effect beside "
+        .. "options.secureContext: give it to tls.createSecureContext"):format(name)))
+    end
+  end
+  return checked.secureContext
+end
+
 --- The context that options name, or one made of them.
 --- @param checked table options that have been read
 --- @return tls.SecureContext
--- @raise what createSecureContext throws
+-- @raise what createSecureContext throws; ERR_INVALID_ARG_VALUE for what would be passed over beside a context
 function secure_context.of(checked)
-  return checked.secureContext or secure_context.make(checked)
+  return checked.secureContext and finished(checked) or secure_context.make(checked)
 end
 
 --- A context, or the options of one, which a server is given for its clients.

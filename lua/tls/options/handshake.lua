@@ -12,7 +12,8 @@ local VERIFY = "tls.Verify"
 
 handshake.both = {
   { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
-    text = "from `tls.createSecureContext`, whose options do not count beside it" },
+    text = "from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, " ..
+      "`rawPublicKey` and `echKeys` are refused" },
   { "ALPNProtocols", kinds.protocols, or_false = true, shown = "none",
     text = "in order of preference; a server's order wins, and no overlap ends the handshake with an alert" },
   { "NPNProtocols", kinds.protocols, or_false = true, shown = "none", needs = "nextprotoneg",

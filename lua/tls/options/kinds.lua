@@ -8,6 +8,7 @@ local core = require "tls.core"
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
+local left_out = require "tls.options.left_out"
 local host_name = require "tls.options.host_name"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
@@ -278,7 +279,7 @@ function kinds.where_it_can(of, needs)
     if not words then return of.check(value, name) end
     if type(value) ~= "string" and type(value) ~= "table" then of.check(value, name) end
     return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
-      ("The property '%s' needs %s; this is %s"):format(name, words, core.openssl:match "^%S+ %S+")))
+      ("The property '%s' needs %s"):format(name, left_out.instead_of(words))))
   end
   return needing
 end

@@ -15,6 +15,16 @@ function left_out.release()
   return core.openssl:match "^%S+ %S+" .. (core.fips() and " with default_properties = fips=yes" or "")
 end
 
+--- What is needed, and what is there in its place: the OpenSSL that runs is older, or the headers were.
+--- @param needed string "OpenSSL 3.2 or later"
+--- @return string words
+function left_out.instead_of(needed)
+  local headers, running = core.opensslOfHeaders, core.openssl:match "^%S+ %S+"
+  if headers:match "^%d+%.%d+" == running:match "%d+%.%d+" then return ("%s; this is %s"):format(needed, running) end
+  return ("%s, and the core was built for OpenSSL %s: build it again for the one that runs, %s"):format(needed, headers,
+    running)
+end
+
 --- @param part string as OpenSSL's Configure names it: "psk" of no-psk
 --- @param what string what needs it, to begin the message with
 -- @raise ERR_CRYPTO_UNSUPPORTED_OPERATION

@@ -73,7 +73,8 @@ server.set_context = declare {
   groups = {
     credentials.group,
     { { "secureContext", kinds.secure_context, or_false = true, shown = "made from the options",
-      text = "from `tls.createSecureContext`, whose options do not count beside it" } },
+      text = "from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, " ..
+      "`rawPublicKey` and `echKeys` are refused" } },
   },
   changes = OF_SERVER, beside = { credentials.create }, passed_over = names,
 }

@@ -103,7 +103,7 @@
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, `rawPublicKey` and `echKeys` are refused; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
 ---@field pskCallback (tls.PskCallback|false)? returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
@@ -138,7 +138,7 @@
 ---@field pskIdentityHint (string|false)? TLS 1.2; 256 bytes at most; default none
 ---@field rejectUnauthorized boolean? refuse a client without a certificate, or with one that does not verify; only with `requestCert`; default `false`
 ---@field handshakeTimeout (number|false)? for the whole handshake; 0: no limit; ms; default 120000
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, `rawPublicKey` and `echKeys` are refused; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
 ---@field pskCallback (tls.PskCallback|false)? returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)
@@ -154,7 +154,7 @@
 
 --- Options of server:setSecureContext.
 ---@class tls.SetSecureContextOptions : tls.SecureContextOptions
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, `rawPublicKey` and `echKeys` are refused; default made from the options
 
 --- Options of tls.TLSSocket.
 ---@class tls.TLSSocketOptions : tls.SecureContextOptions
@@ -162,7 +162,7 @@
 ---@field rejectUnauthorized boolean? refuse a peer that does not verify; else look at `authorized`; default `false`
 ---@field server (tls.Server|false)? whose events of the handshake count for this socket
 ---@field initialData string? records that somebody else has read from the socket already
----@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
+---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, `rawPublicKey` and `echKeys` are refused; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
 ---@field pskCallback (tls.PskCallback|false)? returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see [PSK](handshake.md#pre-shared-keys)

@@ -193,7 +193,7 @@ function X509Certificate:toLegacyObject() end
 ---@field status "accepted"|"rejected"|"grease"|"backend"|"none" "none" also before it is known
 ---@field innerServername? string the hidden name; on a server once its callbacks have been asked
 ---@field outerServername? string the name that was shown
----@field retryConfigs? string client: the ECHConfigList that the server wants to be used, in base64
+---@field retryConfigs? string client: the ECHConfigList that the peer wants, in base64; true if `authorized` is
 
 --- Made by tls.createSecureContext.
 ---@class tls.SecureContext
