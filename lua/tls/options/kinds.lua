@@ -4,7 +4,6 @@
 -- the one form that the rest of the code takes, or throws an error that names the option and what was expected.
 -- @module tls.options.kinds
 
-local core = require "tls.core"
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
