@@ -29,6 +29,12 @@ function tasks.run(fn, ...)
   assert.equal("done", task.status)
 end
 
+-- The system is to hold little: it would take 30 MB for a socket that nobody reads from.
+local function hold_little(socket)
+  uv.recv_buffer_size(socket.stream._handle, 65536)
+  return socket
+end
+
 --- A server of this process, TLS or not, and what co.connect takes to reach it. In a task.
 --- @param options table of co.listen, beside the place and the certificate
 --- @param handler fun(socket)
@@ -36,10 +42,17 @@ function tasks.serve(options, handler)
   local all = { host = "127.0.0.1", port = 0, noDelay = true, onError = fail }
   if not options.plain then all.key, all.cert = certs.ecdsa.key, certs.ecdsa.cert end
   for name, value in pairs(options) do all[name] = value end
-  local server = assert(co.listen(all, handler))
+  local server = assert(co.listen(all, function(socket) handler(hold_little(socket)) end))
   local place = { host = "localhost", family = 4, port = server:address().port }
   if options.plain then place.plain = true else place.ca = certs.ca.cert end
   return server, place
+end
+
+--- A client of it.
+--- @param place table
+--- @return co.Socket
+function tasks.connect(place)
+  return hold_little(assert(co.connect(place)))
 end
 
 --- Runs a server for one connection and its client, each of them a task.
@@ -58,7 +71,7 @@ function tasks.talk(options, handler, visitor)
       handled = true
     end)
     for name, value in pairs(options.client or {}) do place[name] = value end
-    visitor(assert(co.connect(place)))
+    visitor(tasks.connect(place))
   end)
   assert.is_true(handled, "the handler has not ended")
 end

@@ -189,9 +189,15 @@ function Socket:_begin_close()
   if self._closing then return end
   self._closing = true
   self._buffer:clear()
-  limit_closing(self, self.stream)
   self.stream:destroySoon()
   changed(self)
+end
+
+--- The same where nobody waits for it.
+function Socket:_close_later()
+  if self._closing then return end
+  limit_closing(self, self.stream)
+  self:_begin_close()
 end
 
 --- Closes at once.
@@ -204,7 +210,7 @@ end
 
 --- A variable that is to be closed (Lua 5.4): after an error at once, else as `close`, without waiting.
 Socket.__meta.__close = function(self, err)
-  if err ~= nil then self:_abandon() else self:_begin_close() end
+  if err ~= nil then self:_abandon() else self:_close_later() end
 end
 
 -- === opening ===

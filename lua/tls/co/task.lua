@@ -60,7 +60,7 @@ function Task._close_sockets(task, failed)
     if failed then
       socket:_abandon()
     elseif not kept[socket] then
-      socket:_begin_close()
+      socket:_close_later()
     end
   end
 end

@@ -58,9 +58,9 @@ end
 --- @return tls.Error? err then nothing of it was written
 -- @raise ERR_CO_NO_TASK, ABORT_ERR, ERR_INVALID_ARG_TYPE
 function Socket:write(first, ...)
-  local text = first
+  local task, text = scheduler.task "socket:write", first
   if type(first) ~= "string" or select("#", ...) > 0 then text = joined(first, ...) end
-  return write(self, scheduler.task "socket:write", "write", text)
+  return write(self, task, "write", text)
 end
 
 local function is_finished(self) return self.stream.writableFinished end
@@ -93,8 +93,8 @@ end
 --- @return tls.Error? err
 -- @raise ERR_CO_NO_TASK, ABORT_ERR, ERR_INVALID_ARG_TYPE
 function Socket:finish(...)
-  local text = joined(...)
   local task, stream = scheduler.task "socket:finish", self.stream
+  local text = joined(...)
   if text ~= "" then
     local ok, err = write(self, task, "finish", text)
     if not ok then return nil, err end
