@@ -218,12 +218,12 @@ tasks.both(function(options, name)
   end)
 end)
 
-describe("co: a line of a million single bytes", function()
-  it("is no list of a million strings, and takes no time that grows with its square", function()
+describe("co: a line of single bytes", function()
+  it("is no list of as many strings, and takes no time that grows with its square", function()
     local Buffer = require "tls.co.buffer"
     local buffer, searched = Buffer.new(), 0
     local began = uv.hrtime()
-    for _ = 1, 1000000 do
+    for _ = 1, 200000 do
       buffer:append "x"
       assert(not buffer:find("\r\n", searched))
       searched = buffer.length - 1
@@ -231,8 +231,8 @@ describe("co: a line of a million single bytes", function()
     end
     buffer:append "\r"
     buffer:append "\n"
-    assert.equal(1000002, buffer:find("\r\n", searched))
-    assert.equal(("x"):rep(1000000) .. "\r\n", buffer:take(1000002))
+    assert.equal(200002, buffer:find("\r\n", searched))
+    assert.equal(("x"):rep(200000) .. "\r\n", buffer:take(200002))
     assert.same({ 0, 1, 0 }, { buffer.length, buffer.first, buffer.last })
     assert.is_true((uv.hrtime() - began) / 1e9 < 60 * helper.slow)
   end)

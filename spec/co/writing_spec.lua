@@ -240,6 +240,7 @@ describe("co: without allowHalfOpen", function()
 end)
 
 describe("co: variables that are to be closed", function()
+  local load = loadstring or load -- luacheck: ignore 113
   if not load "local x <close> = nil" then
     return it("skipped", function() pending "they are in Lua 5.4" end)
   end

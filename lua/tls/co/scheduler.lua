@@ -255,12 +255,17 @@ local function drive(task, outer, thread, done, ...)
   return drive(task, outer, thread, inner_result(task, outer, thread, resume_thread(thread)))
 end
 
+-- Lua 5.1 makes no coroutine of a C function.
+local function call(fn, ...)
+  return fn(...)
+end
+
 local function pcall_in_coroutine(fn, ...)
   local task = current
   if not task or task._inner ~= running() then return pcall(fn, ...) end
-  local outer, thread = task._inner, create(fn)
+  local outer, thread = task._inner, create(call)
   task._inner = thread
-  return drive(task, outer, thread, inner_result(task, outer, thread, resume_thread(thread, ...)))
+  return drive(task, outer, thread, inner_result(task, outer, thread, resume_thread(thread, fn, ...)))
 end
 
 local function yields_across_pcall()
