@@ -8,6 +8,7 @@
 
 #include "engine_state.h"
 #include "handshake_peer.h"
+#include "raw_keys.h"
 #include "session_context.h"
 
 /* === the callbacks ===================================================== */
@@ -108,7 +109,7 @@ static bool switch_context (struct tls_engine *e,
   if (e->want_keylog) /* the callback is the context's */
     tls_engine_want_keylog(e);
   return (a->groups == NULL || SSL_set1_groups_list(ssl, a->groups)) &&
-         tls_session_context_bind(e, a->ctx);
+         tls_raw_keys_apply(ssl, a->ctx) && tls_session_context_bind(e, a->ctx);
 }
 
 bool tls_engine_answer_client_hello (struct tls_engine *e,

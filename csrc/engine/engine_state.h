@@ -96,6 +96,8 @@ struct tls_engine {
   bool alpn_refused;        /* server: no protocol is acceptable */
   bool reject_unauthorized; /* a peer that does not verify is refused */
   bool ask_verify;          /* the owner decides about the chain */
+  bool
+      ech_required; /* client: the handshake fails unless its ECH is accepted */
   bool ask_client_hello, want_sessions, want_keylog;
 };
 
@@ -145,7 +147,7 @@ static inline bool tls_suspended (const struct tls_engine *e) {
 ** one that has finished. Never NULL. */
 static inline const struct tls_peer *
 tls_current_peer (const struct tls_engine *e) {
-  bool under_way = e->next_peer != NULL && e->next_peer->leaf != NULL;
+  bool under_way = e->next_peer != NULL && tls_peer_has_shown(e->next_peer);
   return e->peer == NULL || under_way ? e->next_peer : e->peer;
 }
 

@@ -244,6 +244,22 @@ describe("a cure", function()
     assert.matches("634 days ago", ago(634 * 86400))
   end)
 
+  it("has dates of all years that a certificate may have", function()
+    local function of(seconds)
+      return cures.of("CERT_HAS_EXPIRED", { issuer = "CN=ca", notAfter = seconds }, 1e13):match "on (.-) GMT"
+    end
+    for seconds, date in pairs {
+      [-62135596800] = "0001-01-01 00:00:00", [-1] = "1969-12-31 23:59:59", [951782400] = "2000-02-29 00:00:00",
+      [4107542399] = "2100-02-28 23:59:59", [4107542400] = "2100-03-01 00:00:00",
+      [253402300799] = "9999-12-31 23:59:59",
+    } do
+      assert.equal(date, of(seconds))
+    end
+    for seconds = 0, 2147483647, 86399 * 61 do
+      assert.equal(os.date("!%Y-%m-%d %H:%M:%S", seconds), of(seconds))
+    end
+  end)
+
   it("is left out where the certificate is not at fault", function()
     local fault = { issuer = "CN=ca", notAfter = NOW + 1, notBefore = NOW - 1, nextUpdate = NOW + 1,
       lastUpdate = NOW - 1 }

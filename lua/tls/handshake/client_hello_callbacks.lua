@@ -116,6 +116,13 @@ function steps.resume_session(socket, info, answer, done)
   end, emit(socket.server, "resumeSession"), info.sessionId)
 end
 
+-- OpenSSL would send anything up to 3.5, and since 3.6 nothing, without a word. Most often it is PEM or base64.
+local function not_a_response(response)
+  local kind = core.derKind(response)
+  return errors.arg_value("OCSPRequest's response", response,
+    "must be an OCSP response in DER" .. (kind and (", and is a %s"):format(kind) or ""))
+end
+
 -- 'OCSPRequest': a response to staple.
 function steps.ocsp(socket, info, answer, done)
   if answer.alert or not info.wantsOCSP or not has_listener(socket.server, "OCSPRequest") then return done() end
@@ -127,6 +134,7 @@ function steps.ocsp(socket, info, answer, done)
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
     answer.ocsp = response ~= "" and response or nil -- an empty one is none
+    if answer.ocsp and not core.isOCSPResponse(answer.ocsp) then return socket:destroy(not_a_response(answer.ocsp)) end
     done()
   end, emit(socket.server, "OCSPRequest"), cert, issuer)
 end
