@@ -116,6 +116,18 @@ function Buffer:take(count)
   return table.concat(parts)
 end
 
+--- Takes bytes of the first chunk out: all that are left of it, but no more than so many.
+--- @param most number
+--- @return string
+function Buffer:take_head(most)
+  local first, at = self.first, self.at
+  local chunk = self[first]
+  if at > 1 or most < #chunk then return take_from_first(self, math.min(most, #chunk - at + 1)) end
+  self[first], self.length = nil, self.length - #chunk
+  if first == self.last then self.first, self.last = 1, 0 else self.first = first + 1 end
+  return chunk
+end
+
 --- The first line, if all of it is in the first chunk.
 --- @param limit number bytes; a longer one is not taken
 --- @param keep boolean with its end of line

@@ -93,7 +93,7 @@ function reader.some(self, task, most)
     local ok, err = self:_more(task)
     if not ok then return nil, err end
   end
-  return buffer:take(math.min(most, buffer:head_size()))
+  return buffer:take_head(most)
 end
 
 --- All up to the end of the stream, '' when that has been there.

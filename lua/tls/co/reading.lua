@@ -14,7 +14,6 @@ local unpack = table.unpack or unpack
 -- What is in the stream is taken at once; else it flows.
 local function start_flow(self)
   local stream = self.stream
-  if self._flowing then return end
   if stream.readableLength > 0 then
     stream:read() -- which emits 'data'
     return
@@ -31,9 +30,8 @@ function Socket:_more(task)
   local buffer = self._buffer
   local had = buffer.length
   while not self._ended do
-    local err = failure(self, "read")
-    if err then return false, err end
-    start_flow(self)
+    if self._closing or self._failure or self.stream.destroyed then return false, failure(self, "read") end
+    if not self._flowing then start_flow(self) end
     if buffer.length > had then return true end
     local in_time = self._ended or wait(task, self, self._timeout)
     if buffer.length > had then return true end
@@ -44,7 +42,8 @@ end
 
 local function begin_call(self, call)
   local task = current_task(call)
-  if self._reader ~= task and is_reading(self) then
+  local reading = self._reader
+  if reading and reading ~= task and is_reading(self) then
     errors.throw(errors.new("ERR_CO_READING", "Another task is reading from this socket"))
   end
   self._reader, task._busy_with = task, self

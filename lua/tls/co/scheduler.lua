@@ -57,19 +57,14 @@ end
 
 -- === resuming ===
 
-local run
-
--- From the loop, as what a listener throws: with the traceback of the task, and not of the loop.
-local function report(task, err)
-  local stack = errors.is(err) and err.stack or debug and debug.traceback(task._thread)
-  immediate(error, errors.new(nil, core.errorText(err), { stack = stack or "" }), 0)
-end
+local run, settle
 
 local function wake(task, key)
   if task._waiting ~= key then return end
   task._waiting = false
   if current then return immediate(run, task) end
-  return run(task)
+  current = task
+  return settle(task, false, resume_thread(task._thread))
 end
 
 scheduler.wake = wake
@@ -82,6 +77,12 @@ function scheduler.wake_all(list)
   local tasks = { unpack(list, 1, n) }
   for i = n, 1, -1 do list[i] = nil end
   for i = 1, n do wake(tasks[i], list) end
+end
+
+-- From the loop, as what a listener throws: with the traceback of the task, and not of the loop.
+local function report(task, err)
+  local stack = errors.is(err) and err.stack or debug and debug.traceback(task._thread)
+  immediate(error, errors.new(nil, core.errorText(err), { stack = stack or "" }), 0)
 end
 
 --- A call that may have waited is over.
@@ -106,11 +107,11 @@ local function finish(task, failed, ...)
 end
 
 -- What resuming has given. A task that has called coroutine.yield() itself goes on in the next turn.
-local function settle(task, outer, ok, first, ...)
+settle = function(task, outer, ok, first, ...)
   current = outer
+  if ok and first == WAITS then return end
   if first == CANCELLED then return finish(task, true, task._cancel_error) end
   if ok and first == ENDED then return finish(task, false, ...) end
-  if ok and first == WAITS then return end
   if ok then
     task._waiting = false
     return immediate(run, task)
@@ -170,8 +171,7 @@ local function suspend(task, key, ms)
   return true
 end
 
-local function throw_if_cancelled(task)
-  if not task._cancel_error then return end
+local function throw_cancelled(task)
   end_call(task)
   error(task._cancel_error, 0)
 end
@@ -185,7 +185,7 @@ end
 -- @raise ABORT_ERR when the task is cancelled
 function scheduler.wait(task, key, ms)
   local go_on = suspend(task, key, ms)
-  throw_if_cancelled(task)
+  if task._cancel_error then throw_cancelled(task) end
   return go_on
 end
 
@@ -201,7 +201,7 @@ function scheduler.wait_in(task, list, ms)
   for i = #list, 1, -1 do
     if list[i] == task then table.remove(list, i) end
   end
-  throw_if_cancelled(task)
+  if task._cancel_error then throw_cancelled(task) end
   return go_on
 end
 

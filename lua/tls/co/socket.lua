@@ -21,15 +21,16 @@ local Socket = class "co.Socket"
 ---@field _buffer co.Buffer owned
 ---@field _waiters co.TaskState[] owned: those that wait for room, for the end of writing, for 'close' and the like
 ---@field _reader co.TaskState|false borrowed: the task that is in a call that reads; see is_reading
+---@field _full boolean the stream has taken enough: 'drain' will come
 ---@field _task co.Task|false borrowed: closes this socket when it ends
 
 Socket:_instance_fields {
   error = false, stream = false, _co_socket = true,
   _buffer = false, _waiters = false, _reader = false, _task = false, _limit = false, _timeout = false,
-  _flowing = false, _ended = false, _failure = false, _opened = false, _closing = false, _closed = false,
+  _flowing = false, _full = false, _ended = false, _failure = false, _opened = false, _closing = false, _closed = false,
 }
 Socket:_class_defaults { _is_server = false, _host = false }
-Socket:_expect_fields(17)
+Socket:_expect_fields(18)
 
 -- === what the stream tells ===
 
@@ -55,11 +56,13 @@ local function stop_flow(self)
   self.stream:pause()
 end
 
+-- For each chunk: a task that waits for it goes on at once, and has most often taken it when it waits again.
 local function on_data(self, chunk)
   if self._closing then return end
   self._buffer:append(chunk)
-  wake_reader(self)
   local task = self._reader
+  if task and task._waiting == self then wake(task, self) end
+  task = self._reader
   if self._flowing and not (task and task._waiting == self) then stop_flow(self) end
 end
 
@@ -84,9 +87,14 @@ local function on_open(self)
   changed(self)
 end
 
-local function on_room(self) scheduler.wake_all(self._waiters) end
+local function wake_waiters(self) scheduler.wake_all(self._waiters) end
 
-Socket._wake_waiters = on_room
+local function on_drain(self)
+  self._full = false
+  wake_waiters(self)
+end
+
+Socket._wake_waiters = wake_waiters
 
 -- What a stream tells is nothing to a socket that has another one by now (starttls).
 local function listen(self, stream, event, fn)
@@ -96,14 +104,14 @@ local function listen(self, stream, event, fn)
 end
 
 local function attach(self, stream)
-  self.stream, self._flowing, self._opened = stream, false, false
+  self.stream, self._flowing, self._opened, self._full = stream, false, false, false
   stream:pause() -- before there is a listener for 'data', which would make it flow
   listen(self, stream, "data", on_data)
   listen(self, stream, "end", on_end)
   listen(self, stream, "error", on_error)
   listen(self, stream, "close", on_close)
-  listen(self, stream, "drain", on_room)
-  listen(self, stream, "finish", on_room)
+  listen(self, stream, "drain", on_drain)
+  listen(self, stream, "finish", wake_waiters)
 end
 
 -- Neither keeps the other from being collected; a stream that is open keeps both.

@@ -6,6 +6,7 @@ local declared = require "tls.options.co"
 local errors = require "tls.support.errors"
 local scheduler = require "tls.co.scheduler"
 
+local current_task = scheduler.task
 local end_call, wait_in = scheduler.end_call, scheduler.wait_in
 local failed, failure, wait_until = Socket._failed, Socket._failure_of, Socket._wait_until
 
@@ -23,30 +24,32 @@ end
 
 --- Why nothing can be written, or nil.
 local function not_writable(self, call)
+  local stream = self.stream
+  local open = not (self._closing or self._failure or stream.destroyed)
+  if open and not stream.writableEnded then return nil end
   local err = failure(self, call)
   if err then return err end
-  local stream = self.stream
   if stream.writableEnded then return stream._class._write_after_end(stream) end
   return nil
 end
 
 Socket._not_writable = not_writable
 
+-- There is none any more, and 'drain' will not come, where another task has ended the writing.
 local function has_room(self)
-  return not self.stream._w_need_drain
+  return not self._full or self.stream.writableEnded
 end
 
 local function write(self, task, call, text)
   local err = not_writable(self, call)
-  if err then return failed(self, err) end
-  if not has_room(self) then
+  if not err and self._full then
     local ok, problem = wait_until(self, task, call, has_room)
     if not ok then return nil, problem end
     err = not_writable(self, call)
-    if err then return failed(self, err) end
   end
+  if err then return failed(self, err) end
   local stream = self.stream
-  stream:write(text)
+  self._full = not stream:write(text)
   if stream.destroyed then return failed(self, failure(self, call)) end
   return self
 end
@@ -58,8 +61,8 @@ end
 --- @return tls.Error? err then nothing of it was written
 -- @raise ERR_CO_NO_TASK, ABORT_ERR, ERR_INVALID_ARG_TYPE
 function Socket:write(first, ...)
-  local task, text = scheduler.task "socket:write", first
-  if type(first) ~= "string" or select("#", ...) > 0 then text = joined(first, ...) end
+  local task, text = current_task "socket:write", first
+  if type(first) ~= "string" or ... ~= nil then text = joined(first, ...) end
   return write(self, task, "write", text)
 end
 
