@@ -96,22 +96,26 @@ end
 
 Socket._wake_waiters = wake_waiters
 
--- What a stream tells is nothing to a socket that has another one by now (starttls).
-local function listen(self, stream, event, fn)
-  stream:on(event, function(argument)
-    if self.stream == stream then fn(self, argument) end
-  end)
+-- Calls `fn(self, argument)` for an event. What a stream tells is nothing to a socket that has another one by now
+-- (starttls).
+local function listener_of(self, stream)
+  return function(event, fn)
+    stream:on(event, function(argument)
+      if self.stream == stream then fn(self, argument) end
+    end)
+  end
 end
 
 local function attach(self, stream)
   self.stream, self._flowing, self._opened, self._full = stream, false, false, false
   stream:pause() -- before there is a listener for 'data', which would make it flow
-  listen(self, stream, "data", on_data)
-  listen(self, stream, "end", on_end)
-  listen(self, stream, "error", on_error)
-  listen(self, stream, "close", on_close)
-  listen(self, stream, "drain", on_drain)
-  listen(self, stream, "finish", wake_waiters)
+  local listen = listener_of(self, stream)
+  listen("data", on_data)
+  listen("end", on_end)
+  listen("error", on_error)
+  listen("close", on_close)
+  listen("drain", on_drain)
+  listen("finish", wake_waiters)
 end
 
 -- Neither keeps the other from being collected; a stream that is open keeps both.
@@ -232,7 +236,7 @@ local function is_opened(self) return self._opened end
 --- @return tls.Error? err
 function Socket:_wait_open(task, event, call)
   local stream = self.stream
-  listen(self, stream, event, on_open)
+  listener_of(self, stream)(event, on_open)
   local ok, err = wait_until(self, task, call, is_opened)
   if ok then return self end
   stream:destroy()
