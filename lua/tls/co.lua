@@ -20,7 +20,7 @@ require "tls.co.writing"
 
 Socket:_finish("Socket", "socket", { name = "co.Socket" })
 
-local co = { Socket = Socket, Task = Task, connect = opening.connect, listen = opening.listen, wrap = Socket._wrap }
+local co = { connect = opening.connect, listen = opening.listen, wrap = Socket._wrap }
 
 --- Starts a task: a coroutine that may wait. It begins in the loop's next turn; nothing happens before the loop runs,
 -- `uv.run()`. What it throws is reported as an uncaught error, unless a task waits for it.

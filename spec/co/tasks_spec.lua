@@ -206,6 +206,20 @@ describe("task:wait", function()
     end)
   end)
 
+  it("gives whatever was thrown or returned", function()
+    tasks.run(function()
+      for _, value in ipairs { false, 0 / 0, "text", 1 } do
+        local failed = co.run(error, value, 0)
+        local nothing, err = failed:wait()
+        assert.is_nil(nothing)
+        assert.is_true(err == value or err ~= err)
+        assert.equal("failed", failed.status)
+        local result = co.run(function() return value end):wait()
+        assert.is_true(result == value or result ~= result)
+      end
+    end)
+  end)
+
   it("may be called by several, and when it has ended by anybody", function()
     local task
     tasks.run(function()
@@ -487,6 +501,18 @@ describe("task:cancel", function()
       tasks.fails("ABORT_ERR", task:wait())
       accepted:destroy()
       silent:close()
+    end)
+  end)
+
+  it("ends a task in co.listen, and its server", function()
+    tasks.run(function()
+      local task = co.run(co.listen, { plain = true, host = "127.0.0.1", port = 0 }, print)
+      task:cancel()
+      tasks.fails("ABORT_ERR", task:wait())
+      task = co.run(function() return co.listen({ plain = true, host = "127.0.0.1", port = 0 }, print) end)
+      while not task._waiting do coroutine.yield() end
+      task:cancel()
+      tasks.fails("ABORT_ERR", task:wait())
     end)
   end)
 

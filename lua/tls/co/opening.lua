@@ -51,7 +51,7 @@ end
 -- the program's.
 local function after_handler(socket, on_error)
   return function(task, is_failed, err)
-    if not is_failed or rawequal(err, task._cancel_error) then return true end
+    if not is_failed or scheduler.is_cancelled(task, err) then return true end
     if err and rawequal(err, socket.error) then return true end
     if on_error then immediate(on_error, err, socket) end
     return on_error ~= nil
@@ -66,9 +66,10 @@ local function accept(own, handler, stream)
   Task._start(task, true, handler, socket)
 end
 
--- In a task: waits for 'listening', or the error.
+-- In a task: waits for 'listening', or the error. A task that ends meanwhile closes the server.
 local function wait_listening(task, server)
   local listening, failure, waiters = false, nil, {}
+  local guard = { _abandon = function() server:close() end }
   local function on_listening()
     listening = true
     scheduler.wake_all(waiters)
@@ -79,8 +80,10 @@ local function wait_listening(task, server)
   end
   server:once("listening", on_listening)
   server:once("error", on_error)
+  Task._own(task, guard)
   while not listening and not failure do scheduler.wait_in(task, waiters) end
   scheduler.end_call(task)
+  Task._disown(guard)
   server:removeListener("error", on_error)
   if failure then return nil, failure end
   return server

@@ -86,10 +86,11 @@ function Socket:read(format, ...)
     local line = self._buffer:take_line(self._limit, false)
     if line then return line end
   end
-  reader.of_format(format or "l")
+  if format == nil then format = "l" end
+  reader.of_format(format)
   for i = 1, n do reader.of_format((select(i, ...))) end
   local task = begin_call(self, "socket:read")
-  return end_reading(self, task, read_formats(self, task, n + 1, format or "l", ...))
+  return end_reading(self, task, read_formats(self, task, n + 1, format, ...))
 end
 
 --- Reads what stands before a text; the text is taken, too.

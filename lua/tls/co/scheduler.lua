@@ -94,12 +94,21 @@ end
 
 scheduler.end_call = end_call
 
+--- Whether an error is what a cancelled task was to end with.
+--- @param task co.TaskState
+--- @param err any
+--- @return boolean
+function scheduler.is_cancelled(task, err)
+  return task._cancel_error and rawequal(err, task._cancel_error)
+end
+
 local function finish(task, failed, ...)
-  local err = failed and (...) or nil
+  local err
+  if failed then err = ... end
   task._results = failed and { n = 2, nil, err } or { n = select("#", ...), ... }
   task._waiting, task._failed = false, failed or nil
   end_call(task)
-  local heard = failed and (task._waiters and #task._waiters > 0 or rawequal(err, task._cancel_error))
+  local heard = failed and (task._waiters and #task._waiters > 0 or scheduler.is_cancelled(task, err))
   local taken = task._on_end and task._on_end(task, failed, err)
   if failed and not heard and not taken then report(task, err) end
   task._thread, task._inner, task._on_end = false, false, false

@@ -37,7 +37,7 @@ Socket:_expect_fields(18)
 --- Whether a task is in a call that reads: it waits, or is about to go on. One that was cancelled in it is not.
 local function is_reading(self)
   local task = self._reader
-  return task and task._busy_with == self
+  return task and task._busy_with == self and not task._cancel_error
 end
 
 Socket._is_reading = is_reading
@@ -134,8 +134,14 @@ function Socket._over(stream, checked)
   return self
 end
 
+local function change(self, checked, given)
+  if given.limit then self._limit = checked.limit end
+  if given.timeout ~= nil then self._timeout = checked.timeout or false end
+end
+
 --- A socket for tasks over one that exists: a net.Socket, a TLSSocket or another stream of this library's. From then on
--- its data is the tasks'. In a task, the socket is closed when that ends. Called once more, it returns the same.
+-- its data is the tasks'. In a task, the socket is closed when that ends. Called once more, it returns the
+-- same, with other options if they are given.
 --- @param stream net.Socket|tls.TLSSocket|tls.Stream
 --- @param options co.WrapOptions?
 --- @return co.Socket
@@ -144,8 +150,8 @@ function Socket._wrap(stream, options)
   if not Stream.__receivers[1][getmetatable(stream)] then
     errors.throw(errors.arg_type("stream", "net.Socket, tls.TLSSocket or another stream of tls", stream))
   end
-  local checked = declared.wrap:read(options)
-  local self = sockets[stream] or Socket._over(stream, checked)
+  local checked, self = declared.wrap:read(options), sockets[stream]
+  if self then change(self, checked, options or {}) else self = Socket._over(stream, checked) end
   local task = scheduler.current()
   if task and not self._task and not self._closed then Task._own(task, self) end
   return self

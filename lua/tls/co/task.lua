@@ -43,7 +43,7 @@ end
 local function returned(results)
   local set = {}
   for i = 1, results.n do
-    if results[i] ~= nil then set[results[i]] = true end
+    if type(results[i]) == "table" then set[results[i]] = true end
   end
   return set
 end
@@ -141,7 +141,7 @@ function getters.status(self)
   local results = self._results
   if not results then return scheduler.current() == self and "running" or "waiting" end
   if not self._failed then return "done" end
-  return rawequal(results[2], self._cancel_error) and "cancelled" or "failed"
+  return scheduler.is_cancelled(self, results[2]) and "cancelled" or "failed"
 end
 
 Task.new = nil -- co.run makes them

@@ -4,8 +4,6 @@
 -- luacheck: ignore 212 241
 
 ---@class tls.co
----@field Socket co.SocketClass
----@field Task co.TaskClass
 local co = {}
 
 --- Starts a task: a coroutine that may wait. It begins in the loop's next turn. What it throws is reported as an
@@ -65,8 +63,6 @@ function Task:wait(ms) end
 --- From the loop's next turn on, each call throws ABORT_ERR that waits, the present one first.
 ---@return boolean cancelled false when it has ended, or was cancelled before
 function Task:cancel() end
-
----@class co.TaskClass : co.Task
 
 ---@class co.Socket
 ---@field stream tls.TLSSocket|net.Socket
@@ -132,7 +128,5 @@ function Socket:settimeout(ms) end
 ---@return co.Socket? self
 ---@return tls.Error? err
 function Socket:starttls(options) end
-
----@class co.SocketClass : co.Socket
 
 return co
