@@ -143,6 +143,30 @@ tasks.both(function(options, name)
       end)
     end)
 
+    it("what came before a failure is read after it, and then the failure", function()
+      tasks.talk(options, function(socket)
+        socket:write "one\ntwo\n7 rest"
+        assert.equal("go", socket:read())
+        socket.stream:resetAndDestroy()
+      end, function(socket)
+        assert.equal("one", socket:read())
+        socket:write "go\n"
+        while not socket._failure do co.sleep(1) end
+        assert.equal("two", socket:read())
+        for _, format in ipairs { "l", "L", "a", 7 } do tasks.fails("ECONNRESET", socket:read(format)) end
+        tasks.fails("ECONNRESET", socket:read_until "x")
+        assert.equal(7, socket:read "n")
+        assert.equal(" r", socket:read(2))
+        assert.equal("est", socket:read_some())
+        tasks.fails("ECONNRESET", socket:read_some())
+        tasks.fails("ECONNRESET", socket:read(0))
+        tasks.fails("ECONNRESET", socket:read "n")
+        tasks.fails("ECONNRESET", socket:write "x")
+        tasks.fails("ECONNRESET", socket:close())
+        assert.equal("ECONNRESET", socket.error.code)
+      end)
+    end)
+
     it("a peer that is gone is an error for writers and readers, after what has come", function()
       tasks.talk(options, function(socket)
         assert.equal("line", socket:read())
