@@ -9,7 +9,9 @@ LUA ?= lua5.4
 ifeq ($(LUA),nvim)
 override LUA := $(CURDIR)/scripts/nvim-lua
 export LUA
+RUNNER = lua5.4
 endif
+RUNNER ?= $(LUA)
 BUSTED ?= $(LUA) /usr/bin/busted
 PKG ?= pkg-config
 UNAME := $(shell uname -s)
@@ -131,7 +133,7 @@ dist: ## the archive and the rock of the commit, tried: build/dist
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
 PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
-RUN = $(SUPERVISE) $(LUA) scripts/test.lua $(SUPERVISE) '$(SPEC)'
+RUN = $(SUPERVISE) $(RUNNER) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
 	@$(MAKE) --no-print-directory suite # anew: what LUA is, is known now

@@ -31,7 +31,7 @@ done
 changed=$(git status --porcelain)
 [ -z "$changed" ] || fail "these files are not as they were committed:
 $changed"
-git cat-file -e "HEAD:rockspec/$rockspec" || fail "there is no rockspec/$rockspec: make rockspec"
+git cat-file -e "HEAD:rockspec/$rockspec" 2>/dev/null || fail "there is no rockspec/$rockspec: make rockspec"
 grep -qF "## [$version] - " CHANGELOG.md || fail "CHANGELOG.md has no heading ## [$version]"
 
 # gzip -n: without the time and the name.

@@ -142,7 +142,7 @@ version_of() { # NAME LUA
 libuv_of() { # NAME LUA: Lua 5.5's luv is one that `make deps` has built
   case $2 in
     nvim) inside "$1" nvim --headless -u NONE --cmd 'lua io.write(vim.loop.version_string())' +q 2>/dev/null ;;
-    *) inside "$1" env LUA_CPATH="/luv-tls/build/$2/?.so;;" "$2" -e 'local uv = require "luv" io.write(uv.version_string())' 2>/dev/null ;;
+    *) inside "$1" env LUA_CPATH="/luv-tls/build/$2/luv/?.so;;" "$2" -e 'local uv = require "luv" io.write(uv.version_string())' 2>/dev/null ;;
   esac
 }
 
@@ -162,7 +162,7 @@ rock() { # NAME LUA: ok, failed, or - where there is no luarocks for it, or no l
     [ "$2" != luajit ] || headers=LUA_INCDIR=$(pkg-config --variable=includedir luajit)
     luarocks --lua-version $1 make --deps-mode=none --tree "$tree" rockspec/luv-tls-scm-1.rockspec $headers
     cd "$tree"; LUA_PATH="$tree/share/lua/$1/?.lua;$tree/share/lua/$1/?/init.lua;;" \
-    LUA_CPATH="$tree/lib/lua/$1/?.so;/luv-tls/build/$2/?.so;;" timeout 60 $2 /luv-tls/spec/support/smoke.lua' sh "$version" "$2" \
+    LUA_CPATH="$tree/lib/lua/$1/?.so;/luv-tls/build/$2/luv/?.so;;" timeout 60 $2 /luv-tls/spec/support/smoke.lua' sh "$version" "$2" \
     >"$results/$1.$2.rock.log" 2>&1 && echo ok || echo failed
 }
 
@@ -182,7 +182,7 @@ line_of() { # NAME LUA TOOK: the line of the table; all is well when its status 
 
 run() { # NAME LUA
   echo "homes: $1, $2"
-  aptly "$1" env LUA="$2" sh /luv-tls/scripts/deps.sh
+  aptly "$1" env LUA="$2" sh /luv-tls/scripts/deps.sh test
   began=$(date +%s)
   inside "$1" env JOBS="${JOBS:-$(nproc)}" sh -c 'cd /luv-tls && umask 022 && make test LUA="$1" SPEC="$2"' \
     sh "$2" "${SPEC:-}" >"$results/$1.$2$part.log" 2>&1 || sed -n 's/^failed: /homes: failed: /p' "$results/$1.$2$part.log"

@@ -1,7 +1,8 @@
 -- What scripts/nvim-lua has Neovim run: the program that its arguments name, as `lua` would. The loop is Neovim's, and
--- luv is its own. Three things are made as they are elsewhere, for programs that end with `uv.run()`:
+-- luv is its own. Four things are made as they are elsewhere, for programs that end with `uv.run()`:
 --
 -- * the loop is empty when the program's handles are closed: Neovim's own ones do not keep it running;
+-- * a signal ends the process, where Neovim would queue it for a loop of its own;
 -- * `uv.run` goes on when Neovim stops the loop, as it does for each event that it queues;
 -- * `uv.walk` visits the program's handles, where luv before 1.50 ends the process when it meets one of Neovim's.
 local vim = rawget(_G, "vim")
@@ -12,6 +13,9 @@ ffi.cdef [[
 typedef void (*tls_walk_cb)(void *handle, void *arg);
 void uv_walk(void *loop, tls_walk_cb cb, void *arg);
 void uv_unref(void *handle);
+int uv_handle_get_type(const void *handle);
+const char *uv_handle_type_name(int type);
+int uv_signal_stop(void *handle);
 ]]
 
 local function words_behind(mark)
@@ -101,7 +105,11 @@ function _G.print(...)
   io.stdout:write(table.concat(texts, "\t"), "\n")
 end
 
-for _, handle in ipairs(handles_on_loop()) do ffi.C.uv_unref(handle) end
+for _, handle in ipairs(handles_on_loop()) do
+  ffi.C.uv_unref(handle)
+  local kind = ffi.string(ffi.C.uv_handle_type_name(ffi.C.uv_handle_get_type(handle)))
+  if kind == "signal" then ffi.C.uv_signal_stop(handle) end
+end
 run_until_stopped()
 walk_own_handles()
 local words = words_behind "--"

@@ -62,7 +62,7 @@ local SILENT = {
 -- In Lua 5.1 os.exit closes no state.
 if _VERSION == "Lua 5.1" and not jit then table.remove(FORGOTTEN) end
 
-local it_at_closing = luas.outside_nvim(it, pending, "it does not close its Lua state when it ends")
+local it_at_closing = luas.outside_nvim(it, "it does not close its Lua state when it ends")
 
 for _, lua in ipairs(luas.list) do
   local name, command = lua.name, lua.command

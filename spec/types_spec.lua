@@ -12,7 +12,7 @@ local net = require "tls.net"
 local INTERNAL = {}
 for _, name in ipairs {
   "new", -- how instances are made; it is typed where the reference has it
-  "context", "groups", "maxEarlyData", "maxVersion", "echKeys", -- of a SecureContext, which is opaque
+  "context", "groups", "maxEarlyData", "maxVersion", "echKeys", "raw_keys", -- of a SecureContext, which is opaque
 } do
   INTERNAL[name] = true
 end

@@ -92,6 +92,7 @@ void tls_available_algorithms_push_left_out (lua_State *L) {
       {"tls1_1", TLS_HAS_TLS1_1},
       {"tls1_2", TLS_HAS_TLS1_2},
       {"tls1_3", TLS_HAS_TLS1_3},
+      {"autoload-config", TLS_READS_CONFIGURATION},
   };
   size_t i;
   lua_newtable(L);

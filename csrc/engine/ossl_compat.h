@@ -77,10 +77,12 @@
 #define TLS_AT_EXIT(function) OPENSSL_atexit(function)
 #endif
 
-/* What is in a store, for as long as no other thread changes it; NULL when
+/* X509_STORE_get0_objects(3) is left out of a 4.0 that was built with
+** no-deprecated, and its headers may still have it.
+** What is in a store, for as long as no other thread changes it; NULL when
 ** there is no memory. To be given back by tls_ossl_release_objects(). */
 static inline STACK_OF(X509_OBJECT) * tls_ossl_lock_objects(X509_STORE *store) {
-#ifdef OPENSSL_NO_DEPRECATED_4_0
+#if OPENSSL_VERSION_MAJOR >= 4
   return X509_STORE_get1_objects(store);
 #else
   return X509_STORE_lock(store) ? X509_STORE_get0_objects(store) : NULL;
@@ -89,7 +91,7 @@ static inline STACK_OF(X509_OBJECT) * tls_ossl_lock_objects(X509_STORE *store) {
 
 static inline void tls_ossl_release_objects (X509_STORE *store,
                                              STACK_OF(X509_OBJECT) * objects) {
-#ifdef OPENSSL_NO_DEPRECATED_4_0
+#if OPENSSL_VERSION_MAJOR >= 4
   (void)store;
   sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
 #else
@@ -108,6 +110,8 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_OP_NO_COMPRESSED_PEER 0
 #define TLS_OP_NO_COMPRESSED_OWN 0
 #endif
+#define TLS_OP_NO_COMPRESSION_AT_ALL \
+  (TLS_OP_NO_COMPRESSED_PEER | TLS_OP_NO_COMPRESSED_OWN)
 
 /* Encrypted Client Hello (RFC 9849), since 4.0. */
 #ifdef OSSL_ECH_CURRENT_VERSION

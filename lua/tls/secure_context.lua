@@ -66,11 +66,12 @@ end
 
 --- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own, in which OpenSSL passes over the names it
 -- does not know, and so over `!TLS_...`. The other list knows `!`, `-` and `+`, and passes over unknown names, too.
+-- Since 4.0 both take lower case, as getCiphers() gives them.
 local function ciphers(options)
   local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
   for name in list:gmatch("[^:]+") do
-    if name:find("^!?TLS_") then new[#new + 1] = name else old[#old + 1] = name end
+    if name:find "^!?[Tt][Ll][Ss]_" then new[#new + 1] = name else old[#old + 1] = name end
   end
   if #old == 0 and #new == 0 then
     errors.throw(errors.arg_value("options.ciphers", list))
@@ -222,7 +223,7 @@ function secure_context.make(checked)
   }
   return setmetatable({
     context = native, groups = curve, maxEarlyData = checked.maxEarlyData, maxVersion = max,
-    echKeys = checked.echKeys ~= nil,
+    echKeys = checked.echKeys ~= nil, raw_keys = checked.peerPublicKeys ~= nil,
   }, SecureContext)
 end
 

@@ -42,7 +42,7 @@ for _, entry in ipairs(WAYS) do
   local way, what, program, env = entry[1], entry[2], entry[3], entry[4]
   local it = it
   if way == "exit" then
-    it = luas.outside_nvim(it, pending, "no program of its closes the state: its own exit does not")
+    it = luas.outside_nvim(it, "no program of its closes the state: its own exit does not")
   end
   describe("a program that ends " .. what, function()
     for _, stage in ipairs(STAGES) do

@@ -4,9 +4,11 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local core = require "tls.core"
 local luas = require "spec.support.luas"
+local openssl = require "spec.support.openssl"
 local script = require "spec.support.script"
 local tls = require "tls"
 
+local it = openssl.with("autoload-config", it, function(why) pending(why) end)
 local names = {}
 
 local function file_of(text)

@@ -7,6 +7,7 @@ local net = require "tls.net"
 local openssl = require "spec.support.openssl"
 local tls = require "tls"
 
+local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local uv = helper.uv
 
 local RESPONSE = certs.file "rsa.ocsp"
@@ -129,7 +130,8 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         { "ERR_TLS_HANDSHAKE_TIMEOUT", function() end },
       }
       for _, case in ipairs(CASES) do
-        local seen = staple(version, case[2], nil, { handshakeTimeout = 60 })
+        local timeout = case[1] == "ERR_TLS_HANDSHAKE_TIMEOUT" and 60 or nil -- the others are in no hurry
+        local seen = staple(version, case[2], nil, { handshakeTimeout = timeout })
         assert.equal(case[1], seen.result.client_error.code)
         assert.equal(1, seen.result.client_errors)
       end

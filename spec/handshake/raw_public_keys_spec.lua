@@ -147,6 +147,8 @@ for _, version in ipairs(VERSIONS) do
       local result = run(raw "ecdsa", limited { ca = certs.ca.cert, servername = "localhost" })
       assert.same({ 1, 0 }, { result.client_errors, result.accepted })
       assert.is_nil(result.connected)
+      assert.truthy(result.client_error.message:find("the server has a key and no certificate", 1, true),
+        result.client_error.message)
     end)
 
     it("is beside a certificate what the client asks for", function()

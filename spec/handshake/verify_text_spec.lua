@@ -2,9 +2,13 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local cures = require "tls.handshake.verify_cures"
-local openssl = require "spec.support.openssl"
 local pair = require "spec.support.pair"
 local tls = require "tls"
+
+-- An issuer of the right name with another key is none if the certificate says which key it is. The command of OpenSSL
+-- 4.0 writes none that does.
+local names_issuer = io.popen(("openssl x509 -noout -text -in %s/rsa.crt"):format(certs.dir)):read "*a"
+  :find("Authority Key Identifier", 1, true)
 
 local CLOCK = "%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d GMT"
 
@@ -54,7 +58,7 @@ local CASES = {
     "where this certificate is: add it, or set allowPartialTrustChain = true", "CN=ca" },
   { "selfsigned", { ca = "ca" }, "DEPTH_ZERO_SELF_SIGNED_CERT",
     LEAF .. "the certificate has signed itself; if it is the right one, pass it as option 'ca'", "CN=localhost" },
-  { "rsa", { ca = "reborn" }, openssl.since(4) and "CERT_SIGNATURE_FAILURE" or "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  { "rsa", { ca = "reborn" }, names_issuer and "UNABLE_TO_VERIFY_LEAF_SIGNATURE" or "CERT_SIGNATURE_FAILURE",
     LEAF .. ANEW, "CN=ca" },
   { "clientonly", { ca = "ca" }, "INVALID_PURPOSE",
     LEAF .. "it is made for clientAuth, and a server needs extendedKeyUsage serverAuth" },

@@ -96,6 +96,9 @@ local function without_certificate(socket)
   if socket._options.pskCallback then
     return "the server has no certificate, and pskCallback no key that the client has offered"
   end
+  if core.contextHasKey(context_of(socket).context) then
+    return "the server has a key and no certificate: pass 'cert', or 'rawPublicKey' and to the client 'peerPublicKeys'"
+  end
   return "the server has no certificate, pass 'key' and 'cert'"
     .. (socket._chosen_context and " to the context for this name" or "")
 end
