@@ -1,6 +1,7 @@
 -- tls.co: tasks, what they throw, and cancelling.
 local helper = require "spec.helper"
 local co = require "tls.co"
+local luas = require "spec.support.luas"
 local net = require "tls.net"
 local tasks = require "spec.support.tasks"
 local script = require "spec.support.script"
@@ -61,7 +62,7 @@ describe("co.run", function()
     assert.same({ "-", 1, "-", 2, "-", 3 }, order)
   end)
 
-  it("says so when the loop never ran", function()
+  luas.outside_nvim(it, "its loop always runs")("says so when the loop never ran", function()
     local said
     local program = [[require("tls.co").run(print, "not printed")]]
     script.run(program, {}, helper.expect(function(_, output) said = output end))
@@ -282,7 +283,9 @@ describe("co: what a task throws", function()
     return status, output
   end
 
-  it("is reported once, with the traceback of the task", function()
+  local it_ends = luas.outside_nvim(it, luas.GOES_ON)
+
+  it_ends("is reported once, with the traceback of the task", function()
     local status, output = output_of [[
       local function fails() error "a fault" end
       co.run(function() co.sleep(1) fails() end)
@@ -294,7 +297,7 @@ describe("co: what a task throws", function()
     assert.is_nil(output:find("went on", 1, true), output)
   end)
 
-  it("is reported as text, whatever it is, and with our own place and code", function()
+  it_ends("is reported as text, whatever it is, and with our own place and code", function()
     local _, output = output_of [[co.run(function() co.sleep(0) error {} end) uv.run()]]
     assert.truthy(output:find("Uncaught Error: (error object is a table value)", 1, true), output)
     _, output = output_of [[co.run(function() co.sleep(0) co.sleep "x" end) uv.run()]]
