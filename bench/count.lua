@@ -1,20 +1,20 @@
 -- Instructions per unit of work, counted by valgrind: the figure that does not shake with the machine.
 --
---   lua5.4 bench/count.lua [--accept]
+--   lua5.4 bench/count.lua [--accept | --tasks]
 --
 -- Each server runs twice under callgrind, for few units and for more; the
 -- difference is what the units cost. bench/COUNTS keeps the figures accepted
--- last, and --accept writes them.
+-- last, and --accept writes them. --tasks compares tls.co with tls instead.
 package.path = package.path .. ";./?.lua"
 local certs = require "spec.support.certs"
 
 local BUILD = os.getenv "TLS_BUILD" or "build"
 local FILE = "bench/COUNTS"
 
-local SERVERS = {
-  { name = "limit", command = BUILD .. "/bench/limit" },
-  { name = "tls", command = "lua5.4 bench/servers/ours.lua" },
-}
+local LIMIT = { name = "C limit", command = BUILD .. "/bench/limit" }
+local OURS = { name = "tls", command = "lua5.4 bench/servers/ours.lua" }
+local TASKS = { name = "tls.co", command = "lua5.4 bench/servers/co.lua" }
+local SERVERS = arg[1] == "--tasks" and { OURS, TASKS } or { LIMIT, OURS }
 
 -- name, load's work, few units, more units, units in one
 local ROWS = {
@@ -67,11 +67,11 @@ local function accepted()
 end
 
 local before, lines = accepted(), {}
-print "| work | C limit | tls | ratio | accepted before |"
+print(("| work | %s | %s | ratio | accepted before |"):format(SERVERS[1].name, SERVERS[2].name))
 print "|---|---|---|---|---|"
 for _, row in ipairs(ROWS) do
   local limit, ours = cost(SERVERS[1], row), cost(SERVERS[2], row)
-  local was = before[row[1]]
+  local was = SERVERS[2] == OURS and before[row[1]]
   lines[#lines + 1] = ("%s: %.0f"):format(row[1], ours)
   print(("| %s | %.0f | %.0f | %.3f | %s |"):format(row[1], limit, ours, ours / limit,
     was and ("%d (%+.1f %%)"):format(was, (ours / was - 1) * 100) or "none"))

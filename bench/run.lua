@@ -36,6 +36,7 @@ end
 local SERVERS = {
   { name = "C limit", command = BUILD .. "/bench/limit", quick = true },
   { name = "tls", command = "lua5.4 bench/servers/ours.lua", quick = true },
+  { name = "tls.co", command = "lua5.4 bench/servers/co.lua" },
   { name = "Node", command = "node bench/servers/node.js", needs = "command -v node" },
   -- LuaSec 1.2 may spin in its send() for ever once a client has reset: a new one for each round.
   { name = "LuaSec", command = "lua5.4 bench/servers/luasec.lua", needs = "lua5.4 -e 'require \"ssl\"'", most = 900,

@@ -17,6 +17,7 @@ local C = {
 }
 
 local LUA = {
+  "tls/co", "tls/co/", -- tasks, over all of that
   "tls/init",
   "tls/module_fields",
   "tls/connect", "tls/server", "tls/secure_pair",

@@ -1,21 +1,21 @@
--- Writes what is made of the declarations in lua/tls/options: the tables of docs/api.md, between its markers, and the
--- types in lua/tls/types/options.lua. `make options` runs it; spec/options/generated_spec.lua runs it with --check,
--- which writes nothing and fails when something is not fresh.
+-- Writes what is made of the declarations in lua/tls/options: the tables of docs/api.md and docs/coroutines.md, between
+-- their markers, and the types in lua/tls/types/options.lua. `make options` runs it; spec/options/generated_spec.lua
+-- runs it with --check, which writes nothing and fails when something is not fresh.
 
 local declaration = require "tls.options.declaration"
 for _, name in ipairs { "credentials", "connect", "server", "tls_socket", "socket", "listen", "stream",
-  "x509_certificate" } do
+  "x509_certificate", "co" } do
   require("tls.options." .. name)
 end
 
-local REFERENCE, TYPES = "docs/api.md", "lua/tls/types/options.lua"
+local PAGES, TYPES = { "docs/api.md", "docs/coroutines.md" }, "lua/tls/types/options.lua"
 
 local by_name = {}
 for _, entry in ipairs(declaration.all()) do by_name[entry.name] = entry end
 
-local function is_beside(declared, name)
+local function is_beside(declared, option)
   for _, other in ipairs(declared.beside) do
-    if other.named[name] then return true end
+    if other.named[option[1]] and not option.own then return true end
   end
   return false
 end
@@ -23,7 +23,7 @@ end
 local function own_options(declared)
   local list = {}
   for _, option in ipairs(declared.list) do
-    if not is_beside(declared, option[1]) then list[#list + 1] = option end
+    if not is_beside(declared, option) then list[#list + 1] = option end
   end
   return list
 end
@@ -101,14 +101,15 @@ local function write(path, text)
   assert(file:close())
 end
 
-local function reference()
-  local used = {}
+local used = {}
+
+local function page(path)
   local MARKED = "(<!%-%- options of (.-) %-%->\n).-(\n<!%-%- end %-%->)"
-  local text = read(REFERENCE):gsub(MARKED, function(first, name, last)
+  local text = read(path):gsub(MARKED, function(first, name, last)
     used[name] = true
     return first .. table_of(assert(by_name[name], name)) .. last
   end)
-  return text, used
+  return text
 end
 
 local function types()
@@ -129,13 +130,12 @@ local function put(path, text)
   fresh = false
 end
 
-local text, used = reference()
+for _, path in ipairs(PAGES) do put(path, page(path)) end
 for name in pairs(by_name) do
   if not used[name] and #own_options(by_name[name]) > 0 then
-    io.stderr:write(REFERENCE, " has no table for ", name, "\n")
+    io.stderr:write("no page has a table for ", name, "\n")
     fresh = false
   end
 end
-put(REFERENCE, text)
 put(TYPES, types())
 os.exit(fresh and 0 or 1)

@@ -2,6 +2,7 @@
 -- events. They are read by a few patterns, and held against the live modules and the reference.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local co = require "tls.co"
 local pair = require "spec.support.pair"
 local defaults = require "tls.options.defaults"
 local tls = require "tls"
@@ -54,7 +55,7 @@ local function read_types(text)
     if field then class.fields[field] = kind end
     local variable = line:match "^local (%w+) = {}"
     if variable then locals[variable] = class end
-    local owner, method = line:match "^function (%w+)[.:](%w+)%("
+    local owner, method = line:match "^function (%w+)[.:]([%w_]+)%("
     if owner then
       local fields = locals[owner].fields
       fields[method] = "method"
@@ -191,6 +192,17 @@ describe("the types for an editor", function()
     local controller = net.AbortController()
     compare("tls.AbortControllerClass", live_names(net.AbortController, controller))
     compare("tls.AbortSignal", live_names(controller.signal._class, controller.signal))
+  end)
+
+  it("name what tls.co, its tasks and its sockets have", function()
+    local live = {}
+    add_names(live, co)
+    compare("tls.co", live)
+    local plain = net.Socket.new()
+    local socket, task = co.wrap(plain), co.run(function() plain:destroy() end)
+    compare("co.Socket", live_names(socket._class, socket))
+    compare("co.Task", live_names(task._class, task))
+    helper.run()
   end)
 
   it("name what values have", function()

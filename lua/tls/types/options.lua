@@ -246,3 +246,25 @@
 --- Options of certificate:checkEmail.
 ---@class tls.CheckEmailOptions
 ---@field subject ("default"|"always"|"never")? whether the subject's name counts: if there is no alternative name of the kind, always, or never; default `"default"`
+
+--- Options of co.wrap.
+---@class co.WrapOptions
+---@field limit number? most that one call collects, but for `read(n)`; `math.huge`: no limit; bytes; default 1048576
+---@field timeout (number|false)? for each call, as `settimeout`; ms; default none
+
+--- Options of co.connect.
+---@class co.ConnectOptions : tls.ConnectOptions
+---@field plain boolean? without TLS; `starttls` may begin it later; default `false`
+---@field limit number? most that one call collects, but for `read(n)`; `math.huge`: no limit; bytes; default 1048576
+---@field timeout (number|false)? for connecting with the handshake, and for each later call, as `settimeout`; ms; default none
+
+--- Options of socket:starttls.
+---@class co.StartTLSOptions : tls.ConnectOptions, tls.TLSSocketOptions
+---@field isServer boolean? the server's side of the handshake; default true for a socket of co.listen's
+
+--- Options of co.listen.
+---@class co.ListenOptions : tls.ServerOptions, net.ListenOptions
+---@field plain boolean? without TLS; `starttls` may begin it later; default `false`
+---@field limit number? most that one call collects, but for `read(n)`; `math.huge`: no limit; bytes; default 1048576
+---@field timeout (number|false)? for each call of its sockets, as `settimeout`; ms; default none
+---@field onError (fun(err: any, socket: co.Socket))? gets what the handler has thrown, when its socket has been destroyed; default as an uncaught error
