@@ -19,6 +19,7 @@ local C = {
 local LUA = {
   "tls/init",
   "tls/module_fields",
+  "tls/ocsp", -- the field tls.ocsp
   "tls/connect", "tls/server", "tls/secure_pair",
   "tls/net", -- the public module; the folder tls/net is below
   "tls/socket",

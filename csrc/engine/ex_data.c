@@ -3,6 +3,8 @@
 */
 #include "ex_data.h"
 
+#include "ocsp_staples.h"
+
 static int context_index = -1; /* of an SSL_CTX's ex_data */
 static int session_index = -1; /* of an SSL_SESSION's */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
@@ -11,6 +13,7 @@ static void free_context_data (struct tls_context_data *data) {
   if (data == NULL)
     return;
   tls_blob_clear(&data->ticket_keys);
+  tls_staples_free(data->staples);
   OPENSSL_free(data);
 }
 

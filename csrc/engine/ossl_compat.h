@@ -38,6 +38,13 @@
 #define TLS_TRACE SSL_trace
 #endif
 
+/* OCSP, which a build may leave out. */
+#ifdef OPENSSL_NO_OCSP
+#define TLS_HAS_OCSP 0
+#else
+#define TLS_HAS_OCSP 1
+#endif
+
 /* The name of the group of the key exchange, or NULL. Releases before 3.2 have
 ** no name for what has no number of its own among OpenSSL's objects. */
 static inline const char *tls_ossl_group_name (SSL *ssl) {

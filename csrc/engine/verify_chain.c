@@ -7,6 +7,7 @@
 
 #include "authorization.h"
 #include "engine_state.h"
+#include "ocsp_check.h"
 
 static struct tls_engine *engine_of (X509_STORE_CTX *ctx) {
   int index = SSL_get_ex_data_X509_STORE_CTX_idx();
@@ -72,6 +73,8 @@ int tls_on_verify (X509_STORE_CTX *ctx, void *arg) {
   switch (e->next_peer->question) {
     case TLS_QUESTION_NONE:
       verify_chain(e->next_peer, ctx);
+      if (e->ocsp != TLS_OCSP_IGNORE)
+        tls_ocsp_keep_issuer(e, ctx);
       if (!asks_owner(e))
         return accept_or_refuse(e, ctx);
       e->next_peer->question = TLS_QUESTION_OPEN;

@@ -20,6 +20,7 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
+#include "credentials/ocsp_functions.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
@@ -178,6 +179,8 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "x509Methods");
   tls_x509_checks_push(L);
   lua_setfield(L, -2, "x509Checks");
+  tls_ocsp_functions_push(L);
+  lua_setfield(L, -2, "ocsp");
   lua_newtable(L);
   lua_setfield(L, -2, "modules");
 }

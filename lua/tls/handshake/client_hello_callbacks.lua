@@ -116,7 +116,8 @@ function steps.resume_session(socket, info, answer, done)
   end, emit(socket.server, "resumeSession"), info.sessionId)
 end
 
--- 'OCSPRequest': a response to staple.
+-- 'OCSPRequest': a response to staple. A listener's answer counts, also where it is none; else the core staples what
+-- the context has (tls.ocsp.staple), and asks nobody.
 function steps.ocsp(socket, info, answer, done)
   if answer.alert or not info.wantsOCSP or not has_listener(socket.server, "OCSPRequest") then return done() end
   local chosen = answer.chosen or socket._options.secureContext
@@ -126,6 +127,7 @@ function steps.ocsp(socket, info, answer, done)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
+    answer.ocsp_answered = true
     answer.ocsp = response ~= "" and response or nil -- an empty one is none
     done()
   end, emit(socket.server, "OCSPRequest"), cert, issuer)
@@ -141,7 +143,8 @@ local function finish(socket, answer)
   if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
   local ok, result = core.attempt(conn.answerClientHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
-    alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
+    alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp,
+    ocspAnswered = answer.ocsp_answered, alert = answer.alert,
   })
   if not ok then return refuse(socket, result) end
   socket:_drive_if(result)

@@ -8,6 +8,7 @@ local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
 local host_name = require "tls.options.host_name"
+local ocsp_support = require "tls.options.ocsp_support"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
 
@@ -217,6 +218,15 @@ function kinds.word(words)
     return known[value] and value or wrong_value(name, value)
   end)
 end
+
+local ocsp_word = kinds.word { "check", "require" }
+
+--- What a client does about stapled responses of OCSP.
+kinds.ocsp_mode = kind(ocsp_word.type, ocsp_word.luacats, function(value, name)
+  local mode = ocsp_word.check(value, name)
+  ocsp_support.check(name)
+  return mode
+end)
 
 kinds.listening_path = kind("string", "string", function(value, name)
   if type(value) == "string" and value ~= "" then return check_path(value, name) end

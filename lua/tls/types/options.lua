@@ -97,6 +97,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
@@ -168,6 +169,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
 ---@field requestCert boolean? ask the client for a certificate; default `false`
