@@ -4,6 +4,7 @@
 local dot_or_colon = require "tls.support.dot_or_colon"
 
 local ocsp = {
+  staple = require "tls.ocsp.staple",
   verify = require "tls.ocsp.verify",
 }
 

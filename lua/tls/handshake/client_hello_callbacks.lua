@@ -139,6 +139,8 @@ local function finish(socket, answer)
   local conn = socket._conn
   if not conn then return end
   local chosen = answer.chosen
+  local stapler = chosen and socket.server and socket.server._stapler
+  if stapler then stapler:_see(chosen) end
   if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
   if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
   local ok, result = core.attempt(conn.answerClientHello, conn, {

@@ -243,3 +243,11 @@
 --- Options of certificate:checkEmail.
 ---@class tls.CheckEmailOptions
 ---@field subject ("default"|"always"|"never")? whether the subject's name counts: if there is no alternative name of the kind, always, or never; default `"default"`
+
+--- Options of tls.ocsp.staple.
+---@class tls.StapleOptions
+---@field url string? of the responder, `http://...`; default each certificate's own
+---@field folder string? that exists: the responses are kept there, so that a server has them when it starts again; default none
+---@field timeout number? for one question; ms; default `10000`
+---@field retryDelay number? after a failure, twice as long after each further one; and the least time between two questions; ms; default `60000`
+---@field maxRetryDelay number? the longest of these; ms; default `3600000`
