@@ -91,6 +91,9 @@ for _, version in ipairs(VERSIONS) do
 
     for _, case in ipairs(BAD) do
       it("refuses with " .. case[1], function()
+        if case[1] == "ERR_OCSP_OTHER_CERTIFICATE" and openssl.since(3, 6) then
+          return pending "a server with this OpenSSL does not send it"
+        end
         for _, mode in ipairs(MODES) do assert_out(case[1], meet(version, case[2], { ocsp = mode })) end
       end)
     end
@@ -169,7 +172,10 @@ for _, version in ipairs(VERSIONS) do
       end
       assert_in(visit "check")
       assert_out("ERR_OCSP_MISSING", visit "require")
-      assert_in(visit("require", ocsp.response { cert = own, issuer = own })) -- it may vouch for itself
+      if not openssl.since(3, 6) then -- such a server does not send it
+        local vouching = visit("require", ocsp.response { cert = own, issuer = own })
+        assert_in(vouching)
+      end
       local leaf = { ocsp = "check", ca = LEAF.cert, allowPartialTrustChain = true }
       assert_out("ERR_OCSP_NO_ISSUER", meet(version, GOOD, leaf, { ca = CA.cert }))
     end)

@@ -28,12 +28,14 @@ end
 
 -- The line at the front, without its end; nil when it has not come yet.
 local function take_line(self)
-  local line, rest = self.buffer:match "^(.-)\r?\n()"
-  if line and #line > MOST_HEAD or not line and #self.buffer > MOST_HEAD then
+  local stop = self.buffer:find("\n", 1, true)
+  if (stop or #self.buffer) > MOST_HEAD then
     failed(self, "has a line that is too long")
     return nil
   end
-  if line then self.buffer = self.buffer:sub(rest) end
+  if not stop then return nil end
+  local line = self.buffer:sub(1, stop - 1):gsub("\r$", "")
+  self.buffer = self.buffer:sub(stop + 1)
   return line
 end
 
