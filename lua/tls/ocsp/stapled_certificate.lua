@@ -29,6 +29,7 @@ local LONGEST_SLEEP = HOUR -- a process may sleep, and its timers with it
 ---@field asks_at number? s since 1970
 ---@field timer userdata? owned
 ---@field cancel (fun())? while a question is under way
+---@field added boolean a context came since the last question
 ---@field stopped boolean
 local Stapled = {}
 Stapled.__index = Stapled
@@ -50,7 +51,7 @@ end
 function Stapled.new(certificate, options, tell)
   return setmetatable({
     certificate = certificate, contexts = setmetatable({}, { __mode = "k" }), options = options, tell = tell,
-    url = options.url or own_url(certificate), failures = 0, stopped = false,
+    url = options.url or own_url(certificate), failures = 0, added = false, stopped = false,
   }, Stapled)
 end
 
@@ -68,7 +69,12 @@ local function staple(self, context) set_staple(self, context, self.response, en
 -- Between 0.9 and 1 of a time: servers that began together do not ask together.
 local function with_jitter(ms) return ms * (0.9 + uv.hrtime() % 1e6 / 1e7) end
 
-local function has_users(self) return next(self.contexts) ~= nil end
+-- Does anybody have this certificate? Where SNICallback makes a context for each connection, there may be none just now.
+local function has_users(self)
+  local recently = self.added
+  self.added = false
+  return recently or next(self.contexts) ~= nil
+end
 
 -- The timer is due, which sleeps an hour at most: the clock is looked at.
 local function on_timer(self)
@@ -206,7 +212,7 @@ end
 --- Another context has this certificate.
 --- @param context tls.SecureContext
 function Stapled:add(context)
-  self.contexts[context] = true
+  self.contexts[context], self.added = true, true
   if self.response then staple(self, context) end
 end
 
