@@ -1,26 +1,47 @@
 # tls: Node's tls module for Lua. `make demo` and `make test` are all one needs;
-# `make help` lists the rest.
+# `make help` lists the rest. It is for GNU make, which is gmake on the BSDs. What
+# users need (all, install, certs, demo) keeps to what macOS and FreeBSD have,
+# too; the tests and the other goals of developers are for Linux.
 
 CC ?= gcc
 LUA ?= lua5.4
+# Neovim's Lua, and its loop: see scripts/nvim-lua.
+ifeq ($(LUA),nvim)
+override LUA := $(CURDIR)/scripts/nvim-lua
+export LUA
+RUNNER = lua5.4
+endif
+RUNNER ?= $(LUA)
 BUSTED ?= $(LUA) /usr/bin/busted
 PKG ?= pkg-config
+UNAME := $(shell uname -s)
 
 # What belongs to the Lua that LUA names: the version it says it has, its headers.
 LUA_VERSION := $(shell $(LUA) -e 'io.write(_VERSION:match("%d%.%d"))' 2>/dev/null || echo unknown)
 LUA_IS_JIT := $(shell $(LUA) -e 'io.write(jit and "yes" or "")' 2>/dev/null)
 LUA_PC = $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION) lua-$(LUA_VERSION) lua$(subst .,,$(LUA_VERSION)))
 ifeq ($(origin LUA_CFLAGS),undefined)
-LUA_CFLAGS := $(shell for name in $(LUA_PC); do $(PKG) --cflags $$name 2>/dev/null && break; done)
+LUA_CFLAGS := $(shell for name in $(LUA_PC); do $(PKG) --cflags $$name 2>/dev/null && exit; done; \
+	case $$($(PKG) --modversion lua 2>/dev/null) in ($(LUA_VERSION).*) $(PKG) --cflags lua;; esac)
 endif
-# OPENSSL_DIR names the prefix of an OpenSSL that pkg-config does not know of.
-ifdef OPENSSL_DIR
+# OPENSSL_DIR names the prefix of an OpenSSL that pkg-config does not know of, as
+# Homebrew's and MacPorts', which are in none of the usual folders.
+ifndef OPENSSL_DIR
+ifneq ($(shell $(PKG) --exists openssl 2>/dev/null && echo yes),yes)
+OPENSSL_DIR := $(firstword $(wildcard /opt/homebrew/opt/openssl@3 /usr/local/opt/openssl@3 \
+	/opt/local/libexec/openssl3))
+endif
+endif
+ifneq ($(OPENSSL_DIR),)
+ifeq ($(wildcard $(OPENSSL_DIR)/include/openssl/ssl.h),)
+$(error OPENSSL_DIR is $(OPENSSL_DIR), which has no include/openssl/ssl.h)
+endif
 OPENSSL_LIBDIR ?= $(firstword $(wildcard $(OPENSSL_DIR)/lib64 $(OPENSSL_DIR)/lib))
 OPENSSL_CFLAGS ?= -I$(OPENSSL_DIR)/include
 OPENSSL_LIBS ?= -L$(OPENSSL_LIBDIR) -Wl,-rpath,$(OPENSSL_LIBDIR) -lssl -lcrypto
 endif
-OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl)
-OPENSSL_LIBS ?= $(shell $(PKG) --libs openssl)
+OPENSSL_CFLAGS ?= $(shell $(PKG) --cflags openssl 2>/dev/null)
+OPENSSL_LIBS ?= $(or $(shell $(PKG) --libs openssl 2>/dev/null),-lssl -lcrypto)
 CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2
@@ -28,6 +49,12 @@ DEFS = -DOPENSSL_NO_DEPRECATED -DOPENSSL_API_COMPAT=30000
 BASE_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) \
 	$(OPENSSL_CFLAGS) $(CFLAGS)
 SAN = -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
+
+# A module for Lua; in macOS it may have undefined symbols, those of the program
+# that loads it, only if that is said. dlopen(3) is in libc but on Linux with an
+# older glibc.
+MODULE_FLAGS = $(if $(filter Darwin,$(UNAME)),-bundle -undefined dynamic_lookup,-shared)
+DL_LIBS = $(if $(filter Linux,$(UNAME)),-ldl)
 
 PREFIX ?= /usr/local
 LUA_LMOD ?= $(PREFIX)/share/lua/$(LUA_VERSION)
@@ -40,14 +67,16 @@ SRC = $(wildcard csrc/*/*.c)
 OBJ = $(SRC:csrc/%.c=$(BUILD)/%.o)
 ENGINE = $(filter $(BUILD)/engine/%,$(OBJ))
 CORE = $(BUILD)/tls/core.so
+# Where Debian has no luv, `make deps` builds it: see scripts/luv.sh.
+OWN_LUV = $(if $(wildcard build/lua$(LUA_VERSION)/luv/luv.so),$(CURDIR)/build/lua$(LUA_VERSION)/luv/?.so;)
 PATHS = LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;" \
-	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;;"
+	LUA_CPATH="$(CURDIR)/$(BUILD)/?.so;$(OWN_LUV);"
 
-all: $(CORE) ## build the core
+all: $(if $(LUA_CFLAGS),,named) $(CORE) ## build the core
 
 $(CORE): $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) -o $@ $^ $(OPENSSL_LIBS) -ldl
+	$(CC) $(MODULE_FLAGS) $(LDFLAGS) -o $@ $^ $(OPENSSL_LIBS) $(DL_LIBS)
 
 # The engine finds its own headers and OpenSSL's, and no others: neither Lua's
 # nor libuv's, nor those of another folder.
@@ -61,20 +90,29 @@ $(BUILD)/%.o: csrc/%.c
 
 -include $(OBJ:.o=.d)
 
+# Another OpenSSL than the last time: all is compiled anew.
+$(OBJ): $(BUILD)/openssl
+$(BUILD)/openssl: which-openssl
+	@mkdir -p $(@D)
+	@echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS)' | cmp -s - $@ || echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS)' >$@
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: ## print what makes a shell find the module that is built here
 	@echo 'export $(PATHS)'
 
-deps: ## install what building and testing need, where something is missing (Debian, Ubuntu)
-	@sh scripts/deps.sh
+deps: ## install what building and testing need, where something is missing
+	@sh scripts/deps.sh test
+
+deps-build: ## install what building needs alone, where something is missing
+	@sh scripts/deps.sh build
 
 DIR ?= .
 certs: ## certificates for a first try, into the folder DIR=... or here
 	@sh scripts/certs.sh "$(DIR)"
 
-demo: deps ## a server and its clients in one terminal
+demo: deps-build ## a server and its clients in one terminal
 	@$(MAKE) -s all
 	@$(PATHS) $(LUA) examples/demo.lua
 
@@ -82,19 +120,25 @@ demo: deps ## a server and its clients in one terminal
 options: all ## write what is made of lua/tls/options
 	@$(PATHS) $(LUA) scripts/options.lua
 
-# Writes the lists of the rockspec, which cannot look into folders itself.
-rockspec: ## write the lists of the rockspec
+# Writes the lists of the rockspecs, which cannot look into folders themselves.
+rockspec: ## write the lists of the rockspecs, and the version
 	@$(LUA) scripts/rockspec.lua
+
+dist: ## the archive and the rock of the commit, tried: build/dist
+	@LUA="$(LUA)" sh scripts/dist.sh
 
 # === tests ===
 
 # Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
-RUN = $(SUPERVISE) $(LUA) scripts/test.lua $(SUPERVISE) '$(SPEC)'
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
+RUN = $(SUPERVISE) $(RUNNER) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
-	$(MAKE) all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
+	@$(MAKE) --no-print-directory suite # anew: what LUA is, is known now
+
+suite: all $(BUILD)/engine_test $(PROGRAMS) $(SUPERVISE) jit
 	$(BUILD)/engine_test
 	$(PATHS) TLS_BUILD=$(BUILD) $(RUN) $(BUSTED)
 
@@ -104,9 +148,7 @@ $(SUPERVISE): spec/support/supervise.c
 
 # The engine alone, without Lua and libuv: that it links is half the test.
 $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
-	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
-
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 # Its name in Debian 12, and since.
 LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
@@ -115,9 +157,10 @@ LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
 # LuaJIT's luv is that of Lua 5.1.
 LIBDIR = $(shell $(PKG) --variable=libdir $(if $(LUA_IS_JIT),luajit,lua$(LUA_VERSION)))
 LIBLUA = $(LIBDIR)/$(if $(LUA_IS_JIT),libluajit-5.1,liblua$(LUA_VERSION)).a
-HOST_CFLAGS = -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -idirafter /usr/include/lua$(LUA_VERSION)
-WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBLUA) $(LIBDIR)/liblua$(LUA_VERSION)-luv.a \
-	$(LIBUV_A) -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
+LIBLUV = $(firstword $(wildcard build/lua$(LUA_VERSION)/luv/libluv.a) $(LIBDIR)/liblua$(LUA_VERSION)-luv.a)
+HOST_CFLAGS = -std=gnu11 $(CFLAGS) $(LUA_CFLAGS) -idirafter /usr/include/lua$(LUA_VERSION) \
+	-idirafter build/lua$(LUA_VERSION)/luv
+WHOLE_HOST = -Wl,-E -Wl,--whole-archive $(LIBLUA) $(LIBLUV) $(LIBUV_A) -Wl,--no-whole-archive -ldl -lpthread -lm -lrt
 $(BUILD)/host: spec/support/host.c spec/support/state.h
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -o $@ $< $(WHOLE_HOST)
@@ -143,20 +186,30 @@ $(BUILD)/raw_peer: spec/support/raw_peer.c
 jit: ## the core for LuaJIT as well, where its headers are
 	@! $(PKG) --exists luajit || $(MAKE) -s BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
 
+# For Neovim, whose plugin managers clone a repository into a folder of the
+# runtimepath: there Neovim looks for modules, in C as well, below lua/.
+nvim: ## the core for Neovim, where it finds it in a plugin's folder: DIR=...
+	@$(PKG) --exists luajit || { echo 'nvim: the headers of LuaJIT are missing'; exit 1; }
+	$(MAKE) BUILD=build/jit LUA_CFLAGS="$$($(PKG) --cflags luajit)" all
+	install -d "$(DIR)/lua/tls"
+	install -m755 build/jit/tls/core.so "$(DIR)/lua/tls/core.so"
+
 # Releases of Debian in folders, see docs/homes.md. LUAS= names the Luas.
 HOMES = bookworm trixie sid openssl4
 homes: ## the suite in other releases of Debian; needs root and debootstrap
 	scripts/homes.sh $(HOMES)
 
-# The rules that docs/internals.md lists.
-check: ## lint, format, warnings, and the rules of docs/internals.md
+# The rules that docs/internals.md lists. OPENSSL_DIR names the headers that are compiled against, each with objects of
+# its own.
+CHECKED = build/check$(subst /,_,$(OPENSSL_DIR))
+check: ## lint, format, warnings, and the rules of docs/internals.md; OPENSSL_DIR= names other headers
 	luacheck -q lua spec examples bench scripts
 	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
-	@$(MAKE) -s BUILD=build/check CFLAGS='-O2 -Werror' all
+	@$(MAKE) -s BUILD=$(CHECKED) CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
 	@echo 'the order of the layers, and no circles'
-	@$(LUA) scripts/architecture.lua build/check
+	@$(LUA) scripts/architecture.lua $(CHECKED)
 	@echo 'no private name that nothing sets'
 	@$(LUA) scripts/private_names.lua
 	@echo 'engine side: neither Lua nor libuv'
@@ -221,7 +274,7 @@ fuzz: deps ## hostile bytes, FUZZ=60 seconds for each target; needs clang
 		build-fuzz/readers_fuzz $(FUZZ_OPTIONS) build-fuzz/readers build-fuzz/seeds
 
 build-fuzz/engine_fuzz build-fuzz/wire_fuzz: build-fuzz/%: spec/fuzz/%.c $(ENGINE:$(BUILD)/%=build-fuzz/%)
-	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) -fsanitize=fuzzer -Icsrc -o $@ \
+	clang -std=gnu11 $(WARN) $(DEFS) $(FUZZ_SAN) $(OPENSSL_CFLAGS) -fsanitize=fuzzer -Icsrc -o $@ \
 		$^ $(OPENSSL_LIBS)
 
 build-fuzz/readers_fuzz: spec/fuzz/readers_fuzz.c
@@ -275,6 +328,7 @@ uninstall: named ## remove what `make install` with the same LUA, PREFIX and DES
 clean: ## remove what was built
 	rm -rf build build-asan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
+	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named help env deps certs demo options rockspec test jit homes check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named which-openssl help env deps deps-build certs demo options rockspec dist test suite jit nvim homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

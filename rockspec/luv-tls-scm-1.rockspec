@@ -13,7 +13,7 @@ description = {
   license = "MIT",
   labels = { "tls", "ssl", "luv", "libuv", "openssl", "network" },
 }
-supported_platforms = { "unix" }
+supported_platforms = { "!windows", "unix" } -- nobody has ported it to the handles of Windows
 dependencies = {
   "lua >= 5.1",
   "luv >= 1.44",
@@ -31,6 +31,16 @@ test = {
 }
 build = {
   type = "builtin",
+  copy_directories = { "docs", "examples" },
+  platforms = {
+    linux = {
+      modules = {
+        ["tls.core"] = {
+          libraries = { "ssl", "crypto", "dl" },
+        },
+      },
+    },
+  },
   modules = {
     ["tls.core"] = {
       sources = {
@@ -38,6 +48,7 @@ build = {
         "csrc/connection/commands.c",
         "csrc/connection/connection.c",
         "csrc/connection/drive.c",
+        "csrc/connection/ech_table.c",
         "csrc/connection/events.c",
         "csrc/connection/failure_details.c",
         "csrc/connection/key_exchange.c",
@@ -59,12 +70,16 @@ build = {
         "csrc/credentials/contexts_by_name.c",
         "csrc/credentials/credential_kind.c",
         "csrc/credentials/default_ca.c",
+        "csrc/credentials/ech_configs.c",
+        "csrc/credentials/ech_keys.c",
         "csrc/credentials/key_log_file.c",
         "csrc/credentials/names_table.c",
         "csrc/credentials/ocsp_functions.c",
+        "csrc/credentials/ocsp_response.c",
         "csrc/credentials/pem.c",
         "csrc/credentials/pkcs12.c",
         "csrc/credentials/public_key_table.c",
+        "csrc/credentials/public_keys.c",
         "csrc/credentials/secure_context.c",
         "csrc/credentials/session_der.c",
         "csrc/credentials/ticket_key_list.c",
@@ -80,6 +95,8 @@ build = {
         "csrc/engine/client_hello_callback.c",
         "csrc/engine/client_hello_fields.c",
         "csrc/engine/cures.c",
+        "csrc/engine/ech.c",
+        "csrc/engine/ech_client.c",
         "csrc/engine/engine_state.c",
         "csrc/engine/ex_data.c",
         "csrc/engine/failure.c",
@@ -97,9 +114,11 @@ build = {
         "csrc/engine/ocsp_staples.c",
         "csrc/engine/ocsp_stapling.c",
         "csrc/engine/openssl_error.c",
+        "csrc/engine/openssl_loaded.c",
         "csrc/engine/peer.c",
         "csrc/engine/protocol_list.c",
         "csrc/engine/psk.c",
+        "csrc/engine/raw_keys.c",
         "csrc/engine/read.c",
         "csrc/engine/record_bio.c",
         "csrc/engine/server_names.c",
@@ -123,6 +142,7 @@ build = {
         "csrc/lua/lua_error.c",
         "csrc/lua/lua_state.c",
         "csrc/lua/module.c",
+        "csrc/lua/openssl_configuration.c",
         "csrc/lua/own_folder.c",
         "csrc/lua/owned_pointer.c",
         "csrc/lua/socket_options.c",
@@ -131,7 +151,7 @@ build = {
       },
       incdirs = { "csrc", "$(OPENSSL_INCDIR)" },
       libdirs = { "$(OPENSSL_LIBDIR)" },
-      libraries = { "ssl", "crypto", "dl" },
+      libraries = { "ssl", "crypto" },
       defines = { "OPENSSL_NO_DEPRECATED", "OPENSSL_API_COMPAT=30000" },
     },
     ["tls.connect"] = "lua/tls/connect.lua",
@@ -142,6 +162,7 @@ build = {
     ["tls.default_ca"] = "lua/tls/default_ca.lua",
     ["tls.handshake.alert"] = "lua/tls/handshake/alert.lua",
     ["tls.handshake.client_hello_callbacks"] = "lua/tls/handshake/client_hello_callbacks.lua",
+    ["tls.handshake.ech"] = "lua/tls/handshake/ech.lua",
     ["tls.handshake.explanation"] = "lua/tls/handshake/explanation.lua",
     ["tls.handshake.first_bytes"] = "lua/tls/handshake/first_bytes.lua",
     ["tls.handshake.output_hold"] = "lua/tls/handshake/output_hold.lua",
@@ -190,13 +211,14 @@ build = {
     ["tls.options.credentials"] = "lua/tls/options/credentials.lua",
     ["tls.options.declaration"] = "lua/tls/options/declaration.lua",
     ["tls.options.defaults"] = "lua/tls/options/defaults.lua",
+    ["tls.options.ech"] = "lua/tls/options/ech.lua",
     ["tls.options.handshake"] = "lua/tls/options/handshake.lua",
     ["tls.options.host_name"] = "lua/tls/options/host_name.lua",
     ["tls.options.kinds"] = "lua/tls/options/kinds.lua",
+    ["tls.options.left_out"] = "lua/tls/options/left_out.lua",
     ["tls.options.listen"] = "lua/tls/options/listen.lua",
     ["tls.options.nearest"] = "lua/tls/options/nearest.lua",
     ["tls.options.ocsp"] = "lua/tls/options/ocsp.lua",
-    ["tls.options.ocsp_support"] = "lua/tls/options/ocsp_support.lua",
     ["tls.options.protocol_list"] = "lua/tls/options/protocol_list.lua",
     ["tls.options.server"] = "lua/tls/options/server.lua",
     ["tls.options.socket"] = "lua/tls/options/socket.lua",
@@ -233,6 +255,7 @@ build = {
     ["tls.support.luv_handles"] = "lua/tls/support/luv_handles.lua",
     ["tls.support.next_tick"] = "lua/tls/support/next_tick.lua",
     ["tls.support.printable"] = "lua/tls/support/printable.lua",
+    ["tls.support.version"] = "lua/tls/support/version.lua",
     ["tls.types.emitter"] = "lua/tls/types/emitter.lua",
     ["tls.types.net"] = "lua/tls/types/net.lua",
     ["tls.types.ocsp"] = "lua/tls/types/ocsp.lua",

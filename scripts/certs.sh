@@ -13,7 +13,7 @@ for name in ca server client; do
   done
 done
 
-config=$(mktemp)
+config=$(mktemp "${TMPDIR:-/tmp}/luv-tls.XXXXXX")
 trap 'rm -f "$config"' EXIT
 cat >"$config" <<CONFIG
 [req]

@@ -1,47 +1,121 @@
 #!/bin/sh
-# Install what building and testing tls need: on Debian and Ubuntu by apt, and
-# only what is missing; elsewhere say what is needed. None of it starts a service.
+# Installs what tls needs and what is missing, by the tool of this system: apt (Debian, Ubuntu), dnf (Fedora), pacman
+# (Arch), apk (Alpine), pkg (FreeBSD) or brew (macOS). Where there is none of them it prints what is needed.
+#
+#   deps.sh build    to build it and to use it; `make demo` runs this
+#   deps.sh test     what only the specs need, too; `make deps` and `make test` run this
+#
+# What it is going to run is printed; with sudo, where that is needed. None of it starts a service.
 set -eu
 cd "$(dirname "$0")/.."
+what=${1:-test}
 
-packages="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv lua-luv-dev
-lua-busted lua-check luarocks libuv1-dev libssl-dev openssl ca-certificates
-clang-format curl tinyproxy-bin luajit libluajit-5.1-dev neovim"
-case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
-  lua5.1) packages="$packages lua5.1 liblua5.1-0-dev" ;;
-  lua5.[23]) packages="$packages $LUA lib$LUA-dev" ;;
-esac
-tools=build/tools # programs without their packages
+# The packages of each tool: to build; for the specs alone; and how luv and busted are installed by hand where they are
+# no packages for this Lua. The specs are run on Debian: elsewhere some find that what they want is missing.
+packages_of() { # TOOL: sets build, specs and by_hand
+  build= specs= by_hand=
+  case $1 in
+    apt)
+      build="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv libssl-dev openssl ca-certificates"
+      specs="lua-luv-dev lua-busted lua-check luarocks zip libuv1-dev clang-format curl tinyproxy-bin luajit
+        libluajit-5.1-dev neovim"
+      case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
+        lua5.1) build="$build lua5.1 liblua5.1-0-dev" ;;
+        lua5.[23]) build="$build $LUA lib$LUA-dev" ;;
+        lua5.5) build="$build $LUA lib$LUA-dev xz-utils" ;;
+      esac
+      ;;
+    dnf)
+      build="gcc make pkgconf-pkg-config lua lua-devel lua-luv openssl-devel openssl ca-certificates"
+      specs="luarocks curl nodejs luajit"
+      by_hand="luarocks install busted"
+      ;;
+    pacman)
+      build="gcc make pkgconf cmake lua54 lua54-luarocks openssl ca-certificates"
+      specs="curl nodejs luajit"
+      by_hand="luarocks --lua-version 5.4 install luv busted"
+      ;;
+    apk)
+      build="build-base linux-headers pkgconf cmake lua5.4 lua5.4-dev luarocks5.4 openssl-dev openssl ca-certificates"
+      specs="curl nodejs luajit"
+      by_hand="luarocks-5.4 install luv busted"
+      ;;
+    pkg)
+      build="gmake pkgconf cmake lua54 lua54-luarocks ca_root_nss"
+      specs="curl node luajit"
+      by_hand="luarocks54 install luv busted"
+      ;;
+    brew)
+      build="pkgconf cmake lua@5.4 luarocks openssl@3"
+      specs="curl node luajit"
+      by_hand="luarocks --lua-version 5.4 --lua-dir \$(brew --prefix lua@5.4) install luv busted"
+      ;;
+  esac
+}
 
-if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "deps: this is no Debian; please see that these are there:" $packages haproxy
-  for tool in cc lua5.4 openssl; do
-    command -v $tool >/dev/null || { echo "deps: $tool is missing"; exit 1; }
-  done
-  exit 0
-fi
+have() { command -v "$1" >/dev/null 2>&1; }
 
-sudo=
-[ "$(id -u)" = 0 ] || sudo=sudo
+find_tool() {
+  if have dpkg-query && have apt-get; then echo apt
+  elif have dnf && have rpm; then echo dnf
+  elif have pacman; then echo pacman
+  elif have apk; then echo apk
+  elif [ "$(uname -s)" = FreeBSD ]; then echo pkg
+  elif have brew; then echo brew
+  fi
+}
 
-install_packages() {
-  echo "deps: installing $*"
-  $sudo apt-get update -qq
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+installed() { # PACKAGE
+  case $tool in
+    apt) dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed' ;;
+    dnf) rpm -q "$1" >/dev/null 2>&1 ;;
+    pacman) pacman -Q "$1" >/dev/null 2>&1 ;;
+    apk) apk info -e "$1" >/dev/null 2>&1 ;;
+    pkg) pkg info -e "$1" >/dev/null 2>&1 ;;
+    brew) brew list --versions "$1" >/dev/null 2>&1 ;;
+  esac
 }
 
 missing() { # those of the packages that are not installed
   for p in "$@"; do
-    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || echo "$p"
+    installed "$p" || echo "$p"
   done
+}
+
+# Homebrew refuses to run as root; all others need to.
+as_root() {
+  if [ "$(id -u)" = 0 ] || [ "$tool" = brew ]; then
+    "$@"
+  elif have sudo; then
+    sudo "$@"
+  else
+    echo "deps: this needs root: $*" >&2
+    exit 1
+  fi
+}
+
+install_packages() {
+  echo "deps: installing by $tool: $*"
+  case $tool in
+    apt)
+      as_root apt-get update -qq
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+      ;;
+    dnf) as_root dnf install -y "$@" ;;
+    pacman) as_root pacman -S --needed --noconfirm "$@" ;;
+    apk) as_root apk add "$@" ;;
+    pkg) as_root pkg install -y "$@" ;;
+    brew) brew install "$@" ;;
+  esac
 }
 
 # A spec wants HAProxy's program. Its package would run it as a service, now and after each start of the machine: so
 # the program is taken out of the package, and only the libraries that it needs are installed.
+tools=build/tools # programs without their packages
 unpack_haproxy() {
   echo "deps: unpacking haproxy into $tools"
   mkdir -p "$tools"
-  $sudo apt-get update -qq
+  as_root apt-get update -qq
   (cd "$tools" && apt-get download -qq haproxy && dpkg-deb -x haproxy_*.deb .)
   needed=$(dpkg-deb -f "$tools"/haproxy_*.deb Depends | tr ',' '\n' |
     sed 's/^ *\([^ (|]*\).*/\1/' | grep '^lib' || true)
@@ -50,6 +124,22 @@ unpack_haproxy() {
   [ -z "$needed" ] || install_packages $needed
 }
 
-needed=$(missing $packages)
+tool=$(find_tool)
+if [ -z "$tool" ]; then
+  echo "deps: none of apt, dnf, pacman, apk, pkg and brew is here. Please see that these are: a C compiler, make,"
+  echo "deps: pkg-config, Lua and luv, and OpenSSL 3 or later, with the headers of Lua and OpenSSL"
+  [ "$what" = build ] || echo "deps: for the specs: busted, curl, Node, LuaJIT, Neovim, HAProxy, tinyproxy"
+  for program in cc "${LUA:-lua5.4}" openssl; do
+    have "$program" || { echo "deps: $program is missing"; exit 1; }
+  done
+  exit 0
+fi
+
+packages_of "$tool"
+[ "$what" = build ] || build="$build $specs"
+needed=$(missing $build)
 [ -z "$needed" ] || install_packages $needed
-[ -x /usr/sbin/haproxy ] || [ -x $tools/usr/sbin/haproxy ] || unpack_haproxy
+[ -z "$by_hand" ] || [ -z "$needed" ] || echo "deps: then, what is no package here: $by_hand"
+[ "$tool" != apt ] || [ "$what" = build ] || [ -x /usr/sbin/haproxy ] || [ -x $tools/usr/sbin/haproxy ] ||
+  unpack_haproxy
+[ "$tool" != apt ] || [ "${LUA:-}" != lua5.5 ] || sh scripts/luv.sh $LUA

@@ -61,14 +61,22 @@ end
 local Run = {} -- one file
 Run.__index = Run
 
+-- A test has come to its end; why it is pending.
+function Run:on_status(status, why)
+  totals[status] = totals[status] + 1
+  self.test = nil
+  self.failed = self.failed or status == "failure" or status == "error"
+  if status == "pending" then
+    self.text = ("%spending: %s\n%s"):format(self.text, self.name, why ~= "" and "because: " .. why .. "\n" or "")
+  end
+end
+
 function Run:on_mark(text)
+  local status, why = text:match "^(%l+) ?(.*)"
   if text == "end" then
     self.ended = true
-  elseif totals[text] then
-    totals[text] = totals[text] + 1
-    self.test = nil
-    self.failed = self.failed or text == "failure" or text == "error"
-    if text == "pending" then self.text = self.text .. "pending: " .. self.name .. "\n" end
+  elseif totals[status] then
+    self:on_status(status, why)
   elseif text ~= "alive" then
     self.test = text:match "^begin (.*)"
     self.name = self.test or self.name

@@ -124,8 +124,8 @@ describe("docs/errors.md", function()
   it("has every code of OpenSSL's that a spec or the reference names", function()
     local known, missing = documented(), {}
     local p = io.popen "grep -rhoE 'ERR_(SSL|OSSL)_[A-Z0-9_/]+' spec examples docs README.md"
-    for code in p:lines() do
-      code = code:gsub("^ERR_SSL_SSLV3_ALERT_", "ERR_SSL_SSL/TLS_ALERT_"):gsub("^ERR_SSL_TLS_ALERT_",
+    for line in p:lines() do
+      local code = line:gsub("^ERR_SSL_SSLV3_ALERT_", "ERR_SSL_SSL/TLS_ALERT_"):gsub("^ERR_SSL_TLS_ALERT_",
         "ERR_SSL_SSL/TLS_ALERT_")
       local whole = not code:find "_$"
       if whole and not known[code] and not missing[code] then missing[#missing + 1], missing[code] = code, true end

@@ -13,9 +13,7 @@ local slow = tonumber(os.getenv "TLS_SLOW") or 1
 helper.slow = slow
 
 if os.getenv "TLS_GCSTRESS" then -- a cycle of the collector is always running
-  pcall(collectgarbage, "incremental") -- lua5.4 starts generational: no pause
-  collectgarbage("setpause", 0)
-  collectgarbage("setstepmul", 1000)
+  require("spec.support.collector").hurry()
 end
 
 local timers = require "spec.support.timers"

@@ -2,7 +2,8 @@
 require "spec.helper"
 local luas = require "spec.support.luas"
 
-local smoke = assert(require("luv").cwd()) .. "/spec/support/smoke.lua"
+local ROOT = assert(require("luv").cwd())
+local smoke = ROOT .. "/spec/support/smoke.lua"
 
 --- Run a shell command; its output, both streams, and its status.
 local function sh(command)
@@ -39,8 +40,8 @@ for lua, version in pairs(VERSIONS) do
       local output, status = make("install " .. where)
       assert.equal(0, status, output)
       assert.matches("LUA_PATH='/opt/tls/share/lua/" .. version, output)
-      output, status = sh(("cd %s && env -u LD_PRELOAD LUA_PATH='%s/?.lua;%s/?/init.lua;;' LUA_CPATH='%s/?.so;;' "
-        .. "timeout 20 %s %s"):format(folder, modules, modules, core, lua, smoke))
+      output, status = sh(("cd %s && env -u LD_PRELOAD LUA_PATH='%s/?.lua;%s/?/init.lua;;' LUA_CPATH='%s/?.so;%s;' "
+        .. "timeout 20 %s %s"):format(folder, modules, modules, core, luas.own_cpath(ROOT), lua, smoke))
       assert.equal(0, status, output)
       assert.is_truthy(output:find("smoke: smoke (" .. core .. "/tls/core.so", 1, true), output)
     end)
@@ -66,6 +67,29 @@ describe("make install", function()
   end)
 end)
 
+describe("make with OPENSSL_DIR", function()
+  it("says so when no headers are there, and does not take others", function()
+    local output, status = make "all OPENSSL_DIR=/nowhere"
+    assert.equal(2, status)
+    assert.matches("OPENSSL_DIR is /nowhere, which has no include/openssl/ssl.h", output)
+  end)
+end)
+
+describe("make nvim", function()
+  it("makes a plugin's folder one that Neovim can load the module from", function()
+    if not luas.nvim.here then return pending "skipped: Neovim, or the headers of LuaJIT, are not here" end
+    local folder = temporary()
+    assert.equal(0, select(2, sh(("mkdir -p %s && cp -r lua %s"):format(folder, folder))))
+    local output, status = make("nvim DIR=" .. folder)
+    assert.equal(0, status, output)
+    output = sh(("cd %s && env -u LUA_PATH -u LUA_CPATH LD_PRELOAD= nvim --headless --clean --cmd 'set rtp+=%s' "
+      .. "-c 'lua io.write(require([[tls]])._VERSION, package.loaded[ [[tls.core]] ] and [[]] or [[no core]])' -c quit")
+      :format(folder, folder))
+    assert.equal(require "tls"._VERSION, output)
+    sh("rm -r " .. folder)
+  end)
+end)
+
 describe("make certs", function()
   it("makes a CA, and a certificate each for a server and a client", function()
     local folder = temporary()
@@ -85,41 +109,8 @@ end)
 describe("make help", function()
   it("names the goals that a user may want", function()
     local output = make "help"
-    for _, goal in ipairs { "all", "install", "uninstall", "certs", "test", "demo", "deps", "help" } do
+    for _, goal in ipairs { "all", "install", "uninstall", "certs", "test", "demo", "deps", "dist", "help" } do
       assert.matches("\nmake " .. goal .. " +%S", "\n" .. output)
     end
-  end)
-end)
-
-describe("make deps", function()
-  -- On a machine that has none of the packages: what apt and dpkg are told to do.
-  it("installs what builds and tests, and no package that starts a service", function()
-    local folder = temporary()
-    sh(("mkdir -p %s/bin %s/scripts"):format(folder, folder))
-    sh(("sed 's,/usr/sbin/haproxy,/no/haproxy,' scripts/deps.sh >%s/scripts/deps.sh"):format(folder))
-    local stubs = {
-      ["dpkg-query"] = "exit 1", ["apt-get"] = "echo apt-get $* >>log", sudo = '"$@"',
-      ["dpkg-deb"] = '[ "$1" = -f ] && echo "libc6 (>= 2.34), liblua5.3-0, adduser | x" || :',
-    }
-    for name, text in pairs(stubs) do
-      local file = assert(io.open(folder .. "/bin/" .. name, "w"))
-      file:write("#!/bin/sh\n" .. text:gsub("log", folder .. "/log") .. "\n")
-      file:close()
-    end
-    local output, status = sh(("chmod +x %s/bin/* && PATH=%s/bin:$PATH sh %s/scripts/deps.sh"):format(folder, folder,
-      folder))
-    assert.equal(0, status, output)
-    local log = sh(("cat %s/log; rm -r %s"):format(folder, folder))
-    local installed = " "
-    for packages in log:gmatch "apt%-get install [^\n]*recommends ([^\n]+)" do
-      installed = installed .. packages .. " "
-    end
-    for _, name in ipairs { "gcc", "lua5.4", "liblua5.4-dev", "lua-luv", "libssl-dev", "liblua5.3-0" } do
-      assert.is_truthy(installed:find(" " .. name .. " ", 1, true), name .. " is missing in " .. installed)
-    end
-    for _, name in ipairs { "haproxy", "tinyproxy", "nginx", "adduser" } do
-      assert.is_nil(installed:find(" " .. name .. " ", 1, true), name)
-    end
-    assert.matches("apt%-get download %-qq haproxy\n", log)
   end)
 end)

@@ -62,11 +62,13 @@ local SILENT = {
 -- In Lua 5.1 os.exit closes no state.
 if _VERSION == "Lua 5.1" and not jit then table.remove(FORGOTTEN) end
 
+local it_at_closing = luas.outside_nvim(it, "it does not close its Lua state when it ends")
+
 for _, lua in ipairs(luas.list) do
   local name, command = lua.name, lua.command
   describe("on " .. name .. ",", function()
     for _, case in ipairs(FORGOTTEN) do
-      it("a loop that is forgotten is told of: " .. case[1], function()
+      it_at_closing("a loop that is forgotten is told of: " .. case[1], function()
         if not lua.here then return pending("skipped: " .. name .. " is not on this machine") end
         assert.equal(line(case[3]), output(command, case[2]))
       end)
@@ -79,7 +81,7 @@ for _, lua in ipairs(luas.list) do
       end)
     end
 
-    it("an error of the main program comes first", function()
+    it_at_closing("an error of the main program comes first", function()
       if not lua.here then return pending("skipped: " .. name .. " is not on this machine") end
       local text = output(command, 'net.createServer():listen(0, "127.0.0.1")\nerror "a mistake"')
       assert.matches("^%S+: %S+: a mistake\nstack traceback:.-\ntls: a server .-\nstatus 1\n$", text)

@@ -77,8 +77,9 @@ for _, lua in ipairs(luas.list) do
     setup(make_folder)
     teardown(function() os.execute("rm -r " .. folder) end)
 
+    local it_ends = luas.outside_nvim(it, luas.GOES_ON)
     for _, mistake in ipairs(mistakes) do
-      it(mistake.what, function()
+      it_ends(mistake.what, function()
         if not lua.here then return pending("skipped: " .. lua.name .. " is not on this machine") end
         if mistake.until_4 and openssl.since(4) then return pending "no mistake with OpenSSL 4.0" end
         first_line(lua, mistake, function(line)

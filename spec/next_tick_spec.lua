@@ -75,6 +75,27 @@ describe("tick", function()
     assert.equal(0, open_handles())
   end)
 
+  it("leaves no handle behind that it has made after everything was closed under it", function()
+    tick.handle_opened() -- which is never told that it is closed
+    tick.immediate(function() end)
+    uv.walk(function(handle)
+      if not handle:is_closing() then handle:close() end
+    end)
+    for _ = 1, 2 do
+      tick.immediate(function() end)
+      uv.run()
+      assert.equal(0, open_handles())
+    end
+    tick.handle_opened()
+    tick.immediate(function() end)
+    uv.run()
+    assert.equal(1, open_handles())
+    tick.handle_closed()
+    tick.handle_closed()
+    uv.run()
+    assert.equal(0, open_handles())
+  end)
+
   it("runs a large burst", function()
     local n = 0
     local function count() n = n + 1 end

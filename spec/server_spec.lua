@@ -1,6 +1,7 @@
 -- What a tls.Server has from net.Server, over TLS.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local luas = require "spec.support.luas"
 local script = require "spec.support.script"
 local tls = require "tls"
 
@@ -229,7 +230,8 @@ describe("a TLS server", function()
     helper.run()
   end)
 
-  it("does not swallow what a listener throws", function()
+  local it_ends = luas.outside_nvim(it, luas.GOES_ON)
+  it_ends("does not swallow what a listener throws", function()
     local program = ([[
       local tls = require "tls"
       local function read(name)

@@ -132,6 +132,19 @@ describe("a run of the specs", function()
     helper.run()
   end)
 
+  it("says of a test that is pending, why", function()
+    run({
+      pending_spec = [[it("waits", function() return pending("not with\nthis OpenSSL") end)
+        pending "waits for its text"]],
+    }, function(status, output)
+      assert.equal(0, status)
+      has(output, "pending: 1 waits\nbecause: not with this OpenSSL\n", "pending: 2 waits for its text\n",
+        "0 successes / 0 failures / 0 errors / 2 pending : ")
+      assert.equal(1, select(2, output:gsub("because: ", "")))
+    end)
+    helper.run()
+  end)
+
   it("fails a file with an assertion that has never run", function()
     run({
       never_spec = [=[it("asserts", function() -- assert(1)

@@ -196,14 +196,11 @@ static int want_notes (lua_State *L) {
   return 0;
 }
 
-/* conn:trace(): print each message to stderr, or that there is no
-** SSL_trace(3). */
+/* conn:trace(): print each message to stderr. */
 static int trace (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
-  if (c != NULL && !tls_engine_trace(c->engine, c->lua->stderr_bio))
-    BIO_puts(c->lua->stderr_bio,
-             "enableTrace: this OpenSSL was built without SSL_trace(3); "
-             "LUA_TLS_DEBUG=1 shows the steps\n");
+  if (c != NULL)
+    tls_engine_trace(c->engine, c->lua->stderr_bio);
   return 0;
 }
 

@@ -3,6 +3,8 @@
 */
 #include "negotiated.h"
 
+#include "engine/ossl_compat.h"
+
 static void push_or_false (lua_State *L, const unsigned char *s, unsigned n) {
   if (n == 0)
     lua_pushboolean(L, 0);
@@ -24,7 +26,7 @@ void tls_connection_push_negotiated (lua_State *L, struct tls_connection *c) {
   unsigned n;
   SSL_get0_alpn_selected(ssl, &name, &n);
   push_or_false(L, name, n);
-  SSL_get0_next_proto_negotiated(ssl, &name, &n);
+  TLS_GET_NPN(ssl, &name, &n);
   push_or_false(L, name, n);
   tls_connection_push_servername(L, ssl);
 }

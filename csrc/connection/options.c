@@ -54,6 +54,9 @@ static void read_options (lua_State *L, struct tls_connection_options *t) {
   o->alpn = bytes_field(L, "alpn", &o->alpn_size);
   o->npn = bytes_field(L, "npn", &o->npn_size);
   o->early_data = bytes_field(L, "earlyData", &o->early_data_size);
+  o->ech_config = bytes_field(L, "echConfig", &o->ech_config_size);
+  o->ech_outer_name = string_field(L, "echOuterName", NULL);
+  o->ech_grease = flag_field(L, "echGrease");
   o->psk_hint = string_field(L, "pskHint", NULL);
   t->psk = flag_field(L, "psk");
   t->session = string_field(L, "session", NULL) != NULL;

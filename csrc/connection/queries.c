@@ -1,8 +1,8 @@
 /*
 ** queries: what Lua may ask a connection. Methods of the metatable that
 ** methods.c makes. Each returns nil once the connection is closed, and before
-** the handshake has settled the value; but isPsk and isAuthorized return false
-** then, and getPeerNames an empty table.
+** the handshake has settled the value; but isPsk, isRawKey and isAuthorized
+** return false then, and getPeerNames an empty table.
 */
 #include "queries.h"
 
@@ -14,11 +14,14 @@
 #include "connection.h"
 #include "credentials/certificate_table.h"
 #include "credentials/chain_fault.h"
+#include "credentials/certificate_fields.h"
 #include "credentials/names_table.h"
+#include "credentials/public_keys.h"
 #include "credentials/session_der.h"
 #include "credentials/x509_certificate.h"
 #include "engine/ocsp_answer.h"
 #include "engine/verify_code.h"
+#include "ech_table.h"
 #include "failure_details.h"
 #include "key_exchange.h"
 #include "lua/lua_error.h"
@@ -82,7 +85,7 @@ static int get_verify_error (lua_State *L) {
     return 0;
   const struct tls_peer *peer = tls_engine_peer(c->engine);
   long error = peer->chain_result;
-  if (peer->leaf == NULL)
+  if (!tls_peer_has_shown(peer))
     error = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT;
   if (error == X509_V_OK)
     return 0;
@@ -233,6 +236,27 @@ static int get_peer_names (lua_State *L) {
   return 1;
 }
 
+/* -> the peer's public key in PEM, of its certificate or without one; nil when
+** it has shown neither */
+static int get_peer_public_key (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  const struct tls_peer *peer = c == NULL ? NULL : tls_engine_peer(c->engine);
+  if (peer == NULL || !tls_peer_has_shown(peer))
+    return 0;
+  if (peer->raw_key != NULL)
+    tls_public_key_push_pem(L, peer->raw_key);
+  else
+    tls_certificate_push_key_pem(L, peer->leaf);
+  return 1;
+}
+
+/* -> has the peer shown a raw public key in place of a certificate? */
+static int is_raw_key (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  lua_pushboolean(L, c != NULL && tls_engine_peer(c->engine)->raw_key != NULL);
+  return 1;
+}
+
 /* -> our own certificate as a table; {} without one */
 static int get_certificate (lua_State *L) {
   const SSL *ssl = check_ssl(L);
@@ -349,12 +373,15 @@ static const luaL_Reg queries[] = {
     {"getEphemeralKeyInfo", tls_key_exchange_info},
     {"getGroup", tls_key_exchange_group},
     {"getHandshakeRtt", tls_key_exchange_rtt},
+    {"getEch", tls_ech_table},
     {"getVerifyError", get_verify_error},
     {"getOcspError", get_ocsp_error},
     {"getVerifyFault", get_verify_fault},
     {"getFailureDetails", tls_connection_failure_details},
     {"getPeerCertificate", get_peer_certificate},
     {"getPeerNames", get_peer_names},
+    {"getPeerPublicKey", get_peer_public_key},
+    {"isRawKey", is_raw_key},
     {"getCertificate", get_certificate},
     {"getX509Certificate", get_x509_certificate},
     {"getPeerX509Certificate", get_peer_x509_certificate},

@@ -6,9 +6,11 @@
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
 
+#include "engine/ossl_compat.h"
 #include "secure_context.h"
 #include "text.h"
 
@@ -69,4 +71,33 @@ int tls_available_algorithms_dhparam_bits (lua_State *L) {
   lua_pushinteger(L, tls_pem_dhparam_bits(tls_text_check(L, 1)));
   ERR_clear_error();
   return 1;
+}
+
+int tls_available_algorithms_fips (lua_State *L) {
+  lua_pushboolean(L, EVP_default_properties_is_fips_enabled(NULL));
+  return 1;
+}
+
+void tls_available_algorithms_push_left_out (lua_State *L) {
+  static const struct {
+    const char *name;
+    bool there;
+  } parts[] = {
+      {"ssl-trace", TLS_HAS_TRACE},
+      {"psk", TLS_HAS_PSK},
+      {"nextprotoneg", TLS_HAS_NPN},
+      {"ocsp", TLS_HAS_OCSP},
+      {"dh", TLS_HAS_DH},
+      {"tls1", TLS_HAS_TLS1},
+      {"tls1_1", TLS_HAS_TLS1_1},
+      {"tls1_2", TLS_HAS_TLS1_2},
+      {"tls1_3", TLS_HAS_TLS1_3},
+      {"autoload-config", TLS_READS_CONFIGURATION},
+  };
+  size_t i;
+  lua_newtable(L);
+  for (i = 0; i < sizeof parts / sizeof *parts; i++) {
+    lua_pushboolean(L, !parts[i].there);
+    lua_setfield(L, -2, parts[i].name);
+  }
 }

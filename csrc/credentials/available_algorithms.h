@@ -15,6 +15,14 @@ int tls_available_algorithms_ciphers (lua_State *L);
 ** is spoiled. */
 int tls_available_algorithms_groups (lua_State *L);
 
+/* Push core.leftOut: whether OpenSSL was built without a part, by the name that
+** its Configure has for it, as "psk" of no-psk. [-0, +1] */
+void tls_available_algorithms_push_left_out (lua_State *L);
+
+/* core.fips() -> whether OpenSSL is set to use algorithms of FIPS alone, by
+** default_properties of its configuration file. */
+int tls_available_algorithms_fips (lua_State *L);
+
 /* core.dhparamBits(pem) -> their size; 0 when there are no parameters. */
 int tls_available_algorithms_dhparam_bits (lua_State *L);
 

@@ -31,7 +31,7 @@ static int id_of (const char *name) {
 }
 
 void tls_certificate_compression_forbid (SSL_CTX *ctx) {
-  SSL_CTX_set_options(ctx, TLS_OP_NO_COMPRESSED_PEER);
+  SSL_CTX_set_options(ctx, TLS_OP_NO_COMPRESSION_AT_ALL);
 }
 
 bool tls_certificate_compression_set (lua_State *L, SSL_CTX *ctx) {
@@ -42,7 +42,7 @@ bool tls_certificate_compression_set (lua_State *L, SSL_CTX *ctx) {
     ids[i] = id_of(luaL_checkstring(L, -1));
     lua_pop(L, 1);
   }
-  SSL_CTX_clear_options(ctx, TLS_OP_NO_COMPRESSED_PEER);
+  SSL_CTX_clear_options(ctx, TLS_OP_NO_COMPRESSION_AT_ALL);
   return SSL_CTX_set1_cert_comp_preference(ctx, ids, (size_t)i) == 1;
 }
 

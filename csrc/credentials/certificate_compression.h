@@ -10,7 +10,8 @@
 
 #include "lua/compat.h"
 
-/* A new context asks for no compressed certificates, and has none to send. */
+/* A new context asks for no compressed certificates, and sends none: a client
+** would, to a server that asks for them. */
 void tls_certificate_compression_forbid (SSL_CTX *ctx);
 
 /* Take the algorithms in the sequence on top of the stack, names in order of

@@ -4,6 +4,7 @@
 #include "certificate_fields.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 #include <openssl/bio.h>
@@ -44,10 +45,22 @@ void tls_certificate_push_time (lua_State *L, const ASN1_TIME *time) {
   push_written(L, owned, owned->p != NULL);
 }
 
+/* The integers of Lua 5.1 and LuaJIT have 32 bits on a machine of 32 bits. */
+static void push_seconds (lua_State *L, int64_t seconds) { /* [-0, +1] */
+  if ((lua_Integer)seconds == seconds)
+    lua_pushinteger(L, (lua_Integer)seconds);
+  else
+    lua_pushnumber(L, (lua_Number)seconds);
+}
+
+/* Not by timegm(3): a time_t of 32 bits ends in 2038. */
 void tls_certificate_push_seconds (lua_State *L, const ASN1_TIME *time) {
+  static const struct tm epoch = {.tm_year = 70, .tm_mday = 1};
   struct tm parts;
-  if (ASN1_TIME_to_tm(time, &parts) == 1) {
-    lua_pushinteger(L, (lua_Integer)timegm(&parts));
+  int days, seconds;
+  if (ASN1_TIME_to_tm(time, &parts) == 1 &&
+      OPENSSL_gmtime_diff(&days, &seconds, &epoch, &parts) == 1) {
+    push_seconds(L, (int64_t)days * 86400 + seconds);
     return;
   }
   lua_pushnil(L);
@@ -129,16 +142,21 @@ void tls_certificate_push_pem (lua_State *L, X509 *cert) {
 
 /* As it stands in the certificate: a kind of key that OpenSSL does not know
 ** has a PEM, too. */
+void tls_certificate_push_spki_pem (lua_State *L, const unsigned char *bytes,
+                                    int size) {
+  struct tls_owned *owned = push_memory(L);
+  bool ok = size > 0 && owned->p != NULL &&
+            PEM_write_bio(owned->p, PEM_STRING_PUBLIC, "", bytes, size) > 0;
+  push_written(L, owned, ok);
+}
+
 void tls_certificate_push_key_pem (lua_State *L, X509 *cert) {
   const X509_PUBKEY *spki = X509_get_X509_PUBKEY(cert);
   int size = i2d_X509_PUBKEY(spki, NULL);
   unsigned char *bytes, *end;
-  struct tls_owned *owned;
-  bool ok;
   bytes = end = tls_push_buffer(L, size > 0 ? (size_t)size : 0);
-  owned = push_memory(L);
-  ok = size > 0 && owned->p != NULL && i2d_X509_PUBKEY(spki, &end) == size &&
-       PEM_write_bio(owned->p, PEM_STRING_PUBLIC, "", bytes, size) > 0;
-  push_written(L, owned, ok);
+  if (size > 0 && i2d_X509_PUBKEY(spki, &end) != size)
+    size = 0;
+  tls_certificate_push_spki_pem(L, bytes, size);
   lua_remove(L, -2);
 }

@@ -33,4 +33,9 @@ void tls_certificate_push_der (lua_State *L, X509 *cert);
 void tls_certificate_push_pem (lua_State *L, X509 *cert);
 void tls_certificate_push_key_pem (lua_State *L, X509 *cert);
 
+/* A public key that is 'size' bytes of DER, in PEM; nil when there are
+** none. */
+void tls_certificate_push_spki_pem (lua_State *L, const unsigned char *bytes,
+                                    int size);
+
 #endif

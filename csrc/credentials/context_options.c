@@ -9,10 +9,13 @@
 #include <openssl/err.h>
 
 #include "certificate_compression.h"
+#include "ech_keys.h"
+#include "engine/raw_keys.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
 #include "lua/lua_error.h"
 #include "pkcs12.h"
+#include "public_keys.h"
 #include "text.h"
 
 /* An option that is being applied. Its value is on top of the stack. */
@@ -232,6 +235,54 @@ static bool set_certificateCompression (struct setting *s) {
   return tls_certificate_compression_set(s->L, s->ctx);
 }
 
+static bool load_ech_keys (struct setting *s) {
+  struct tls_text pem = text_field(s->L, "pem");
+  lua_getfield(s->L, -1, "retry");
+  bool retry = lua_toboolean(s->L, -1);
+  lua_pop(s->L, 1);
+  switch (tls_ech_keys_add(s->ctx, pem, retry)) {
+    case TLS_ECH_KEYS_ADDED: return true;
+    case TLS_ECH_KEYS_FAILED: return false;
+    case TLS_ECH_KEYS_NO_CONFIG:
+      return refuse(s, "ERR_CRYPTO_OPERATION_FAILED",
+                    "Unable to load ECHConfigs of the private key");
+    case TLS_ECH_KEYS_UNKNOWN:
+      return refuse(s, "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+                    "OpenSSL has no Encrypted Client Hello");
+  }
+  return false;
+}
+
+static bool set_echKeys (struct setting *s) {
+  return each_entry(s, load_ech_keys);
+}
+
+/* "only": our key alone; "also": our certificate, too. */
+static bool set_rawPublicKey (struct setting *s) {
+  struct tls_raw_keys *keys = tls_raw_keys_make(s->ctx);
+  if (keys == NULL)
+    return false;
+  keys->shown = true;
+  keys->certificate_shown = strcmp(text_of(s), "also") == 0;
+  return true;
+}
+
+static bool load_peer_key (struct setting *s) {
+  return tls_public_keys_trust(s->ctx, tls_text_check(s->L, -1));
+}
+
+/* The sequence has the field 'certificates' where those may be shown, too. */
+static bool set_peerPublicKeys (struct setting *s) {
+  struct tls_raw_keys *keys = tls_raw_keys_make(s->ctx);
+  if (keys == NULL || !tls_session_context_add(s->ctx, "raw", 3))
+    return false;
+  keys->accepted = true;
+  lua_getfield(s->L, -1, "certificates");
+  keys->certificate_refused = !lua_toboolean(s->L, -1);
+  lua_pop(s->L, 1);
+  return each_entry(s, load_peer_key);
+}
+
 /* In the order in which they are applied: ciphers come first, because the
 ** security level in them (@SECLEVEL) decides about keys and certificates;
 ** certificates come before their keys. */
@@ -257,7 +308,10 @@ static bool set_certificateCompression (struct setting *s) {
   X(cert)                  \
   X(key)                   \
   X(allowPartialTrustChain) \
-  X(certificateCompression)
+  X(certificateCompression) \
+  X(echKeys)             \
+  X(rawPublicKey)          \
+  X(peerPublicKeys)
 /* clang-format on */
 
 static const struct {

@@ -191,13 +191,13 @@ static bool copy_lookup (X509_STORE *to, const X509_STORE *from) {
 
 static bool copy_certs (X509_STORE *to, X509_STORE *from) {
   int i;
-  bool ok = X509_STORE_lock(from); /* another thread may be using it */
-  STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(from);
+  STACK_OF(X509_OBJECT) *objects = tls_ossl_lock_objects(from);
+  bool ok = objects != NULL;
   for (i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
     X509 *cert = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
     ok = cert == NULL || X509_STORE_add_cert(to, cert);
   }
-  X509_STORE_unlock(from);
+  tls_ossl_release_objects(from, objects);
   return ok;
 }
 

@@ -196,6 +196,4 @@ static const luaL_Reg functions[] = {
 
 void tls_ocsp_functions_push (lua_State *L) {
   luaL_newlib(L, functions);
-  lua_pushboolean(L, TLS_HAS_OCSP);
-  lua_setfield(L, -2, "available");
 }

@@ -15,8 +15,8 @@
 **     have a key, and of their issuers where these are known
 **   staple(context, cert, response, seconds): send it with that certificate,
 **     until then; none for ""
-** and 'available': has OpenSSL been built with OCSP? Otherwise verify and
-** request are not there. [-0, +1] */
+** Where OpenSSL was built without OCSP, verify and request are not there.
+** [-0, +1] */
 void tls_ocsp_functions_push (lua_State *L);
 
 #endif

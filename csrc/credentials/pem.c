@@ -140,6 +140,10 @@ EVP_PKEY *tls_pem_read_key (struct tls_text text, struct tls_text passphrase) {
                       : read_pem_key(text, passphrase);
 }
 
+EVP_PKEY *tls_pem_next_key (BIO *in) {
+  return PEM_read_bio_PrivateKey(in, NULL, on_passphrase, &no_passphrase);
+}
+
 EVP_PKEY *tls_pem_read_public_key (struct tls_text pem) {
   BIO *bio = tls_text_open(pem);
   if (bio == NULL)

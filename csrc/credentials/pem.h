@@ -33,6 +33,10 @@ bool tls_pem_load_cert (SSL_CTX *ctx, struct tls_text pem);
 ** "pkcs11:..."), or NULL. 'passphrase' may be empty. The caller frees it. */
 EVP_PKEY *tls_pem_read_key (struct tls_text text, struct tls_text passphrase);
 
+/* The next private key of PEM text, which is not encrypted, or NULL. The caller
+** frees it. */
+EVP_PKEY *tls_pem_next_key (BIO *in);
+
 /* A public key in PEM, or NULL. The caller frees it. */
 EVP_PKEY *tls_pem_read_public_key (struct tls_text pem);
 

@@ -145,6 +145,8 @@ enum tls_pkcs12 tls_pkcs12_load (SSL_CTX *ctx, X509_STORE *store,
     c = (struct content){0};
     if (!is_unsupported())
       return TLS_PKCS12_FAILED;
+    if (EVP_default_properties_is_fips_enabled(NULL))
+      return TLS_PKCS12_UNSUPPORTED; /* FIPS is not got round */
     result = decode_legacy(&c, der, passphrase);
   }
   if (result == TLS_PKCS12_LOADED && (c.key == NULL || c.cert == NULL))

@@ -4,6 +4,7 @@
 #include "alpn.h"
 
 #include "engine_state.h"
+#include "ossl_compat.h"
 
 /* The server's order counts, and without a common protocol the handshake ends
 ** with no_application_protocol (RFC 7301, 3.2). A server that was given no
@@ -70,6 +71,6 @@ static bool set_alpn (struct tls_engine *e,
 
 bool tls_alpn_set (struct tls_engine *e, const struct tls_engine_options *o) {
   if (o->npn != NULL && !o->server)
-    SSL_CTX_set_next_proto_select_cb(o->ctx, on_npn_select, NULL);
+    TLS_SET_NPN_SELECT(o->ctx, on_npn_select);
   return set_alpn(e, o) && tls_blob_set(&e->npn, o->npn, o->npn_size);
 }

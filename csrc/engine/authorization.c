@@ -5,7 +5,7 @@
 
 #include <openssl/x509_vfy.h>
 
-long tls_peer_fault (const struct tls_peer *peer) {
+int tls_peer_fault (const struct tls_peer *peer) {
   if (peer->question == TLS_QUESTION_REFUSED && peer->chain_result == X509_V_OK)
     return X509_V_ERR_HOSTNAME_MISMATCH;
   return peer->override ? X509_V_OK : peer->chain_result;
@@ -26,7 +26,7 @@ bool tls_peer_authorized (const struct tls_peer *peer) {
     return false;
   if (peer->authentication == TLS_AUTHENTICATION_PSK)
     return true;
-  return peer->authentication == TLS_AUTHENTICATION_CERTIFICATE &&
-         peer->leaf != NULL && peer->question != TLS_QUESTION_REFUSED &&
+  return peer->authentication != TLS_AUTHENTICATION_NONE &&
+         tls_peer_has_shown(peer) && peer->question != TLS_QUESTION_REFUSED &&
          (peer->chain_result == X509_V_OK || peer->override);
 }

@@ -11,7 +11,7 @@
 /* Why the peer is to be refused: an error of its chain, unless it is
 ** overridden, or a name that does not match. X509_V_OK when there is no
 ** reason. */
-long tls_peer_fault (const struct tls_peer *peer);
+int tls_peer_fault (const struct tls_peer *peer);
 
 /* Accept or refuse the peer of a finished handshake. A verdict stays. */
 void tls_peer_set_verdict (struct tls_peer *peer, bool accepted, bool override);

@@ -8,6 +8,7 @@
 #include "client_hello_callback.h"
 #include "handshake_watch.h"
 #include "ocsp_stapling.h"
+#include "ossl_compat.h"
 #include "sessions.h"
 #include "verify_chain.h"
 
@@ -15,7 +16,7 @@ void tls_callbacks_install (SSL_CTX *ctx) {
   SSL_CTX_set_client_hello_cb(ctx, tls_on_client_hello, NULL);
   SSL_CTX_set_tlsext_servername_callback(ctx, tls_on_servername);
   SSL_CTX_set_alpn_select_cb(ctx, tls_on_alpn_select, NULL);
-  SSL_CTX_set_next_protos_advertised_cb(ctx, tls_on_npn_advertise, NULL);
+  TLS_SET_NPN_ADVERTISE(ctx, tls_on_npn_advertise);
   SSL_CTX_set_cert_verify_callback(ctx, tls_on_verify, NULL);
   SSL_CTX_set_tlsext_status_cb(ctx, tls_on_ocsp_status);
   SSL_CTX_sess_set_new_cb(ctx, tls_on_new_session);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include <openssl/ssl.h>
+#include "ossl_compat.h"
 
 #include "byte_reader.h"
 

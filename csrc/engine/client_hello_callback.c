@@ -8,6 +8,8 @@
 
 #include "engine_state.h"
 #include "handshake_peer.h"
+#include "ossl_compat.h"
+#include "raw_keys.h"
 #include "session_context.h"
 
 /* === the callbacks ===================================================== */
@@ -97,10 +99,12 @@ static bool copy_verify_param (SSL *ssl, SSL_CTX *ctx) {
 
 /* SSL_set_SSL_CTX() changes certificates, anchors and ciphers. The other
 ** settings of a context were copied when the SSL was made, so they are copied
-** again here; options are added to those that the server has. */
+** again here; options are added to those that the server has, but for those
+** of compressed certificates. */
 static bool switch_context (struct tls_engine *e,
                             const struct tls_client_hello_answer *a) {
   SSL *ssl = e->ssl;
+  SSL_clear_options(ssl, TLS_OP_NO_COMPRESSION_AT_ALL);
   SSL_set_options(ssl, SSL_CTX_get_options(a->ctx));
   if (SSL_set_SSL_CTX(ssl, a->ctx) == NULL || !narrow_versions(ssl, a->ctx) ||
       !copy_verify_param(ssl, a->ctx))
@@ -108,7 +112,7 @@ static bool switch_context (struct tls_engine *e,
   if (e->want_keylog) /* the callback is the context's */
     tls_engine_want_keylog(e);
   return (a->groups == NULL || SSL_set1_groups_list(ssl, a->groups)) &&
-         tls_session_context_bind(e, a->ctx);
+         tls_raw_keys_apply(ssl, a->ctx) && tls_session_context_bind(e, a->ctx);
 }
 
 bool tls_engine_answer_client_hello (struct tls_engine *e,

@@ -25,6 +25,9 @@ static const struct {
     {SSL_R_CA_MD_TOO_WEAK,
      "a certificate of the chain is signed with a weak hash (MD5, SHA-1), have"
      " it issued anew with SHA-256" LEVEL},
+    {SSL_R_UNKNOWN_CERTIFICATE_TYPE,
+     "no key of this kind signs in TLS, as RSA, EC, Ed25519, Ed448 and (since"
+     " OpenSSL 3.5) ML-DSA do"},
     {SSL_R_DH_KEY_TOO_SMALL,
      "the Diffie-Hellman parameters are too short, the server needs 2048 bits"
      " ('dhparam') or ECDHE" LEVEL},

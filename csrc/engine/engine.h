@@ -30,6 +30,7 @@
 
 #include <openssl/ssl.h>
 
+#include "ech.h"
 #include "openssl_error.h"
 #include "peer.h"
 #include "record_bio.h"
@@ -117,10 +118,16 @@ struct tls_engine_options {
   size_t npn_size;
   const unsigned char *early_data; /* client: or NULL; copied */
   size_t early_data_size;
+  const unsigned char
+      *ech_config; /* client: an ECHConfigList, or NULL; copied */
+  size_t ech_config_size;
+  const char
+      *ech_outer_name;  /* client: instead of the list's, or NULL; copied */
   SSL_SESSION *session; /* client: to be resumed, or NULL; shared */
   struct tls_psk psk;
   const char *psk_hint; /* server: or NULL; copied */
   bool server;
+  bool ech_grease;         /* client: pretend to use ECH */
   bool ask_client_hello;   /* server: suspend at the ClientHello */
   bool read_early_data;    /* server: read early data */
   bool want_sessions;      /* keep new sessions for tls_engine_take_session() */
@@ -240,9 +247,9 @@ void tls_engine_want_sessions (struct tls_engine *e, bool wanted);
 
 void tls_engine_want_keylog (struct tls_engine *e);
 
-/* Print each message to 'to', which is borrowed and outlives the engine; false
-** where OpenSSL has been built without SSL_trace(3). */
-bool tls_engine_trace (struct tls_engine *e, BIO *to);
+/* Print each message to 'to', which is borrowed and outlives the engine, by
+** SSL_trace(3). */
+void tls_engine_trace (struct tls_engine *e, BIO *to);
 
 /* Note messages for tls_engine_take_note() from now on. Before the handshake:
 ** a server also suspends at the ClientHello. Without memory there are none. */
@@ -353,6 +360,10 @@ EVP_PKEY *tls_engine_peer_ephemeral_key (const struct tls_engine *e);
 ** is stored, as NIDs of EVP_PKEY and hash. */
 int tls_engine_shared_sigalg (const struct tls_engine *e, int index, int *sign,
                               int *hash);
+
+/* What became of Encrypted Client Hello. Before it is known: NONE, without the
+** rest. Without memory a name, or the retry configs, may be NULL. */
+void tls_engine_ech (const struct tls_engine *e, struct tls_ech *ech);
 
 /* SSL_export_keying_material(3): 'size' bytes to 'out'. 'context' may be
 ** NULL. False when OpenSSL refuses; its queue says why. */

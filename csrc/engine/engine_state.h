@@ -93,9 +93,10 @@ struct tls_engine {
   enum input_state input;
   enum close_notify_state close_notify;
   enum alert_direction alert_direction;
-  unsigned char alert;             /* its number */
-  unsigned char ocsp : 2;          /* client: enum tls_ocsp_mode */
-  unsigned char ocsp_answered : 1; /* server: ocsp_response it is, or none */
+  unsigned char alert;    /* its number */
+  unsigned char ocsp : 2; /* client: enum tls_ocsp_mode */
+  bool ocsp_answered : 1; /* server: ocsp_response it is, or none */
+  bool ech_required : 1;  /* client: it fails unless its ECH is accepted */
   bool server;
   bool secure;              /* the first handshake has finished */
   bool in_openssl;          /* a call that may run a callback is under way */
@@ -152,7 +153,7 @@ static inline bool tls_suspended (const struct tls_engine *e) {
 ** one that has finished. Never NULL. */
 static inline const struct tls_peer *
 tls_current_peer (const struct tls_engine *e) {
-  bool under_way = e->next_peer != NULL && e->next_peer->leaf != NULL;
+  bool under_way = e->next_peer != NULL && tls_peer_has_shown(e->next_peer);
   return e->peer == NULL || under_way ? e->next_peer : e->peer;
 }
 

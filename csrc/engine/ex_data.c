@@ -3,17 +3,30 @@
 */
 #include "ex_data.h"
 
+#include <stdlib.h>
+
 #include "ocsp_staples.h"
 
 static int context_index = -1; /* of an SSL_CTX's ex_data */
 static int session_index = -1; /* of an SSL_SESSION's */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 
+static void free_raw_keys (struct tls_raw_keys *keys) {
+  size_t i;
+  if (keys == NULL)
+    return;
+  for (i = 0; i < keys->count; i++)
+    EVP_PKEY_free(keys->trusted[i]);
+  free(keys->trusted);
+  free(keys);
+}
+
 static void free_context_data (struct tls_context_data *data) {
   if (data == NULL)
     return;
   tls_blob_clear(&data->ticket_keys);
   tls_staples_free(data->staples);
+  free_raw_keys(data->raw_keys);
   OPENSSL_free(data);
 }
 

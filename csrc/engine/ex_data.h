@@ -13,6 +13,16 @@
 
 #define TLS_SESSION_CONTEXT_SIZE 32 /* SHA-256; SSL_MAX_SID_CTX_LENGTH */
 
+/* Raw public keys instead of certificates, see raw_keys.h. */
+struct tls_raw_keys {
+  EVP_PKEY **trusted; /* owned, and a reference to each key */
+  size_t count;
+  bool shown;               /* our own key may be shown as a raw one */
+  bool certificate_shown;   /* or our certificate */
+  bool accepted;            /* the peer may show a raw key */
+  bool certificate_refused; /* and must not show a certificate */
+};
+
 /* Of an SSL_CTX, which owns it. */
 struct tls_context_data {
   struct tls_blob ticket_keys; /* newest first, see session_tickets.h */
@@ -20,6 +30,7 @@ struct tls_context_data {
   unsigned char trust[TLS_SESSION_CONTEXT_SIZE]; /* hash of all that clients
                                                     are verified by */
   bool has_trust;                                /* something is in that hash */
+  struct tls_raw_keys *raw_keys; /* owned; NULL: certificates alone */
 };
 
 /* NULL when 'ctx' has none. Borrowed from it. */

@@ -11,6 +11,7 @@
 #include "authorization.h"
 #include "engine_state.h"
 #include "ocsp_answer.h"
+#include "ossl_compat.h"
 #include "verify_code.h"
 #include "fatal_alert.h"
 
@@ -56,6 +57,20 @@ static void correct_reason (const struct tls_engine *e) {
   ERR_raise(ERR_LIB_SSL, SSL_R_HTTP_REQUEST);
 }
 
+#define ECH_CODE "ERR_TLS_ECH_REJECTED"
+#define ECH_TEXT "the server has not accepted Encrypted Client Hello"
+
+/* The client itself ends such a handshake. */
+static bool ech_was_refused (const struct tls_engine *e) {
+  unsigned long entry = ERR_peek_error();
+  return e->ech_required && ERR_GET_LIB(entry) == ERR_LIB_SSL &&
+         ERR_GET_REASON(entry) == TLS_R_ECH_REQUIRED;
+}
+
+void tls_engine_fail_ech (struct tls_engine *e) {
+  tls_engine_fail(e, ECH_CODE, ECH_TEXT);
+}
+
 static void set_refusal (struct tls_engine *e) {
   long fault = tls_peer_fault(tls_current_peer(e));
   tls_error_set(e->error, tls_verify_code(fault),
@@ -84,8 +99,11 @@ void tls_engine_fail_ssl (struct tls_engine *e) {
     return;
   }
   correct_reason(e);
+  bool no_ech = ech_was_refused(e);
   tls_error_from_queue(e->error, "ERR_SSL_PROTOCOL_ERROR",
                        "TLS protocol error");
+  if (no_ech)
+    tls_error_set(e->error, ECH_CODE, ECH_TEXT);
   if (refused)
     set_refusal(e);
   if (ocsp != TLS_OCSP_OK)

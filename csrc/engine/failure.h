@@ -18,6 +18,9 @@ void tls_engine_fail_contract (struct tls_engine *e);
 ** first handshake. */
 void tls_engine_fail_cut_off (struct tls_engine *e);
 
+/* A client's Encrypted Client Hello was not accepted. */
+void tls_engine_fail_ech (struct tls_engine *e);
+
 void tls_engine_fail_memory (struct tls_engine *e);
 
 #endif

@@ -3,6 +3,7 @@
 */
 #include "handshake.h"
 
+#include "ech_client.h"
 #include "engine_state.h"
 #include "failure.h"
 #include "handshake_peer.h"
@@ -47,6 +48,10 @@ void tls_handshake_run (struct tls_engine *e) {
   tls_engine_leave(e);
   if (r != 1) {
     handshake_stopped(e, r);
+    return;
+  }
+  if (!tls_ech_client_satisfied(e)) {
+    tls_engine_fail_ech(e);
     return;
   }
   tls_sessions_note_renewal(e);

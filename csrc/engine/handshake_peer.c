@@ -5,7 +5,9 @@
 
 #include "engine_state.h"
 #include "failure.h"
+#include "ossl_compat.h"
 #include "psk.h"
+#include "raw_keys.h"
 
 bool tls_handshake_peer_begin (struct tls_engine *e) {
   struct tls_peer *peer = tls_peer_new(++e->generation);
@@ -24,13 +26,18 @@ bool tls_handshake_peer_begin (struct tls_engine *e) {
 
 /* A resumed session stands for the handshake that it was made in: for the
 ** certificate, and for the result of its chain. An override of that handshake
-** does not count again. */
+** does not count again. Its raw key is judged anew: it is the same as ever, and
+** may have lost its trust. */
 static void set_authentication (struct tls_engine *e, struct tls_peer *peer) {
   tls_peer_set_leaf(peer, SSL_get0_peer_certificate(e->ssl));
+  tls_peer_set_raw_key(peer, tls_ossl_peer_raw_key(e->ssl));
   if (peer->chain_result == X509_V_ERR_UNSPECIFIED &&
       SSL_session_reused(e->ssl))
-    peer->chain_result = SSL_get_verify_result(e->ssl);
-  if (peer->leaf != NULL)
+    peer->chain_result = (int)SSL_get_verify_result(e->ssl);
+  tls_raw_keys_judge(peer, e->ssl);
+  if (peer->raw_key != NULL)
+    peer->authentication = TLS_AUTHENTICATION_RAW_KEY;
+  else if (peer->leaf != NULL)
     peer->authentication = TLS_AUTHENTICATION_CERTIFICATE;
   else if (tls_psk_authenticated(e, peer))
     peer->authentication = TLS_AUTHENTICATION_PSK;

@@ -70,10 +70,9 @@ void tls_handshake_watch (struct tls_engine *e) {
     SSL_set_msg_callback(e->ssl, on_message);
 }
 
-bool tls_engine_trace (struct tls_engine *e, BIO *to) {
+void tls_engine_trace (struct tls_engine *e, BIO *to) {
   e->trace = to;
   tls_handshake_watch(e);
-  return TLS_CAN_TRACE;
 }
 
 void tls_engine_want_notes (struct tls_engine *e) {

@@ -127,8 +127,8 @@ static enum tls_ocsp_fault check_staple (struct tls_engine *e) {
 }
 
 /* Without a certificate in this handshake there is nothing to check: its
-** session has shown one, and was good enough to be offered; or a key that both
-** know stands for it. */
+** session has shown one, and was good enough to be offered; or a key stands for
+** it, a raw one or one that both know. */
 bool tls_ocsp_check (struct tls_engine *e) {
   struct tls_peer *peer = e->next_peer;
   if (e->ocsp == TLS_OCSP_IGNORE || peer == NULL || peer->leaf == NULL)

@@ -19,6 +19,7 @@
 enum tls_authentication {
   TLS_AUTHENTICATION_NONE,
   TLS_AUTHENTICATION_CERTIFICATE, /* also in the session that is resumed */
+  TLS_AUTHENTICATION_RAW_KEY,     /* the same; see raw_keys.h */
   TLS_AUTHENTICATION_PSK /* it knows the key that our callback has named */
 };
 
@@ -42,18 +43,20 @@ struct tls_peer {
   unsigned generation;  /* which of the connection's handshakes; never 0 */
   X509 *leaf;           /* shared; its certificate, also while that is verified;
                            or NULL */
+  EVP_PKEY *raw_key;    /* shared; what it shows instead of a certificate, or
+                           NULL */
   X509 *failed_cert;    /* shared; where its chain has failed, or NULL */
   X509_CRL *failed_crl; /* shared; the list that says so, or NULL */
-  long chain_result;    /* X509_V_OK or the last error; before that,
-                           X509_V_ERR_UNSPECIFIED */
+  int chain_result;     /* X509_V_OK or the last error, of its raw key, too;
+                           before that, X509_V_ERR_UNSPECIFIED */
   int chain_depth;      /* of 'failed_cert': 0 is the leaf; -1 without one */
   int chain_sent;       /* how many certificates came, with the leaf; 0 when it
                            was not verified in this handshake */
   uintptr_t psk_mark;   /* of the session that our key callback made, see psk.c;
                            0 while it was not called */
-  enum tls_authentication authentication; /* known when it has finished */
-  enum tls_question question;
-  enum tls_verdict verdict;
+  enum tls_authentication authentication : 8; /* known when it has finished */
+  enum tls_question question : 8;
+  enum tls_verdict verdict : 8;
   bool override;  /* the user accepts a chain that does not verify */
   bool finished;  /* the last message of the handshake has been read */
   bool gate_open; /* plaintext may pass, see engine.h */
@@ -66,13 +69,18 @@ struct tls_peer {
 struct tls_peer *tls_peer_new (unsigned generation);
 void tls_peer_free (struct tls_peer *peer); /* NULL is allowed */
 
-/* Remember the certificate; takes a reference. NULL is allowed. */
+/* Remember the certificate, or the raw key; takes a reference. NULL is
+** allowed. */
 void tls_peer_set_leaf (struct tls_peer *peer, X509 *leaf);
+void tls_peer_set_raw_key (struct tls_peer *peer, EVP_PKEY *key);
+
+/* Has it shown one of the two? */
+bool tls_peer_has_shown (const struct tls_peer *peer);
 
 /* Note an error of the chain: the last one counts as its result, and the first
 ** place where it was met as its place. 'cert' and 'crl' get a reference and may
 ** be NULL. */
-void tls_peer_add_error (struct tls_peer *peer, long error, int depth,
+void tls_peer_add_error (struct tls_peer *peer, int error, int depth,
                          X509 *cert, X509_CRL *crl);
 
 #endif

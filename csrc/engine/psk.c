@@ -17,6 +17,7 @@
 
 #include "engine_state.h"
 #include "ex_data.h"
+#include "ossl_compat.h"
 #include "session_tickets.h"
 
 /* Unique in the process, on every thread; never 0. */
@@ -128,7 +129,7 @@ static unsigned on_client (SSL *ssl, const char *hint, char *identity,
 static bool set_client (struct tls_engine *e) {
   e->psk_identity = calloc(1, IDENTITY_ROOM);
   SSL_set_psk_use_session_callback(e->ssl, on_use_session);
-  SSL_set_psk_client_callback(e->ssl, on_client);
+  TLS_SET_PSK_CLIENT(e->ssl, on_client);
   return e->psk_identity != NULL;
 }
 
@@ -138,11 +139,11 @@ bool tls_psk_set (struct tls_engine *e, const struct tls_engine_options *o) {
     return true;
   if (o->psk.server != NULL) {
     SSL_set_psk_find_session_callback(e->ssl, on_find_session);
-    SSL_set_psk_server_callback(e->ssl, on_server);
+    TLS_SET_PSK_SERVER(e->ssl, on_server);
   }
   if (o->psk.client != NULL && !set_client(e))
     return false;
-  return o->psk_hint == NULL || SSL_use_psk_identity_hint(e->ssl, o->psk_hint);
+  return o->psk_hint == NULL || TLS_SET_PSK_HINT(e->ssl, o->psk_hint);
 }
 
 bool tls_psk_made_session (const SSL_SESSION *session) {

@@ -11,6 +11,7 @@
 #include "engine_state.h"
 #include "ocsp_check.h"
 #include "psk.h"
+#include "raw_keys.h"
 #include "session_context.h"
 
 /* === which ones may be resumed ========================================= */
@@ -203,12 +204,13 @@ SSL_SESSION *tls_engine_session (const struct tls_engine *e) {
 
 /* A client that refuses unauthorized servers does not resume a session
 ** without a certificate: a pre-shared key has authenticated the server there,
-** and has to do so again. Nor one that was made under weaker terms of OCSP. A
-** full handshake follows. */
+** and has to do so again. Nor one with a raw key that is not trusted now, or
+** with a certificate where raw keys alone are. Nor one that
+** was made under weaker terms of OCSP. A full handshake follows. */
 bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
   if (!SSL_in_before(e->ssl))
     return false;
-  if (e->reject_unauthorized && SSL_SESSION_get0_peer(session) == NULL)
+  if (e->reject_unauthorized && !tls_raw_keys_fit_session(e->ssl, session))
     return true;
   if (!tls_ocsp_session_suffices(e, session))
     return true;

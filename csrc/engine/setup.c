@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "alpn.h"
+#include "ech_client.h"
 #include "engine_state.h"
 #include "handshake_peer.h"
 #include "psk.h"
+#include "raw_keys.h"
 #include "session_context.h"
 
 /* === early data ======================================================== */
@@ -63,7 +65,9 @@ static bool set_client (struct tls_engine *e,
          ((!o->request_ocsp && o->ocsp == TLS_OCSP_IGNORE) ||
           SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp)) &&
          (o->session == NULL || tls_engine_set_session(e, o->session)) &&
-         (o->servername == NULL || tls_engine_set_servername(e, o->servername));
+         (o->servername == NULL ||
+          tls_engine_set_servername(e, o->servername)) &&
+         tls_ech_client_set(e, o);
 }
 
 static bool set_server (struct tls_engine *e,
@@ -80,7 +84,8 @@ static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
   if (o->want_keylog)
     tls_engine_want_keylog(e);
-  return o->server ? set_server(e, o) : set_client(e, o);
+  return (o->server ? set_server(e, o) : set_client(e, o)) &&
+         tls_raw_keys_apply(e->ssl, o->ctx);
 }
 
 static void copy_flags (struct tls_engine *e,

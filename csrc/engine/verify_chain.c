@@ -8,6 +8,8 @@
 #include "authorization.h"
 #include "engine_state.h"
 #include "ocsp_check.h"
+#include "ossl_compat.h"
+#include "raw_keys.h"
 
 static struct tls_engine *engine_of (X509_STORE_CTX *ctx) {
   int index = SSL_get_ex_data_X509_STORE_CTX_idx();
@@ -32,7 +34,15 @@ static int on_chain_step (int ok, X509_STORE_CTX *ctx) {
   return 1;
 }
 
-static void verify_chain (struct tls_peer *peer, X509_STORE_CTX *ctx) {
+/* Where ECH was not accepted, OpenSSL would compare the name that was shown, by
+** rules of its own: names are compared by the owner. */
+static void leave_name_to_owner (const struct tls_engine *e,
+                                 X509_STORE_CTX *ctx) {
+  if (e->ech_required)
+    X509_VERIFY_PARAM_set1_host(X509_STORE_CTX_get0_param(ctx), NULL, 0);
+}
+
+static void verify_certificate (struct tls_peer *peer, X509_STORE_CTX *ctx) {
   tls_peer_set_leaf(peer, X509_STORE_CTX_get0_cert(ctx));
   peer->chain_result = X509_V_OK;
   peer->chain_sent = sk_X509_num(X509_STORE_CTX_get0_untrusted(ctx));
@@ -42,16 +52,24 @@ static void verify_chain (struct tls_peer *peer, X509_STORE_CTX *ctx) {
     peer->chain_result = X509_V_ERR_UNSPECIFIED;
 }
 
+static void verify (const struct tls_engine *e, X509_STORE_CTX *ctx) {
+  EVP_PKEY *key = tls_ossl_raw_key_to_verify(ctx);
+  if (key == NULL)
+    verify_certificate(e->next_peer, ctx);
+  tls_peer_set_raw_key(e->next_peer, key);
+  tls_raw_keys_judge(e->next_peer, e->ssl);
+}
+
 /* 1 goes on with the handshake, 0 ends it. The error that is set here chooses
 ** the alert, and OpenSSL keeps it in the session. An accepted peer's session
 ** gets the result of the chain, which an override does not change. */
 static int accept_or_refuse (const struct tls_engine *e, X509_STORE_CTX *ctx) {
   const struct tls_peer *peer = e->next_peer;
-  long fault = tls_peer_fault(peer);
+  int fault = tls_peer_fault(peer);
   bool refuse = e->reject_unauthorized && fault != X509_V_OK;
   if (e->server && e->ask_verify)
     refuse = false; /* the owner decides, at the gate */
-  X509_STORE_CTX_set_error(ctx, (int)(refuse ? fault : peer->chain_result));
+  X509_STORE_CTX_set_error(ctx, refuse ? fault : peer->chain_result);
   return !refuse;
 }
 
@@ -72,7 +90,8 @@ int tls_on_verify (X509_STORE_CTX *ctx, void *arg) {
     return 0;
   switch (e->next_peer->question) {
     case TLS_QUESTION_NONE:
-      verify_chain(e->next_peer, ctx);
+      leave_name_to_owner(e, ctx);
+      verify(e, ctx);
       if (e->ocsp != TLS_OCSP_IGNORE)
         tls_ocsp_keep_issuer(e, ctx);
       if (!asks_owner(e))

@@ -20,27 +20,29 @@
 #include "credentials/contexts_by_name.h"
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
+#include "credentials/ech_configs.h"
 #include "credentials/ocsp_functions.h"
+#include "credentials/ocsp_response.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
 #include "credentials/x509_certificate.h"
 #include "credentials/x509_checks.h"
 #include "engine/alert_names.h"
+#include "engine/openssl_loaded.h"
+#include "engine/ossl_compat.h"
 #include "door.h"
 #include "environment.h"
 #include "error_place.h"
 #include "ip_address.h"
 #include "lua_error.h"
 #include "lua_state.h"
+#include "openssl_configuration.h"
 #include "own_folder.h"
 #include "socket_options.h"
 #include "state_closing.h"
 #include "table_fields.h"
 #include "text_encoding.h"
-
-#if OPENSSL_VERSION_MAJOR < 3
-#error "tls needs OpenSSL 3.0 or later"
-#endif
+#include "version.h"
 
 static const luaL_Reg functions[] = {
     {"context", tls_secure_context_new},
@@ -52,7 +54,9 @@ static const luaL_Reg functions[] = {
     {"contextsByName", tls_contexts_by_name_new},
     {"dhparamBits", tls_available_algorithms_dhparam_bits},
     {"groups", tls_available_algorithms_groups},
+    {"fips", tls_available_algorithms_fips},
     {"certificateCompression", tls_certificate_compression_names},
+    {"echPublicName", tls_ech_configs_public_name},
     {"readCertificates", tls_default_ca_read},
     {"certificatePaths", tls_default_ca_paths},
     {"setDefaultCertificates", tls_default_ca_set},
@@ -73,6 +77,7 @@ static const luaL_Reg functions[] = {
     {"ciphers", tls_available_algorithms_ciphers},
     {"parseCertificate", tls_certificate_parse},
     {"derKind", tls_credential_der_kind},
+    {"isOCSPResponse", tls_ocsp_response_is},
     {"keyKind", tls_credential_key_kind},
     {"certificateKinds", tls_credential_certificate_kinds},
     {"x509", tls_x509_new},
@@ -93,6 +98,12 @@ static const luaL_Reg functions[] = {
 
 #define LUV_CURE "luarocks install luv, or on Debian apt install lua-luv"
 #define OLDEST_LIBUV 0x012c00 /* 1.44.0; luv has the numbers of its libuv */
+
+static void check_openssl (lua_State *L) {
+  char why[400];
+  if (!tls_openssl_loaded_fits(why, sizeof why))
+    luaL_error(L, "%s", why);
+}
 
 /* Whether it is luv at all, lua_state.c finds out.
 ** Stack: what require "luv" has returned, on top. [-0, +0] */
@@ -170,11 +181,19 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "error_metatable");
   tls_lua_state_push_errnos(L);
   lua_setfield(L, -2, "errnos");
+  tls_set_string(L, "version", TLS_VERSION);
   tls_set_string(L, "openssl", OpenSSL_version(OPENSSL_VERSION));
+  tls_set_string(L, "opensslOfHeaders", OPENSSL_VERSION_STR);
+  lua_pushboolean(L, TLS_RAW_PUBLIC_KEYS);
+  lua_setfield(L, -2, "rawPublicKeys");
   lua_pushinteger(L, MAX_UNIX_PATH);
   lua_setfield(L, -2, "maxUnixPath");
+  lua_pushboolean(L, TLS_CAN_ECH);
+  lua_setfield(L, -2, "canEch");
   push_alerts(L);
   lua_setfield(L, -2, "alerts");
+  tls_available_algorithms_push_left_out(L);
+  lua_setfield(L, -2, "leftOut");
   tls_x509_open(L);
   lua_setfield(L, -2, "x509Methods");
   tls_x509_checks_push(L);
@@ -189,15 +208,16 @@ __attribute__((visibility("default"))) int luaopen_tls_core (lua_State *L);
 
 int luaopen_tls_core (lua_State *L) {
   luaL_checkversion(L);
-  if (OPENSSL_version_major() != OPENSSL_VERSION_MAJOR)
-    return luaL_error(L, "tls was built for OpenSSL %d", OPENSSL_VERSION_MAJOR);
+  check_openssl(L);
   lua_settop(L, 0);
   lua_getfield(L, LUA_REGISTRYINDEX, CORE_T);
   if (lua_istable(L, -1)) /* required again: the first table is in use */
     return 1;
   stay_loaded();
   require_luv(L);
+  tls_openssl_configuration_check(L);
   ignore_sigpipe();
+  tls_ossl_load_error_texts();
   tls_lua_state_open(L);
   tls_state_closing_open(L);
   tls_secure_context_open(L);

@@ -4,6 +4,7 @@
 local connecting = require "tls.net.connecting"
 local declared = require "tls.options.connect"
 local flat = require("tls.options.declaration").flat
+local ech = require "tls.handshake.ech"
 local errors = require "tls.support.errors"
 local existing_stream = require "tls.over.existing_stream"
 local secure_context = require "tls.secure_context"
@@ -70,6 +71,7 @@ function Connecting._read_options(options)
   checked.isServer = false
   if not checked.host and not checked.path and not checked.socket then checked.host = "localhost" end
   checked.secureContext = secure_context.of(checked)
+  ech.check(checked)
   checked.name_to_verify, checked.servername = server_name.to_verify(checked), server_name.to_send(checked)
   checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
   return checked

@@ -5,6 +5,7 @@
 local declared = require "tls.options.credentials"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
+local left_out = require "tls.options.left_out"
 local renegotiation = require "tls.handshake.renegotiation"
 local secure_context = require "tls.secure_context"
 
@@ -70,7 +71,9 @@ end
 
 --- Prints each TLS message of this connection on stderr (SSL_trace(3)): for debugging; it shows secrets. Source: Node's
 -- tlsSocket.enableTrace.
+-- @raise ERR_CRYPTO_UNSUPPORTED_OPERATION where OpenSSL was built without SSL_trace
 function methods:enableTrace()
+  left_out.check("ssl-trace", "enableTrace")
   self._class._set_option(self, "enableTrace", true)
   if self._conn then self._conn:trace() end
 end

@@ -10,6 +10,7 @@ local drive = require "tls.connection_drive"
 local Emitter = require "tls.stream.event_emitter"
 local alert = require "tls.handshake.alert"
 local client_hello_callbacks = require "tls.handshake.client_hello_callbacks"
+local ech = require "tls.handshake.ech"
 local debug_lines = require "tls.support.debug_lines"
 local errors = require "tls.support.errors"
 local explanation = require "tls.handshake.explanation"
@@ -163,7 +164,9 @@ local function on_error(self, err)
     err = self._callback_error
   elseif refusal and self._options.rejectUnauthorized then
     err = refusal
-  elseif self._conn:getPeerCertificate().raw and (handshaking or verify.is_chain_error(self, err)) then
+  elseif ech.is_rejection(err) then
+    ech.explain_rejection(self, err)
+  elseif self._conn:getPeerPublicKey() and (handshaking or verify.is_chain_error(self, err)) then
     verify.explain(self, err)
     if debug_lines.on then steps.refused(self, err) end
   end

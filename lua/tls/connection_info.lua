@@ -25,10 +25,15 @@ ask "getEphemeralKeyInfo"
 --- The group of the key exchange, on both sides: 'x25519'. Not in Node.
 ask "getGroup"
 --- Milliseconds (with fractions) that the handshake waited for the peer's answer: the way there and back, and its work.
--- nil before it was measured, and with OpenSSL before 3.2. Not in Node.
+-- nil before it was measured, in a resumed handshake of TLS 1.2, and with OpenSSL before 3.2. Not in Node.
 ask "getHandshakeRtt"
+--- What became of Encrypted Client Hello (tls.Ech); nil once the socket is destroyed. Not in Node.
+ask "getEch"
 --- The peer's certificate (tls.Certificate); with `true` as argument, each with its issuer. {} when it sent none.
 ask "getPeerCertificate"
+--- The peer's public key in PEM: that of its certificate, or the raw one that it has shown in place of a certificate;
+-- nil when it has shown neither. Not in Node.
+ask "getPeerPublicKey"
 --- Our own certificate, {} without one.
 ask "getCertificate"
 --- The peer's certificate as an object (tls.X509Certificate), with those of its issuers that it has sent; nil without.

@@ -135,15 +135,21 @@ local function certificates_of(entry, name)
   return errors.throw(credential_fault.explain(err, name, { option = "ca", text = text, file = file }))
 end
 
+-- Nothing in it may be overlooked: named fields would mean nobody, and what is behind a hole might be missed.
+local function is_sequence(value)
+  if type(value) ~= "table" then return false end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return count == #value
+end
+
 --- Sets what is trusted from now on where no `ca` is given, in this Lua state; `{}` trusts nobody. Contexts that exist
 -- keep what they trust. When it throws, nothing has changed. Source: Node's tls.setDefaultCACertificates.
 ---@param certs (string|tls.CredentialFile)[] PEM
 -- @raise ERR_INVALID_ARG_TYPE; ERR_CRYPTO_OPERATION_FAILED for text without a certificate; OpenSSL's reason, which is
 -- ERR_OSSL_PEM_ASN1_LIB, for broken PEM; what reading a file has failed with
 function default_ca.set_default(certs)
-  if type(certs) ~= "table" or #certs == 0 and next(certs) ~= nil then -- named fields would mean nobody
-    errors.throw(errors.arg_type("certs", "an array of strings", certs))
-  end
+  if not is_sequence(certs) then errors.throw(errors.arg_type("certs", "an array of strings", certs)) end
   local list = {}
   for i = 1, #certs do
     list = joined(list, certificates_of(certs[i], "certs[" .. i .. "]"))

@@ -23,9 +23,11 @@ local Server = require "tls.server"
 local TLSSocket = require "tls.socket"
 local debug_lines = require "tls.support.debug_lines"
 local default_ca = require "tls.default_ca"
+local version = require "tls.support.version"
 local x509_certificate = require "tls.x509_certificate"
 
 local tls = {
+  _VERSION = "luv-tls " .. version,
   Server = Server,
   TLSSocket = TLSSocket,
   SecurePair = secure_pair.SecurePair,

@@ -10,6 +10,7 @@ local dot_or_colon = require "tls.support.dot_or_colon"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
+local left_out = require "tls.options.left_out"
 
 local secure_context = {}
 
@@ -65,11 +66,12 @@ end
 
 --- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own, in which OpenSSL passes over the names it
 -- does not know, and so over `!TLS_...`. The other list knows `!`, `-` and `+`, and passes over unknown names, too.
+-- Since 4.0 both take lower case, as getCiphers() gives them.
 local function ciphers(options)
   local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
   for name in list:gmatch("[^:]+") do
-    if name:find("^!?TLS_") then new[#new + 1] = name else old[#old + 1] = name end
+    if name:find "^!?[Tt][Ll][Ss]_" then new[#new + 1] = name else old[#old + 1] = name end
   end
   if #old == 0 and #new == 0 then
     errors.throw(errors.arg_value("options.ciphers", list))
@@ -85,6 +87,7 @@ local function groups(options, list)
     return nil, (list or "DEFAULT") .. ":!ECDH"
   end
   if value == "auto" then value = nil end
+  if value then algorithm_list.check_groups(value) end
   return value, list
 end
 
@@ -112,8 +115,15 @@ local function version_name(number)
   end
 end
 
+local function refuse_versions(min, max)
+  errors.throw(errors.new("ERR_TLS_PROTOCOL_VERSION_CONFLICT",
+    ("%s to %s are all left out of this OpenSSL (%s)"):format(version_name(min), version_name(max or
+      VERSIONS["TLSv1.3"]), core.openssl:match "^%S+ %S+")))
+end
+
 -- A range of versions that holds none: each handshake would fail.
 local function check_versions(min, max, checked, only_new)
+  if left_out.versions(min, max or VERSIONS["TLSv1.3"]) then refuse_versions(min, max) end
   if not max or min <= max then return end
   local reason = "minVersion is " .. version_name(min) .. (checked.minVersion and "" or ", the default")
   if only_new then reason = "'ciphers' has suites of TLS 1.3 alone" end
@@ -121,12 +131,31 @@ local function check_versions(min, max, checked, only_new)
     ("maxVersion %s leaves no version over: %s"):format(version_name(max), reason)))
 end
 
--- RFC 8879 is of TLS 1.3 alone.
-local function check_compression(list, max)
-  if list and max < VERSIONS["TLSv1.3"] then
-    errors.throw(errors.arg_value("options.certificateCompression", table.concat(list, ", "),
-      "needs TLSv1.3, which the other options exclude"))
+local function need_new_version(name, shown, max)
+  if max >= VERSIONS["TLSv1.3"] then return end
+  errors.throw(errors.arg_value("options." .. name, shown, "needs TLSv1.3, which the other options exclude"))
+end
+
+-- RFC 8879 and RFC 9849 are of TLS 1.3 alone.
+local function check_new_options(checked, max)
+  local list = checked.certificateCompression
+  if list then need_new_version("certificateCompression", table.concat(list, ", "), max) end
+  if checked.echKeys then need_new_version("echKeys", "keys", max) end
+end
+
+-- Which of the two is shown where both ends can do either: see tls_raw_keys of the core.
+local function raw_public_key(checked)
+  if not checked.rawPublicKey then return nil end
+  if not (checked.key or checked.pfx) then
+    errors.throw(errors.arg_value("options.rawPublicKey", true, "needs options.key, whose public half is shown"))
   end
+  return (checked.cert or checked.pfx) and "also" or "only"
+end
+
+-- Certificates count beside these keys only where their authorities are named: not those of the default `ca`.
+local function peer_public_keys(checked)
+  local list = checked.peerPublicKeys
+  if list then list.certificates = checked.ca ~= nil end
   return list
 end
 
@@ -149,7 +178,8 @@ function SecureContext:addCACert(pem)
   errors.throw(credential_fault.explain(err, "cert", { option = "ca", text = text, file = file }))
 end
 
-local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true }
+local CREDENTIALS = { cert = true, key = true, ca = true, crl = true, pfx = true, dhparam = true, echKeys = true,
+  peerPublicKeys = true }
 local NAMES = { ciphersuites = "ciphers" }
 
 -- core.context, whose refusal is said in more words.
@@ -173,6 +203,7 @@ function secure_context.make(checked)
   local old, new = ciphers(checked)
   if not old and min < VERSIONS["TLSv1.3"] then min = VERSIONS["TLSv1.3"] end
   check_versions(min, max, checked, not old)
+  check_new_options(checked, max)
   local curve
   curve, old = groups(checked, old)
   local native = native_context {
@@ -187,9 +218,13 @@ function secure_context.make(checked)
     ticketKeys = checked.ticketKeys, numTickets = checked.numTickets, maxEarlyData = checked.maxEarlyData,
     dhparam = dhparam(checked.dhparam),
     allowPartialTrustChain = checked.allowPartialTrustChain,
-    certificateCompression = check_compression(checked.certificateCompression, max),
+    certificateCompression = checked.certificateCompression, echKeys = checked.echKeys,
+    rawPublicKey = raw_public_key(checked), peerPublicKeys = peer_public_keys(checked),
   }
-  return setmetatable({ context = native, groups = curve, maxEarlyData = checked.maxEarlyData }, SecureContext)
+  return setmetatable({
+    context = native, groups = curve, maxEarlyData = checked.maxEarlyData, maxVersion = max,
+    echKeys = checked.echKeys ~= nil, raw_keys = checked.peerPublicKeys ~= nil,
+  }, SecureContext)
 end
 
 --- tls.createSecureContext: credentials and rules that any number of connections share. Source: Node's

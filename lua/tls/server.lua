@@ -12,6 +12,7 @@ local defaults = require "tls.options.defaults"
 local handshake_options = require "tls.options.handshake"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
+local left_out = require "tls.options.left_out"
 local net = require "tls.net"
 local secure_context = require "tls.secure_context"
 local ticket_keys = require "tls.options.ticket_keys"
@@ -120,7 +121,12 @@ local function forget_options_for_sockets(self)
 end
 
 Server._watched_events = false -- all
-Server._listener_added, Server._listener_removed = forget_options_for_sockets, forget_options_for_sockets
+Server._listener_removed = forget_options_for_sockets
+
+function Server:_listener_added(name)
+  forget_options_for_sockets(self)
+  if name == "OCSPRequest" then left_out.check("ocsp", "The event 'OCSPRequest'") end
+end
 
 -- A socket on luv's handle, or on none yet.
 local function new_socket(self, handle)

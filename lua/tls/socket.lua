@@ -10,6 +10,7 @@ local class = require "tls.support.class"
 local debug_lines = require "tls.support.debug_lines"
 local commands = require "tls.connection_commands"
 local drive = require "tls.connection_drive"
+local ech = require "tls.handshake.ech"
 local errors = require "tls.support.errors"
 local handshake_options = require "tls.options.handshake"
 local events = require "tls.connection_events"
@@ -50,6 +51,7 @@ TLSSocket:_class_defaults {
   _sessions_being_stored = 0, _on_stored = false, -- see tls.handshake.session_resumption
   _early_sessions = false, _early_sessions_emitted = false, -- the same
   _callback_error = false, -- what a callback of the handshake has failed with: it ends the connection
+  _ech_status = false, -- a client's ECH: "accepted", or another word when it was not
   _psk_offered = false, -- a client's pskCallback has given a key
   _carrier = false, -- borrowed: the stream under it, see tls.over.existing_stream
 }
@@ -113,6 +115,7 @@ local function read_options(declaration, options)
   local checked = declaration:read(options)
   if checked.isServer then handshake_options.check_server(checked) end
   checked.secureContext = secure_context.of(checked)
+  ech.check(checked)
   checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
   return checked
 end
@@ -171,10 +174,13 @@ end
 
 getters.alpnProtocol, getters.npnProtocol, getters.servername = none_negotiated, none_negotiated, none_negotiated
 
+local NO_ECH = {}
+
 --- The options in the form that the core takes. A server's sockets keep it, as `_core_options` in the options that they
 -- share.
 function TLSSocket:_make_core_options()
   local options = self._options
+  local hidden = options.ech or NO_ECH
   return core.connectionOptions {
     server = options.isServer,
     requestCert = options.requestCert,
@@ -189,6 +195,7 @@ function TLSSocket:_make_core_options()
     keylog = anyone_listens(self, "keylog"),
     readEarlyData = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
     earlyData = options.earlyData,
+    echConfig = hidden.config, echOuterName = hidden.outerServername, echGrease = hidden.grease,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
   }
 end

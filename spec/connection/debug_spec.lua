@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local client_hello = require "spec.support.client_hello"
+local luas = require "spec.support.luas"
 local pair = require "spec.support.pair"
 local raw_peer = require "spec.support.raw_peer"
 local script = require "spec.support.script"
@@ -685,7 +686,7 @@ describe("LUA_TLS_DEBUG", function()
 
   it("and a function of the user's that throws: the error is the host's, as a timer's is", function()
     local status, text = run('tls.debug(function() error "mine" end)', "")
-    assert.not_equal(0, status)
+    assert.equal(luas.in_nvim and 0 or 255, status) -- Neovim shows it and goes on
     assert.truthy(text:find("mine", 1, true), text)
   end)
 end)

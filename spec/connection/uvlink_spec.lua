@@ -49,10 +49,11 @@ describe("uvlink", function()
     f:write "{ lua_*; luaL_*; };"
     f:close()
     local out = sh(table.concat({ "LD_PRELOAD= cc -std=gnu11 -o", host,
-      pkg("--cflags " .. name), "-idirafter /usr/include/lua" .. version,
+      pkg("--cflags " .. name), "-idirafter " .. (luas.own_luv or "/usr/include/lua" .. version),
       "spec/support/host.c -Wl,--dynamic-list=" .. list, "-Wl,--whole-archive",
       lib .. (jit and "/libluajit-5.1.a" or "/liblua" .. version .. ".a"), "-Wl,--no-whole-archive",
-      lib .. "/liblua" .. version .. "-luv.a", libuv, "-ldl -lpthread -lm -lrt" }, " "))
+      luas.own_luv and luas.own_luv .. "/libluv.a" or lib .. "/liblua" .. version .. "-luv.a", libuv,
+      "-ldl -lpthread -lm -lrt" }, " "))
     assert.equal("status 0\n", out)
     out = sh("LD_PRELOAD= LUA_CPATH='" .. luas.this.plain_build .. "/?.so;;' timeout 120 " .. host ..
       " spec/support/echo_once.lua")
@@ -62,7 +63,7 @@ describe("uvlink", function()
   end)
 
   it("refuses something else that calls itself luv", function()
-    local out = sh(LUA .. [[ -e 'package.loaded.luv = { version = print } require "tls.core"']])
+    local out = sh(LUA .. [[ -e 'package.loaded.luv = { version = os.clock } require "tls.core"']])
     assert.truthy(out:find("does not export", 1, true) or
       out:find("has no context", 1, true), out)
     out = sh(LUA .. [[ -e 'package.loaded.luv = {} require "tls.core"']])

@@ -50,7 +50,7 @@ describe("certificateCompression", function()
   -- How many bytes a server sends in a handshake.
   local function sent_by(server_options, client_options, prepare)
     local bytes = 0
-    server_options.key, server_options.cert = certs.rsa.key, server_options.cert or CHAIN
+    server_options.key, server_options.cert = server_options.key or certs.rsa.key, server_options.cert or CHAIN
     local server = tls.createServer(server_options, function(socket) socket:finish() end)
     if prepare then prepare(server) end
     local between = net.createServer(function(socket)
@@ -94,6 +94,75 @@ describe("certificateCompression", function()
       server:addContext("localhost", { key = certs.rsa.key, cert = CHAIN, certificateCompression = { NAMES[1] } })
     end)
     assert.is_true(small < whole / 2)
+  end)
+
+  it("counts where SNI has chosen the context, and the server's own has none", function()
+    local whole = sent_by({}, {})
+    local small = sent_by({ cert = certs.rsa.cert }, list(NAMES[1]), function(server)
+      server:addContext("localhost", { key = certs.rsa.key, cert = CHAIN, certificateCompression = { NAMES[1] } })
+    end)
+    assert.is_true(small < whole / 2)
+    local plain = sent_by(list(NAMES[1]), list(NAMES[1]), function(server)
+      server:addContext("localhost", { key = certs.rsa.key, cert = CHAIN })
+    end)
+    assert.is_true(plain >= whole - 200)
+  end)
+
+  it("compresses each of a server's certificates", function()
+    local sizes = {}
+    for i, sigalgs in ipairs { "ECDSA+SHA256", "rsa_pss_rsae_sha256" } do
+      local function measured(options)
+        options.sigalgs = sigalgs
+        local server = list(NAMES[1])
+        server.key, server.cert = { certs.rsa.key, certs.ecdsa.key }, { CHAIN, certs.ecdsa.cert:rep(20) }
+        return sent_by(server, options)
+      end
+      sizes[i] = { measured(list(NAMES[1])), measured {} }
+      assert.is_true(sizes[i][1] < sizes[i][2] / 2)
+    end
+  end)
+
+  it("has nothing to do in a resumed handshake", function()
+    local session
+    local server_options = list(NAMES[1])
+    server_options.key, server_options.cert, server_options.ticketKeys = certs.rsa.key, CHAIN, ("k"):rep(48)
+    local function client()
+      local options = list(NAMES[1])
+      options.ca, options.servername, options.session = certs.ca.cert, "localhost", session
+      return options
+    end
+    local resumed
+    for _ = 1, 2 do
+      local result = pair.run(server_options, client(), nil, function(socket)
+        resumed = socket:isSessionReused()
+        assert.equal("localhost", socket:getPeerCertificate().subject.CN)
+        socket:on("session", function(data)
+          session = data
+          socket:finish()
+        end)
+        socket:resume()
+      end)
+      assert.is_nil(result.client_failure)
+    end
+    assert.is_true(resumed)
+  end)
+
+  it("takes no more than what may come uncompressed", function()
+    for _, name in ipairs(NAMES) do
+      local options, client = list(name), list(name)
+      options.key, options.cert = certs.rsa.key, certs.rsa.cert:rep(1000) -- OpenSSL's bound is 100 KiB
+      client.ca, client.servername = certs.ca.cert, "localhost"
+      local result = pair.run(options, client)
+      assert.equal("ERR_SSL_EXCESSIVE_MESSAGE_SIZE", result.client_failure.code)
+      assert.equal("ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE", result.client_error.code)
+      assert.equal(0, result.accepted)
+      local server = list(name)
+      server.key, server.cert, server.requestCert = certs.rsa.key, certs.rsa.cert, true
+      client.key, client.cert = certs.agent.key, certs.agent.cert:rep(1000)
+      result = pair.run(server, client)
+      assert.equal("ERR_SSL_EXCESSIVE_MESSAGE_SIZE", result.client_error.code)
+      assert.equal(0, result.accepted)
+    end
   end)
 
   it("does not cost a stapled response", function()

@@ -164,10 +164,10 @@ describe("SSLKEYLOGFILE", function()
       local uv = require "luv"
       local list = {}
       for i = 1, 3 do
-        list[i] = uv.new_thread(function(program, path, cpath)
+        list[i] = uv.new_thread(string.dump(function(program, path, cpath)
           package.path, package.cpath = path, cpath
           assert((loadstring or load)(program))()
-        end, %q, package.path, package.cpath)
+        end), %q, package.path, package.cpath)
       end
       for _, thread in ipairs(list) do thread:join() end
     ]]):format('local NAMES, LISTEN = { "localhost", "localhost" }, false\n' .. PAIR), path "states")

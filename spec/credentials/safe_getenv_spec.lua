@@ -3,6 +3,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
+local luas = require "spec.support.luas"
 local tls = require "tls"
 
 -- Prints what came from the environment; connects to the server at the port that is its argument.
@@ -75,7 +76,8 @@ describe("the environment", function()
     return
   end
 
-  it("says whom to trust in a program of the user's own", function()
+  local it_copies = luas.outside_nvim(it, "the Lua that a script makes of it cannot be another user's")
+  it_copies("says whom to trust in a program of the user's own", function()
     local seen = run(ENV.extra, "755")
     assert.same({ "0\t0", "1", "trusted" }, { seen.user, seen.extra, seen.server })
     seen = run(ENV.file, "755")
@@ -84,7 +86,7 @@ describe("the environment", function()
     assert(os.remove(key_log))
   end)
 
-  it("does not in a set-user-id program", function()
+  it_copies("does not in a set-user-id program", function()
     local seen = run(ENV.extra, "4755")
     assert.equal("0\t65534", seen.user) -- else /tmp is mounted nosuid
     assert.same({ "0", "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, { seen.extra, seen.server })

@@ -208,7 +208,7 @@ describe("Lua states on several threads", function()
     assert.equal("4\n", child({ SSL_CERT_FILE = certs.ca.cert_file }, [[
       local threads, done = {}, 0
       for i = 1, 4 do
-        threads[i] = uv.new_thread(function(path, cpath, crl)
+        threads[i] = uv.new_thread(string.dump(function(path, cpath, crl)
           package.path, package.cpath = path, cpath
           local tls, core = require "tls", require "tls.core"
           for k = 1, 20 do
@@ -216,7 +216,7 @@ describe("Lua states on several threads", function()
             local client = core.connectionOptions { servername = "localhost" }
             core.conn(tls.createSecureContext(options).context, client):close()
           end
-        end, package.path, package.cpath, read "ca.crl")
+        end), package.path, package.cpath, read "ca.crl")
       end
       for i = 1, 4 do if threads[i]:join() then done = done + 1 end end
       print(done)

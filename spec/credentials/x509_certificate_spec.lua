@@ -59,7 +59,7 @@ describe("tls.X509Certificate", function()
     local cert = X509(certs.expired.cert)
     assert.equal(1577836800, cert.validFromTime)
     assert.equal(1580515200, cert.validToTime)
-    assert.equal("2101-01-01", os.date("!%Y-%m-%d", X509(certs.notyet.cert).validToTime))
+    assert.equal(4133980800, X509(certs.notyet.cert).validToTime) -- in 2101: more than 32 bits hold
     local broken = X509((cert.raw:gsub("\23\013200201", "\23\01320x201")))
     assert.equal("Bad time value", broken.validTo)
     assert.is_nil(broken.validToTime)

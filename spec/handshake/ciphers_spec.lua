@@ -52,6 +52,15 @@ describe("ciphers", function()
     assert.equal("TLS_AES_128_GCM_SHA256", agreed({ ciphers = list }, {}).cipher)
   end)
 
+  it("of TLS 1.3 in lower case are negotiated since OpenSSL 4.0, and refused before", function()
+    for _, list in ipairs { "tls_aes_128_gcm_sha256", "ECDHE-RSA-AES128-GCM-SHA256:tls_aes_128_gcm_sha256" } do
+      local ok, err = pcall(create, { ciphers = list })
+      local seen = ok and agreed({ ciphers = list }, {}).cipher or err.message:match "did you mean '(.-)'"
+      assert.equal("TLS_AES_128_GCM_SHA256", seen)
+      assert.equal(openssl.since(4, 0), ok)
+    end
+  end)
+
   it("of one end are negotiated", function()
     assert.equal("AES256-SHA", agreed({ ciphers = "AES256-SHA" }, { maxVersion = "TLSv1.2" }).cipher)
     assert.equal("AES256-SHA", agreed({}, { ciphers = "AES256-SHA", maxVersion = "TLSv1.2" }).cipher)

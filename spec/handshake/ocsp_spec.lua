@@ -3,8 +3,11 @@ local helper = require "spec.helper"
 local encoding = require "tls.stream.encoding"
 local certs = require "spec.support.certs"
 local pair = require "spec.support.pair"
+local net = require "tls.net"
+local openssl = require "spec.support.openssl"
 local tls = require "tls"
 
+local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local uv = helper.uv
 
 local RESPONSE = certs.file "rsa.ocsp"
@@ -116,6 +119,10 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         { "MINE", function() error { code = "MINE" } end },
         { "ERR_INVALID_ARG_TYPE", function(_, _, callback) callback(nil, 42) end },
         { "ERR_INVALID_ARG_TYPE", function(_, _, callback) callback(nil, {}) end },
+        { "ERR_INVALID_ARG_VALUE", function(_, _, callback) callback(nil, "hello world") end },
+        { "ERR_INVALID_ARG_VALUE", function(_, _, callback) callback(nil, RESPONSE .. "x") end },
+        { "ERR_INVALID_ARG_VALUE", function(_, _, callback) callback(nil, RESPONSE:sub(1, -2)) end },
+        { "ERR_INVALID_ARG_VALUE", function(cert, _, callback) callback(nil, cert) end },
         { "ERR_MULTIPLE_CALLBACK", function(_, _, callback)
           callback()
           callback()
@@ -123,7 +130,8 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         { "ERR_TLS_HANDSHAKE_TIMEOUT", function() end },
       }
       for _, case in ipairs(CASES) do
-        local seen = staple(version, case[2], nil, { handshakeTimeout = 60 })
+        local timeout = case[1] == "ERR_TLS_HANDSHAKE_TIMEOUT" and 60 or nil -- the others are in no hurry
+        local seen = staple(version, case[2], nil, { handshakeTimeout = timeout })
         assert.equal(case[1], seen.result.client_error.code)
         assert.equal(1, seen.result.client_errors)
       end
@@ -143,3 +151,52 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
     end)
   end)
 end
+
+describe("OCSP", function()
+  it("says of what is no response what it is", function()
+    local seen = staple("TLSv1.3", function(cert, _, callback) callback(nil, cert) end)
+    assert.truthy(seen.result.client_error.message:find(
+      "'OCSPRequest's response' must be an OCSP response in DER, and is a certificate", 1, true),
+      seen.result.client_error.message)
+  end)
+
+  it("of a server that staples what is none: the client gets it, or with OpenSSL 3.6 refuses the server", function()
+    -- Up to TLS 1.2 the response is not encrypted: another one comes in its place, which fails in the end.
+    local response, failure, alert
+    local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, maxVersion = "TLSv1.2" }
+    server:on("OCSPRequest", function(_, _, callback) callback(nil, RESPONSE) end)
+    server:on("tlsClientError", helper.expect(function(err) alert = err.alert end))
+    local garbage = ("g"):rep(#RESPONSE)
+    local between = net.createServer(function(socket)
+      local inner = net.connect(server:address().port, "127.0.0.1")
+      inner:on("data", function(data)
+        local from, to = data:find(RESPONSE, 1, true)
+        if from then data = data:sub(1, from - 1) .. garbage .. data:sub(to + 1) end
+        socket:write(data)
+      end)
+      inner:on("close", function() socket:destroy() end)
+      socket:on("close", function() inner:destroy() end)
+      socket:on("error", function() end)
+      inner:on("error", function() end)
+      socket:pipe(inner)
+    end)
+    server:listen(0, "127.0.0.1", function()
+      between:listen(0, "127.0.0.1", function()
+        local client = tls.connect({ port = between:address().port, host = "127.0.0.1", ca = certs.ca.cert,
+          requestOCSP = true }, helper.never "secureConnect")
+        client:on("OCSPResponse", function(data) response = data end)
+        client:on("error", function(err) failure = err end)
+        client:on("close", helper.expect(function()
+          server:close()
+          between:close()
+        end))
+      end)
+    end)
+    helper.run()
+    local refuses = openssl.since(3, 6)
+    assert.equal(not refuses and garbage or nil, response)
+    assert.equal(refuses and "ERR_SSL_TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE" or "ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC",
+      failure.code)
+    assert.equal(refuses and "bad_certificate_status_response" or "bad_record_mac", alert)
+  end)
+end)

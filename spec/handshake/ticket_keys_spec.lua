@@ -194,6 +194,7 @@ describe("ticket keys", function()
     local CASES = {
       { 48, "ERR_INVALID_ARG_TYPE" }, { "short", "ERR_INVALID_ARG_VALUE" }, { {}, "ERR_INVALID_ARG_VALUE" },
       { { A, "short" }, "ERR_INVALID_ARG_VALUE" }, { { A, 1 }, "ERR_INVALID_ARG_TYPE" },
+      { { A, nil, B }, "ERR_INVALID_ARG_TYPE" }, { { A, key = B }, "ERR_INVALID_ARG_TYPE" },
     }
     for _, case in ipairs(CASES) do
       local ok, err = pcall(server.setTicketKeys, server, case[1])

@@ -10,11 +10,11 @@ local build = luas.this.build
 local function of_nvim() return "nvim --headless -u NONE -c 'luafile spec/support/thrower.lua' -c 'qa!'" end
 
 local HOSTS = {}
-for i, lua in ipairs(luas.list) do
+for i, lua in ipairs(luas.in_nvim and {} or luas.list) do
   HOSTS[i] = { name = lua.name, here = lua.here, status = 255, before = "^Uncaught Error: ", most = 1,
     cpath = lua.cpath, finalizers = lua.name == "luajit" }
 end
-if luas.is_default then
+if luas.is_default or luas.in_nvim then
   -- it adds a traceback of its own, in which there is nothing; its words are "Error executing luv callback", and since
   -- 0.12 "Lua callback"
   HOSTS[#HOSTS + 1] = { name = "nvim", here = luas.nvim.here, status = 0,

@@ -16,7 +16,7 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=stamp-11 # another number where what is made here changes
+stamp=stamp-12 # another number where what is made here changes
 exec 9>"$dir.lock"
 flock 9 # of several processes the first one makes them
 [ -n "$(find "$dir/$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
@@ -28,6 +28,7 @@ key() { # name algorithm
   case $2 in
     rsa) openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out $1.key ;;
     ed25519) openssl genpkey -algorithm ED25519 -out $1.key ;;
+    ML-DSA-* | SLH-DSA-*) openssl genpkey -algorithm $2 -out $1.key ;;
     *) openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:$2 -out $1.key ;;
   esac
 }
@@ -76,6 +77,12 @@ leaf rsa rsa /CN=localhost $san
 leaf ecdsa P-256 /CN=localhost $san
 leaf p384 P-384 /CN=localhost $san
 leaf ed25519 ed25519 /CN=localhost $san
+if openssl list -signature-algorithms | grep -q ML-DSA; then # OpenSSL 3.5
+  leaf mldsa44 ML-DSA-44 /CN=localhost $san
+  leaf mldsa65 ML-DSA-65 /CN=localhost $san
+  leaf mldsa87 ML-DSA-87 /CN=localhost $san
+  leaf slhdsa SLH-DSA-SHA2-128f /CN=localhost $san
+fi
 leaf wrongname P-256 /CN=wrong.example.test DNS:wrong.example.test
 leaf wildcard P-256 /CN=wildcard 'DNS:*.example.test'
 leaf iponly P-256 /CN=iponly IP:127.0.0.1,IP:::1

@@ -1,6 +1,7 @@
 -- Run by closed_meanwhile_spec in a Lua state of its own, whose heap is small: then the collector gets round soon, and
 -- runs finalizers while the core makes Lua objects. What they do takes away what the core is reading.
 -- usage: closed_meanwhile.lua METHOD of a client's socket | keys | contexts | starting; prints "ok"
+local collector = require "spec.support.collector"
 local program = require "spec.support.program"
 local tls, net, uv = require "tls", require "tls.net", require "luv"
 
@@ -124,7 +125,7 @@ local function starting()
         core.conn, methods.start = make, start
         collectgarbage()
         collectgarbage "stop"
-        collectgarbage("setstepmul", 1000000)
+        collector.set_step(1000000)
         local socket = select(2, ...)
         program.finalized(function() socket:destroy() end)
         collectgarbage "restart"
@@ -136,8 +137,8 @@ local function starting()
   uv.run()
 end
 
-collectgarbage("setpause", 0)
-collectgarbage("setstepmul", 1000)
+collector.set_pause(0)
+collector.set_step(1000)
 local what = arg[1]
 local MODES = { keys = keys, contexts = contexts, starting = starting }
 if MODES[what] then MODES[what]() else ask(what, COMMANDS[what] and 1 or 20) end

@@ -13,9 +13,7 @@ local read = require("spec.support.program").read
 local stage, way = arg[1], arg[2]
 
 if os.getenv "TLS_COLLECT" then -- the collector, at every step
-  pcall(collectgarbage, "incremental") -- lua5.4 starts generational: no pause
-  collectgarbage("setpause", 0)
-  collectgarbage("setstepmul", 10000)
+  require("spec.support.collector").hurry(10000)
 end
 
 local KEY = { key = read "ecdsa.key", cert = read "ecdsa.crt", ca = read "ca.crt" }

@@ -14,6 +14,7 @@
 #include "engine/callbacks.h"
 #include "engine/authorization.h"
 #include "engine/engine.h"
+#include "engine/openssl_loaded.h"
 #include "engine/verify_code.h"
 
 int checks, failures;
@@ -427,7 +428,23 @@ static void test_junk (void) {
   free_side(s);
 }
 
+static bool fits (unsigned built_major, unsigned built_minor, unsigned major,
+                  unsigned minor) {
+  return tls_openssl_release_fits(
+      (struct tls_openssl_release){built_major, built_minor},
+      (struct tls_openssl_release){major, minor});
+}
+
+static void test_openssl_loaded (void) {
+  char why[400] = "";
+  CHECK(tls_openssl_loaded_fits(why, sizeof why));
+  CHECK(why[0] == '\0');
+  CHECK(fits(3, 0, 3, 0) && fits(3, 0, 3, 6) && fits(3, 5, 3, 5));
+  CHECK(!fits(3, 6, 3, 5) && !fits(3, 6, 4, 0) && !fits(4, 0, 3, 6));
+}
+
 int main (void) {
+  test_openssl_loaded();
   method = tls_record_bio_method();
   make_certificate();
   test_connection(TLS1_3_VERSION, 1 << 16);

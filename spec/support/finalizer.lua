@@ -58,6 +58,14 @@ local uses = { -- name, function
     end
   end },
   { "destroy", function() client:destroy() end },
+  { "plain, all else", function()
+    plain:pause():resume():setNoDelay():setKeepAlive(true):setTimeout(10):unref():ref()
+    server:unref():ref()
+    plain:cork()
+    plain:uncork()
+    plain["end"](plain)
+    plain:resetAndDestroy()
+  end },
   { "plain destroy", function() plain:destroy() end },
   { "server.close", function() server:close(function() end) end },
 }

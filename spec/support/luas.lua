@@ -31,11 +31,32 @@ luas.jit = { name = "luajit", build = "build/jit", cpath = JIT_CPATH,
   command = ("LD_PRELOAD= 'LUA_CPATH=%s' luajit"):format(JIT_CPATH),
   here = luas.have "luajit" and luas.is_file "build/jit/tls/core.so" }
 
+--- Where `make deps` has built luv, if Debian has none for this Lua: build/lua5.5/luv.
+luas.own_luv = "build/lua" .. _VERSION:match "%d.%d" .. "/luv"
+if not luas.is_file(luas.own_luv .. "/libluv.a") then luas.own_luv = nil end
+
+--- Its part of a LUA_CPATH for a program that starts elsewhere.
+function luas.own_cpath(root) return luas.own_luv and ("%s/%s/?.so;"):format(root, luas.own_luv) or "" end
+
 luas.is_default = _VERSION == "Lua 5.4"
 
 luas.list = { luas.this, luas.is_default and luas.jit or nil }
 
 --- The same for what has no Lua of its own: a core for LuaJIT is for Neovim, too.
 luas.nvim = { name = "nvim", cpath = JIT_CPATH, build = "build/jit", here = luas.have "nvim" and luas.jit.here }
+
+--- Do the specs run inside Neovim: make test LUA=nvim?
+luas.in_nvim = rawget(_G, "vim") ~= nil
+
+--- busted's `it`, for what makes no sense there.
+function luas.outside_nvim(it, reason)
+  if not luas.in_nvim then return it end
+  local spec = rawget(_G, "getfenv")(2) -- whose `pending` is another one in each test
+  return function(title)
+    return it(title, function() return spec.pending("skipped in Neovim: " .. reason) end)
+  end
+end
+
+luas.GOES_ON = "an error that leaves a callback does not end it: see doors_spec"
 
 return luas

@@ -51,8 +51,8 @@ local function listening(port)
 end
 
 local function module_paths(core)
-  return ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;' LUA_CPATH='%s/%s/?.so;;'"):format(ROOT, ROOT, ROOT,
-    ROOT, core)
+  return ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;%s/?.lua;;' LUA_CPATH='%s/%s/?.so;%s;'"):format(ROOT, ROOT, ROOT,
+    ROOT, core, luas.own_cpath(ROOT))
 end
 
 --- The Luas that a page is run on, where they are on this machine and have a core.

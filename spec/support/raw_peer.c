@@ -256,7 +256,11 @@ static SSL_SESSION *session_called (const char *name) {
   SSL_SESSION *session = d2i_SSL_SESSION(NULL, &from, at - der);
   if (session == NULL)
     die("d2i_SSL_SESSION");
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+  SSL_SESSION_set_time_ex(session, SSL_SESSION_get_time_ex(ticket));
+#else
   SSL_SESSION_set_time(session, SSL_SESSION_get_time(ticket));
+#endif
   SSL_SESSION_set_timeout(session, 7200);
   return session;
 }
@@ -412,7 +416,12 @@ static void one_record (int port) {
   SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(ctx, "PSK-AES128-GCM-SHA256");
+#ifdef OPENSSL_NO_PSK
+  (void)on_identity;
+  die("pre-shared keys were left out of OpenSSL");
+#else
   SSL_CTX_set_psk_client_callback(ctx, on_identity);
+#endif
   SSL *ssl = SSL_new(ctx);
   int fd = connect_to(port);
   SSL_set_fd(ssl, fd);

@@ -1,7 +1,7 @@
 -- Busted's output in a run of the whole suite, for scripts/test.lua: a line for each test that begins and ends, and
 -- each failure as soon as it is known. What the tests themselves write is between these lines.
 --
---   \1begin LINE NAME    \1success    \1failure    \1error    \1pending    \1end
+--   \1begin LINE NAME    \1success    \1failure    \1error    \1pending WHY    \1end
 --
 -- Another one is helper.alive's.
 local busted = require "busted"
@@ -12,6 +12,9 @@ local function mark(text)
 end
 
 local function one_line(text) return (tostring(text):gsub("%s+", " ")) end
+
+-- A pending test's text, without the place that busted puts before it; in Lua 5.1 that of a tail call is none.
+local function reason(message) return (one_line(message):gsub("^%(tail call%):%-1: ", ""):gsub("^%S+:%d+: ", "")) end
 
 local function place(element, trace)
   trace = element.trace or trace
@@ -27,6 +30,7 @@ end
 
 return function()
   local handler = require "busted.outputHandlers.base"()
+  local why = "" -- the text of the pending test
 
   local function failed(element, _, message, trace)
     tell(handler, element, message, trace)
@@ -43,9 +47,11 @@ return function()
 
   on({ "test", "start" }, function(element)
     local line = element.trace and element.trace.currentline or 0
+    why = ""
     mark(("begin %d %s"):format(line, one_line(handler.getFullName(element))))
   end)
-  on({ "test", "end" }, function(_, _, status) mark(status) end)
+  on({ "pending" }, function(_, _, message) why = reason(message or "") end)
+  on({ "test", "end" }, function(_, _, status) mark(status == "pending" and "pending " .. why or status) end)
   on({ "suite", "end" }, function() mark "end" end)
   busted.subscribe({ "failure" }, failed)
   busted.subscribe({ "error" }, failed)

@@ -19,9 +19,7 @@ local function here()
 end
 
 if os.getenv "TLS_COLLECT" then -- the collector, at every step
-  pcall(collectgarbage, "incremental") -- lua5.4 starts generational: no pause
-  collectgarbage("setpause", 0)
-  collectgarbage("setstepmul", 10000)
+  require("spec.support.collector").hurry(10000)
 end
 
 local function quiet(socket) -- a connection that is torn down may say so

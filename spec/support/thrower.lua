@@ -5,6 +5,7 @@
 -- The doors are where our code, or luv's loop, calls a function of the user's. What the process prints, and its status,
 -- are the host's policy for an error in luv's callbacks. TLS_CERTS is the folder of the certificates.
 package.path = "./?.lua;" .. package.path
+local collector = require "spec.support.collector"
 local program = require "spec.support.program"
 local uv = require "luv"
 local net = require "tls.net"
@@ -67,7 +68,7 @@ local function leave_bombs()
   collectgarbage()
   collectgarbage "stop"
   for _ = 1, 3 do program.finalized(fail) end
-  collectgarbage("setstepmul", 1000000)
+  collector.set_step(1000000)
   collectgarbage "restart"
 end
 

@@ -116,6 +116,13 @@ function steps.resume_session(socket, info, answer, done)
   end, emit(socket.server, "resumeSession"), info.sessionId)
 end
 
+-- OpenSSL would send anything up to 3.5, and since 3.6 nothing, without a word. Most often it is PEM or base64.
+local function not_a_response(response)
+  local kind = core.derKind(response)
+  return errors.arg_value("OCSPRequest's response", response,
+    "must be an OCSP response in DER" .. (kind and (", and is a %s"):format(kind) or ""))
+end
+
 -- 'OCSPRequest': a response to staple. A listener's answer counts, also where it is none; else the core staples what
 -- the context has (tls.ocsp.staple), and asks nobody.
 function steps.ocsp(socket, info, answer, done)
@@ -129,6 +136,7 @@ function steps.ocsp(socket, info, answer, done)
     end
     answer.ocsp_answered = true
     answer.ocsp = response ~= "" and response or nil -- an empty one is none
+    if answer.ocsp and not core.isOCSPResponse(answer.ocsp) then return socket:destroy(not_a_response(answer.ocsp)) end
     done()
   end, emit(socket.server, "OCSPRequest"), cert, issuer)
 end

@@ -96,6 +96,9 @@ local function without_certificate(socket)
   if socket._options.pskCallback then
     return "the server has no certificate, and pskCallback no key that the client has offered"
   end
+  if core.contextHasKey(context_of(socket).context) then
+    return "the server has a key and no certificate: pass 'cert', or 'rawPublicKey' and to the client 'peerPublicKeys'"
+  end
   return "the server has no certificate, pass 'key' and 'cert'"
     .. (socket._chosen_context and " to the context for this name" or "")
 end
@@ -140,6 +143,15 @@ local function no_protocol_shared(details, socket)
   local who = own and "this server's are " .. join(first_bytes.protocols(own), 8) .. " (option 'ALPNProtocols')"
     or "ALPNCallback has chosen none of them"
   return ("the client's protocols are %s, %s"):format(join(details.protocols, 8), who)
+end
+
+-- === Encrypted Client Hello ===
+
+local function other_ech_key(_, socket, on_server)
+  if not on_server then return nil end
+  return socket._options.secureContext.echKeys
+    and "the client has hidden its ClientHello for a key that is none of option 'echKeys'"
+    or "the client has hidden its ClientHello, and this server has no option 'echKeys'"
 end
 
 -- === pre-shared keys ===
@@ -223,7 +235,7 @@ local RECEIVED = {
   unknown_ca = not_trusted, bad_certificate = refused, certificate_unknown = refused,
   certificate_expired = no_longer_good, certificate_revoked = no_longer_good,
   certificate_required = certificate_wanted,
-  unrecognized_name = name_not_known,
+  unrecognized_name = name_not_known, ech_required = other_ech_key,
   no_application_protocol = none_of_our_protocols,
   unknown_psk_identity = psk_refused, decrypt_error = psk_refused, illegal_parameter = psk_refused,
   bad_record_mac = psk_refused,

@@ -75,6 +75,7 @@ local function client_hello_sent(socket)
   local options, name = socket._options, ask(socket, "getServername")
   write(socket, "ClientHello sent: %s", join(
     name and "servername " .. shown(name) or "no servername",
+    options.ech and (options.ech.config and "hidden by ECH" or "with grease for ECH"),
     options.ALPNProtocols and "ALPN " .. protocols(first_bytes.protocols(options.ALPNProtocols)),
     options.session and "session offered",
     options.earlyData and "with early data"))
@@ -106,12 +107,18 @@ local function offered(info)
   return info.sessionId and not by_version[0x304] and "session offered"
 end
 
+local function hidden(found)
+  if found.status ~= "accepted" then return found.status ~= "none" and "ECH " .. found.status end
+  return "hidden by ECH" .. (found.outerServername and " behind " .. shown(found.outerServername) or "")
+end
+
 --- A client's ClientHello.
 --- @param info tls.ClientHello
 function steps.client_hello(socket, info)
   write(socket, "ClientHello: %s", join(
     versions(#info.versions > 0 and info.versions or { info.version }),
     info.servername and "servername " .. shown(info.servername) or "no servername",
+    hidden(ask(socket, "getEch") or { status = "none" }),
     #info.ALPNProtocols > 0 and "ALPN " .. protocols(info.ALPNProtocols),
     ("%d ciphers"):format(#info.ciphers),
     offered(info)))
@@ -133,6 +140,7 @@ local MOST_CERTIFICATES = 10
 
 local function show_certificates(socket)
   local cert, depth = ask(socket, "getPeerX509Certificate"), 0
+  if not cert and ask(socket, "isRawKey") then return write(socket, "the peer has shown a raw public key") end
   if not cert then write(socket, "the peer has no certificate") end
   while cert and depth < MOST_CERTIFICATES do
     write(socket, "certificate %d: %s, issuer %s, valid until %s", depth, certificate_name(cert.subject),
@@ -174,8 +182,16 @@ local function verdict(socket, refusal, override)
   if refusal then return ("not authorized: %s; rejectUnauthorized is false"):format(reason(refusal)) end
   if override then return overridden(socket) end
   if ask(socket, "isPsk") then return "verified: pre-shared key" end
+  if ask(socket, "isRawKey") then return "verified: raw public key" end
   local host = not socket._options.isServer and socket._name_to_verify
   return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
+end
+
+--- A client knows whether its ECH was accepted.
+--- @param found tls.Ech
+function steps.ech(socket, found)
+  if found.status == "accepted" then return write(socket, "ECH accepted") end
+  write(socket, "ECH not accepted: the server has to be %s", shown(found.outerServername or "?"))
 end
 
 --- There is a verdict on the peer.

@@ -11,6 +11,7 @@
 -- @module tls.handshake.verify
 
 local cures = require "tls.handshake.verify_cures"
+local ech = require "tls.handshake.ech"
 local debug_lines = require "tls.support.debug_lines"
 local output_hold = require "tls.handshake.output_hold"
 local user_callback = require "tls.handshake.user_callback"
@@ -57,12 +58,20 @@ local function place_of(socket, conn, err)
   end
   if conn:isSessionReused() then place[#place + 1] = "session resumed" end
   if err.depth >= 0 then place[#place + 1] = "depth " .. err.depth end
-  place[#place + 1] = "subject " .. cures.shown(err.subject)
+  if err.subject then place[#place + 1] = "subject " .. cures.shown(err.subject) end
   return table.concat(place, ", ")
+end
+
+-- The same for a raw public key, which is in no chain.
+local function describe_raw_key(socket, conn, err)
+  local place = place_of(socket, conn, err)
+  err.message = ("%s%s: the peer's raw public key is none of option 'peerPublicKeys'; socket:getPeerPublicKey() has it")
+    :format(err.message, place == "" and "" or " (" .. place .. ")")
 end
 
 -- Adds to the core's words about a chain whose chain it is and what helps.
 local function describe(socket, conn, err)
+  if conn:isRawKey() then return describe_raw_key(socket, conn, err) end
   local fault = conn:getVerifyFault()
   if not fault then
     err.message = err.message .. ": the peer has shown no certificate"
@@ -81,27 +90,34 @@ end
 function verify.explain(socket, err)
   local conn = socket._conn
   local code, _, depth, subject = conn:getVerifyError()
-  if not socket._options.isServer then err.host = err.host or socket._name_to_verify end
+  if not socket._options.isServer then
+    ech.choose_name(socket)
+    err.host = err.host or socket._name_to_verify
+  end
   err.depth, err.subject = depth, subject
   if code == err.code then describe(socket, conn, err) end
+  ech.explain_refusal(socket, err)
   local cert = conn:getPeerCertificate()
   if cert and cert.raw then err.cert = err.cert or cert end
   return err
 end
 
 -- The error when the certificate is not valid for the name; nil also when checkServerIdentity has destroyed the socket.
+-- A raw public key is trusted as that of this server: there is no name in it to compare.
 local function check_name(socket)
   local conn, check = socket._conn, socket._options.checkServerIdentity
+  if socket._options.secureContext.raw_keys and conn:isRawKey() then return nil end -- it has no name
   local names = check == server_identity.check and conn:getPeerNames() -- the names are all it looks at, and cheaper
   local ok, err = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
   if ok and err == nil or socket._conn ~= conn then return nil end
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
   if type(err) == "table" then
-    if names and server_name.is_default(socket._unchecked_options or socket._options) then
+    local is_default = server_name.is_default(socket._unchecked_options or socket._options)
+    if names and is_default and not ech.is_rejected(socket) then
       err.message = err.message .. "; no host was given, so 'localhost' was compared"
     end
-    return err
+    return ech.explain_refusal(socket, err)
   end
   return errors.new("ERR_TLS_CERT_ALTNAME_INVALID", "checkServerIdentity refused the peer: " .. errors.shown(err),
     { host = socket._name_to_verify, cert = cert })
@@ -127,8 +143,9 @@ local function check_staple(socket)
   return code and errors.new(code, message) or nil
 end
 
--- The peer's certificates, leaf first.
+-- The peer's certificates, leaf first; of a raw public key a table that has nothing else.
 local function chain_of(socket)
+  if socket._conn:isRawKey() then return { { publicKey = socket._conn:getPeerPublicKey() } } end
   local cert, list = socket._conn:getPeerCertificate(true), {}
   while cert and cert.raw and list[#list] ~= cert do
     list[#list + 1] = cert
@@ -168,6 +185,8 @@ end
 function verify.in_handshake(socket, generation)
   local conn = socket._conn
   verify.forget_other(socket, generation)
+  ech.choose_name(socket)
+  if socket._conn ~= conn then return end -- see tls.handshake.steps
   local err = check_chain(socket) or check_name(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
   local function answer(refusal, override)
@@ -215,7 +234,7 @@ function verify.at_gate(socket, generation, done)
   end
   local err = check_peer(socket)
   if socket._conn ~= conn then return end -- checkServerIdentity has destroyed it
-  if not options.verify or not conn:getPeerCertificate().raw then
+  if not options.verify or not (conn:isRawKey() or conn:getPeerCertificate().raw) then
     return remember_verdict(socket, generation, err, false, done)
   end
   -- A client that will be refused is not to get a session: it would be refused again, with a better certificate too.

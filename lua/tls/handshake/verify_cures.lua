@@ -32,8 +32,26 @@ function cures.shown(text)
   return #text > LONGEST_NAME and text:sub(1, LONGEST_NAME) .. "..." or text
 end
 
+-- Days since 1970 as year, month and day. A year begins in March here, so that a leap day is its last one; 400 such
+-- years have 146097 days.
+local function calendar(days)
+  days = days + 719468 -- since the first of March of the year 0
+  local cycle, day = floor(days / 146097), days % 146097
+  local year = floor((day - floor(day / 1460) + floor(day / 36524) - floor(day / 146096)) / 365)
+  day = day - 365 * year - floor(year / 4) + floor(year / 100)
+  local month = floor((5 * day + 2) / 153)
+  day = day - floor((153 * month + 2) / 5) + 1
+  year = year + 400 * cycle
+  if month < 10 then return year, month + 3, day end
+  return year + 1, month - 9, day
+end
+
+-- Not by os.date, which throws for a time that the system's time_t does not hold: with 32 bits that is after 2038.
 local function date(seconds)
-  return os.date("!%Y-%m-%d %H:%M:%S GMT", seconds)
+  local year, month, day = calendar(floor(seconds / 86400))
+  local time = seconds % 86400
+  return ("%04d-%02d-%02d %02d:%02d:%02d GMT"):format(year, month, day, floor(time / 3600), floor(time / 60) % 60,
+    time % 60)
 end
 
 local function span(seconds)
@@ -171,6 +189,7 @@ local OTHER = {
   CERT_REJECTED = always "the trust settings in a TRUSTED CERTIFICATE of option 'ca' forbid this use",
   PERMITTED_VIOLATION = always "an authority of the chain may not issue for this name (nameConstraints)",
   EXCLUDED_VIOLATION = always "an authority of the chain may not issue for this name (nameConstraints)",
+  APPLICATION_VERIFICATION = always "option 'peerPublicKeys' without 'ca' accepts raw public keys alone",
   UNHANDLED_CRITICAL_EXTENSION = always "it has a critical extension that OpenSSL does not know",
 }
 

@@ -72,13 +72,33 @@ function listen.arguments(...)
   return declared:read(given), callback
 end
 
+local function union(a, b)
+  local sum = 0
+  for i = 0, 8 do
+    local bit = 2 ^ i
+    if a % (2 * bit) >= bit or b % (2 * bit) >= bit then sum = sum + bit end
+  end
+  return sum
+end
+
+-- libuv since 1.51 takes away the permissions that it is not told to give: with one of the two options alone not even
+-- the file's owner could connect.
+local function open_for_all(pipe, options)
+  local before = uv.fs_stat(options.path)
+  local ok, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))
+  local after = ok and before and uv.fs_stat(options.path)
+  local wanted = after and union(before.mode, after.mode)
+  if wanted and wanted ~= after.mode % 512 then return uv.fs_chmod(options.path, wanted) end
+  return ok, err
+end
+
 local function on_path(options, done)
   local place = { address = options.path }
   if #options.path > core.maxUnixPath then return done("ENAMETOOLONG: name too long", nil, place) end
   local pipe = new_pipe()
   local ok, err = pipe:bind(options.path)
   if ok and (options.readableAll or options.writableAll) then
-    ok, err = pipe:chmod((options.readableAll and "r" or "") .. (options.writableAll and "w" or ""))
+    ok, err = open_for_all(pipe, options)
   end
   if ok then return done(nil, pipe, place, new_pipe) end
   handles.close(pipe)

@@ -242,7 +242,7 @@ end
 --- @return table self
 function Server:ref()
   self._unref = false
-  if self._handle then self._handle:ref() end
+  if usable(self._handle) then self._handle:ref() end
   return self
 end
 
@@ -250,7 +250,7 @@ end
 --- @return table self
 function Server:unref()
   self._unref = true
-  if self._handle then self._handle:unref() end
+  if usable(self._handle) then self._handle:unref() end
   return self
 end
 

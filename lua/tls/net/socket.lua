@@ -229,6 +229,7 @@ end
 function Socket:_write(chunk)
   local handle = self._handle
   if not handle then return 0, false end -- a finalizer has destroyed the socket since `write` asked
+  core.checkAlive() -- else luv may have freed what it holds, and there is no next turn
   if self._reports_traffic then self:_restart_idle_timer() end
   self._bytes_written = self._bytes_written + #chunk
   if self._unsent_bytes == 0 then
@@ -240,7 +241,6 @@ function Socket:_write(chunk)
   self._unsent_bytes = self._unsent_bytes + size
   local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
-    core.checkAlive() -- else there is no next turn
     tick.immediate(function() on_written(self, size, name or "EPIPE") end)
   end
   return self._unsent_bytes, true
@@ -353,6 +353,7 @@ end
 -- Of luv's handles, only a TCP connection has a reset. Another stream under a TLSSocket is destroyed all the same; one
 -- of ours is reset, too, and would throw in the middle of that.
 local function check_can_reset(handle)
+  if core.closing() then return end -- luv's has been finalized, and nothing is reset any more
   while type(handle) == "table" do
     handle = type(handle.duplex) == "table" and handle.duplex._handle
   end

@@ -7,7 +7,7 @@ local declared = require "tls.options.ocsp"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
-local ocsp_support = require "tls.options.ocsp_support"
+local left_out = require "tls.options.left_out"
 local Stapled = require "tls.ocsp.stapled_certificate"
 local tick = require "tls.support.next_tick"
 
@@ -94,9 +94,9 @@ end
 --- @param server tls.Server
 --- @param options tls.StapleOptions?
 --- @return tls.OCSPStapler stapler emits 'staple'(answer, state) and 'error'(err, state), to which nobody need listen
--- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_STATE, ERR_OCSP_UNSUPPORTED
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_STATE, ERR_CRYPTO_UNSUPPORTED_OPERATION
 local function staple(server, options)
-  ocsp_support.check "tls.ocsp.staple"
+  left_out.check("ocsp", "tls.ocsp.staple")
   check_server(server)
   local self = Stapler.new()
   self._options, self._server, self.stopped = declared:read(options or {}), server, false

@@ -69,7 +69,8 @@ local function staple(self, context) set_staple(self, context, self.response, en
 -- Between 0.9 and 1 of a time: servers that began together do not ask together.
 local function with_jitter(ms) return ms * (0.9 + uv.hrtime() % 1e6 / 1e7) end
 
--- Does anybody have this certificate? Where SNICallback makes a context for each connection, there may be none just now.
+-- Does anybody have this certificate? Where SNICallback makes a context for each connection, there may be none just
+-- now.
 local function has_users(self)
   local recently = self.added
   self.added = false

@@ -3,7 +3,7 @@
 
 local core = require "tls.core"
 local errors = require "tls.support.errors"
-local ocsp_support = require "tls.options.ocsp_support"
+local left_out = require "tls.options.left_out"
 local x509_certificate = require "tls.x509_certificate"
 
 -- Seconds since 1970: up to the year 9999, which is the last that certificates know.
@@ -26,9 +26,10 @@ end
 --- @param now number? seconds since 1970, default os.time()
 --- @return tls.OCSPAnswer? answer look at its `status`
 --- @return tls.Error? err why it is not to be believed
--- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_OCSP_UNSUPPORTED; OpenSSL's reason for what is no certificate
+-- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_CRYPTO_UNSUPPORTED_OPERATION; OpenSSL's reason for what is no
+-- certificate
 local function verify(response, cert, issuer, now)
-  ocsp_support.check "tls.ocsp.verify"
+  left_out.check("ocsp", "tls.ocsp.verify")
   if type(response) ~= "string" then errors.throw(errors.arg_type("response", "string", response)) end
   local subject, signer = x509_certificate.given(cert, "cert"), x509_certificate.given(issuer, "issuer")
   return core.ocsp.verify(response, subject, signer, check_now(now))

@@ -1,9 +1,11 @@
 --- Internal. Errors for lists of ciphers, groups and signature algorithms that OpenSSL refuses: which name it does not
--- know, and which one may have been meant. Nothing here runs before a failure.
+-- know, and which one may have been meant. Nothing here runs before a failure, but for lists of groups with signs.
 -- @module tls.options.algorithm_list
 
 local core = require "tls.core"
+local left_out = require "tls.options.left_out"
 local nearest = require "tls.options.nearest"
+local errors = require "tls.support.errors"
 local shown = require("tls.options.credential_text").shown
 
 local algorithm_list = {}
@@ -62,7 +64,7 @@ local function of_command(part)
   end
 end
 
-local function openssl() return core.openssl:match "^%S+ %S+" end
+local openssl = left_out.release
 
 local function unknown(part, names)
   local meant = nearest(part, names)
@@ -83,8 +85,8 @@ end
 -- The first name that is not known, in words.
 local function first_unknown(option, list)
   local separated, names, is_known = LISTS[option]()
-  for part in list:gmatch(separated) do
-    part = without_sign(part)
+  for signed in list:gmatch(separated) do
+    local part = without_sign(signed)
     if part:find "^@" then
       if of_command(part) then return of_command(part) end
     elseif not (is_known(part) or option == "ciphers" and is_compound(part, is_known)) then
@@ -92,6 +94,55 @@ local function first_unknown(option, list)
     end
   end
   return nil
+end
+
+-- Groups that are unknown to some releases or builds of OpenSSL: `?` may stand before these everywhere.
+local SOMEWHERE = set { "x25519mlkem768", "secp256r1mlkem768", "secp384r1mlkem1024", "curvesm2mlkem768", "mlkem512",
+  "mlkem768", "mlkem1024", "x25519", "x448", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192",
+  "curvesm2", "sm2", "gc256a", "gc256b", "gc256c", "gc256d", "gc512a", "gc512b", "gc512c", "secp224r1", "p-224",
+  "prime256v1", "secp256r1", "p-256", "secp384r1", "p-384", "secp521r1", "p-521" }
+
+-- Names of one group, and curves that RFC 8422 has put away.
+local SAME = { ["p-256"] = "secp256r1", prime256v1 = "secp256r1", ["p-384"] = "secp384r1", ["p-521"] = "secp521r1" }
+local OLD = { "^sec[pt]%d+[kr][12]$", "^brainpoolp%d+r1$", "^brainpoolp%d+r1tls13$", "^prime%d+v%d$" }
+
+local function is_group_somewhere(name)
+  if SOMEWHERE[name] then return true end
+  for _, pattern in ipairs(OLD) do
+    if name:find(pattern) then return true end
+  end
+  return false
+end
+
+local function refuse_groups(words)
+  errors.throw(errors.new("ERR_CRYPTO_OPERATION_FAILED",
+    ("Failed to set ECDH curve (options.ecdhCurve): %s"):format(words)))
+end
+
+local function take_group(left, signs, name)
+  local lower = name:lower()
+  if lower == "default" then
+    left.default = not signs:find("-", 1, true) or nil
+    return
+  end
+  local is_here = taken("ecdhCurve", name)
+  if signs:find("?", 1, true) and not is_here and not is_group_somewhere(lower) then
+    local _, names = LISTS.ecdhCurve()
+    refuse_groups(unknown(name, names))
+  end
+  left[SAME[lower] or lower] = is_here and not signs:find("-", 1, true) or nil
+end
+
+--- Throws for a list of groups with signs (OpenSSL 3.5) that OpenSSL takes and that means nothing: a name with `?`
+--- that no release has, or a list that leaves no group over.
+--- @param list string of ecdhCurve
+-- @raise ERR_CRYPTO_OPERATION_FAILED
+function algorithm_list.check_groups(list)
+  local has_signs = ("/" .. list):find "[:/][?*]*[?-]"
+  if not has_signs or not taken("ecdhCurve", list) then return end
+  local left = {}
+  for part in list:gmatch "[^:/]+" do take_group(left, part:match "^([?*-]*)(.*)$") end
+  if next(left) == nil then refuse_groups(("'%s' leaves no group over"):format(shown(list))) end
 end
 
 --- What is wrong with a list.
@@ -102,6 +153,11 @@ function algorithm_list.words(option, list)
   if not LISTS[option] then return nil end
   local words = first_unknown(option, list)
   if words then return words end
+  local has_signs = option == "ecdhCurve" and ("/" .. list):find "[:/][?*-]" or list:find "/"
+  if has_signs and not taken("ecdhCurve", "*X25519") then
+    return ("'%s' cannot be used: the signs ?, *, - and / need OpenSSL 3.5 or later, and this is %s"):format(
+      shown(list), openssl())
+  end
   if option == "ciphers" then return ("'%s' leaves nothing over in %s"):format(shown(list), openssl()) end
   return ("'%s' cannot be used"):format(shown(list))
 end

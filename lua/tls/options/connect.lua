@@ -27,6 +27,7 @@ return declare {
   },
   changes = {
     fd = { refused = "is not supported: give a net.Socket { fd = n } as the socket" },
+    echKeys = { refused = "is a server's: a client has options.ech" },
     minDHSize = { default = 1024, shown = "1024" },
     allowHalfOpen = { text = "do not end when the peer has ended; with `socket`, that one's" },
   },

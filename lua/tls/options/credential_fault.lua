@@ -4,12 +4,13 @@
 
 local uv = require "luv"
 local core = require "tls.core"
+local left_out = require "tls.options.left_out"
 local seen = require "tls.options.credential_text"
 
 local fault = {}
 
 ---@class tls.RefusedCredential
----@field option string cert, key, ca, crl, pfx, dhparam: what is wanted
+---@field option string cert, key, ca, crl, pfx, dhparam, echKeys: what is wanted
 ---@field text string
 ---@field file string? where the text is from
 ---@field passphrase string?
@@ -162,18 +163,25 @@ end
 
 local OLD = "it is encrypted with an algorithm of OpenSSL's legacy provider: "
 
+local FIPS_KEY = "the passphrase is not the right one, or is shorter than 8 bytes, or the key is encrypted by what %s "
+  .. "has not: openssl pkcs8 -topk8 -v2 aes-256-cbc encrypts it anew"
+
 -- A wrong passphrase decrypts now and then, to what is no key: then OpenSSL says that this is not supported.
 local function of_encrypted_key(subject, err)
   if not is_encrypted(subject.text) then return nil end
+  if core.fips() and (subject.passphrase or "") ~= "" then return FIPS_KEY:format(left_out.release()) end
   if err.code == "ERR_OSSL_EVP_UNSUPPORTED" then
     return OLD .. "openssl pkcs8 -topk8 -provider legacy -provider default -in FILE -out key.pem encrypts it anew"
   end
   return of_passphrase(subject)
 end
 
+local FIPS_PFX = "it needs algorithms that %s has not: give options.key and options.cert as PEM"
+
 local function of_pfx(subject, err)
   if err.code == "ERR_OSSL_PKCS12_MAC_VERIFY_FAILURE" then return of_passphrase(subject) end
   if err.code == "ERR_CRYPTO_UNSUPPORTED_OPERATION" then
+    if core.fips() then return FIPS_PFX:format(left_out.release()) end
     return OLD .. "install that (legacy.so), or make the file anew by openssl pkcs12 -export"
   end
   if err.code == "ERR_CRYPTO_OPERATION_FAILED" then
@@ -263,6 +271,24 @@ local function of_dh(subject, err)
     bits, level, DH_BITS[level] or 0) .. ALLOWED:format(level_for(bits, DH_BITS))
 end
 
+-- === echKeys ===
+
+local MAKE_ECH = "openssl ech -public_name NAME -out FILE makes both"
+
+local function of_ech(subject)
+  local place = {}
+  for i, label in ipairs(seen.labels(subject.text)) do place[label] = place[label] or i end
+  if not next(place) then return of_path(subject) or "there is no -----BEGIN PRIVATE KEY----- in it: " .. MAKE_ECH end
+  if is_encrypted(subject.text) then return "its private key is encrypted: openssl pkey -in FILE decrypts it" end
+  local key, config = place["PRIVATE KEY"], place.ECHCONFIG
+  if not key then return "it has no -----BEGIN PRIVATE KEY-----: " .. MAKE_ECH end
+  if not config then return "it has no -----BEGIN ECHCONFIG-----: " .. MAKE_ECH end
+  if config < key then return "the private key has to come first" end
+  local block = subject.text:match "%-%-%-%-%-BEGIN ECHCONFIG.*"
+  local words = seen.damage(subject.text) or seen.damage(block)
+  return words and "its key or ECHCONFIG: " .. words or "its ECHConfigs are not of this private key, or damaged"
+end
+
 -- === all together ===
 
 -- The form is right, the content is not.
@@ -284,6 +310,7 @@ local function of_pem(subject, err)
 end
 
 local function found(subject, err)
+  if subject.option == "echKeys" then return of_ech(subject) end
   local words = of_mismatch(subject, err) or of_weakness(subject, err) or of_dh(subject, err)
   if words then return words end
   if subject.option == "key" then words = of_encrypted_key(subject, err) end
@@ -320,7 +347,8 @@ function fault.explain(err, name, subject)
   return err
 end
 
-local TEXTS = { key = "pem", pfx = "buf" }
+local TEXTS = { key = "pem", pfx = "buf", echKeys = "pem" }
+local KINDS_OF_TEXT = { peerPublicKeys = "pubkey" }
 
 --- The same for what core.context has refused.
 --- @param err table
@@ -335,7 +363,7 @@ function fault.of_option(err, option, index, options, level)
   local field = TEXTS[option]
   local name = "options." .. option .. (index > 0 and #value > 1 and ("[%d]"):format(index) or "")
   return fault.explain(err, name, {
-    option = option, others = options, level = level,
+    option = KINDS_OF_TEXT[option] or option, others = options, level = level,
     text_only = option == "dhparam",
     text = field and entry[field] or entry,
     file = field and entry.file or not field and index > 0 and value.files and value.files[index] or nil,

@@ -99,19 +99,27 @@ function credential_kinds.is_file(value)
   return type(value) == "table" and value.file ~= nil and #value == 0
 end
 
+-- What a secret may have beside its text.
+local BESIDE = {
+  passphrase = function(value) kinds.bytes.check(value, "options.passphrase") end,
+  retry = function(value, name) kinds.boolean.check(value, name .. ".retry") end,
+}
+
 -- The fields of a key or pfx, which may have its text in `field`.
-local function secret_fields(field)
-  return { [field] = true, file = true, passphrase = true,
-    takes = ('takes tables with %s or file, and passphrase'):format(field) }
+local function secret_fields(field, beside)
+  return { [field] = true, file = true, [beside] = true, beside = beside,
+    takes = ('takes tables with %s or file, and %s'):format(field, beside) }
 end
 
 local function read_secret(entry, name, field, known)
   if type(entry) ~= "table" then return { [field] = check_text(entry, name) } end
-  if entry.passphrase ~= nil then kinds.bytes.check(entry.passphrase, "options.passphrase") end
+  local beside = known.beside
+  local value = entry[beside]
+  if value ~= nil then BESIDE[beside](value, name) end
   check_fields(entry, name, known)
-  if entry.file == nil then return { [field] = check_text(entry[field], name), passphrase = entry.passphrase } end
+  if entry.file == nil then return { [field] = check_text(entry[field], name), [beside] = value } end
   if entry[field] ~= nil then return wrong_value(name, field, "takes tables with either a text or file, not both") end
-  return { [field] = read_file(entry.file, name), passphrase = entry.passphrase, file = entry.file }
+  return { [field] = read_file(entry.file, name), [beside] = value, file = entry.file }
 end
 
 -- === lists ===
@@ -141,12 +149,18 @@ function credential_kinds.texts(may_be_empty)
     end)
 end
 
---- key and pfx: texts, files, and tables with the text in `field` and a passphrase. Returns a sequence of such tables,
--- with the name of the file in `file`.
-function credential_kinds.secrets(field)
-  local known = secret_fields(field)
-  local doc = ("string or `{file=, passphrase=}`, or sequence of them and of `{%s=, passphrase=}`"):format(field)
-  local luacats = ("string|tls.SecretFile|(string|tls.SecretFile|{%s: string, passphrase: string?})[]"):format(field)
+local FILES = {
+  passphrase = { class = "tls.SecretFile", type = "string" }, retry = { class = "tls.EchKeyFile", type = "boolean" },
+}
+
+--- key, pfx and echKeys: texts, files, and tables with the text in `field` and what is beside it, a passphrase unless
+-- the name of something else is given. Returns a sequence of such tables, with the name of the file in `file`.
+function credential_kinds.secrets(field, beside)
+  beside = beside or "passphrase"
+  local known, file_of = secret_fields(field, beside), FILES[beside]
+  local doc = ("string or `{file=, %s=}`, or sequence of them and of `{%s=, %s=}`"):format(beside, field, beside)
+  local luacats = ("string|%s|(string|%s|{%s: string, %s: %s?})[]"):format(file_of.class, file_of.class, field, beside,
+    file_of.type)
   return kinds.list(doc, luacats, function(value, name)
     local list = {}
     if type(value) == "table" and #value == 0 and not credential_kinds.is_file(value) then

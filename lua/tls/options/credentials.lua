@@ -3,6 +3,7 @@
 
 local declare = require "tls.options.declaration"
 local credential_kinds = require "tls.options.credential_kinds"
+local ech = require "tls.options.ech"
 local kinds = require "tls.options.kinds"
 local errors = require "tls.support.errors"
 
@@ -55,8 +56,10 @@ local group = {
     text = "OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes " ..
       "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
   { "ecdhCurve", curve, shown = '`"auto"`',
-    text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2" },
-  { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true,
+    text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2. From OpenSSL 3.5 on with its signs: " ..
+      "`?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` is its " ..
+      "own list. A name that no release knows is refused in spite of `?`, and so is a list that leaves nothing over" },
+  { "dhparam", kinds.text_or_none, shown = "none: no DHE before OpenSSL 4.0", or_false = true, needs = "dh",
     text = 'PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text ' ..
       "without parameters is ignored, with a warning" },
   { "sigalgs", kinds.full_text, shown = "OpenSSL's", text = "OpenSSL's list, with colons" },
@@ -81,6 +84,16 @@ local group = {
   { "certificateCompression", kinds.certificate_compression, shown = "none",
     text = "in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL " ..
       "3.2 or later, see `tls.getCertificateCompressionAlgorithms()`" },
+  { "echKeys", ech.keys, or_false = true, shown = "none",
+    text = "a server's: PEM of `openssl ech`, a private key and its ECHConfigs, to decrypt what clients hide " ..
+      "with their option `ech`. `retry`: clients with another one are told of it; default: only of the first. With " ..
+      "OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node" },
+  { "rawPublicKey", kinds.since_rfc_7250(kinds.boolean), default = false,
+    text = "our public key may be shown in place of a certificate (RFC 7250); without `cert` nothing else is. With " ..
+      "OpenSSL 3.2 or later, see [raw public keys](handshake.md#raw-public-keys). Not in Node" },
+  { "peerPublicKeys", kinds.since_rfc_7250(credential_kinds.texts(true)), shown = "none: certificates alone",
+    text = "PEM or DER: the peer is to show one of these keys in place of a certificate; certificates count as well " ..
+      "only with `ca`. `{}` trusts none. With OpenSSL 3.2 or later. Not in Node" },
   { "privateKeyEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "privateKeyIdentifier", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
   { "clientCertEngine", kinds.bytes, refused = ENGINES, code = NO_ENGINE },
@@ -92,8 +105,12 @@ credentials.create = declare {
   name = "tls.createSecureContext", class = "tls.SecureContextOptions", groups = { group },
 }
 
--- A server's context prefers its own order of ciphers.
-local SERVER = { honorCipherOrder = { default = true } }
+-- A server's context prefers its own order of ciphers. The name that it is for is known when the ClientHello has been
+-- decrypted.
+local SERVER = {
+  honorCipherOrder = { default = true },
+  echKeys = { refused = "has to be the server's: give it to createServer or setSecureContext" },
+}
 
 credentials.add = declare {
   name = "server:addContext", class = "tls.AddContextOptions", groups = { group },

@@ -13,6 +13,7 @@
 -- @module tls.options.declaration
 
 local errors = require "tls.support.errors"
+local left_out = require "tls.options.left_out"
 local nearest = require "tls.options.nearest"
 
 ---@class tls.Option
@@ -24,6 +25,7 @@ local nearest = require "tls.options.nearest"
 ---@field for_one_connection boolean? not used again when a closed socket connects once more
 ---@field text string? a sentence for the reference
 ---@field refused string? Node has it and it makes no sense here: why
+---@field needs string? a part of OpenSSL that a build may leave out: see tls.options.left_out
 ---@field code string? of the error that refuses it
 
 ---@class tls.Declaration
@@ -158,6 +160,7 @@ local function read_value(option, value)
   if value == nil or value == false and (option.or_false or option.refused) then return nil end
   if option[2] then value = option[2].check(value, "options." .. option[1]) end
   if option.refused then return refuse(option) end
+  if option.needs and value then left_out.check(option.needs, ("The property 'options.%s'"):format(option[1])) end
   return value
 end
 

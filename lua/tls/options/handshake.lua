@@ -2,6 +2,7 @@
 -- @module tls.options.handshake
 
 local credentials = require "tls.options.credentials"
+local ech = require "tls.options.ech"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 
@@ -14,16 +15,16 @@ handshake.both = {
     text = "from `tls.createSecureContext`, whose options do not count beside it" },
   { "ALPNProtocols", kinds.protocols, or_false = true, shown = "none",
     text = "in order of preference; a server's order wins, and no overlap ends the handshake with an alert" },
-  { "NPNProtocols", kinds.protocols, or_false = true, shown = "none",
+  { "NPNProtocols", kinds.protocols, or_false = true, shown = "none", needs = "nextprotoneg",
     text = "ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN" },
   { "pskCallback", kinds.callback("tls.PskCallback", "function(hint), or a server's: function(socket, identity)"),
-    or_false = true,
+    or_false = true, needs = "psk",
     text = "returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
       "[PSK](handshake.md#pre-shared-keys)" },
   { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)"),
     text = "have the last word on the peer (on a server with `requestCert`), now or later, see " ..
       "[verify](handshake.md#verify)" },
-  { "enableTrace", kinds.boolean, default = false, text = "see `socket:enableTrace`" },
+  { "enableTrace", kinds.boolean, default = false, needs = "ssl-trace", text = "see `socket:enableTrace`" },
 }
 
 handshake.client = {
@@ -35,12 +36,19 @@ handshake.client = {
     text = "see there; anything it returns or throws is a refusal, but `nil`" },
   { "session", kinds.bytes, or_false = true, for_one_connection = true,
     text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
-  { "requestOCSP", kinds.boolean, default = false, text = "ask for a stapled response: `'OCSPResponse'`" },
-  { "ocsp", kinds.ocsp_mode, or_false = true,
+  { "requestOCSP", kinds.boolean, default = false, needs = "ocsp",
+    text = "ask for a stapled response: `'OCSPResponse'`" },
+  { "ocsp", kinds.word { "check", "require" }, or_false = true, needs = "ocsp",
     text = "refuse a server whose stapled response is not good (`\"check\"`), or lacks (`\"require\"`), see " ..
       "[OCSP](ocsp.md); `'OCSPResponse'` comes too" },
   { "earlyData", kinds.bytes, for_one_connection = true,
     text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
+  { "ech", ech.client, or_false = true, shown = "none",
+    text = "Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in " ..
+      "base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its " ..
+      "place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, " ..
+      "and looks as if. With OpenSSL 4.0 or later, see " ..
+      "[Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node" },
   { "minDHSize", kinds.size_in_bits, shown = "none",
     text = "a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`" },
 }
@@ -54,7 +62,8 @@ handshake.server = {
     "fun(info: {servername: string, protocols: string[]}, socket: tls.TLSSocket): string?",
     "function({servername, protocols}, socket)"), or_false = true,
     text = "returns the protocol, or `nil` to refuse; not with `ALPNProtocols`" },
-  { "pskIdentityHint", kinds.text, or_false = true, shown = "none", text = "TLS 1.2; 256 bytes at most" },
+  { "pskIdentityHint", kinds.text, or_false = true, shown = "none", needs = "psk",
+    text = "TLS 1.2; 256 bytes at most" },
 }
 
 --- The names of options that are about TLS alone. Plain sockets and servers pass them over, so that one table can be

@@ -4,11 +4,11 @@
 -- the one form that the rest of the code takes, or throws an error that names the option and what was expected.
 -- @module tls.options.kinds
 
+local core = require "tls.core"
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
 local host_name = require "tls.options.host_name"
-local ocsp_support = require "tls.options.ocsp_support"
 local protocol_list = require "tls.options.protocol_list"
 local ticket_keys = require "tls.options.ticket_keys"
 
@@ -219,15 +219,6 @@ function kinds.word(words)
   end)
 end
 
-local ocsp_word = kinds.word { "check", "require" }
-
---- What a client does about stapled responses of OCSP.
-kinds.ocsp_mode = kind(ocsp_word.type, ocsp_word.luacats, function(value, name)
-  local mode = ocsp_word.check(value, name)
-  ocsp_support.check(name)
-  return mode
-end)
-
 kinds.listening_path = kind("string", "string", function(value, name)
   if type(value) == "string" and value ~= "" then return check_path(value, name) end
   return not_to_listen_at(name, value)
@@ -274,6 +265,21 @@ kinds.certificate_compression = kinds.list("sequence of `\"zlib\"`, `\"brotli\"`
     if type(value) ~= "table" then return wrong_type(name, "an array of strings", value) end
     return certificate_compression.check(check_sequence(value, name), name)
   end)
+
+--- What only an OpenSSL with raw public keys can do. Values that mean "no" are taken everywhere.
+--- @param of tls.OptionKind
+function kinds.since_rfc_7250(of)
+  local needing = {}
+  for name, value in pairs(of) do needing[name] = value end
+  function needing.check(value, name)
+    local checked = of.check(value, name)
+    if checked and not core.rawPublicKeys then
+      wrong_value(name, value, ("needs OpenSSL 3.2 or later, and this is %s"):format(core.openssl))
+    end
+    return checked
+  end
+  return needing
+end
 
 --- Keys of session tickets, newest first; returns them joined.
 kinds.ticket_keys = kinds.list("string, or sequence of strings", "string|string[]", function(value, name)

@@ -17,6 +17,16 @@ local function refuse(keys, index, name, reason)
   errors.throw(errors.arg_value(name, ("%d bytes"):format(#key), reason or "must be exactly 48 bytes"))
 end
 
+-- Before 5.5 a literal with a hole was mostly as long as it was written; now it ends there.
+local function hole(keys)
+  local count = 0
+  for _ in pairs(keys) do count = count + 1 end
+  for i = 1, count do
+    if keys[i] == nil then return i end
+  end
+  return nil
+end
+
 --- One key, or several with the newest first: that one encrypts, all of them decrypt.
 --- @param keys string|string[]
 --- @param name string the option or argument
@@ -24,7 +34,8 @@ end
 --- @return string joined
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function ticket_keys.join(keys, name, reason)
-  local joined, wrong = core.joinTicketKeys(keys)
+  local joined, wrong = nil, type(keys) == "table" and hole(keys)
+  if not wrong then joined, wrong = core.joinTicketKeys(keys) end
   if not joined then refuse(keys, wrong, name, reason) end
   return joined
 end

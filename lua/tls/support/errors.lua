@@ -106,7 +106,7 @@ end
 -- table is wanted. An error names their type alone.
 local SECRET = {
   passphrase = true, key = true, pfx = true, psk = true, pskCallback = true, keys = true, ticketKeys = true,
-  session = true, resumeSession = true, earlyData = true,
+  echKeys = true, session = true, resumeSession = true, earlyData = true,
 }
 
 local function describe_value_of(name, value)

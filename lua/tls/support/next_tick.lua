@@ -22,6 +22,7 @@ local round, draining = 0, false
 local waiting, filled = {}, 0
 local idle, active = nil, false
 local open_handles = 0 -- sockets' and servers'
+local abandoned = false -- somebody has closed our handle, and with it perhaps handles that are counted as open
 
 local function close_idle()
   local handle = idle
@@ -54,19 +55,23 @@ local function drain()
   run_entries()
   draining = false
   if filled > 0 or at <= last then return end
-  if open_handles <= 0 then return close_idle() end
+  if open_handles <= 0 or abandoned then return close_idle() end
   if idle and not idle:is_closing() then idle:stop() end
   active = false
 end
 
 local wrapped_drain = core.wrap(drain)
 
--- Somebody may have closed our handle (`uv.walk(uv.close)` does): so each call looks whether it is open. While the Lua
--- state is being closed there is no next turn.
+-- Somebody may have closed our handle (`uv.walk(uv.close)` does, and Neovim when it quits): so each call looks whether
+-- it is open. What is needed afterwards does not stay: Neovim waits for it in vain. While the Lua state is being closed
+-- there is no next turn.
 local function wake()
   if core.closing() then return end
   if active and not idle:is_closing() then return end
-  if not idle or idle:is_closing() then idle = register(uv.new_idle()) end
+  if not idle or idle:is_closing() then
+    abandoned = abandoned or idle ~= nil
+    idle = register(uv.new_idle())
+  end
   active = true
   idle:start(wrapped_drain)
 end
@@ -95,7 +100,7 @@ end
 
 --- Counts an open handle of a socket or server: while there is one, the idle handle that runs the queue is kept.
 function tick.handle_opened()
-  open_handles = open_handles + 1
+  open_handles, abandoned = open_handles + 1, false
 end
 
 --- Counts one that has been closed: its close callback has run. With none left the idle handle is closed too, in the

@@ -8,7 +8,7 @@ local ocsp = {}
 --- What a response of OCSP says of a certificate, once it is verified: who has signed it, the signature, that it is
 --- about this certificate, and that it is the time for it, give or take 300 s. Not in Node.
 ---
---- Throws, also OpenSSL's reason for what is no certificate, and ERR_OCSP_UNSUPPORTED.
+--- Throws, also OpenSSL's reason for what is no certificate, and ERR_CRYPTO_UNSUPPORTED_OPERATION.
 ---@param response string DER, as of 'OCSPResponse'
 ---@param cert string|tls.X509Certificate PEM, DER or an object
 ---@param issuer string|tls.X509Certificate who has issued it; that one is trusted
@@ -21,7 +21,7 @@ function ocsp.verify(response, cert, issuer, now) end
 --- contexts that SNICallback has answered, once they were used. Handshakes never wait. While 'OCSPRequest' has
 --- listeners, these are asked instead. It ends with the server's 'close'. Not in Node.
 ---
---- Throws, also ERR_INVALID_STATE where the server has a stapler, and ERR_OCSP_UNSUPPORTED.
+--- Throws, also ERR_INVALID_STATE where the server has a stapler, and ERR_CRYPTO_UNSUPPORTED_OPERATION.
 ---@param server tls.Server
 ---@param options? tls.StapleOptions
 ---@return tls.OCSPStapler

@@ -11,7 +11,7 @@
 ---@field ca (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
 ---@field crl (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM; with it the whole chain is looked up
 ---@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
----@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2; default `"auto"`
+---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2. From OpenSSL 3.5 on with its signs: `?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` is its own list. A name that no release knows is refused in spite of `?`, and so is a list that leaves nothing over; default `"auto"`
 ---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored, with a warning; default none: no DHE before OpenSSL 4.0
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
 ---@field minVersion ("TLSv1"|"TLSv1.1"|"TLSv1.2"|"TLSv1.3")? also `"TLSv1"`, `"TLSv1.1"`, which OpenSSL offers only with `@SECLEVEL=0` in `ciphers`; default `"TLSv1.2"`
@@ -26,6 +26,9 @@
 ---@field maxEarlyData integer? a server's; **read [0-RTT](handshake.md#0-rtt) first**; bytes; default 0: none
 ---@field allowPartialTrustChain boolean? a certificate in `ca` is an anchor though it is not self-signed; default `false`
 ---@field certificateCompression (("zlib"|"brotli"|"zstd")[])? in order of preference: certificates are sent and taken compressed in TLS 1.3 (RFC 8879). With OpenSSL 3.2 or later, see `tls.getCertificateCompressionAlgorithms()`; default none
+---@field echKeys (string|tls.EchKeyFile|(string|tls.EchKeyFile|{pem: string, retry: boolean?})[]|false)? a server's: PEM of `openssl ech`, a private key and its ECHConfigs, to decrypt what clients hide with their option `ech`. `retry`: clients with another one are told of it; default: only of the first. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
+---@field rawPublicKey boolean? our public key may be shown in place of a certificate (RFC 7250); without `cert` nothing else is. With OpenSSL 3.2 or later, see [raw public keys](handshake.md#raw-public-keys). Not in Node; default `false`
+---@field peerPublicKeys (string|tls.CredentialFile|(string|tls.CredentialFile)[])? PEM or DER: the peer is to show one of these keys in place of a certificate; certificates count as well only with `ca`. `{}` trusts none. With OpenSSL 3.2 or later. Not in Node; default none: certificates alone
 
 --- Options of server:addContext.
 ---@class tls.AddContextOptions : tls.SecureContextOptions
@@ -99,6 +102,7 @@
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
+---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
@@ -171,6 +175,7 @@
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
+---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
 ---@field requestCert boolean? ask the client for a certificate; default `false`
 ---@field SNICallback ((fun(servername: string, callback: fun(err: any, context: tls.SecureContext?)))|false)? `callback(nil, context)`, or `callback()` for the server's own; default looks up `addContext`'s

@@ -172,8 +172,17 @@ function TLSSocket:getCipher() end
 function TLSSocket:getGroup() end
 
 --- How long the handshake waited for the peer's answer. Not in Node.
----@return number? milliseconds nil before it was measured, with OpenSSL before 3.2, and once destroyed
+---@return number? milliseconds nil before it was measured, in a resumed handshake of TLS 1.2, with OpenSSL before 3.2,
+--- and once destroyed
 function TLSSocket:getHandshakeRtt() end
+
+--- What became of Encrypted Client Hello (RFC 9849). Not in Node.
+---@return tls.Ech? ech nil once destroyed
+function TLSSocket:getEch() end
+
+--- The peer's public key: that of its certificate, or the raw one that it has shown in place of it. Not in Node.
+---@return string? pem nil before the peer has shown one, where it shows none, and once destroyed
+function TLSSocket:getPeerPublicKey() end
 
 ---@return tls.EphemeralKey? key `{}`: the key exchange has none. nil on a server, before the handshake, once destroyed
 function TLSSocket:getEphemeralKeyInfo() end

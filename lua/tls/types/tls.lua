@@ -8,6 +8,7 @@
 -- luacheck: ignore 212 241
 
 ---@class tls
+---@field _VERSION string the name and the version, as in Lua's own `_VERSION`: "luv-tls 0.9.0". See https://semver.org
 ---@field Server tls.ServerClass
 ---@field TLSSocket tls.TLSSocketClass
 ---@field SecurePair tls.SecurePairClass

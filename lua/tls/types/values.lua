@@ -143,10 +143,14 @@ function X509Certificate:toLegacyObject() end
 ---@field name? string ECDH: the curve; TLSGroup: the group
 ---@field size? integer bits; not of a TLSGroup
 
+--- What the option `verify` gets in place of a chain when the peer has shown a raw public key.
+---@class tls.RawPublicKey
+---@field publicKey string PEM
+
 --- The option `verify`: has the last word on the peer. `preverify` is the error that the peer has without it, or nil.
 --- `callback()` leaves it at that, `callback(err)` refuses, `callback(nil, true)` accepts.
 ---@alias tls.Verify
----| fun(chain: tls.Certificate[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
+---| fun(chain: (tls.Certificate|tls.RawPublicKey)[], preverify: tls.Error?, callback: fun(err: any, accept: boolean?))
 
 --- The option `pskCallback`, which returns at once. A client's gets the server's hint and returns a table; a
 --- server's gets the client's identity. nil is no key.
@@ -175,6 +179,24 @@ function X509Certificate:toLegacyObject() end
 ---@class tls.SecretFile
 ---@field file string
 ---@field passphrase? string
+
+--- Keys of Encrypted Client Hello: `{ file = "ech.pem" }`.
+---@class tls.EchKeyFile
+---@field file string
+---@field retry? boolean clients whose key is none of the server's are told to use this one; default: only the first
+
+--- Encrypted Client Hello of a client: `config`, or `grease`.
+---@class tls.EchOptions
+---@field config? string the server's ECHConfigList, in base64 or decoded
+---@field outerServername? string the name that is shown; default the public name in `config`
+---@field grease? boolean hide nothing, and look as if; default false
+
+--- What became of Encrypted Client Hello (RFC 9849).
+---@class tls.Ech
+---@field status "accepted"|"rejected"|"grease"|"backend"|"none" "none" also before it is known
+---@field innerServername? string the hidden name; on a server once its callbacks have been asked
+---@field outerServername? string the name that was shown
+---@field retryConfigs? string client: the ECHConfigList that the server wants to be used, in base64
 
 --- Made by tls.createSecureContext.
 ---@class tls.SecureContext
