@@ -684,9 +684,10 @@ describe("LUA_TLS_DEBUG", function()
     for _, value in ipairs { "", "0" } do assert.equal("end\n", select(2, run("", value))) end
   end)
 
-  it("and a function of the user's that throws: the error is the host's, as a timer's is", function()
+  local it_ends = luas.outside_nvim(it, luas.GOES_ON)
+  it_ends("and a function of the user's that throws: the error is the host's, as a timer's is", function()
     local status, text = run('tls.debug(function() error "mine" end)', "")
-    assert.equal(luas.in_nvim and 0 or 255, status) -- Neovim shows it and goes on
+    assert.not_equal(0, status)
     assert.truthy(text:find("mine", 1, true), text)
   end)
 end)
