@@ -7,10 +7,12 @@ local core = require "tls.core"
 local fake_responder = require "spec.support.fake_responder"
 local free_port = require "spec.support.free_port"
 local ocsp = require "spec.support.ocsp_responses"
+local openssl = require "spec.support.openssl"
 local tls = require "tls"
 
+local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local CA, http = certs.ca, fake_responder.http
-local QUICK = { retryDelay = 20, maxRetryDelay = 80, timeout = 300 }
+local QUICK = { retryDelay = 20, maxRetryDelay = 80, timeout = 20000 }
 
 local function merged(...)
   local all = {}
@@ -247,7 +249,8 @@ describe("tls.ocsp.staple", function()
     end)
 
     it("that hangs, trickles or dies, is waited for no longer than `timeout`", function()
-      fails("ERR_OCSP_TIMEOUT", function() end, "within 300 ms")
+      local short = { timeout = 300 }
+      fails("ERR_OCSP_TIMEOUT", function() end, "within 300 ms", short)
       fails("ERR_OCSP_TIMEOUT", function(_, _, socket)
         local bytes, at = http(good()), 0
         local timer = helper.uv.new_timer()
@@ -256,7 +259,7 @@ describe("tls.ocsp.staple", function()
           if socket.destroyed or at > 40 then return timer:close() end
           socket:write(bytes:sub(at, at))
         end))
-      end, "within 300 ms")
+      end, "within 300 ms", short)
       fails("ECONNRESET", function(_, _, socket) socket:resetAndDestroy() end, "ECONNRESET")
     end)
 
@@ -316,18 +319,19 @@ describe("tls.ocsp.staple", function()
             end)
           end)
         end)
-      end, nil, { timeout = 20000 })
+      end)
     end)
 
     it("asks again when half of the time is over", function()
-      local now, count = os.time(), 0
+      local at = {}
       with_fake(function(_, reply)
-        count = count + 1
-        reply(good(nil, { this_update = now - 2 + count, next_update = now + 2 + count }))
+        local now = os.time()
+        at[#at + 1] = helper.uv.hrtime() / 1e6
+        reply(good(nil, { this_update = now - 2 + #at, next_update = now + 2 + #at }))
       end, function(case)
         helper.soon(function() return #case.events == 2 end, function()
           assert.same({ "good", "good" }, case.events)
-          assert.is_true(os.time() - now >= 1)
+          assert.is_true(at[2] - at[1] >= 400) -- and not after retryDelay, 20 ms
           case.done()
         end)
       end)
