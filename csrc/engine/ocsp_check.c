@@ -87,7 +87,18 @@ static bool must_staple (const X509 *cert) {
   return found;
 }
 
+/* In a renegotiation servers may not staple again. What was good enough on
+** this connection still is, for the same certificate. */
+static bool passed_before (const struct tls_engine *e) {
+  const struct tls_peer *before = e->peer;
+  return before != NULL && before->leaf != NULL &&
+         before->ocsp_fault == TLS_OCSP_OK &&
+         X509_cmp(before->leaf, e->next_peer->leaf) == 0;
+}
+
 static enum tls_ocsp_fault check_missing (struct tls_engine *e) {
+  if (passed_before(e))
+    return TLS_OCSP_OK;
   if (must_staple(e->next_peer->leaf))
     return TLS_OCSP_MUST_STAPLE;
   if (e->ocsp == TLS_OCSP_REQUIRE)

@@ -325,6 +325,64 @@ for _, version in ipairs(VERSIONS) do
 end
 
 describe("ocsp", function()
+  -- A connection that is renegotiated: what the client hears of that.
+  local function renegotiated()
+    local order = {}
+    local server = tls.createServer({ key = LEAF.key, cert = LEAF.cert, ca = CA.cert, maxVersion = "TLSv1.2" },
+      function(socket)
+        socket:on("error", function() end)
+        socket:resume()
+      end)
+    server:on("OCSPRequest", function(_, _, callback) callback(nil, GOOD) end)
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      local client
+      client = tls.connect({ port = server:address().port, host = "127.0.0.1", ca = CA.cert, ocsp = "require" },
+        helper.expect(function()
+          client:renegotiate({}, helper.expect(function(err)
+            order[#order + 1] = err and err.code or "renegotiated"
+            order.authorized = client.authorized
+            client:finish()
+          end))
+        end))
+      client:resume()
+      client:on("error", function() end)
+      client:on("close", function() server:close() end)
+    end))
+    helper.run()
+    return order
+  end
+
+  it("holds in a renegotiation, where the same certificate need not be stapled again", function()
+    local order = renegotiated()
+    assert.same({ "renegotiated", authorized = true }, order)
+  end)
+
+  it("is a TLSSocket's own option as well, which refuses nobody by default", function()
+    local outcomes = {}
+    local server = tls.createServer({ key = LEAF.key, cert = LEAF.cert, ca = CA.cert }, function(socket)
+      socket:finish()
+      socket:resume()
+    end)
+    server:on("OCSPRequest", function(_, _, callback) callback(nil, REVOKED) end)
+    server:on("tlsClientError", function() end)
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      local open = 2
+      for i, more in ipairs { {}, { rejectUnauthorized = true } } do
+        local socket = tls.TLSSocket(nil, merged({ ca = CA.cert, ocsp = "check", servername = "localhost" }, more))
+        socket:connect { port = server:address().port, host = "127.0.0.1" }
+        socket:resume()
+        socket:on("secure", function() outcomes[i] = socket.authorizationError end)
+        socket:on("error", function(err) outcomes[i] = "refused: " .. err.code end)
+        socket:on("close", helper.expect(function()
+          open = open - 1
+          if open == 0 then server:close() end
+        end))
+      end
+    end))
+    helper.run()
+    assert.same({ "ERR_OCSP_REVOKED", "refused: ERR_OCSP_REVOKED" }, outcomes)
+  end)
+
   it("is \"check\" or \"require\", and a client's", function()
     local function refuse(code, text, fn)
       local ok, err = pcall(fn)

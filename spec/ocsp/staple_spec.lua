@@ -92,10 +92,11 @@ local function with_fake(answer, on_ready, cert, options, server_options)
   helper.run(20000)
 end
 
---- `openssl ocsp` on a free port: on_ready(port, child).
+--- `openssl ocsp` on a free port: on_ready(child). 'more' are its words, and the `signer` if that is not the issuer.
 local function with_openssl(index, on_ready, port, more)
-  local command = { "openssl", "ocsp", "-index", index, "-port", tostring(port), "-rsigner", CA.cert_file, "-rkey",
-    CA.key_file, "-CA", CA.cert_file }
+  local signer = more and more.signer or CA
+  local command = { "openssl", "ocsp", "-index", index, "-port", tostring(port), "-rsigner", signer.cert_file, "-rkey",
+    signer.key_file, "-CA", CA.cert_file }
   for _, word in ipairs(more or { "-ndays", "1" }) do command[#command + 1] = word end
   local child = Child.spawn(command, helper.expect())
   child:when("ACCEPT", function() on_ready(child) end)
@@ -153,6 +154,24 @@ describe("tls.ocsp.staple", function()
           end)
         end)
       end, {})
+    end)
+
+    it("staples what a responder says that the issuer has named, by its key as well as by its name", function()
+      local signer = ocsp.certificate("CN=responder", CA, { "extendedKeyUsage=OCSPSigning" })
+      local function staples(more)
+        at_openssl("V", function(case)
+          case.when("good", function()
+            case.visit({ ocsp = "require" }, function(response, failure)
+              assert.is_nil(failure)
+              assert.is_string(response)
+              case.done()
+            end)
+          end)
+        end, more)
+      end
+      staples { "-ndays", "1", signer = signer }
+      staples { "-ndays", "1", "-resp_key_id", signer = signer }
+      staples { "-ndays", "1", "-resp_key_id" }
     end)
 
     it("staples that a certificate is revoked: its clients are to know", function()

@@ -40,7 +40,7 @@ handshake.client = {
     text = "ask for a stapled response: `'OCSPResponse'`" },
   { "ocsp", kinds.word { "check", "require" }, or_false = true, needs = "ocsp",
     text = "refuse a server whose stapled response is not good (`\"check\"`), or lacks (`\"require\"`), see " ..
-      "[OCSP](ocsp.md); `'OCSPResponse'` comes too" },
+      "[OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node" },
   { "earlyData", kinds.bytes, for_one_connection = true,
     text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
   { "ech", ech.client, or_false = true, shown = "none",
