@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
-local free_port = require "spec.support.free_port"
 local script = require "spec.support.script"
 
 local dir = os.tmpname()
@@ -124,17 +123,14 @@ describe("SSLKEYLOGFILE", function()
 
     it("of a client has the lines of openssl s_server " .. version, function()
       local ours, theirs = "client" .. version, "s_server" .. version
-      free_port(helper.expect(function(port)
-        local server = Child.spawn({ "openssl", "s_server", version, "-accept", "127.0.0.1:" .. port, "-cert",
-          certs.rsa.cert_file, "-key", certs.rsa.key_file, "-naccept", "1", "-keylogfile", path(theirs) },
-          helper.expect())
-        server:when("ACCEPT", helper.expect(function()
-          script.run("local PORT = " .. port .. "\n" .. CLIENT, { env = { "SSLKEYLOGFILE=" .. path(ours) } },
-            helper.expect(function(status, output)
-              assert.equal(0, status, output)
-              server:write "Q\n"
-            end))
-        end))
+      local server = Child.spawn({ "openssl", "s_server", version, "-accept", "127.0.0.1:0", "-cert",
+        certs.rsa.cert_file, "-key", certs.rsa.key_file, "-naccept", "1", "-keylogfile", path(theirs) },
+        helper.expect())
+      server:when_accepting(helper.expect(function(port)
+        script.run("local PORT = " .. port .. "\n" .. CLIENT, { env = { "SSLKEYLOGFILE=" .. path(ours) } },
+          helper.expect(function(status, output)
+            assert.equal(0, status, output)
+          end))
       end))
       helper.run(30000)
       assert.equal(version == "-tls1_3" and 5 or 1, #secrets(ours))

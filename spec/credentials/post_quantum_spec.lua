@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
-local free_port = require "spec.support.free_port"
 local openssl = require "spec.support.openssl"
 local pair = require "spec.support.pair"
 local tls = require "tls"
@@ -135,27 +134,25 @@ describe("ML-DSA, openssl:", function()
   end)
 
   it("our client verifies s_server", function()
-    free_port(helper.expect(function(port)
-      local server = child.spawn({ "openssl", "s_server", "-accept", "127.0.0.1:" .. port, "-cert",
-        certs.mldsa44.cert_file, "-key", certs.mldsa44.key_file, "-CAfile", certs.ca.cert_file, "-Verify", "1",
-        "-verify_return_error", "-rev" }, helper.expect())
-      server:when("ACCEPT", function()
-        local client
-        client = tls.connect({ port = port, host = "127.0.0.1", servername = "localhost", ca = certs.ca.cert,
-          key = certs.mldsa65.key, cert = certs.mldsa65.cert }, helper.expect(function()
-          assert.is_true(client.authorized)
-          client:write "forwards\n"
-        end))
-        client:on("data", function(data)
-          assert.equal("sdrawrof\n", data)
-          client:finish()
-        end)
-        client:on("close", helper.expect(function(had_error)
-          assert.is_false(had_error)
-          server:stop()
-        end))
+    local server = child.spawn({ "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert",
+      certs.mldsa44.cert_file, "-key", certs.mldsa44.key_file, "-CAfile", certs.ca.cert_file, "-Verify", "1",
+      "-verify_return_error", "-rev" }, helper.expect())
+    server:when_accepting(function(port)
+      local client
+      client = tls.connect({ port = port, host = "127.0.0.1", servername = "localhost", ca = certs.ca.cert,
+        key = certs.mldsa65.key, cert = certs.mldsa65.cert }, helper.expect(function()
+        assert.is_true(client.authorized)
+        client:write "forwards\n"
+      end))
+      client:on("data", function(data)
+        assert.equal("sdrawrof\n", data)
+        client:finish()
       end)
-    end))
+      client:on("close", helper.expect(function(had_error)
+        assert.is_false(had_error)
+        server:stop()
+      end))
+    end)
     helper.run(30000)
   end)
 end)

@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
-local free_port = require "spec.support.free_port"
 local tls = require "tls"
 
 local NAMES = tls.getCertificateCompressionAlgorithms()
@@ -49,27 +48,25 @@ end
 -- s_server, whose certificate is compressed beforehand.
 local function s_server(client_options, more)
   local seen = {}
-  free_port(helper.expect(function(port)
-    local command = { "openssl", "s_server", "-accept", "127.0.0.1:" .. port, "-cert", certs.rsa.cert_file, "-key",
-      certs.rsa.key_file, "-CAfile", certs.ca.cert_file, "-Verify", "1", "-verify_return_error", "-msg", "-rev",
-      "-cert_comp" }
-    for _, word in ipairs(more or {}) do command[#command + 1] = word end
-    local server = child.spawn(command, helper.expect())
-    server:when("ACCEPT", helper.expect(function()
-      local options = { port = port, host = "127.0.0.1", ca = certs.ca.cert, servername = "localhost",
-        key = certs.agent.key, cert = certs.agent.cert }
-      for name, value in pairs(client_options) do options[name] = value end
-      local client
-      client = tls.connect(options, helper.expect(function()
-        seen.authorized = client.authorized
-        client:write "forwards\n"
-      end))
-      client:on("data", function() client:finish() end)
-      client:on("close", helper.expect(function(had_error)
-        assert.is_false(had_error)
-        seen.output = server.output
-        server:stop()
-      end))
+  local command = { "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certs.rsa.cert_file, "-key",
+    certs.rsa.key_file, "-CAfile", certs.ca.cert_file, "-Verify", "1", "-verify_return_error", "-msg", "-rev",
+    "-cert_comp" }
+  for _, word in ipairs(more or {}) do command[#command + 1] = word end
+  local server = child.spawn(command, helper.expect())
+  server:when_accepting(helper.expect(function(port)
+    local options = { port = port, host = "127.0.0.1", ca = certs.ca.cert, servername = "localhost",
+      key = certs.agent.key, cert = certs.agent.cert }
+    for name, value in pairs(client_options) do options[name] = value end
+    local client
+    client = tls.connect(options, helper.expect(function()
+      seen.authorized = client.authorized
+      client:write "forwards\n"
+    end))
+    client:on("data", function() client:finish() end)
+    client:on("close", helper.expect(function(had_error)
+      assert.is_false(had_error)
+      seen.output = server.output
+      server:stop()
     end))
   end))
   helper.run(30000)

@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
-local free_port = require "spec.support.free_port"
 local over = require "spec.support.over"
 local tls = require "tls"
 
@@ -87,42 +86,30 @@ describe("our server names why it and the client part:", function()
   end
 end)
 
--- Our client meets a program, whose arguments 'command(port)' gives, and which prints 'ready'; what the client has
--- found.
-local function be_refused(options, command, ready)
+-- Our client meets a program, which prints "ACCEPT 127.0.0.1:PORT"; what the client has found.
+local function be_refused(options, command)
   local found
-  free_port(expect(function(port)
-    local child = Child.spawn(command(port), expect())
-    child:when(ready, expect(function()
-      local socket = tls.connect(over({ port = port, host = "127.0.0.1", ca = certs.ca.cert }, options))
-      socket:on("secureConnect", function() socket:resume() end) -- TLS 1.3: the refusal comes behind it
-      socket:on("error", expect(function(err) found = err end))
-      socket:on("close", expect(function() child:stop() end))
-    end))
+  local child = Child.spawn(command, expect())
+  child:when_accepting(expect(function(port)
+    local socket = tls.connect(over({ port = port, host = "127.0.0.1", ca = certs.ca.cert }, options))
+    socket:on("secureConnect", function() socket:resume() end) -- TLS 1.3: the refusal comes behind it
+    socket:on("error", expect(function(err) found = err end))
+    socket:on("close", expect(function() child:stop() end))
   end))
   run(30000)
   return found
 end
 
-local function s_server(...)
-  local more = { ... }
-  return function(port)
-    local command = { "openssl", "s_server", "-accept", "127.0.0.1:" .. port }
-    for _, word in ipairs(more) do command[#command + 1] = word end
-    return command
-  end
-end
+local function s_server(...) return { "openssl", "s_server", "-accept", "127.0.0.1:0", ... } end
 
 local function with_certificate(...)
   return s_server("-cert", certs.rsa.cert_file, "-key", certs.rsa.key_file, ...)
 end
 
 local function node(code)
-  return function(port)
-    return { "node", "-e", ([[const fs = require("fs"), cert = fs.readFileSync(%q), key = fs.readFileSync(%q);
-      %s.listen(%d, "127.0.0.1", () => console.log("ACCEPT"))]]):format(certs.rsa.cert_file, certs.rsa.key_file, code,
-      port) }
-  end
+  return { "node", "-e", ([[const fs = require("fs"), cert = fs.readFileSync(%q), key = fs.readFileSync(%q);
+    const server = %s.listen(0, "127.0.0.1", () => console.log("ACCEPT 127.0.0.1:" + server.address().port))]]):format(
+    certs.rsa.cert_file, certs.rsa.key_file, code) }
 end
 
 local NOT_FITTING = "or it has no certificate, or it wants one of the client ('key' and 'cert')"
@@ -158,7 +145,7 @@ local AGAINST_SERVERS = {
 describe("our client names why it and the server part:", function()
   for _, case in ipairs(AGAINST_SERVERS) do
     it(case[1], function()
-      local err = be_refused(case[2], case[3], "ACCEPT")
+      local err = be_refused(case[2], case[3])
       assert.same({ case[4], case[5], case[6] }, seen_of(err))
       assert.equal(case[7], err.message:sub(-#case[7]))
     end)

@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
-local free_port = require "spec.support.free_port"
 local tls = require "tls"
 
 local VERSIONS = { ["TLSv1.2"] = "-tls1_2", ["TLSv1.3"] = "-tls1_3" }
@@ -43,31 +42,29 @@ local function our_server(version, cert)
 end
 
 local function our_client(version, cert)
-  free_port(helper.expect(function(port)
-    local server = child.spawn({ "openssl", "s_server", "-accept",
-      "127.0.0.1:" .. port, VERSIONS[version], "-cert", certs[cert].cert_file,
-      "-key", certs[cert].key_file, "-CAfile", certs.ca.cert_file, "-Verify",
-      "1", "-verify_return_error", "-rev" }, helper.expect())
-    server:when("ACCEPT", helper.expect(function()
-      local client, answer = nil, ""
-      client = tls.connect({ port = port, host = "127.0.0.1",
-        servername = "localhost", ca = certs.ca.cert, key = certs.agent.key,
-        cert = certs.agent.cert }, helper.expect(function()
-        assert.equal(version, client:getProtocol())
-        assert.is_true(client.authorized)
-        client:write "forwards\n"
-      end))
-      client:on("data", helper.wrap(function(data)
-        answer = answer .. data
-        if #answer < 9 then return end
-        assert.equal("sdrawrof\n", answer)
-        client:finish()
-      end))
-      client:on("close", helper.expect(function(had_error)
-        assert.is_false(had_error)
-        assert.truthy(server.output:find "CN ?= ?agent", server.output)
-        server:stop()
-      end))
+  local server = child.spawn({ "openssl", "s_server", "-accept",
+    "127.0.0.1:0", VERSIONS[version], "-cert", certs[cert].cert_file,
+    "-key", certs[cert].key_file, "-CAfile", certs.ca.cert_file, "-Verify",
+    "1", "-verify_return_error", "-rev" }, helper.expect())
+  server:when_accepting(helper.expect(function(port)
+    local client, answer = nil, ""
+    client = tls.connect({ port = port, host = "127.0.0.1",
+      servername = "localhost", ca = certs.ca.cert, key = certs.agent.key,
+      cert = certs.agent.cert }, helper.expect(function()
+      assert.equal(version, client:getProtocol())
+      assert.is_true(client.authorized)
+      client:write "forwards\n"
+    end))
+    client:on("data", helper.wrap(function(data)
+      answer = answer .. data
+      if #answer < 9 then return end
+      assert.equal("sdrawrof\n", answer)
+      client:finish()
+    end))
+    client:on("close", helper.expect(function(had_error)
+      assert.is_false(had_error)
+      assert.truthy(server.output:find "CN ?= ?agent", server.output)
+      server:stop()
     end))
   end))
   helper.run(30000)

@@ -2,7 +2,6 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
-local free_port = require "spec.support.free_port"
 local openssl = require "spec.support.openssl"
 local tls = require "tls"
 
@@ -55,25 +54,23 @@ local function our_server(version, trusted, on_connection, on_exit)
 end
 
 local function our_client(version, shown, trusted, on_secure, on_end)
-  free_port(helper.expect(function(port)
-    local command = { "openssl", "s_server", "-accept", "127.0.0.1:" .. port, VERSIONS[version], "-cert",
-      certs.rsa.cert_file, "-key", certs.rsa.key_file, "-enable_server_rpk", "-enable_client_rpk", "-Verify", "1",
-      "-rev" }
-    if VERIFIES then
-      for _, word in ipairs { "-expected-rpks", file_of(shown), "-verify_return_error" } do
-        command[#command + 1] = word
-      end
+  local command = { "openssl", "s_server", "-accept", "127.0.0.1:0", VERSIONS[version], "-cert",
+    certs.rsa.cert_file, "-key", certs.rsa.key_file, "-enable_server_rpk", "-enable_client_rpk", "-Verify", "1",
+    "-rev" }
+  if VERIFIES then
+    for _, word in ipairs { "-expected-rpks", file_of(shown), "-verify_return_error" } do
+      command[#command + 1] = word
     end
-    local server = child.spawn(command, helper.expect())
-    server:when("ACCEPT", helper.expect(function()
-      local client, failure
-      client = tls.connect({ port = port, host = "127.0.0.1", peerPublicKeys = public_key(trusted),
-        key = certs.ecdsa.key, rawPublicKey = true }, function() on_secure(client) end)
-      client:on("error", function(err) failure = err end)
-      client:on("close", helper.expect(function()
-        on_end(failure, server.output)
-        server:stop()
-      end))
+  end
+  local server = child.spawn(command, helper.expect())
+  server:when_accepting(helper.expect(function(port)
+    local client, failure
+    client = tls.connect({ port = port, host = "127.0.0.1", peerPublicKeys = public_key(trusted),
+      key = certs.ecdsa.key, rawPublicKey = true }, function() on_secure(client) end)
+    client:on("error", function(err) failure = err end)
+    client:on("close", helper.expect(function()
+      on_end(failure, server.output)
+      server:stop()
     end))
   end))
   helper.run(30000)

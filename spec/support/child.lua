@@ -86,4 +86,9 @@ function Child:when(pattern, fn)
   self.on_output(self.output)
 end
 
+--- Call 'fn(port)' once, when "ACCEPT 127.0.0.1:PORT" is in the output, as of `openssl s_server -accept 127.0.0.1:0`.
+function Child:when_accepting(fn)
+  self:when("ACCEPT [%d.]+:%d+\n", function(output) fn(tonumber(output:match "ACCEPT [%d.]+:(%d+)\n")) end)
+end
+
 return Child
