@@ -20,6 +20,7 @@ local LUA = {
   "tls/co", "tls/co/", -- tasks, over all of that
   "tls/init",
   "tls/module_fields",
+  "tls/ocsp", -- the field tls.ocsp
   "tls/connect", "tls/server", "tls/secure_pair",
   "tls/net", -- the public module; the folder tls/net is below
   "tls/socket",

@@ -4,7 +4,7 @@
 
 local declaration = require "tls.options.declaration"
 for _, name in ipairs { "credentials", "connect", "server", "tls_socket", "socket", "listen", "stream",
-  "x509_certificate", "co" } do
+  "x509_certificate", "ocsp", "co" } do
   require("tls.options." .. name)
 end
 

@@ -37,7 +37,7 @@ static bool verifies (const struct tls_connection *c) {
 }
 
 /* conn:answerClientHello{context=, groups=, alpn=, alpnRefused=, session=,
-** ocsp=, alert=} -> needsDrive. Throws what OpenSSL refuses. */
+** ocsp=, ocspAnswered=, alert=} -> needsDrive. Throws what OpenSSL refuses. */
 static int answer_client_hello (lua_State *L) {
   struct tls_connection *c = tls_connection_check_open(L);
   struct tls_client_hello_answer a = {0};
@@ -51,6 +51,8 @@ static int answer_client_hello (lua_State *L) {
   a.groups = (const char *)field(L, "groups", NULL);
   a.alpn = field(L, "alpn", &a.alpn_size);
   a.ocsp = field(L, "ocsp", &a.ocsp_size);
+  lua_getfield(L, 2, "ocspAnswered");
+  a.ocsp_answered = lua_toboolean(L, -1);
   lua_getfield(L, 2, "alert");
   a.alert = (int)lua_tointeger(L, -1);
   lua_getfield(L, 2, "alpnRefused");

@@ -31,6 +31,13 @@ static bool flag_field (lua_State *L, const char *name) {
   return set;
 }
 
+static enum tls_ocsp_mode ocsp_field (lua_State *L) {
+  const char *mode = string_field(L, "ocsp", NULL);
+  if (mode == NULL)
+    return TLS_OCSP_IGNORE;
+  return strcmp(mode, "check") == 0 ? TLS_OCSP_CHECK : TLS_OCSP_REQUIRE;
+}
+
 static void read_options (lua_State *L, struct tls_connection_options *t) {
   struct tls_engine_options *o = &t->engine;
   o->server = flag_field(L, "server");
@@ -39,6 +46,7 @@ static void read_options (lua_State *L, struct tls_connection_options *t) {
   o->ask_client_hello = flag_field(L, "askClientHello");
   o->ask_verify = flag_field(L, "askVerify");
   o->request_ocsp = flag_field(L, "requestOCSP");
+  o->ocsp = ocsp_field(L);
   o->want_sessions = flag_field(L, "sessions");
   o->want_keylog = flag_field(L, "keylog");
   o->read_early_data = flag_field(L, "readEarlyData");

@@ -24,7 +24,7 @@ void tls_connection_options_open (lua_State *L);
 **   booleans: server, requestCert, rejectUnauthorized, askClientHello,
 **     askVerify, requestOCSP, sessions, keylog, readEarlyData, psk;
 **   strings: servername, alpn and npn (as on the wire), earlyData, session
-**     (DER), pskHint. */
+**     (DER), pskHint, ocsp ("check" or "require"). */
 int tls_connection_options_new (lua_State *L);
 
 /* The options at 'arg'; throws when they are not options. Borrowed. */

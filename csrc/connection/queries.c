@@ -19,6 +19,7 @@
 #include "credentials/public_keys.h"
 #include "credentials/session_der.h"
 #include "credentials/x509_certificate.h"
+#include "engine/ocsp_answer.h"
 #include "engine/verify_code.h"
 #include "ech_table.h"
 #include "failure_details.h"
@@ -96,6 +97,18 @@ static int get_verify_error (lua_State *L) {
     return 3;
   tls_names_push_line(L, X509_get_subject_name(refused));
   return 4;
+}
+
+/* -> nil when what the server has stapled is good enough; else code, message */
+static int get_ocsp_error (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  enum tls_ocsp_fault fault =
+      c == NULL ? TLS_OCSP_OK : tls_engine_peer(c->engine)->ocsp_fault;
+  if (fault == TLS_OCSP_OK)
+    return 0;
+  lua_pushstring(L, tls_ocsp_fault_code(fault));
+  lua_pushstring(L, tls_ocsp_fault_message(fault));
+  return 2;
 }
 
 /* -> when the peer's chain has not verified, what there is to say of the
@@ -362,6 +375,7 @@ static const luaL_Reg queries[] = {
     {"getHandshakeRtt", tls_key_exchange_rtt},
     {"getEch", tls_ech_table},
     {"getVerifyError", get_verify_error},
+    {"getOcspError", get_ocsp_error},
     {"getVerifyFault", get_verify_fault},
     {"getFailureDetails", tls_connection_failure_details},
     {"getPeerCertificate", get_peer_certificate},

@@ -21,7 +21,8 @@ void tls_peer_set_verdict (struct tls_peer *peer, bool accepted,
 }
 
 bool tls_peer_authorized (const struct tls_peer *peer) {
-  if (peer == NULL || peer->verdict != TLS_VERDICT_ACCEPTED)
+  if (peer == NULL || peer->verdict != TLS_VERDICT_ACCEPTED ||
+      peer->ocsp_fault != 0)
     return false;
   if (peer->authentication == TLS_AUTHENTICATION_PSK)
     return true;

@@ -129,6 +129,7 @@ bool tls_engine_answer_client_hello (struct tls_engine *e,
     SSL_SESSION_free(e->offered); /* NULL is allowed */
     e->offered = a->session;
   }
+  e->ocsp_answered = a->ocsp_answered;
   e->alpn_refused = a->alpn_refused;
   e->client_hello_alert = a->alert;
   e->client_hello_state = CLIENT_HELLO_ANSWERED;

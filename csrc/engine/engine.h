@@ -94,9 +94,17 @@ struct tls_client_hello_answer {
   size_t alpn_size;
   const unsigned char *ocsp; /* the response to staple, DER, or NULL */
   size_t ocsp_size;
+  bool ocsp_answered;   /* that one or none: not the context's own staple */
   SSL_SESSION *session; /* for the id that was offered, or NULL */
   int alert;            /* refuse with this alert, or 0 */
   bool alpn_refused;    /* no protocol is acceptable: no_application_protocol */
+};
+
+/* Whether a client looks at the stapled OCSP response. */
+enum tls_ocsp_mode {
+  TLS_OCSP_IGNORE,
+  TLS_OCSP_CHECK,  /* one that is there has to be good */
+  TLS_OCSP_REQUIRE /* and there has to be one */
 };
 
 struct tls_engine_options {
@@ -119,13 +127,14 @@ struct tls_engine_options {
   struct tls_psk psk;
   const char *psk_hint; /* server: or NULL; copied */
   bool server;
-  bool ech_grease;       /* client: pretend to use ECH */
-  bool ask_client_hello; /* server: suspend at the ClientHello */
-  bool read_early_data;  /* server: read early data */
-  bool want_sessions;    /* keep new sessions for tls_engine_take_session() */
-  bool want_keylog;      /* keep lines for tls_engine_take_keylog() */
-  bool request_ocsp;     /* client: ask for a stapled response */
-  bool request_cert;     /* server: ask the client for a certificate */
+  bool ech_grease;         /* client: pretend to use ECH */
+  bool ask_client_hello;   /* server: suspend at the ClientHello */
+  bool read_early_data;    /* server: read early data */
+  bool want_sessions;      /* keep new sessions for tls_engine_take_session() */
+  bool want_keylog;        /* keep lines for tls_engine_take_keylog() */
+  bool request_ocsp;       /* client: ask for a stapled response */
+  enum tls_ocsp_mode ocsp; /* client: what is asked of it */
+  bool request_cert;       /* server: ask the client for a certificate */
   bool reject_unauthorized; /* refuse a peer that does not verify */
   bool ask_verify; /* the owner decides about the chain in the end: a client
                       asks about failed ones too, a server refuses none
@@ -250,8 +259,10 @@ void tls_engine_want_notes (struct tls_engine *e);
 bool tls_engine_take_note (struct tls_engine *e, struct tls_note *note);
 
 /* Client: the session to resume; gets a reference. A session without a
-** certificate is left out when reject_unauthorized is set: a full handshake
-** follows. False when OpenSSL refuses it, or the handshake has begun. */
+** certificate is left out when reject_unauthorized is set, and with a
+** tls_ocsp_mode one whose handshake was not checked as strictly: a full
+** handshake follows. False when OpenSSL refuses it, or the handshake has begun.
+*/
 bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session);
 
 /* Client: the name of SNI. False once the handshake has begun. */

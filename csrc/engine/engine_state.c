@@ -24,7 +24,10 @@ void tls_engine_forget_handshake (struct tls_engine *e) {
   tls_blob_clear(&e->refused_alpn);
   tls_client_hello_free(e->client_hello); /* NULL is allowed, here and below */
   e->client_hello = NULL;
-  free(e->session_context);
+  if (e->server)
+    free(e->session_context);
+  else
+    X509_free(e->issuer); /* NULL is allowed */
   e->session_context = NULL;
   free(e->psk_identity);
   e->psk_identity = NULL;

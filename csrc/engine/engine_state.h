@@ -69,11 +69,16 @@ struct tls_engine {
   struct tls_blob refused_alpn;  /* server: the client's protocols, when none of
                                     them is acceptable */
   struct tls_client_hello *client_hello; /* owned; server */
-  unsigned char *session_context; /* owned; server that asks for a certificate:
-                                     TLS_SESSION_CONTEXT_SIZE bytes */
-  SSL_SESSION *offered;           /* shared; client: what it wants to resume;
-                                     server: the answer to the client's id */
-  char *psk_identity;             /* owned; client */
+  union {
+    unsigned char *session_context; /* owned; server that asks for a
+                                       certificate: TLS_SESSION_CONTEXT_SIZE
+                                       bytes */
+    X509 *issuer; /* shared; client that checks OCSP: of the server's
+                     certificate, in the chain that has verified; or NULL */
+  };
+  SSL_SESSION *offered; /* shared; client: what it wants to resume;
+                           server: the answer to the client's id */
+  char *psk_identity;   /* owned; client */
 
   SSL_SESSION *sessions[TLS_MAX_SESSIONS]; /* owned; not yet taken */
   size_t session_count;
@@ -88,7 +93,10 @@ struct tls_engine {
   enum input_state input;
   enum close_notify_state close_notify;
   enum alert_direction alert_direction;
-  unsigned char alert; /* its number */
+  unsigned char alert;    /* its number */
+  unsigned char ocsp : 2; /* client: enum tls_ocsp_mode */
+  bool ocsp_answered : 1; /* server: ocsp_response it is, or none */
+  bool ech_required : 1;  /* client: it fails unless its ECH is accepted */
   bool server;
   bool secure;              /* the first handshake has finished */
   bool in_openssl;          /* a call that may run a callback is under way */
@@ -96,8 +104,6 @@ struct tls_engine {
   bool alpn_refused;        /* server: no protocol is acceptable */
   bool reject_unauthorized; /* a peer that does not verify is refused */
   bool ask_verify;          /* the owner decides about the chain */
-  bool
-      ech_required; /* client: the handshake fails unless its ECH is accepted */
   bool ask_client_hello, want_sessions, want_keylog;
 };
 

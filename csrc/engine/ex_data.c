@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "ocsp_staples.h"
+
 static int context_index = -1; /* of an SSL_CTX's ex_data */
 static int session_index = -1; /* of an SSL_SESSION's */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
@@ -23,6 +25,7 @@ static void free_context_data (struct tls_context_data *data) {
   if (data == NULL)
     return;
   tls_blob_clear(&data->ticket_keys);
+  tls_staples_free(data->staples);
   free_raw_keys(data->raw_keys);
   OPENSSL_free(data);
 }

@@ -26,6 +26,7 @@ struct tls_raw_keys {
 /* Of an SSL_CTX, which owns it. */
 struct tls_context_data {
   struct tls_blob ticket_keys; /* newest first, see session_tickets.h */
+  struct tls_staple *staples;  /* owned; see ocsp_staples.h */
   unsigned char trust[TLS_SESSION_CONTEXT_SIZE]; /* hash of all that clients
                                                     are verified by */
   bool has_trust;                                /* something is in that hash */

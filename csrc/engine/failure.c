@@ -10,6 +10,7 @@
 
 #include "authorization.h"
 #include "engine_state.h"
+#include "ocsp_answer.h"
 #include "ossl_compat.h"
 #include "verify_code.h"
 #include "fatal_alert.h"
@@ -76,8 +77,23 @@ static void set_refusal (struct tls_engine *e) {
                 X509_verify_cert_error_string(fault));
 }
 
+/* The same of the stapled response. OpenSSL since 3.6 reads it itself, and
+** has its own word for one that it cannot read. */
+static enum tls_ocsp_fault ocsp_refusal (const struct tls_engine *e) {
+  int reason = ERR_GET_REASON(ERR_peek_last_error());
+  if (e->ocsp == TLS_OCSP_IGNORE || e->next_peer == NULL ||
+      ERR_GET_LIB(ERR_peek_last_error()) != ERR_LIB_SSL)
+    return TLS_OCSP_OK;
+  if (reason == SSL_R_TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE &&
+      e->alert_direction == ALERT_SENT)
+    return TLS_OCSP_MALFORMED;
+  return reason == SSL_R_INVALID_STATUS_RESPONSE ? e->next_peer->ocsp_fault
+                                                 : TLS_OCSP_OK;
+}
+
 void tls_engine_fail_ssl (struct tls_engine *e) {
   bool refused = peer_was_refused(e);
+  enum tls_ocsp_fault ocsp = ocsp_refusal(e);
   if (!set_failed(e)) {
     ERR_clear_error();
     return;
@@ -90,6 +106,9 @@ void tls_engine_fail_ssl (struct tls_engine *e) {
     tls_error_set(e->error, ECH_CODE, ECH_TEXT);
   if (refused)
     set_refusal(e);
+  if (ocsp != TLS_OCSP_OK)
+    tls_error_set(e->error, tls_ocsp_fault_code(ocsp),
+                  tls_ocsp_fault_message(ocsp));
   tls_fatal_alert_describe(e, e->error);
 }
 

@@ -3,7 +3,12 @@
 */
 #include "ocsp_stapling.h"
 
+#include <time.h>
+
 #include "engine_state.h"
+#include "ex_data.h"
+#include "ocsp_check.h"
+#include "ocsp_staples.h"
 #include "ossl_compat.h"
 
 /* A certificate that was compressed beforehand has no response in it: this
@@ -21,22 +26,36 @@ static int staple (SSL *ssl, const struct tls_blob *response) {
   return SSL_TLSEXT_ERR_NOACK;
 }
 
-/* A client's 1 goes on with the handshake, with a response or without. */
+bool tls_staple_set (SSL_CTX *ctx, X509 *cert, const unsigned char *der,
+                     size_t size, int64_t until) {
+  struct tls_context_data *data = tls_ex_data_make_context(ctx);
+  return data != NULL &&
+         tls_staples_put(&data->staples, cert, der, size, until);
+}
+
+/* What the context has for the certificate that OpenSSL has chosen. A process
+** may have slept, and its timers with it: so the time is looked at. */
+static const struct tls_blob *response_of_context (SSL *ssl) {
+  static const struct tls_blob none = {NULL, 0};
+  struct tls_context_data *data = tls_ex_data_context(SSL_get_SSL_CTX(ssl));
+  const X509 *cert = SSL_get_certificate(ssl);
+  if (data == NULL || data->staples == NULL || cert == NULL)
+    return &none;
+  const struct tls_staple *found = tls_staples_find(data->staples, cert);
+  bool usable = found != NULL && found->until > (int64_t)time(NULL);
+  return usable ? &found->response : &none;
+}
+
+/* A client's 1 goes on with the handshake, 0 ends it with the alert
+** bad_certificate_status_response. */
 int tls_on_ocsp_status (SSL *ssl, void *arg) {
   struct tls_engine *e = tls_engine_of(ssl);
   (void)arg;
   if (e == NULL)
     return SSL_TLSEXT_ERR_NOACK;
   if (e->server)
-    return staple(ssl, &e->ocsp_response);
+    return staple(ssl, e->ocsp_answered ? &e->ocsp_response
+                                        : response_of_context(ssl));
   e->events |= TLS_EV_OCSP;
-  return 1;
-}
-
-const unsigned char *tls_engine_ocsp_response (const struct tls_engine *e,
-                                               size_t *n) {
-  const unsigned char *data = NULL;
-  long size = SSL_get_tlsext_status_ocsp_resp(e->ssl, &data);
-  *n = size > 0 ? (size_t)size : 0;
-  return size > 0 ? data : NULL;
+  return tls_ocsp_check(e);
 }

@@ -60,6 +60,9 @@ struct tls_peer {
   bool override;  /* the user accepts a chain that does not verify */
   bool finished;  /* the last message of the handshake has been read */
   bool gate_open; /* plaintext may pass, see engine.h */
+  unsigned char ocsp_fault; /* enum tls_ocsp_fault; client: why what it has
+                               stapled is not good enough; nobody overrides
+                               that */
 };
 
 /* NULL when there is no memory. */

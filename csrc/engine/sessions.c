@@ -9,6 +9,7 @@
 
 #include "client_hello_fields.h"
 #include "engine_state.h"
+#include "ocsp_check.h"
 #include "psk.h"
 #include "raw_keys.h"
 #include "session_context.h"
@@ -204,11 +205,14 @@ SSL_SESSION *tls_engine_session (const struct tls_engine *e) {
 /* A client that refuses unauthorized servers does not resume a session
 ** without a certificate: a pre-shared key has authenticated the server there,
 ** and has to do so again. Nor one with a raw key that is not trusted now, or
-** with a certificate where raw keys alone are. A full handshake follows. */
+** with a certificate where raw keys alone are. Nor one that
+** was made under weaker terms of OCSP. A full handshake follows. */
 bool tls_engine_set_session (struct tls_engine *e, SSL_SESSION *session) {
   if (!SSL_in_before(e->ssl))
     return false;
   if (e->reject_unauthorized && !tls_raw_keys_fit_session(e->ssl, session))
+    return true;
+  if (!tls_ocsp_session_suffices(e, session))
     return true;
   if (SSL_set_session(e->ssl, session) != 1 || !SSL_SESSION_up_ref(session))
     return false;

@@ -62,7 +62,7 @@ static bool set_client (struct tls_engine *e,
   SSL_set_connect_state(e->ssl);
   SSL_set_post_handshake_auth(e->ssl, 1);
   return SSL_set_session_id_context(e->ssl, (const unsigned char *)"", 0) &&
-         (!o->request_ocsp ||
+         ((!o->request_ocsp && o->ocsp == TLS_OCSP_IGNORE) ||
           SSL_set_tlsext_status_type(e->ssl, TLSEXT_STATUSTYPE_ocsp)) &&
          (o->session == NULL || tls_engine_set_session(e, o->session)) &&
          (o->servername == NULL ||
@@ -95,6 +95,7 @@ static void copy_flags (struct tls_engine *e,
       o->reject_unauthorized && (!o->server || o->request_cert);
   e->ask_client_hello = o->ask_client_hello;
   e->ask_verify = o->ask_verify;
+  e->ocsp = o->server ? TLS_OCSP_IGNORE : o->ocsp;
   e->want_sessions = o->want_sessions;
 }
 

@@ -7,6 +7,7 @@
 
 #include "authorization.h"
 #include "engine_state.h"
+#include "ocsp_check.h"
 #include "ossl_compat.h"
 #include "raw_keys.h"
 
@@ -91,6 +92,8 @@ int tls_on_verify (X509_STORE_CTX *ctx, void *arg) {
     case TLS_QUESTION_NONE:
       leave_name_to_owner(e, ctx);
       verify(e, ctx);
+      if (e->ocsp != TLS_OCSP_IGNORE)
+        tls_ocsp_keep_issuer(e, ctx);
       if (!asks_owner(e))
         return accept_or_refuse(e, ctx);
       e->next_peer->question = TLS_QUESTION_OPEN;

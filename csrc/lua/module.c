@@ -21,6 +21,7 @@
 #include "credentials/credential_kind.h"
 #include "credentials/default_ca.h"
 #include "credentials/ech_configs.h"
+#include "credentials/ocsp_functions.h"
 #include "credentials/ocsp_response.h"
 #include "credentials/secure_context.h"
 #include "credentials/ticket_key_list.h"
@@ -197,6 +198,8 @@ static void push_core (lua_State *L) {
   lua_setfield(L, -2, "x509Methods");
   tls_x509_checks_push(L);
   lua_setfield(L, -2, "x509Checks");
+  tls_ocsp_functions_push(L);
+  lua_setfield(L, -2, "ocsp");
   lua_newtable(L);
   lua_setfield(L, -2, "modules");
 }

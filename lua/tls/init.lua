@@ -15,6 +15,7 @@ local connect = require "tls.connect"
 local secure_context = require "tls.secure_context"
 local errors = require "tls.support.errors"
 local module_fields = require "tls.module_fields"
+local ocsp = require "tls.ocsp"
 local protocol_list = require "tls.options.protocol_list"
 local server_identity = require "tls.handshake.server_identity"
 local secure_pair = require "tls.secure_pair"
@@ -43,6 +44,7 @@ local tls = {
   getCACertificates = default_ca.list,
   setDefaultCACertificates = default_ca.set_default,
   X509Certificate = x509_certificate.new,
+  ocsp = ocsp,
   wrap = errors.wrap,
   debug = debug_lines.set,
 }

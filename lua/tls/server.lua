@@ -180,6 +180,9 @@ function Server:addContext(hostname, given)
   local context = secure_context.given(given, credentials.add, "context")
   self._contexts_by_name = self._contexts_by_name or core.contextsByName()
   self._contexts_by_name:add(hostname, context)
+  self._added_contexts = self._added_contexts or setmetatable({}, { __mode = "k" })
+  self._added_contexts[context] = true
+  if self._stapler then self._stapler:_see(context) end
   self._SNICallback = self._SNICallback or from_table(self)
   forget_options_for_sockets(self)
 end
@@ -196,6 +199,7 @@ function Server:setSecureContext(options)
     core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
   end
   self._context = fresh
+  if self._stapler then self._stapler:_see(fresh) end
   forget_options_for_sockets(self)
 end
 

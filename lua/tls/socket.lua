@@ -189,7 +189,7 @@ function TLSSocket:_make_core_options()
     alpn = options.ALPNProtocols, npn = options.NPNProtocols,
     askClientHello = options.isServer and client_hello_callbacks.wanted(self),
     askVerify = options.verify ~= nil,
-    requestOCSP = options.requestOCSP,
+    requestOCSP = options.requestOCSP, ocsp = options.ocsp,
     session = options.session,
     sessions = not options.isServer or anyone_listens(self, "newSession"),
     keylog = anyone_listens(self, "keylog"),

@@ -35,6 +35,25 @@ function x509_certificate.new(text)
   return unreadable(err, "buffer", "cert", text)
 end
 
+local function is_certificate(value)
+  return type(value) == "userdata" and core.isX509(value)
+end
+
+--- The object for a certificate that an argument gives: as text, or as an object.
+---@param value string|tls.X509Certificate
+---@param name string of the argument
+---@return tls.X509Certificate
+-- @raise ERR_INVALID_ARG_TYPE, or OpenSSL's reason
+function x509_certificate.given(value, name)
+  if is_certificate(value) then return value end
+  if type(value) ~= "string" then
+    errors.throw(errors.arg_type(name, "string (PEM or DER) or X509Certificate", value))
+  end
+  local certificate, err = core.x509(value)
+  if certificate then return certificate end
+  return unreadable(err, name, "cert", value)
+end
+
 -- The options that leave OpenSSL's defaults, as its bits. No two have a bit in common.
 local function bits_of(options)
   local sum = flags[options.subject] or 0
@@ -69,10 +88,6 @@ end
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function methods:checkIP(ip)
   return checks.ip(self, check_string("ip", ip), 0)
-end
-
-local function is_certificate(value)
-  return type(value) == "userdata" and core.isX509(value)
 end
 
 --- Whether another certificate may have issued this one: their names and key identifiers fit. The signature is not

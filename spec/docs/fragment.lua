@@ -4,12 +4,14 @@ local tls = require "tls"
 
 local fragment = { done = 0 }
 
+--- The content of a file beside the certificates.
 local function read(name)
   local file = assert(io.open(os.getenv "TLS_CERTS" .. "/" .. name, "rb"))
   local text = file:read "*a"
   file:close()
   return text
 end
+fragment.read = read
 
 --- A port of 127.0.0.1 that nobody listens on.
 function fragment.unused_port()

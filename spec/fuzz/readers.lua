@@ -6,6 +6,7 @@ local certs = require "spec.support.certs"
 local core = require "tls.core"
 local ech = require "tls.options.ech"
 local encoding = require "tls.stream.encoding"
+local HttpAnswer = require "tls.ocsp.http_answer"
 local identity = require "tls.handshake.server_identity"
 local ip = require "tls.support.ip"
 local tls = require "tls"
@@ -123,13 +124,34 @@ function readers.ech_keys(bytes)
   refused(pcall(tls.createSecureContext, { echKeys = bytes }))
 end
 
+-- What a response says nobody can change who has not signed it. (The certificates that come with it are not signed.)
 function readers.ocsp(der)
   if core.isOCSPResponse(der) then assert(not core.isOCSPResponse(der .. "\0")) end
+  for _, cert in ipairs { certs.rsa, certs.ecdsa } do
+    local answer, err = tls.ocsp.verify(der, cert.cert, certs.ca.cert)
+    assert(answer and answer.status == "good" or not answer and err.code:find "^ERR_OCSP_", err and err.code)
+  end
+end
+
+-- An answer of HTTP's is the same in one piece and in many. It ends where it says it does.
+function readers.http(bytes)
+  local size, text = (bytes:byte(1) or 0) % 7 + 1, bytes:sub(2)
+  local function read(step)
+    local answer, body, err = HttpAnswer.new(512), nil, nil
+    for at = 1, #text, step do
+      body, err = answer:feed(text:sub(at, at + step - 1))
+      if body or err then break end
+    end
+    if not body and not err then body, err = answer:finish() end
+    assert(body and #body <= 512 or not body and err.code == "ERR_OCSP_HTTP")
+    return body
+  end
+  assert(read(size) == read(#text + 1))
 end
 
 local ORDER = {
   "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces", "x509",
-  "described", "public_key", "ech", "ech_keys", "ocsp",
+  "described", "public_key", "ech", "ech_keys", "ocsp", "http",
 }
 
 -- What `openssl ech -public_name cover.example.test` has made.
@@ -169,6 +191,11 @@ local function write_seeds(dir)
     seed("described", name, pair.cert)
     seed("described", name .. "-der", der(pair.cert))
   end
+  for _, name in ipairs { "rsa", "ecdsa", "wrongname" } do seed("ocsp", name, certs.file(name .. ".ocsp")) end
+  local ok = "HTTP/1.1 200 OK\r\n"
+  seed("http", "length", "\1" .. ok .. "Content-Length: 5\r\n\r\nhello")
+  seed("http", "chunks", "\2" .. ok .. "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x\r\nllo\r\n0\r\nX: y\r\n\r\n")
+  seed("http", "end", "\3HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200\nX: y\n\nhello")
   seed("session", "full", session())
   seed("public_key", "ecdsa", der(tls.X509Certificate(certs.ecdsa.cert).publicKey))
   seed("public_key", "pem", tls.X509Certificate(certs.ecdsa.cert).publicKey)

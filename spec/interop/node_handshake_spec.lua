@@ -225,11 +225,25 @@ for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
         s.on('OCSPRequest', (cert, issuer, done) => setTimeout(() => done(null, read('rsa.ocsp')), 5));
         listen(s);
       ]], version, function(port)
-        local client = tls.connect { port = port, host = "127.0.0.1", ca = certs.ca.cert, requestOCSP = true }
+        local client = tls.connect { port = port, host = "127.0.0.1", ca = certs.ca.cert, ocsp = "require" }
         client:on("OCSPResponse", helper.expect(function(der) response = der end))
         client:resume()
       end)
       assert.equal(certs.file "rsa.ocsp", response)
+    end)
+
+    test("is refused by a client that requires a response, and told why", function()
+      local refused
+      local printed = visit([[
+        const s = tls.createServer({...pair('rsa'), ca, maxVersion: arg}, () => say('accepted'));
+        s.on('tlsClientError', (err) => { say(err.code); s.close(); });
+        listen(s);
+      ]], version, function(port)
+        local client = tls.connect { port = port, host = "127.0.0.1", ca = certs.ca.cert, ocsp = "require" }
+        client:on("error", helper.expect(function(err) refused = err.code end))
+      end)
+      assert.equal("ERR_OCSP_MISSING", refused)
+      assert.equal("ERR_SSL_TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE\n", printed)
     end)
 
     test("agrees on a pre-shared key", function()

@@ -30,6 +30,7 @@ local OPTIONS = {
   { tls.connect, "NPNProtocols", { "a" }, nil, "nextprotoneg", "NPN" },
   { tls.createServer, "NPNProtocols", { "a" }, nil, "nextprotoneg", "NPN" },
   { tls.connect, "requestOCSP", true, false, "ocsp", "OCSP" },
+  { tls.connect, "ocsp", "check", false, "ocsp", "OCSP" },
   { tls.connect, "enableTrace", true, false, "ssl-trace", "SSL_trace" },
   { tls.createServer, "enableTrace", true, false, "ssl-trace", "SSL_trace" },
   { tls.createSecureContext, "dhparam", "auto", false, "dh", "Diffie-Hellman" },

@@ -30,6 +30,8 @@ local function dispose(object)
   elseif object.close then
     object:on("error", function() end)
     object:close()
+  elseif object.stop then
+    object:stop()
   end
 end
 
@@ -78,6 +80,9 @@ local calls = {
   end,
   ["tls.CryptoStream"] = tls.CryptoStream.new,
   ["stream:pipe"] = function(options) return keep(net.Socket()):pipe(keep(net.Socket()), options) end,
+  ["tls.ocsp.staple"] = function(options)
+    return tls.ocsp.staple(tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, ca = certs.ca.cert }, options)
+  end,
   ["certificate:checkHost"] = function(options) return certificate:checkHost("localhost", options) end,
   ["certificate:checkEmail"] = function(options) return certificate:checkEmail("a@localhost", options) end,
 }

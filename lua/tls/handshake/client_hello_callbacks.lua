@@ -123,7 +123,8 @@ local function not_a_response(response)
     "must be an OCSP response in DER" .. (kind and (", and is a %s"):format(kind) or ""))
 end
 
--- 'OCSPRequest': a response to staple.
+-- 'OCSPRequest': a response to staple. A listener's answer counts, also where it is none; else the core staples what
+-- the context has (tls.ocsp.staple), and asks nobody.
 function steps.ocsp(socket, info, answer, done)
   if answer.alert or not info.wantsOCSP or not has_listener(socket.server, "OCSPRequest") then return done() end
   local chosen = answer.chosen or socket._options.secureContext
@@ -133,6 +134,7 @@ function steps.ocsp(socket, info, answer, done)
     if response ~= nil and response ~= false and type(response) ~= "string" then
       return socket:destroy(errors.arg_type("OCSPRequest's response", "string", response))
     end
+    answer.ocsp_answered = true
     answer.ocsp = response ~= "" and response or nil -- an empty one is none
     if answer.ocsp and not core.isOCSPResponse(answer.ocsp) then return socket:destroy(not_a_response(answer.ocsp)) end
     done()
@@ -145,11 +147,14 @@ local function finish(socket, answer)
   local conn = socket._conn
   if not conn then return end
   local chosen = answer.chosen
+  local stapler = chosen and socket.server and socket.server._stapler
+  if stapler then stapler:_see(chosen) end
   if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
   if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
   local ok, result = core.attempt(conn.answerClientHello, conn, {
     context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
-    alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp, alert = answer.alert,
+    alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp,
+    ocspAnswered = answer.ocsp_answered, alert = answer.alert,
   })
   if not ok then return refuse(socket, result) end
   socket:_drive_if(result)

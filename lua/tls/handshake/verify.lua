@@ -136,6 +136,13 @@ local function check_dh(socket)
   return errors.new("ERR_TLS_DH_PARAM_SIZE", ("DH parameter size %d is less than %d"):format(bits, least))
 end
 
+-- The option `ocsp`: the core has looked at what was stapled. A server that is refused for it does not come so far.
+local function check_staple(socket)
+  local code, message
+  if socket._options.ocsp then code, message = socket._conn:getOcspError() end
+  return code and errors.new(code, message) or nil
+end
+
 -- The peer's certificates, leaf first; of a raw public key a table that has nothing else.
 local function chain_of(socket)
   if socket._conn:isRawKey() then return { { publicKey = socket._conn:getPeerPublicKey() } } end
@@ -221,6 +228,8 @@ function verify.at_gate(socket, generation, done)
   if options.pskCallback and conn:isPsk() then return remember_verdict(socket, generation, nil, false, done) end
   local answer = socket._verify_answer
   if answer and answer.generation == generation then -- given inside the handshake; the core knows what it overrode
+    local staple = not answer.error and check_staple(socket)
+    if staple then return remember_verdict(socket, generation, staple, false, done) end
     return set_verdict(socket, generation, answer.error, false, done)
   end
   local err = check_peer(socket)

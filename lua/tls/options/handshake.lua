@@ -39,6 +39,9 @@ handshake.client = {
     text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
   { "requestOCSP", kinds.boolean, default = false, needs = "ocsp",
     text = "ask for a stapled response: `'OCSPResponse'`" },
+  { "ocsp", kinds.word { "check", "require" }, or_false = true, needs = "ocsp",
+    text = "refuse a server whose stapled response is not good (`\"check\"`), or lacks (`\"require\"`), see " ..
+      "[OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node" },
   { "earlyData", kinds.bytes, for_one_connection = true,
     text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
   { "ech", ech.client, or_false = true, shown = "none",
@@ -73,10 +76,14 @@ for _, group in ipairs { handshake.both, handshake.client, handshake.server, cre
   end
 end
 
---- A server's protocols are a list or a callback's choice, not both.
+--- A server's protocols are a list or a callback's choice, not both; and what is stapled a client looks at.
 --- @param checked table the options
--- @raise ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS
+-- @raise ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS, ERR_INVALID_ARG_VALUE
 function handshake.check_server(checked)
+  if checked.ocsp then
+    errors.throw(errors.arg_value("options.ocsp", checked.ocsp, "is an option of clients: servers staple by " ..
+      "tls.ocsp.staple"))
+  end
   if not checked.ALPNCallback or not checked.ALPNProtocols then return end
   errors.throw(errors.new("ERR_TLS_ALPN_CALLBACK_WITH_PROTOCOLS",
     "The ALPNCallback and ALPNProtocols TLS options are mutually exclusive"))

@@ -1,4 +1,4 @@
---- Internal. Files that are read whole, at once.
+--- Internal. Files that are read and written whole, at once.
 -- @module tls.support.file
 
 local uv = require "luv"
@@ -40,6 +40,34 @@ function file.read(path, most)
   if size <= most then return text end
   return nil, errors.new("ERR_FS_FILE_TOO_LARGE",
     ("%s has more than %d MiB"):format(path, math.floor(most / 2 ^ 20)), { syscall = "read", path = path })
+end
+
+local OWNER_WRITES = 420 -- rw-r--r--
+
+local function write_all(fd, text)
+  local at = 0
+  while at < #text do
+    local n, err = uv.fs_write(fd, text:sub(at + 1), at)
+    if not n then return err end
+    at = at + n
+  end
+end
+
+--- Puts a file in the place of another one, or of none: whoever reads it sees the old one or the new one, whole.
+--- @param path string
+--- @param text string
+--- @return table? err with `code`, `syscall` and `path`; then the old one is still there
+function file.replace(path, text)
+  local beside = ("%s.%d.new"):format(path, uv.os_getpid())
+  local fd, open_error = uv.fs_open(beside, "w", OWNER_WRITES)
+  if not fd then return failed(open_error, "open", beside) end
+  local write_error = write_all(fd, text)
+  uv.fs_close(fd)
+  local done, rename_error = false, nil
+  if not write_error then done, rename_error = uv.fs_rename(beside, path) end
+  if done then return nil end
+  uv.fs_unlink(beside)
+  return failed(write_error or rename_error, write_error and "write" or "rename", path)
 end
 
 return file

@@ -100,6 +100,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
@@ -172,6 +173,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
@@ -268,3 +270,11 @@
 ---@field limit number? most that one call collects, but for `read(n)`; `math.huge`: no limit; bytes; default 1048576
 ---@field timeout (number|false)? for each call of its sockets, as `settimeout`; ms; default none
 ---@field onError (fun(err: any, socket: co.Socket))? gets what the handler has thrown, when its socket has been destroyed; default as an uncaught error
+
+--- Options of tls.ocsp.staple.
+---@class tls.StapleOptions
+---@field url string? of the responder, `http://...`; default each certificate's own
+---@field folder string? that exists: the responses are kept there, so that a server has them when it starts again; default none
+---@field timeout number? for one question; ms; default `10000`
+---@field retryDelay number? after a failure, twice as long after each further one; and the least time between two questions; ms; default `60000`
+---@field maxRetryDelay number? the longest of these; ms; default `3600000`

@@ -13,6 +13,7 @@
 ---@field TLSSocket tls.TLSSocketClass
 ---@field SecurePair tls.SecurePairClass
 ---@field CryptoStream tls.CryptoStream the class of `pair.encrypted`
+---@field ocsp tls.OCSP
 ---@field rootCertificates string[] PEM: `getCACertificates "bundled"`
 ---@field DEFAULT_CIPHERS string may be written: `ciphers` of contexts that give none. LUA_TLS_CIPHER_LIST replaces it
 ---@field DEFAULT_ECDH_CURVE string|false may be written: `ecdhCurve` of contexts that give none; "auto"

@@ -21,6 +21,9 @@
 ---@field localPort? integer
 ---@field library? string OpenSSL's library
 ---@field reason? string OpenSSL's reason; or why a name does not match
+---@field url? string of the OCSP responder that was asked
+---@field serialNumber? string of the certificate that it was asked about
+---@field responseStatus? string what an OCSP responder has said instead of an answer: "tryLater", "unauthorized", ...
 ---@field opensslErrorStack? string[] what else OpenSSL has said, the newest first
 ---@field alert? string the alert that has ended the connection, by its name in RFC 8446: "unknown_ca"; nil: none
 ---@field alertDirection? "sent"|"received"
