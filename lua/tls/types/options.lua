@@ -249,6 +249,14 @@
 ---@class tls.CheckEmailOptions
 ---@field subject ("default"|"always"|"never")? whether the subject's name counts: if there is no alternative name of the kind, always, or never; default `"default"`
 
+--- Options of tls.ocsp.staple.
+---@class tls.StapleOptions
+---@field url string? of the responder, `http://...`; default each certificate's own
+---@field folder string? that exists: the responses are kept there, so that a server has them when it starts again; default none
+---@field timeout number? for one question; ms; default `10000`
+---@field retryDelay number? after a failure, twice as long after each further one; and the least time between two questions; ms; default `60000`
+---@field maxRetryDelay number? the longest of these; ms; default `3600000`
+
 --- Options of co.wrap.
 ---@class co.WrapOptions
 ---@field limit number? most that one call collects, but for `read(n)`; `math.huge`: no limit; bytes; default 1048576
@@ -270,11 +278,3 @@
 ---@field limit number? most that one call collects, but for `read(n)`; `math.huge`: no limit; bytes; default 1048576
 ---@field timeout (number|false)? for each call of its sockets, as `settimeout`; ms; default none
 ---@field onError (fun(err: any, socket: co.Socket))? gets what the handler has thrown, when its socket has been destroyed; default as an uncaught error
-
---- Options of tls.ocsp.staple.
----@class tls.StapleOptions
----@field url string? of the responder, `http://...`; default each certificate's own
----@field folder string? that exists: the responses are kept there, so that a server has them when it starts again; default none
----@field timeout number? for one question; ms; default `10000`
----@field retryDelay number? after a failure, twice as long after each further one; and the least time between two questions; ms; default `60000`
----@field maxRetryDelay number? the longest of these; ms; default `3600000`
