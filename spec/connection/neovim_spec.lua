@@ -10,10 +10,10 @@ local FLAGS = { "--headless", "-u", "NONE", "-i", "NONE", "-n" }
 
 -- Neovim 0.7: { 0, 7 }
 local function version()
-  local pipe = io.popen "nvim --version 2>/dev/null"
+  local pipe = io.popen "LD_PRELOAD= nvim --version 2>/dev/null" -- a preloaded sanitizer may end it
   local major, minor = pipe:read("*a"):match "NVIM v(%d+)%.(%d+)"
   pipe:close()
-  return tonumber(major), tonumber(minor)
+  return tonumber(major) or 0, tonumber(minor) or 0
 end
 
 local MAJOR, MINOR = version()

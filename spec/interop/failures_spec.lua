@@ -142,7 +142,7 @@ local AGAINST_SERVERS = {
     ": the server does not know the identity of pskCallback, or has another key for it" },
 }
 
-local node_major = assert(io.popen "node -p 'process.versions.node.split(\".\")[0]' 2>/dev/null")
+local node_major = assert(io.popen "LD_PRELOAD= node -p 'process.versions.node.split(\".\")[0]' 2>/dev/null")
 local NODE = tonumber(node_major:read "*l") or 0
 node_major:close()
 

@@ -180,15 +180,17 @@ local function run(command)
 end
 
 describe("a finalizer that the end of the program runs", function()
+  local it_at_closing = luas.outside_nvim(it, "it does not close its Lua state when it ends")
+
   for _, lua in ipairs(luas.list) do
     local name, program = lua.name, "env " .. lua.command
     for _, what in ipairs { "destroy", "server", "all" } do
-      it("may end what is younger than it (" .. what .. ", " .. name .. ")", function()
+      it_at_closing("may end what is younger than it (" .. what .. ", " .. name .. ")", function()
         assert.equal("ended\nstatus 0\n", run(program .. " spec/support/last_finalizer.lua " .. what))
       end)
     end
 
-    it("may wait for a callback of luv's (" .. name .. ")", function()
+    it_at_closing("may wait for a callback of luv's (" .. name .. ")", function()
       assert.equal("called\nstatus 0\n", run(program .. " spec/support/last_finalizer.lua wait"))
     end)
   end

@@ -115,11 +115,11 @@ end
 local function throwing(throw)
   return function()
     open(tls, function(client, server)
-      client:once("data", throw)
-      client:write "one"
-      later(100, function()
-        echo(client, "two", function() close(client, server) end)
+      client:once("data", function()
+        later(0, function() echo(client, "two", function() close(client, server) end) end)
+        throw()
       end)
+      client:write "one"
     end)
   end
 end

@@ -181,9 +181,15 @@ local function same_text(expected, actual)
   return actual:gsub("%s+$", ""):find("^" .. pattern .. "$") ~= nil
 end
 
-function Page:compare(block, output)
+--- Is that what the block says? What is compared is returned as well.
+function Page:says(block, output)
   output = replaced(output or "", self.back)
-  if not same_text(block.text, output) then self:fail(block, "is not what was printed, which is", output) end
+  return same_text(block.text, output), output
+end
+
+function Page:compare(block, output)
+  local same, shown = self:says(block, output)
+  if not same then self:fail(block, "is not what was printed, which is", shown) end
 end
 
 --- A fragment inside of its surroundings: where a line says `-- the fragment`.
@@ -202,7 +208,11 @@ end
 function RULES.run(self, block, text) self:run(block, text) end
 function RULES.serve(self, block, text) self:serve(block, text) end
 function RULES.prints(self, block) self:compare(block, self.printed) end
-function RULES.served(self, block) self:compare(block, read(self.log)) end
+-- The server may print its last lines after its client has ended.
+function RULES.served(self, block)
+  wait_until(function() return self:says(block, read(self.log)) or nil end)
+  self:compare(block, read(self.log))
+end
 
 RULES["with"] = function(self, block, text)
   self:run(block, surrounded(block.argument, text))
