@@ -1,7 +1,11 @@
--- Mutual TLS, the server: only who has a certificate of our CA gets in.
+-- Mutual TLS, the server: only who has a certificate of our CA gets in; and of these, if there is a list, who is in it.
 --
 --   make certs DIR=certs
---   lua5.4 examples/mutual_tls/server.lua certs [PORT]
+--   lua5.4 examples/mutual_tls/server.lua certs [PORT [ALLOWED]]
+--
+-- ALLOWED is a file with the SHA-256 fingerprint of a certificate in each line, and behind it what you like, the name:
+--
+--   openssl x509 -noout -fingerprint -sha256 -in certs/client-cert.pem | cut -d = -f 2
 --
 -- Others can try it as well:
 --
@@ -15,8 +19,8 @@ local function fail(problem)
   os.exit(1)
 end
 
-local certs, port = arg[1], arg[2] or "8443"
-if not certs or not port:find "^%d+$" then fail "usage: server.lua CERTS [PORT]" end
+local certs, port, allowed = arg[1], arg[2] or "8443", arg[3]
+if not certs or not port:find "^%d+$" then fail "usage: server.lua CERTS [PORT [ALLOWED]]" end
 
 --- Who has shown his certificate. There may be no CN in it, or two, and anything in them: it is not to control the
 -- terminal that it is printed on.
@@ -25,6 +29,20 @@ local function name_of(socket)
   if type(name) == "table" then name = table.concat(name, "+") end
   return (name:gsub("%c", "?"))
 end
+
+--- Whether a certificate is in the list. That is read each time, so that who is taken out stays out; without the file
+-- nobody gets in. (A file on a slow disk would rather be kept in memory.)
+local function is_allowed(fingerprint)
+  if not allowed then return true end
+  local file, found = io.open(allowed), false
+  for line in file and file:lines() or function() end do
+    found = found or line:match("^[%x:]+") == fingerprint
+  end
+  if file then file:close() end
+  return found
+end
+
+if allowed and not uv.fs_access(allowed, "R") then fail("the list cannot be read: " .. allowed) end
 
 io.stdout:setvbuf "line" -- a log is read while it grows
 
@@ -35,9 +53,14 @@ local ok, server = pcall(tls.createServer, {
   requestCert = true, -- ask for a certificate ...
   rejectUnauthorized = true, -- ... and take no other, nor none
 }, function(socket)
-  local who = name_of(socket)
-  print(("%s is here, from %s"):format(who, socket.remoteAddress))
+  local who, cert = name_of(socket), socket:getPeerCertificate()
   socket:on("error", function(err) print(who .. ": " .. tostring(err)) end)
+  if not is_allowed(cert.fingerprint256) then
+    print(("%s is not in the list, from %s: %s"):format(who, socket.remoteAddress, cert.fingerprint256))
+    return socket:destroy()
+  end
+  print(("%s is here, from %s"):format(who, socket.remoteAddress))
+  if cert.subjectaltname then print("  also " .. cert.subjectaltname:gsub("%c", "?")) end
   socket:finish("hello, " .. who .. "\n")
   socket:resume() -- what it says is not looked at
 end)

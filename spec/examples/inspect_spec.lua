@@ -91,9 +91,9 @@ describe("mutual_tls", function()
   teardown(function() os.execute("rm -r " .. folder) end)
 
   -- The server's output once the client has been there and the server has said so.
-  local function visit(client_folder, said_by_server, check)
+  local function visit(client_folder, said_by_server, check, list)
     local server
-    server = child.spawn({ LUA, "examples/mutual_tls/server.lua", folder, "0" },
+    server = child.spawn({ LUA, "examples/mutual_tls/server.lua", folder, "0", list },
       expect(function(_, output) check(output) end))
     server:when("listening on port %d+", expect(function(output)
       child.spawn({ LUA, "examples/mutual_tls/client.lua", client_folder, output:match "port (%d+)" },
@@ -143,6 +143,32 @@ describe("mutual_tls", function()
     os.execute("rm -r " .. stranger)
     assert.equal(1, server.client_status)
     assert.matches("client.lua: .*alert unknown ca", server.client_said)
+  end)
+
+  it("lets in who is in the list, and nobody else whom the CA knows", function()
+    local list, bob = os.tmpname(), os.tmpname()
+    local function allow(who)
+      os.execute(("openssl x509 -noout -fingerprint -sha256 -in %s/client-cert.pem | sed 's/.*=//; s/$/ name/' >>%s")
+        :format(who, list))
+    end
+    allow(folder)
+    os.remove(bob)
+    os.execute("cp -r " .. folder .. " " .. bob)
+    make(bob, "client", "/CN=bob", ("-CA %s/ca-cert.pem -CAkey %s/ca-key.pem -addext subjectAltName=DNS:bob.example")
+      :format(folder, folder))
+    local server = visit(folder, "alice is here", function() end, list)
+    assert.equal("connected to localhost\nhello, alice\n", server.client_said)
+    server = visit(bob, "bob is not in the list, from 127.0.0.1: %x%x:[%x:]+\n", function() end, list)
+    assert.is_nil(server.client_said:find "hello")
+    allow(bob)
+    server = visit(bob, "bob is here, from 127.0.0.1\n  also DNS:bob.example\n", function() end, list)
+    assert.equal("connected to localhost\nhello, bob\n", server.client_said)
+    os.execute("rm -r " .. bob .. " " .. list)
+    child.spawn({ LUA, "examples/mutual_tls/server.lua", folder, "0", "/no/list" }, expect(function(status, output)
+      assert.equal(1, status)
+      assert.equal("server.lua: the list cannot be read: /no/list\n", output)
+    end))
+    helper.run()
   end)
 
   it("says how it is used, and what is wrong", function()
