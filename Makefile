@@ -122,9 +122,10 @@ demo: deps-build ## a server and its clients in one terminal
 options: all ## write what is made of lua/tls/options
 	@$(PATHS) $(LUA) scripts/options.lua
 
-# LDoc runs on a Lua of its own, Debian's 5.1 or 5.2.
+# LDoc runs on a Lua of its own, and calls the program markdown.
 docs: ## the reference and the guides as pages, without a dead link: build/docs
-	@command -v ldoc >/dev/null || { echo 'docs: ldoc is not installed: make deps'; exit 1; }
+	@for program in ldoc markdown; do command -v $$program >/dev/null || \
+		{ echo "docs: there is no $$program here: make deps installs lua-ldoc and discount"; exit 1; }; done
 	@$(PATHS) $(LUA) scripts/site.lua
 	@cd build/site && LUA_PATH="$(CURDIR)/?.lua;;" ldoc --fatalwarnings --quiet .
 	@$(PATHS) $(LUA) scripts/site_links.lua build/docs

@@ -17,9 +17,8 @@ end
 
 --- What the site needs, and what is missing of it.
 local function missing()
-  if select(2, run "command -v ldoc") ~= 0 then return "ldoc is not installed" end
-  if select(2, run "for v in 5.1 5.2; do lua$v -e 'require [[discount]]' && ok=1; done; [ \"$ok\" ]") ~= 0 then
-    return "LDoc's Lua or discount is not installed"
+  for _, program in ipairs { "ldoc", "markdown" } do
+    if select(2, run("command -v " .. program)) ~= 0 then return "there is no " .. program end
   end
 end
 
