@@ -34,13 +34,31 @@ local function files(pattern)
   return list
 end
 
+local PLACE = { tls = 1, ["tls.net"] = 2, ["tls.co"] = 3, ["tls.ocsp"] = 4 }
+
+--- Modules first, then classes, then options and values.
+local function in_order(list)
+  local ordered = {}
+  for _, kind in ipairs { "module", "classmod", "records" } do
+    for _, page in ipairs(list) do
+      if page.type == kind then
+        ordered[kind == "module" and PLACE[page.name] or #ordered + 1] = page
+      end
+    end
+  end
+  return ordered
+end
+
 local function write_reference()
   local found = annotations.new()
   for _, path in ipairs(files "lua/tls/types/*.lua") do annotations.read(found, read(path)) end
   local list, places = pages.plan(found)
-  for _, page in ipairs(list) do
-    write(("reference/%s.lua"):format(page.name), ldoc_source.write(found, page, places))
+  local paths = {}
+  for i, page in ipairs(in_order(list)) do
+    paths[i] = ("reference/%s.lua"):format(page.name)
+    write(paths[i], ldoc_source.write(found, page, places))
   end
+  return paths
 end
 
 local function guide_paths()
@@ -61,23 +79,26 @@ local function quoted(list)
 end
 
 local function write_guides()
-  local topics = {}
+  local topics, titles = {}, {}
   for _, path in ipairs(guide_paths()) do
     local name = "guides/" .. path:match "[^/]+$"
-    write(name, guides.convert(read(path)))
+    local text = read(path)
+    write(name, guides.convert(text))
     topics[#topics + 1] = name
+    titles[#titles + 1] = ("[%q] = %q"):format(path:match "[^/]+$", text:match "^# ([^\n]+)")
   end
-  return topics
+  return topics, table.concat(titles, ", ")
 end
 
 assert(os.execute("rm -rf build/docs " .. TO .. " && mkdir -p " .. TO .. "/reference " .. TO .. "/guides " .. TO ..
   "/examples"))
-write_reference()
-local topics, examples = write_guides(), {}
+local reference = write_reference()
+local topics, titles = write_guides()
+local examples = {}
 for _, path in ipairs(files "examples/*.lua") do
   write(path, read(path))
   examples[#examples + 1] = path
 end
-write("config.ld", (read "scripts/site/config.ld":gsub("TOPICS", function() return quoted(topics) end)
-  :gsub("EXAMPLES", function() return quoted(examples) end)))
+local lists = { REFERENCE = quoted(reference), TOPICS = quoted(topics), EXAMPLES = quoted(examples), TITLES = titles }
+write("config.ld", (read "scripts/site/config.ld":gsub("%u%u+", lists)))
 write("site.css", read "scripts/site/site.css")

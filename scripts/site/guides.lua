@@ -27,15 +27,27 @@ local function prose(line)
   end))
 end
 
+--- A line of a block that is not Lua: LDoc would colour it as Lua, and take an indented line for a block of its own.
+local function shown(line)
+  line = line:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" })
+  return (line:gsub("^ +", function(blanks) return ("&#32;"):rep(#blanks) end))
+end
+
+local function fence_line(language, begins)
+  if language == "lua" then return begins and "```lua" or "```" end
+  return begins and "<pre>" or "</pre>\n"
+end
+
 --- The text for LDoc. A heading comes first there, so the first one has no anchor.
 function guides.convert(text)
-  local lines, code = {}, false
+  local lines, language = {}, nil -- of the block that the line is in
   for line in text:gmatch "(.-)\n" do
-    if line:find "^```" then
-      code = not code
-      lines[#lines + 1] = code and line == "```" and "```text" or line
-    elseif code then
-      lines[#lines + 1] = line
+    local fence = line:match "^```(%w*)$"
+    if fence then
+      lines[#lines + 1] = fence_line(language or fence, not language)
+      language = not language and fence or nil
+    elseif language then
+      lines[#lines + 1] = language == "lua" and line or shown(line)
     elseif #lines == 0 then
       lines[1] = line
     elseif not line:find "^<!%-%- .- %-%->$" then

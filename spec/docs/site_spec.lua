@@ -146,6 +146,9 @@ describe("the site of make docs", function()
     assert.is_truthy(api:find '<a id="differences%-from%-node"></a>.-<h2>Differences from Node</h2>')
     assert.is_truthy(api:find("<td> <code>rejectUnauthorized</code> </td>", 1, true))
     assert.is_nil(api:find("&lt;!-- ", 1, true))
+    local readme = page "topics/README.md.html"
+    assert.is_truthy(readme:find("<pre>\nlua5.4 server.lua\n</pre>", 1, true))
+    assert.is_truthy(page("index.html"):find('<a href="topics/api.md.html">API</a>', 1, true))
   end)
 end)
 
