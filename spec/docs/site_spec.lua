@@ -75,11 +75,11 @@ describe("the site of make docs", function()
       local path = page_of(class.name:gsub("Class$", ""))
       for _, item in ipairs(class.functions) do
         count = count + 1
-        local html = path and page(path) or ""
-        if not (anchor(html, item.name) or anchor(html, class.name:gsub("Class$", "") .. "." .. item.name)
-          or anchor(html, class.name:gsub("Class$", "") .. ":" .. item.name)) then
-          lacking[#lacking + 1] = class.name .. "." .. item.name
-        end
+        local html, name = path and page(path) or "", class.name:gsub("Class$", "")
+        local of_class = anchor(html, name .. "." .. item.name) or anchor(html, name .. ":" .. item.name)
+          or anchor(html, name:lower() .. ":" .. item.name) -- LDoc 1.5
+          or anchor(html, name:lower() .. "." .. item.name)
+        if not (of_class or anchor(html, item.name)) then lacking[#lacking + 1] = class.name .. "." .. item.name end
       end
     end
     assert.same({}, lacking)
@@ -128,6 +128,13 @@ describe("the site of make docs", function()
     end
     assert.same({}, lacking)
     assert.is_true(count > 40)
+  end)
+
+  it("calls functions and methods as a program does", function()
+    assert.is_truthy(page("modules/tls.html"):find(">tls.connect(options[, callback])</a>", 1, true))
+    assert.is_truthy(page("classes/tls.TLSSocket.html"):find(">TLSSocket:updateKeys()</a>", 1, true))
+    assert.is_truthy(page("classes/net.BlockList.html"):find(">BlockList:addAddress(", 1, true))
+    assert.is_truthy(page("classes/tls.Server.html"):find(">'secureConnection'</a>", 1, true))
   end)
 
   it("has what a function takes and returns", function()
