@@ -122,6 +122,14 @@ demo: deps-build ## a server and its clients in one terminal
 options: all ## write what is made of lua/tls/options
 	@$(PATHS) $(LUA) scripts/options.lua
 
+# LDoc runs on a Lua of its own, and calls the program markdown.
+docs: ## the reference and the guides as pages, without a dead link: build/docs
+	@for program in ldoc markdown; do command -v $$program >/dev/null || \
+		{ echo "docs: there is no $$program here: make deps installs lua-ldoc and discount"; exit 1; }; done
+	@$(PATHS) $(LUA) scripts/site.lua
+	@cd build/site && LUA_PATH="$(CURDIR)/?.lua;;" ldoc --fatalwarnings --quiet .
+	@$(PATHS) $(LUA) scripts/site_links.lua build/docs
+
 # Writes the lists of the rockspecs, which cannot look into folders themselves.
 rockspec: ## write the lists of the rockspecs, and the version
 	@$(LUA) scripts/rockspec.lua
@@ -332,5 +340,5 @@ clean: ## remove what was built
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named which-openssl help env deps deps-build certs demo options rockspec dist test suite jit nvim homes check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan valgrind gcstress timers fuzz bench bench-quick \
 	bench-count install uninstall clean

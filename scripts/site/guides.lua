@@ -1,0 +1,60 @@
+-- Makes a guide (README.md, docs/*.md) what LDoc reads: its links lead to pages of the site, its headings have GitHub's
+-- anchors, and the comments that its specs read are taken out.
+local guides = {}
+
+--- The anchor that GitHub gives a heading.
+function guides.anchor(heading)
+  return (heading:lower():gsub("[^%w%s_-]", ""):gsub(" ", "-"))
+end
+
+local function page_of(target)
+  local path, anchor = target:match "^([^#]*)(#?.*)$"
+  if path:find "^%a+:" then return target end
+  if path == "" then return target end
+  local name = path:match "([^/]+)$"
+  if name:find "%.md$" then return name .. ".html" .. anchor end
+  if name:find "%.lua$" then return "../examples/" .. name .. ".html" end
+  if name == "examples" then return "../index.html" end
+  return target
+end
+
+local function prose(line)
+  local level, heading = line:match "^(#+)%s+(.-)%s*$"
+  if level then return ('<a id="%s"></a>\n\n%s %s'):format(guides.anchor(heading), level, heading) end
+  return (line:gsub("(%b[])(%b())", function(words, target)
+    if target:find "%s" then return nil end
+    return words .. "(" .. page_of(target:sub(2, -2)) .. ")"
+  end))
+end
+
+--- A line of a block that is not Lua: LDoc would colour it as Lua, and take an indented line for a block of its own.
+local function shown(line)
+  line = line:gsub("[&<>]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;" })
+  return (line:gsub("^ +", function(blanks) return ("&#32;"):rep(#blanks) end))
+end
+
+local function fence_line(language, begins)
+  if language == "lua" then return begins and "```lua" or "```" end
+  return begins and "<pre>" or "</pre>\n"
+end
+
+--- The text for LDoc. A heading comes first there, so the first one has no anchor.
+function guides.convert(text)
+  local lines, language = {}, nil -- of the block that the line is in
+  for line in text:gmatch "(.-)\n" do
+    local fence = line:match "^```(%w*)$"
+    if fence then
+      lines[#lines + 1] = fence_line(language or fence, not language)
+      language = not language and fence or nil
+    elseif language then
+      lines[#lines + 1] = language == "lua" and line or shown(line)
+    elseif #lines == 0 then
+      lines[1] = line
+    elseif not line:find "^<!%-%- .- %-%->$" then
+      lines[#lines + 1] = prose(line)
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return guides
