@@ -1,0 +1,246 @@
+-- examples/fleet: workers that are killed, replaced and stopped while clients come and go.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local Child = require "spec.support.child"
+local co = require "tls.co"
+local tasks = require "spec.support.tasks"
+
+local uv = helper.uv
+local LUA = os.getenv "LUA" or "lua5.4"
+
+local function copy(from, to)
+  local source, target = assert(io.open(from, "rb")), assert(io.open(to, "wb"))
+  target:write(source:read "*a")
+  source:close()
+  target:close()
+end
+
+-- A task that has a fleet of two; the certificate, key and service are copies, in a folder of its own.
+local function with_fleet(visitor, env)
+  local folder = assert(uv.fs_mkdtemp "/tmp/tls-fleet-XXXXXX")
+  local files = { cert = folder .. "/cert", key = folder .. "/key", service = folder .. "/service.lua" }
+  copy(certs.rsa.cert_file, files.cert)
+  copy(certs.rsa.key_file, files.key)
+  copy("examples/fleet/service.lua", files.service)
+  local parent = Child.spawn({ LUA, "examples/fleet/fleet.lua", "0", "2", files.cert, files.key, files.service },
+    helper.expect(function()
+      for _, path in pairs(files) do os.remove(path) end
+      uv.fs_rmdir(folder)
+    end), { env = env })
+  parent:when("port %d+, parent %d+", function(output)
+    tasks.start(function()
+      while select(2, parent.output:gsub("worker %d+ ready", "")) < 2 do co.sleep(10) end
+      visitor(tonumber(output:match "port (%d+)"), parent, files)
+      parent.handle:kill "sigterm"
+    end)
+  end)
+  helper.run(60000)
+  assert.equal(0, parent.status)
+  return parent.output
+end
+
+local function wait_for(parent, pattern)
+  while not parent.output:find(pattern) do co.sleep(10) end
+  return parent.output:match(pattern)
+end
+
+-- A connection, and the worker it has come to.
+local function enter(port, options)
+  local all = { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
+  for name, value in pairs(options or {}) do all[name] = value end
+  local socket, err = co.connect(all)
+  if not socket then return nil, err end
+  local line, why = socket:read()
+  if not line then
+    socket.stream:destroy()
+    return nil, why or "ended"
+  end
+  return socket, tonumber(line:match "^worker (%d+)"), line:match "%w+$"
+end
+
+local function echo(socket, text)
+  local ok, err = socket:write(text, "\n")
+  if not ok then return nil, err end
+  return socket:read()
+end
+
+-- Clients that come, say something and go, until stop() is called, which returns how many were served and what else
+-- has happened to others: { worker or false }[].
+local function load(port, count)
+  local served, lost, going, list = 0, {}, true, {}
+  for i = 1, count do
+    list[i] = co.run(function()
+      while going do
+        local socket, worker = enter(port)
+        if socket and echo(socket, "ping") == "ping" then served = served + 1 else
+          lost[#lost + 1] = { worker = socket and worker or false, err = not socket and worker }
+        end
+        if socket then socket:close() end
+      end
+    end)
+  end
+  return function()
+    going = false
+    for _, task in ipairs(list) do
+      task:wait()
+      assert.equal("done", task.status)
+    end
+    return served, lost
+  end, function() return served end
+end
+
+-- `count` connections that stay: { socket, worker }[].
+local function guests(port, count)
+  local list = {}
+  for i = 1, count do
+    local socket, worker = enter(port)
+    assert(socket, tostring(worker))
+    list[i] = { socket = socket, worker = worker }
+  end
+  return list
+end
+
+describe("examples/fleet", function()
+  it("loses no connection by a reload under load, and serves by other code and another certificate then", function()
+    local served, lost, old_echoes, subject, greeting = 0, {}, 0, nil, nil
+    with_fleet(function(port, parent, files)
+      local stay = guests(port, 10)
+      local stop, so_far = load(port, 8)
+      copy(certs.ecdsa.cert_file, files.cert)
+      copy(certs.ecdsa.key_file, files.key)
+      for round = 1, 3 do
+        local before = so_far()
+        parent.handle:kill "sighup"
+        while select(2, parent.output:gsub("reloaded 2 of 2", "")) < round do co.sleep(10) end
+        while so_far() < before + 50 do co.sleep(10) end
+      end
+      served, lost = stop()
+      for _, guest in ipairs(stay) do -- they are still with the workers that they came to
+        if echo(guest.socket, "still here") == "still here" then old_echoes = old_echoes + 1 end
+        guest.socket:close()
+      end
+      local file = assert(io.open(files.service, "w"))
+      file:write 'return function(socket) socket:finish "worker 0 other code\\n" end'
+      file:close()
+      parent.handle:kill "sighup"
+      while select(2, parent.output:gsub("reloaded 2 of 2", "")) < 4 do co.sleep(10) end
+      local socket
+      socket, greeting = co.connect { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
+      assert(socket, tostring(greeting))
+      subject = socket.stream:getPeerCertificate().asn1Curve
+      greeting = socket:read()
+    end)
+    assert.is_true(served >= 150)
+    assert.same({}, lost)
+    assert.equal(10, old_echoes)
+    assert.equal("prime256v1", subject)
+    assert.equal("worker 0 other code", greeting)
+  end)
+
+  it("keeps the present workers where the new ones cannot begin", function()
+    local before, after, lost, served
+    with_fleet(function(port, parent, files)
+      local stop = load(port, 2)
+      before = guests(port, 1)[1].worker
+      local file = assert(io.open(files.cert, "w"))
+      file:write "no certificate"
+      file:close()
+      parent.handle:kill "sighup"
+      wait_for(parent, "reloaded 0 of 2")
+      after = before
+      for _ = 1, 20 do
+        local socket, worker = enter(port)
+        assert(socket, tostring(worker))
+        socket:close()
+        if not parent.output:find(("worker %d ready"):format(worker), 1, true) then after = worker end
+      end
+      served, lost = stop()
+    end)
+    assert.equal(before, after)
+    assert.is_true(served > 0)
+    assert.same({}, lost)
+  end)
+
+  it("loses by a worker that is killed under load only what was in that worker, and starts another", function()
+    local own, others, lost, again = 0, 0, {}, nil
+    local victim
+    with_fleet(function(port, parent)
+      local stay = guests(port, 16)
+      local stop = load(port, 8)
+      victim = stay[1].worker
+      uv.kill(victim, "sigkill")
+      wait_for(parent, ("worker %d ended: status 0, signal 9"):format(victim))
+      while select(2, parent.output:gsub("worker %d+ ready", "")) < 3 do co.sleep(10) end
+      for _, guest in ipairs(stay) do
+        local alive = echo(guest.socket, "still here") == "still here"
+        if guest.worker == victim then own = own + (alive and 1 or 0) else others = others + (alive and 0 or 1) end
+        guest.socket.stream:destroy()
+      end
+      local newest = tonumber(parent.output:match ".*worker (%d+) ready")
+      while again ~= newest do -- the kernel chooses
+        local socket
+        socket, again = enter(port)
+        assert(socket, tostring(again))
+        socket:close()
+      end
+      local _
+      _, lost = stop()
+    end)
+    assert.equal(0, own)
+    assert.equal(0, others)
+    assert.is_true(#lost <= 8) -- one for each client of the load
+    local of_others = 0
+    for _, entry in ipairs(lost) do
+      if entry.worker and entry.worker ~= victim then of_others = of_others + 1 end
+    end
+    assert.equal(0, of_others)
+  end)
+
+  it("lets nobody in when it stops, waits for who is there, and cuts off at the deadline", function()
+    local code, last
+    local output = with_fleet(function(port, parent)
+      local polite, stays = enter(port), enter(port)
+      parent.handle:kill "sigterm"
+      local _, err
+      repeat
+        co.sleep(10)
+        _, err = co.connect { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
+      until err and err.code == "ECONNREFUSED"
+      code = err.code
+      last = echo(polite, "goodbye")
+      polite:close()
+      stays:read() -- until it is cut off
+    end, { "FLEET_DRAIN=1000" })
+    assert.equal("ECONNREFUSED", code)
+    assert.equal("goodbye", last)
+    local cut = 0
+    for count in output:gmatch "stopped (%d+)" do cut = cut + count end
+    assert.equal(1, cut)
+  end)
+
+  it("resumes at every worker, also at those that have taken another's place", function()
+    local resumed, workers, missed = 0, {}, 0
+    with_fleet(function(port, parent)
+      for round = 1, 20 do
+        if round == 11 then
+          parent.handle:kill "sighup"
+          wait_for(parent, "reloaded 2 of 2")
+        end
+        local session
+        local first, worker = enter(port)
+        first.stream:on("session", function(data) session = data end)
+        echo(first, "wait for the ticket")
+        session = session or first.stream:getSession()
+        first:close()
+        local second, other, how = enter(port, { session = session })
+        assert(second, tostring(other))
+        second:close()
+        if how == "resumed" then resumed = resumed + 1 else missed = missed + 1 end
+        if other ~= worker then workers[other] = true end
+      end
+    end)
+    assert.equal(20, resumed)
+    assert.equal(0, missed)
+    assert.is_truthy(next(workers)) -- some came to another one the second time
+  end)
+end)
