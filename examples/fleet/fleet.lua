@@ -2,6 +2,9 @@
 --
 --   lua5.4 examples/fleet/fleet.lua PORT WORKERS cert.pem key.pem [service.lua]
 --
+-- FLEET_REDIS=HOST:PORT in the environment: its ticket keys are those of all machines that ask this Redis, over TLS;
+-- FLEET_REDIS_CA, _CERT, _KEY are files. FLEET_ROTATE, _LEAD, _POLL and _SESSIONS are in seconds.
+--
 -- SIGHUP: other workers take the place of the present ones, with the code and certificates of now, and no connection is
 -- lost.
 -- SIGTERM: nobody is let in any more, and it ends when the last connection has, or at the deadline.
@@ -11,6 +14,7 @@ package.path = here .. "?.lua;" .. package.path
 local uv = require "luv"
 local co = require "tls.co"
 local net = require "tls.net"
+local Ring = require "ticket_ring"
 local Slot = require "slot"
 
 local PORT, WORKERS, CERT, KEY = tonumber(arg[1]), tonumber(arg[2]), arg[3], arg[4]
@@ -20,16 +24,34 @@ if not PORT or not WORKERS or not KEY then
 end
 io.stdout:setvbuf "line"
 
-local function hex(text)
-  return (text:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+local function setting(name, default) return os.getenv("FLEET_" .. name) or default end
+
+local function ms(name, default) return math.floor(1000 * tonumber(setting(name, default))) end
+
+local function redis_place()
+  local host, port = setting("REDIS", ""):match "^(.*):(%d+)$"
+  if not host then return nil end
+  return {
+    host = host, port = tonumber(port), timeout = 2000, ca = { file = setting "REDIS_CA" },
+    cert = setting "REDIS_CERT" and { file = setting "REDIS_CERT" },
+    key = setting "REDIS_KEY" and { file = setting "REDIS_KEY" },
+  }
 end
 
-local keys = hex(uv.random(48, 0)) -- the workers' ticket keys, the one that seals first
 local slots, reloading = {}, false
+
+local ring = Ring.new {
+  redis = redis_place(), rotate = ms("ROTATE", 3600), lead = ms("LEAD", 60), poll = ms("POLL", 10),
+  keep = ms("SESSIONS", 300) + ms("LEAD", 60), log = print,
+  on_change = function()
+    for _, slot in ipairs(slots) do slot:keys_changed() end
+  end,
+}
+local follower -- task
 
 local how = {
   command = { uv.exepath(), here .. "worker.lua", CERT, KEY, arg[5] or here .. "service.lua" },
-  keys = function() return "keys " .. keys end,
+  keys = function() return (ring:line()) end,
   log = print,
 }
 
@@ -60,6 +82,7 @@ local function on_signal(name, fn)
 end
 
 local function stop()
+  follower:cancel()
   for _, slot in ipairs(slots) do slot:stop() end
 end
 
@@ -72,6 +95,11 @@ for i = 1, WORKERS do
   PORT = port
   slots[i] = Slot.new(tcp, how)
 end
-for _, slot in ipairs(slots) do slot:begin() end
+
+follower = co.run(function()
+  if ring.how.redis then ring:refresh() end -- the workers begin with the keys of all machines, if these are there
+  for _, slot in ipairs(slots) do slot:begin() end
+  if ring.how.redis then ring:follow() end
+end)
 print(("port %d, parent %d"):format(PORT, uv.os_getpid()))
 uv.run()

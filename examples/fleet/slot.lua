@@ -13,7 +13,7 @@ Slot.__index = Slot
 --- @param tcp userdata bound, with reusePort; the slot's from now on
 --- @param how table { command = string[], keys = function() -> line, log = function(text) }
 function Slot.new(tcp, how)
-  return setmetatable({ tcp = tcp, how = how, wait = FIRST_WAIT, worker = nil, stopping = false, alive = 0 }, Slot)
+  return setmetatable({ tcp = tcp, how = how, wait = FIRST_WAIT, worker = nil, stopping = false, workers = {} }, Slot)
 end
 
 local function say(worker, line)
@@ -45,13 +45,13 @@ local function start(self, on_ready)
       worker.handle:close()
       worker.stdin:close()
       timer:close()
-      self.alive = self.alive - 1
+      self.workers[worker] = nil
       self.how.log(("worker %d ended: status %d, signal %d"):format(worker.pid, status, signal))
       if not worker.ready then on_ready(false) end
       self:ended(worker)
     end)
   assert(worker.handle, worker.pid) -- no processes left: the parent cannot go on
-  self.alive = self.alive + 1
+  self.workers[worker] = true -- the present one, those that begin, those that still have connections
   timer:start(START, 0, function()
     if not worker.ready then worker.handle:kill "sigkill" end
   end)
@@ -60,7 +60,9 @@ local function start(self, on_ready)
   return worker
 end
 
-function Slot:begin() self.worker = start(self, function() end) end
+function Slot:begin()
+  if not self.stopping then self.worker = start(self, function() end) end
+end
 
 --- Starts the worker again, after a while, if it was not told to end.
 function Slot:ended(worker)
@@ -98,7 +100,7 @@ function Slot:replace()
 end
 
 function Slot:keys_changed()
-  if self.worker then say(self.worker, self.how.keys()) end
+  for worker in pairs(self.workers) do say(worker, self.how.keys()) end
 end
 
 --- Tells the worker to end, and gives up the socket.

@@ -3,6 +3,7 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
 local co = require "tls.co"
+local free_port = require "spec.support.free_port"
 local tasks = require "spec.support.tasks"
 
 local uv = helper.uv
@@ -15,8 +16,9 @@ local function copy(from, to)
   target:close()
 end
 
--- A task that has a fleet of two; the certificate, key and service are copies, in a folder of its own.
-local function with_fleet(visitor, env)
+-- A fleet of two workers; the certificate, key and service are copies, in a folder of its own. on_ready(port, parent,
+-- files) is called in a task.
+local function start_fleet(on_ready, env)
   local folder = assert(uv.fs_mkdtemp "/tmp/tls-fleet-XXXXXX")
   local files = { cert = folder .. "/cert", key = folder .. "/key", service = folder .. "/service.lua" }
   copy(certs.rsa.cert_file, files.cert)
@@ -30,10 +32,18 @@ local function with_fleet(visitor, env)
   parent:when("port %d+, parent %d+", function(output)
     tasks.start(function()
       while select(2, parent.output:gsub("worker %d+ ready", "")) < 2 do co.sleep(10) end
-      visitor(tonumber(output:match "port (%d+)"), parent, files)
-      parent.handle:kill "sigterm"
+      on_ready(tonumber(output:match "port (%d+)"), parent, files)
     end)
   end)
+  return parent
+end
+
+-- A task that has a fleet.
+local function with_fleet(visitor, env)
+  local parent = start_fleet(function(port, parent, files)
+    visitor(port, parent, files)
+    parent.handle:kill "sigterm"
+  end, env)
   helper.run(60000)
   assert.equal(0, parent.status)
   return parent.output
@@ -242,5 +252,137 @@ describe("examples/fleet", function()
     assert.equal(20, resumed)
     assert.equal(0, missed)
     assert.is_truthy(next(workers)) -- some came to another one the second time
+  end)
+end)
+
+local TOOLS = uv.cwd() .. "/build/tools/usr"
+local REDIS = TOOLS .. "/bin/redis-server"
+if not uv.fs_stat(REDIS) then REDIS = uv.fs_stat "/usr/bin/redis-server" and "/usr/bin/redis-server" end
+
+-- A Redis over TLS that wants client certificates; what it has is gone at its end. done(redis)
+local function redis_at(port, done)
+  local redis = Child.spawn({ REDIS, "--bind", "127.0.0.1", "--port", "0", "--tls-port", tostring(port), "--save", "",
+    "--tls-cert-file", certs.rsa.cert_file, "--tls-key-file", certs.rsa.key_file,
+    "--tls-ca-cert-file", certs.ca.cert_file, "--tls-auth-clients", "yes" }, helper.expect(),
+    { env = { ("LD_LIBRARY_PATH=%s/lib/%s-linux-gnu"):format(TOOLS, uv.os_uname().machine) } })
+  redis:when("eady to accept connections", function() done(redis) end)
+end
+
+-- Calls fn(ports, parents, redis, port) in a task, with two fleets, each a "machine", and the Redis that they share.
+local function with_machines(fn, more)
+  local parents, ports = {}, {}
+  free_port(function(redis_port)
+    redis_at(redis_port, function(redis)
+      local env = {
+        "FLEET_REDIS=127.0.0.1:" .. redis_port, "FLEET_REDIS_CA=" .. certs.ca.cert_file,
+        "FLEET_REDIS_CERT=" .. certs.rsa.cert_file, "FLEET_REDIS_KEY=" .. certs.rsa.key_file, "FLEET_POLL=0.2",
+      }
+      for _, setting in ipairs(more or {}) do env[#env + 1] = setting end
+      for i = 1, 2 do
+        parents[i] = start_fleet(function(port)
+          ports[i] = port
+          if not ports[3 - i] then return end
+          fn(ports, parents, redis, redis_port)
+          for _, parent in ipairs(parents) do parent.handle:kill "sigterm" end
+          redis:stop()
+        end, env)
+      end
+    end)
+  end)
+  helper.run(60000)
+end
+
+-- A session from one machine.
+local function session_of(port)
+  local session
+  local socket, worker = enter(port)
+  assert(socket, tostring(worker))
+  socket.stream:on("session", function(data) session = data end)
+  echo(socket, "wait for the ticket")
+  session = session or socket.stream:getSession()
+  socket:close()
+  return session
+end
+
+-- "new" or "resumed", at a machine.
+local function comes_back(port, session)
+  local socket, worker, how = enter(port, { session = session })
+  assert(socket, tostring(worker))
+  socket:close()
+  return how
+end
+
+local function count(text, pattern) return select(2, text:gsub(pattern, "")) end
+
+describe("examples/fleet with a Redis over TLS", function()
+  local function it_with_redis(name, fn)
+    it(name, function()
+      if not REDIS then return pending "redis-server is not here; make deps unpacks it" end
+      fn()
+    end)
+  end
+
+  it_with_redis("resumes at the other machine, and a machine without Redis at itself alone", function()
+    local other, alone, itself = 0, nil, nil
+    with_machines(function(ports)
+      for i = 1, 20 do
+        local from, to = ports[i % 2 + 1], ports[(i + math.floor(i / 4)) % 2 + 1] -- half of them at the other one
+        if comes_back(to, session_of(from)) == "resumed" then other = other + 1 end
+      end
+      local stranger, done
+      stranger = start_fleet(function(port)
+        alone = comes_back(port, session_of(ports[1]))
+        itself = comes_back(port, session_of(port))
+        stranger.handle:kill "sigterm"
+        done = true
+      end)
+      while not done do co.sleep(10) end
+    end)
+    assert.equal(20, other)
+    assert.equal("new", alone)
+    assert.equal("resumed", itself)
+  end)
+
+  it_with_redis("loses no resumption by rotations", function()
+    local tried, missed, changes = 0, 0, {}
+    with_machines(function(ports, parents)
+      local before = session_of(ports[1])
+      while count(parents[1].output, "sealing by") < 7 do
+        tried = tried + 1
+        local from = tried % 2 + 1
+        if comes_back(ports[3 - from], before) ~= "resumed" then missed = missed + 1 end
+        before = session_of(ports[from])
+      end
+      for key in parents[1].output:gmatch "sealing by (%x+)" do changes[key] = true end
+    end, { "FLEET_ROTATE=1.5", "FLEET_LEAD=0.8", "FLEET_SESSIONS=20" })
+    local keys = 0
+    for _ in pairs(changes) do keys = keys + 1 end
+    assert.is_true(keys >= 3)
+    assert.is_true(tried > 20)
+    assert.equal(0, missed)
+  end)
+
+  it_with_redis("goes on while Redis is away, and when it comes back with nothing", function()
+    local away, started, back = nil, nil, nil
+    with_machines(function(ports, parents, redis, redis_port)
+      local session = session_of(ports[1])
+      redis:stop()
+      wait_for(parents[2], "redis is away")
+      away = comes_back(ports[2], session)
+      parents[2].handle:kill "sighup" -- workers that have never seen Redis
+      wait_for(parents[2], "reloaded 2 of 2")
+      started = comes_back(ports[2], session_of(ports[1]))
+      local again
+      redis_at(redis_port, function(second) again = second end)
+      for _, parent in ipairs(parents) do
+        wait_for(parent, "redis is away.*redis is there")
+        wait_for(parent, "2 keys")
+      end
+      back = comes_back(ports[1], session_of(ports[2]))
+      again:stop()
+    end)
+    assert.equal("resumed", away)
+    assert.equal("resumed", started)
+    assert.equal("resumed", back)
   end)
 end)
