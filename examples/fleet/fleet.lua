@@ -3,7 +3,8 @@
 --   lua5.4 examples/fleet/fleet.lua PORT WORKERS cert.pem key.pem [service.lua]
 --
 -- FLEET_REDIS=HOST:PORT in the environment: its ticket keys are those of all machines that ask this Redis, over TLS;
--- FLEET_REDIS_CA, _CERT, _KEY are files. FLEET_ROTATE, _LEAD, _POLL and _SESSIONS are in seconds.
+-- FLEET_REDIS_CA, _CERT, _KEY are files. FLEET_STORE=redis: sessions by id in that Redis, no tickets. FLEET_ROTATE,
+-- _LEAD, _POLL and _SESSIONS are in seconds.
 --
 -- SIGHUP: other workers take the place of the present ones, with the code and certificates of now, and no connection is
 -- lost.
@@ -15,6 +16,7 @@ local uv = require "luv"
 local co = require "tls.co"
 local net = require "tls.net"
 local Ring = require "ticket_ring"
+local setting = require "setting"
 local Slot = require "slot"
 
 local PORT, WORKERS, CERT, KEY = tonumber(arg[1]), tonumber(arg[2]), arg[3], arg[4]
@@ -24,24 +26,11 @@ if not PORT or not WORKERS or not KEY then
 end
 io.stdout:setvbuf "line"
 
-local function setting(name, default) return os.getenv("FLEET_" .. name) or default end
-
-local function ms(name, default) return math.floor(1000 * tonumber(setting(name, default))) end
-
-local function redis_place()
-  local host, port = setting("REDIS", ""):match "^(.*):(%d+)$"
-  if not host then return nil end
-  return {
-    host = host, port = tonumber(port), timeout = 2000, ca = { file = setting "REDIS_CA" },
-    cert = setting "REDIS_CERT" and { file = setting "REDIS_CERT" },
-    key = setting "REDIS_KEY" and { file = setting "REDIS_KEY" },
-  }
-end
-
+local ms = setting.ms
 local slots, reloading = {}, false
 
 local ring = Ring.new {
-  redis = redis_place(), rotate = ms("ROTATE", 3600), lead = ms("LEAD", 60), poll = ms("POLL", 10),
+  redis = setting.redis(), rotate = ms("ROTATE", 3600), lead = ms("LEAD", 60), poll = ms("POLL", 10),
   keep = ms("SESSIONS", 300) + ms("LEAD", 60), log = print,
   on_change = function()
     for _, slot in ipairs(slots) do slot:keys_changed() end

@@ -39,6 +39,18 @@ function read_answer(socket)
   return nil, "not an answer of Redis'"
 end
 
+--- A command as Redis reads it.
+function Redis.encode(...)
+  local parts = { ("*%d\r\n"):format(select("#", ...)) }
+  for i = 1, select("#", ...) do
+    local text = tostring((select(i, ...)))
+    parts[#parts + 1] = ("$%d\r\n%s\r\n"):format(#text, text)
+  end
+  return table.concat(parts)
+end
+
+Redis.read_answer = read_answer
+
 --- @param options table of co.connect; with `timeout`, for each call
 function Redis.connect(options)
   local socket, err = co.connect(options)
@@ -48,12 +60,7 @@ end
 
 --- Sends a command, and waits for the answer. After a failure nobody knows what comes next: the client is closed.
 function Redis:call(...)
-  local parts = { ("*%d\r\n"):format(select("#", ...)) }
-  for i = 1, select("#", ...) do
-    local text = tostring((select(i, ...)))
-    parts[#parts + 1] = ("$%d\r\n%s\r\n"):format(#text, text)
-  end
-  local ok, err = self.socket:write(table.concat(parts))
+  local ok, err = self.socket:write(Redis.encode(...))
   local answer
   if ok then answer, err = read_answer(self.socket) end
   if err then self.socket.stream:destroy() end

@@ -5,9 +5,13 @@
 -- Descriptor 3 is the socket, bound by the parent. Lines on the standard input tell what to do (docs/scaling.md):
 -- "keys HEX,HEX,...", "stop". Its end means that the parent has gone: the same as "stop". Lines on the standard output
 -- tell what has happened: "ready", "stopped N" with how many connections the deadline has cut off.
+package.path = (arg[0]:match "^(.*/)" or "./") .. "?.lua;" .. package.path
+
 local uv = require "luv"
 local co = require "tls.co"
 local net = require "tls.net"
+local setting = require "setting"
+local Store = require "session_store"
 local tls = require "tls"
 
 local DRAIN = tonumber(os.getenv "FLEET_DRAIN") or 30000 -- ms from "stop" on, then what is left is cut off
@@ -15,6 +19,10 @@ local DRAIN = tonumber(os.getenv "FLEET_DRAIN") or 30000 -- ms from "stop" on, t
 local cert, key, service_file = arg[1], arg[2], arg[3]
 local service = dofile(service_file) -- function(socket), called for each connection
 io.stdout:setvbuf "line"
+
+local KEEP = setting.ms("SESSIONS", 300) / 1000 -- s
+local BY_ID = setting.text "STORE" == "redis" -- sessions in Redis, not in tickets
+local NO_TICKET = 0x4000 -- SSL_OP_NO_TICKET
 
 local sockets, stopping, server = {}, false, nil
 
@@ -70,7 +78,8 @@ local function obey(line)
 end
 
 server = tls.createServer({
-  cert = { file = cert }, key = { file = key }, sessionTimeout = tonumber(os.getenv "FLEET_SESSIONS") or 300,
+  cert = { file = cert }, key = { file = key }, sessionTimeout = math.ceil(KEEP),
+  secureOptions = BY_ID and NO_TICKET or nil,
 }, function(socket)
   socket:on("error", function(err) log(tostring(err)) end)
   service(socket)
@@ -84,6 +93,8 @@ server:on("error", function(err)
   log(tostring(err))
   os.exit(1)
 end)
+
+if BY_ID then Store.attach(server, { redis = setting.redis(), keep = math.ceil(KEEP), log = log }) end
 
 co.run(function()
   local parent = co.wrap(net.Socket { fd = 0 })

@@ -293,9 +293,9 @@ local function with_machines(fn, more)
 end
 
 -- A session from one machine.
-local function session_of(port)
+local function session_of(port, options)
   local session
-  local socket, worker = enter(port)
+  local socket, worker = enter(port, options)
   assert(socket, tostring(worker))
   socket.stream:on("session", function(data) session = data end)
   echo(socket, "wait for the ticket")
@@ -305,8 +305,8 @@ local function session_of(port)
 end
 
 -- "new" or "resumed", at a machine.
-local function comes_back(port, session)
-  local socket, worker, how = enter(port, { session = session })
+local function comes_back(port, session, version)
+  local socket, worker, how = enter(port, { session = session, maxVersion = version })
   assert(socket, tostring(worker))
   socket:close()
   return how
@@ -384,5 +384,30 @@ describe("examples/fleet with a Redis over TLS", function()
     assert.equal("resumed", away)
     assert.equal("resumed", started)
     assert.equal("resumed", back)
+  end)
+
+  it_with_redis("resumes sessions by id at the other machine, and goes without while Redis hangs or is away", function()
+    local resumed, hung, took, away = 0, nil, nil, nil
+    local TLS12 = { maxVersion = "TLSv1.2" }
+    with_machines(function(ports, parents, redis)
+      for _, parent in ipairs(parents) do wait_for(parent, "in Redis.*in Redis") end
+      for i = 1, 10 do
+        if comes_back(ports[i % 2 + 1], session_of(ports[(i + 1) % 2 + 1], TLS12), "TLSv1.2") == "resumed" then
+          resumed = resumed + 1
+        end
+      end
+      local session = session_of(ports[1], TLS12)
+      redis.handle:kill "sigstop"
+      took = uv.hrtime()
+      hung = comes_back(ports[2], session, "TLSv1.2")
+      took = (uv.hrtime() - took) / 1e9
+      redis:stop()
+      for _, parent in ipairs(parents) do wait_for(parent, "redis is away.*redis is away") end
+      away = comes_back(ports[2], session, "TLSv1.2")
+    end, { "FLEET_STORE=redis" })
+    assert.equal(10, resumed)
+    assert.equal("new", hung)
+    assert.is_true(took >= 0.2)
+    assert.equal("new", away)
   end)
 end)
