@@ -228,6 +228,26 @@ describe("examples/fleet", function()
     assert.equal(1, cut)
   end)
 
+  it("ends with its parent, and still serves who is there", function()
+    local last, after
+    local parent
+    parent = start_fleet(function(port)
+      local guest = enter(port)
+      parent:stop() -- SIGKILL
+      repeat
+        co.sleep(10)
+        local socket, err = co.connect { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
+        after = err and err.code
+        if socket then socket.stream:destroy() end
+      until after == "ECONNREFUSED"
+      last = echo(guest, "goodbye")
+      guest:close()
+    end)
+    helper.run(60000)
+    assert.equal("ECONNREFUSED", after)
+    assert.equal("goodbye", last)
+  end)
+
   it("resumes at every worker, also at those that have taken another's place", function()
     local resumed, workers, missed = 0, {}, 0
     with_fleet(function(port, parent)
