@@ -124,11 +124,25 @@ unpack_haproxy() {
   [ -z "$needed" ] || install_packages $needed
 }
 
+# Redis' program in the same way; what it needs is unpacked beside it (spec/examples/fleet_spec.lua looks there).
+unpack_redis() {
+  echo "deps: unpacking redis-server into $tools"
+  mkdir -p "$tools"
+  # A release without it, or no network: its specs say so.
+  as_root apt-get update -qq && (cd "$tools" && apt-get download -qq redis-server redis-tools) || return 0
+  needed=$(dpkg-deb -f "$tools"/redis-tools_*.deb Depends | tr ',' '\n' |
+    sed 's/^ *\([^ (|]*\).*/\1/' | grep '^lib' || true)
+  needed=$(missing $needed)
+  [ -z "$needed" ] || (cd "$tools" && apt-get download -qq $needed)
+  (cd "$tools" && for deb in *.deb; do dpkg-deb -x "$deb" .; done)
+  rm -f "$tools"/*.deb
+}
+
 tool=$(find_tool)
 if [ -z "$tool" ]; then
   echo "deps: none of apt, dnf, pacman, apk, pkg and brew is here. Please see that these are: a C compiler, make,"
   echo "deps: pkg-config, Lua and luv, and OpenSSL 3 or later, with the headers of Lua and OpenSSL"
-  [ "$what" = build ] || echo "deps: for the specs: busted, curl, Node, LuaJIT, Neovim, HAProxy, tinyproxy"
+  [ "$what" = build ] || echo "deps: for the specs: busted, curl, Node, LuaJIT, Neovim, HAProxy, Redis, tinyproxy"
   for program in cc "${LUA:-lua5.4}" openssl; do
     have "$program" || { echo "deps: $program is missing"; exit 1; }
   done
@@ -142,4 +156,6 @@ needed=$(missing $build)
 [ -z "$by_hand" ] || [ -z "$needed" ] || echo "deps: then, what is no package here: $by_hand"
 [ "$tool" != apt ] || [ "$what" = build ] || [ -x /usr/sbin/haproxy ] || [ -x $tools/usr/sbin/haproxy ] ||
   unpack_haproxy
+[ "$tool" != apt ] || [ "$what" = build ] || [ -x /usr/bin/redis-server ] || [ -x $tools/usr/bin/redis-server ] ||
+  unpack_redis
 [ "$tool" != apt ] || [ "${LUA:-}" != lua5.5 ] || sh scripts/luv.sh $LUA

@@ -18,6 +18,7 @@ local defaults = require "tls.options.defaults"
 local dot_or_colon = require "tls.support.dot_or_colon"
 local kinds = require "tls.options.kinds"
 local ip = require "tls.support.ip"
+local listen = require "tls.net.listen"
 local Server = require "tls.net.server"
 local Socket = require "tls.net.socket"
 local SocketAddress = require "tls.net.socket_address"
@@ -54,6 +55,16 @@ function net.connect(first, ...)
 end
 
 net.createConnection = net.connect
+
+--- Binds a port for a server to listen on by its option `handle`, here or in another process that inherits the handle.
+-- As long as any process has it, connections that nobody has accepted yet wait. Not in Node, whose cluster does this.
+--- @param options net.BindOptions
+--- @return userdata? handle luv's uv_tcp; owned by the caller
+--- @return tls.Error? err
+-- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_SOCKET_BAD_PORT
+function net.bind(options)
+  return listen.bind_only(options)
+end
 
 --- 4, 6, or 0 when `text` is no IP address. Source: Node's net.isIP.
 net.isIP = ip.version

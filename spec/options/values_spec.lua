@@ -78,6 +78,11 @@ local calls = {
     if options.port == nil and not somewhere then options.port = 0 end
     return server:listen(options)
   end,
+  ["net.bind"] = function(options)
+    if options.port == nil then options.port = 0 end
+    local handle = net.bind(options)
+    if handle then handle:close() end
+  end,
   ["tls.CryptoStream"] = tls.CryptoStream.new,
   ["stream:pipe"] = function(options) return keep(net.Socket()):pipe(keep(net.Socket()), options) end,
   ["tls.ocsp.staple"] = function(options)

@@ -173,4 +173,23 @@ function listen.bind(options, done)
   anywhere(options, done)
 end
 
+--- Binds a port, at once, and listens to nobody yet.
+---@param given table options as in tls.options.listen
+---@return userdata? handle owned by the caller
+---@return tls.Error? err
+---@raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_SOCKET_BAD_PORT
+function listen.bind_only(given)
+  local options, handle, err = declared.bind:read(given), nil, nil
+  if options.port == nil then check_place {} end
+  local bind = options.host and on_address or anywhere
+  bind(options, function(problem, tcp, place)
+    local _, late
+    if tcp then _, late = tcp:getsockname() end -- libuv keeps EADDRINUSE to itself until it is asked
+    if late then handles.close(tcp) end
+    problem = problem or late
+    handle, err = not problem and tcp or nil, problem and errors.with_reason(problem, "bind", place)
+  end, options.host)
+  return handle, err
+end
+
 return listen

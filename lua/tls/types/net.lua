@@ -40,6 +40,13 @@ function net.connect(options, callback) end
 ---@overload fun(path: string, callback?: fun()): net.Socket
 function net.createConnection(options, callback) end
 
+--- Binds a port for a server to listen on by its option `handle`, here or in another process that inherits the handle.
+--- As long as any process has it, connections that nobody has accepted yet wait. Throws, also ERR_SOCKET_BAD_PORT.
+---@param options net.BindOptions
+---@return userdata? handle luv's uv_tcp; owned by the caller
+---@return tls.Error? err EADDRINUSE, EACCES and the like
+function net.bind(options) end
+
 --- Whether a text is an IP address, and which.
 ---@param text any
 ---@return 0|4|6 version 0: it is none

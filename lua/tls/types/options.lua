@@ -226,6 +226,13 @@
 ---@field exclusive boolean? for Node's sake: without a cluster, a listening handle is always its process's own
 ---@field signal tls.AbortSignal? aborting closes the server
 
+--- Options of net.bind.
+---@class net.BindOptions
+---@field port (integer|string)? 0: any free one
+---@field host string? an address, no name; default all addresses
+---@field ipv6Only boolean? leave IPv4 on the port to others; default `false`
+---@field reusePort boolean? SO_REUSEPORT: several processes listen on the port, and the kernel shares the connections out; default `false`
+
 --- Options of stream:pipe.
 ---@class tls.PipeOptions
 ---@field end boolean? `false` leaves the destination open; default `true`
