@@ -1,5 +1,5 @@
--- A WebSocket client (RFC 6455) over TLS: sends each line of its standard input as a text message, and prints those that
--- come. It is no UTF-8 checker: what comes is printed as it is, but for control characters.
+-- A WebSocket client (RFC 6455) over TLS: sends each line of its standard input as a text message, and prints those
+-- that come. It is no UTF-8 checker: what comes is printed as it is, but for control characters.
 --
 --   lua5.4 examples/websocket/client.lua wss://HOST[:PORT]/PATH ca.pem
 local uv = require "luv"
@@ -89,11 +89,14 @@ local function read_message(socket)
   end
 end
 
-local host, port, path = (arg[1] or ""):match "^wss://([%w.-]+):?(%d*)(/?[%w%-._~:/?@!$&'()*+,;=%%]*)$"
-if not host or not arg[2] or arg[3] then fail "usage: client.lua wss://HOST[:PORT]/PATH ca.pem" end
+local host, port, path = (arg[1] or ""):match "^wss://([%w.-]+):?(%d*)(.*)$"
+if path == "" then path = "/" end
+if not host or not path:find "^/[%w%-._~:/?@!$&'()*+,;=%%]*$" or not arg[2] or arg[3] then
+  fail "usage: client.lua wss://HOST[:PORT]/PATH ca.pem"
+end
 io.stdout:setvbuf "line"
 co.run(function()
-  local socket = open(host, tonumber(port) or 443, path:find "^/" and path or "/" .. path, arg[2])
+  local socket = open(host, tonumber(port) or 443, path, arg[2])
   local sender = co.run(function()
     local input = co.wrap(net.Socket { fd = 0 })
     local line = input:read()
