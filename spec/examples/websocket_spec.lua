@@ -109,7 +109,8 @@ describe("examples/websocket/client.lua", function()
 
   it("says how it is used", function()
     tasks.run(function()
-      for _, url in ipairs { "", "ws://localhost/", "wss://localhost/\r\nx", "wss://local host/", "wss://local_host/" } do
+      local urls = { "", "ws://localhost/", "wss://localhost/\r\nx", "wss://local host/", "wss://local_host/" }
+      for _, url in ipairs(urls) do
         local status, output = programs.run(programs.example("websocket/client.lua", url, "x"))
         assert.equal(1, status)
         assert.truthy(output:find("usage: ", 1, true))
