@@ -4,11 +4,12 @@ local certs = require "spec.support.certs"
 local programs = require "spec.support.programs"
 local tasks = require "spec.support.tasks"
 
+local example = programs.examples()
 local AUTHORIZATION = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 
 local function with_folder(visitor)
   local folder = assert(helper.uv.fs_mkdtemp "/tmp/acmeXXXXXX")
-  local printed = programs.serve(programs.example("acme_answer.lua", "0", certs.rsa.cert_file, certs.rsa.key_file,
+  local printed = programs.serve(example("acme_answer.lua", "0", certs.rsa.cert_file, certs.rsa.key_file,
     folder), function(port, server)
     local status, output = programs.run({ "sh", "examples/acme_certificate.sh", "www.example.org", folder },
       AUTHORIZATION)
@@ -71,7 +72,7 @@ describe("examples/acme_answer.lua", function()
 
   it("says how it is used, and takes nothing else for a key authorization", function()
     tasks.run(function()
-      local status, output = programs.run(programs.example "acme_answer.lua")
+      local status, output = programs.run(example "acme_answer.lua")
       assert.equal(1, status)
       assert.truthy(output:find("usage: ", 1, true))
       for _, text in ipairs { "", "x", "a.b.c", "a.", "a b.c" } do

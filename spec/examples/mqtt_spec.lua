@@ -6,6 +6,7 @@ local co = require "tls.co"
 local programs = require "spec.support.programs"
 local tasks = require "spec.support.tasks"
 
+local example = programs.examples()
 local MOSQUITTO = programs.find "mosquitto"
 
 local function write(path, text)
@@ -36,7 +37,7 @@ local function broker(visitor)
 end
 
 local function mqtt(what, place, who, ...)
-  return programs.example("mqtt.lua", what, place, certs.ca.cert_file, certs[who].cert_file, certs[who].key_file, ...)
+  return example("mqtt.lua", what, place, certs.ca.cert_file, certs[who].cert_file, certs[who].key_file, ...)
 end
 
 local function of_mosquitto(name, port, ...)
@@ -126,7 +127,7 @@ describe("examples/mqtt.lua", function()
 
   it("says how it is used", function()
     tasks.run(function()
-      for _, command in ipairs { programs.example "mqtt.lua", mqtt("subscribe", "localhost:1", "agent", "a", "x") } do
+      for _, command in ipairs { example "mqtt.lua", mqtt("subscribe", "localhost:1", "agent", "a", "x") } do
         local status, output = programs.run(command)
         assert.equal(1, status)
         assert.truthy(output:find("usage: ", 1, true), output)

@@ -6,6 +6,7 @@ local co = require "tls.co"
 local programs = require "spec.support.programs"
 local tasks = require "spec.support.tasks"
 
+local example = programs.examples()
 local REDIS = programs.find "redis-server"
 
 local function redis(visitor)
@@ -18,7 +19,7 @@ local function redis(visitor)
     tasks.start(function()
       programs.wait_for(server, "Ready to accept connections")
       visitor(function(input, ...)
-        return programs.run(programs.example("redis.lua", "localhost:" .. port, certs.ca.cert_file), input,
+        return programs.run(example("redis.lua", "localhost:" .. port, certs.ca.cert_file), input,
           { env = { ... } })
       end, port)
       server:stop()
@@ -65,7 +66,7 @@ describe("examples/redis.lua", function()
 
   it("sends no password to who is not trusted", function()
     redis(function(_, port)
-      local status, output = programs.run(programs.example("redis.lua", "localhost:" .. port,
+      local status, output = programs.run(example("redis.lua", "localhost:" .. port,
         certs.otherca.cert_file), "PING\n", { env = { PASSWORD } })
       assert.equal(1, status)
       assert.truthy(output:find("not trusted", 1, true), output) -- it sends its root as well
@@ -84,7 +85,7 @@ describe("examples/redis.lua", function()
             assert.equal("*1\r\n$4\r\nPING\r\n", socket:read(14))
             socket:finish(answer)
           end))
-        local status, output = programs.run(programs.example("redis.lua", "localhost:" .. server:address().port,
+        local status, output = programs.run(example("redis.lua", "localhost:" .. server:address().port,
           certs.ca.cert_file), "PING\n")
         assert.equal(1, status)
         assert.truthy(output:find(problem, 1, true), output)
@@ -95,7 +96,7 @@ describe("examples/redis.lua", function()
 
   it("says how it is used", function()
     tasks.run(function()
-      local status, output = programs.run(programs.example("redis.lua", "localhost", "x"))
+      local status, output = programs.run(example("redis.lua", "localhost", "x"))
       assert.equal(1, status)
       assert.truthy(output:find("usage: ", 1, true))
     end)

@@ -3,11 +3,14 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local free_port = require "spec.support.free_port"
 local co = require "tls.co"
+local luas = require "spec.support.luas"
 local programs = require "spec.support.programs"
 local tasks = require "spec.support.tasks"
 
+local example = programs.examples()
 local uv = helper.uv
 local LUA = os.getenv "LUA" or "lua5.4"
+local CPATH = LUA == "luajit" and luas.jit.cpath or os.getenv "LUA_CPATH" -- others start it, who do not know that
 local FILES = { certs.rsa.cert_file, certs.rsa.key_file }
 
 local function visit(port)
@@ -26,7 +29,8 @@ end
 
 -- As systemd does it: the process that is to have them is the one that runs the program.
 local function shim(environment, descriptors)
-  local script = ("%s exec %s examples/socket_activation.lua %s %s"):format(environment, LUA, FILES[1], FILES[2])
+  local script = ("LUA_CPATH='%s' %s exec %s examples/socket_activation.lua %s %s"):format(CPATH, environment, LUA,
+    FILES[1], FILES[2])
   return { "sh", "-c", script }, descriptors
 end
 
@@ -35,8 +39,8 @@ describe("examples/socket_activation.lua", function()
     local program = programs.find "systemd-socket-activate"
     if not program then pending "skipped: there is no systemd-socket-activate" end
     free_port(function(port)
-      local server = programs.start { program, "-E", "LUA_PATH", "-E", "LUA_CPATH", "-l", "127.0.0.1:" .. port, LUA,
-        "examples/socket_activation.lua", FILES[1], FILES[2] }
+      local server = programs.start { program, "-E", "LUA_PATH", "-E", "LUA_CPATH=" .. CPATH, "-l",
+        "127.0.0.1:" .. port, LUA, "examples/socket_activation.lua", FILES[1], FILES[2] }
       tasks.start(function()
         programs.wait_for(server, "Listening on 127.0.0.1:" .. port)
         assert.is_nil(server.output:find("listening on port", 1, true))
@@ -83,7 +87,7 @@ describe("examples/socket_activation.lua", function()
 
   it("says how it is used", function()
     tasks.run(function()
-      local status, output = programs.run(programs.example "socket_activation.lua")
+      local status, output = programs.run(example "socket_activation.lua")
       assert.equal(1, status)
       assert.truthy(output:find("usage: ", 1, true))
     end)

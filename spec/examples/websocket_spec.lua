@@ -5,6 +5,7 @@ local co = require "tls.co"
 local programs = require "spec.support.programs"
 local tasks = require "spec.support.tasks"
 
+local example = programs.examples()
 local protocol = dofile "examples/websocket/protocol.lua"
 
 local function serve(visitor)
@@ -14,7 +15,7 @@ local function serve(visitor)
 end
 
 local function command(port, path, ca)
-  return programs.example("websocket/client.lua", ("wss://localhost:%d%s"):format(port, path), ca or certs.ca.cert_file)
+  return example("websocket/client.lua", ("wss://localhost:%d%s"):format(port, path), ca or certs.ca.cert_file)
 end
 
 local function hex(text) return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
@@ -111,7 +112,7 @@ describe("examples/websocket/client.lua", function()
     tasks.run(function()
       local urls = { "", "ws://localhost/", "wss://localhost/\r\nx", "wss://local host/", "wss://local_host/" }
       for _, url in ipairs(urls) do
-        local status, output = programs.run(programs.example("websocket/client.lua", url, "x"))
+        local status, output = programs.run(example("websocket/client.lua", url, "x"))
         assert.equal(1, status)
         assert.truthy(output:find("usage: ", 1, true))
       end

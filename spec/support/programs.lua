@@ -19,9 +19,12 @@ function programs.find(name)
   end
 end
 
---- An example's command, with the Lua that is tested.
-function programs.example(name, ...)
-  return { os.getenv "LUA" or "lua5.4", "examples/" .. name, ... }
+--- What makes the commands of examples: example(name, ...). To be asked for when a spec is read: then LUA names the Lua
+-- that its examples are run on.
+--- @return fun(name: string, ...: string): string[]
+function programs.examples()
+  local lua = os.getenv "LUA" or "lua5.4"
+  return function(name, ...) return { lua, "examples/" .. name, ... } end
 end
 
 --- Starts a program; it has to end while helper.run runs.
