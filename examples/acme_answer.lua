@@ -56,7 +56,7 @@ local function handle(socket)
   socket:finish "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n"
 end
 
-co.run(function()
+local function main()
   local server, err = co.listen({
     port = tonumber(port), cert = { file = cert }, key = { file = key }, ALPNCallback = choose, limit = 8192,
     timeout = 10000, handshakeTimeout = 10000,
@@ -67,5 +67,10 @@ co.run(function()
   end)
   print("listening on port " .. server:address().port)
   io.stdout:flush()
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()

@@ -51,7 +51,7 @@ local function answer(socket)
     "\r\nConnection: close\r\n\r\n", body)
 end
 
-co.run(function()
+local function main()
   local server, err = co.listen({
     port = tonumber(port), cert = { file = cert }, key = { file = key }, ALPNCallback = choose, limit = 8192,
     timeout = PATIENCE, handshakeTimeout = PATIENCE,
@@ -65,5 +65,10 @@ co.run(function()
   end)
   print("listening on port " .. server:address().port)
   io.stdout:flush()
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()

@@ -123,9 +123,14 @@ if not command or not arg[7] or command == subscribe and not arg[7]:find "^%d+$"
   fail "usage: mqtt.lua publish|subscribe HOST:PORT ca.pem cert.pem key.pem TOPIC MESSAGE|COUNT"
 end
 io.stdout:setvbuf "line"
-co.run(function()
+local function main()
   local socket = connect(arg[2], arg[3], arg[4], arg[5])
   command(socket, arg[6], tonumber(command == subscribe and arg[7]) or arg[7])
   socket:finish(packet(0xE0, "")) -- DISCONNECT
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()

@@ -114,12 +114,17 @@ local opening = ({ ask = ask_for_tls, direct = begin_with_tls })[arg[1]]
 if not opening or not host or not arg[8] then
   fail "usage: postgres.lua ask|direct HOST:PORT DATABASE USER ca.pem cert.pem key.pem QUERY"
 end
-co.run(function()
+local function main()
   local socket = opening({ host = host, port = port }, {
     ca = { file = arg[5] }, cert = { file = arg[6] }, key = { file = arg[7] }, ALPNProtocols = { "postgresql" },
   })
   log_in(socket, arg[4], arg[3])
   run(socket, arg[8])
   socket:finish("X", with_size "") -- Terminate
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()

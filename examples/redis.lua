@@ -102,7 +102,7 @@ local host, port = (arg[1] or ""):match "^(.+):(%d+)$"
 if not host or not arg[2] or arg[3] then fail "usage: redis.lua HOST:PORT ca.pem <commands" end
 local commands = read_commands()
 
-co.run(function()
+local function main()
   local socket, failed = connect(host, port, arg[2]), false
   -- In a task of its own: who only writes, while the answers pile up, may wait for the other for ever.
   co.run(function() check(socket:write(table.concat(commands))) end)
@@ -113,5 +113,10 @@ co.run(function()
   end
   socket:close()
   if failed then os.exit(1) end
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()

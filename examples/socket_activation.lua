@@ -36,7 +36,7 @@ local function greet(socket)
   if line then socket:write(line, "\n") end
 end
 
-co.run(function()
+local function main()
   for fd = FIRST, FIRST + count - 1 do
     local server, err = co.listen({
       fd = fd, cert = { file = cert }, key = { file = key }, limit = 1000, timeout = 60000,
@@ -49,5 +49,10 @@ co.run(function()
     print(type(place) == "table" and "listening on port " .. place.port or "listening on " .. tostring(place))
   end
   io.stdout:flush()
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()

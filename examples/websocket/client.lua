@@ -95,7 +95,7 @@ if not host or not path:find "^/[%w%-._~:/?@!$&'()*+,;=%%]*$" or not arg[2] or a
   fail "usage: client.lua wss://HOST[:PORT]/PATH ca.pem"
 end
 io.stdout:setvbuf "line"
-co.run(function()
+local function main()
   local socket = open(host, tonumber(port) or 443, path, arg[2])
   local sender = co.run(function()
     local input = co.wrap(net.Socket { fd = 0 })
@@ -109,5 +109,10 @@ co.run(function()
     message = read_message(socket)
   end
   sender:cancel()
+end
+
+co.run(function()
+  local ok, problem = co.pcall(main)
+  if not ok then fail(problem) end -- a file that is not there, for example
 end)
 uv.run()
