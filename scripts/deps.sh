@@ -18,7 +18,8 @@ packages_of() { # TOOL: sets build, specs and by_hand
     apt)
       build="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv libssl-dev openssl ca-certificates"
       specs="lua-luv-dev lua-busted lua-check luarocks git zip libuv1-dev clang-format curl tinyproxy-bin luajit
-        libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount"
+        libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount
+        nghttp2-client mosquitto-clients"
       case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
         lua5.1) build="$build lua5.1 liblua5.1-0-dev" ;;
         lua5.[23]) build="$build $LUA lib$LUA-dev" ;;
@@ -109,40 +110,66 @@ install_packages() {
   esac
 }
 
-# A spec wants HAProxy's program. Its package would run it as a service, now and after each start of the machine: so
-# the program is taken out of the package, and only the libraries that it needs are installed.
+# Specs want these programs. Their packages would run them as services, now and after each start of the machine: so
+# the programs are taken out of the packages, and only the libraries that they need are installed.
+system=/usr # where the programs are else
 tools=build/tools # programs without their packages
-unpack_haproxy() {
-  echo "deps: unpacking haproxy into $tools"
-  mkdir -p "$tools"
-  as_root apt-get update -qq
-  (cd "$tools" && apt-get download -qq haproxy && dpkg-deb -x haproxy_*.deb .)
-  needed=$(dpkg-deb -f "$tools"/haproxy_*.deb Depends | tr ',' '\n' |
-    sed 's/^ *\([^ (|]*\).*/\1/' | grep '^lib' || true)
-  rm -f "$tools"/haproxy_*.deb
-  needed=$(missing $needed)
+services="haproxy mosquitto redis-server postgres"
+
+there() { # PROGRAM
+  for path in $system/sbin $system/bin $tools/usr/sbin $tools/usr/bin $system/lib/postgresql/*/bin \
+    $tools/usr/lib/postgresql/*/bin; do
+    [ ! -x "$path/$1" ] || return 0
+  done
+  return 1
+}
+
+# What a package needs, by name, without versions and without the second of two.
+needs() { # FILE
+  dpkg-deb -f "$1" Depends | tr ',' '\n' | sed 's/^ *\([^ (|]*\).*/\1/'
+}
+
+unpack() { # PACKAGE: sets needed
+  echo "deps: unpacking $1 into $tools"
+  (cd "$tools" && apt-get download -qq "$1" && dpkg-deb -x "$1"_*.deb .)
+  needed=$(needs "$tools/$1"_*.deb)
+  rm -f "$tools/$1"_*.deb
+}
+
+unpack_service() { # PROGRAM
+  case $1 in
+    postgres)
+      unpack postgresql # names the release
+      for package in $(echo "$needed" | grep '^postgresql-' || true); do unpack "$package"; done
+      ;;
+    redis-server)
+      unpack redis-tools # has the program
+      libraries=$needed
+      unpack redis-server # is a link to it
+      needed=$libraries
+      ;;
+    *) unpack "$1" ;;
+  esac
+  # PostgreSQL compiles queries by LLVM if that is there.
+  needed=$(missing $(echo "$needed" | grep '^lib' | grep -v '^libllvm' || true))
   [ -z "$needed" ] || install_packages $needed
 }
 
-# Redis' program in the same way; what it needs is unpacked beside it (spec/examples/fleet_spec.lua looks there).
-unpack_redis() {
-  echo "deps: unpacking redis-server into $tools"
+unpack_services() {
+  wanted=
+  for program in $services; do there "$program" || wanted="$wanted $program"; done
+  [ -n "$wanted" ] || return 0
   mkdir -p "$tools"
-  # A release without it, or no network: its specs say so.
-  as_root apt-get update -qq && (cd "$tools" && apt-get download -qq redis-server redis-tools) || return 0
-  needed=$(dpkg-deb -f "$tools"/redis-tools_*.deb Depends | tr ',' '\n' |
-    sed 's/^ *\([^ (|]*\).*/\1/' | grep '^lib' || true)
-  needed=$(missing $needed)
-  [ -z "$needed" ] || (cd "$tools" && apt-get download -qq $needed)
-  (cd "$tools" && for deb in *.deb; do dpkg-deb -x "$deb" .; done)
-  rm -f "$tools"/*.deb
+  as_root apt-get update -qq
+  for program in $wanted; do unpack_service "$program"; done
 }
 
 tool=$(find_tool)
 if [ -z "$tool" ]; then
   echo "deps: none of apt, dnf, pacman, apk, pkg and brew is here. Please see that these are: a C compiler, make,"
   echo "deps: pkg-config, Lua and luv, and OpenSSL 3 or later, with the headers of Lua and OpenSSL"
-  [ "$what" = build ] || echo "deps: for the specs: busted, curl, Node, LuaJIT, Neovim, HAProxy, Redis, tinyproxy"
+  [ "$what" = build ] || echo "deps: for the specs: busted, curl, Node, LuaJIT, Neovim, tinyproxy, nghttp,"
+  [ "$what" = build ] || echo "deps: HAProxy, Mosquitto, Redis, PostgreSQL"
   for program in cc "${LUA:-lua5.4}" openssl; do
     have "$program" || { echo "deps: $program is missing"; exit 1; }
   done
@@ -154,8 +181,5 @@ packages_of "$tool"
 needed=$(missing $build)
 [ -z "$needed" ] || install_packages $needed
 [ -z "$by_hand" ] || [ -z "$needed" ] || echo "deps: then, what is no package here: $by_hand"
-[ "$tool" != apt ] || [ "$what" = build ] || [ -x /usr/sbin/haproxy ] || [ -x $tools/usr/sbin/haproxy ] ||
-  unpack_haproxy
-[ "$tool" != apt ] || [ "$what" = build ] || [ -x /usr/bin/redis-server ] || [ -x $tools/usr/bin/redis-server ] ||
-  unpack_redis
+[ "$tool" != apt ] || [ "$what" = build ] || unpack_services
 [ "$tool" != apt ] || [ "${LUA:-}" != lua5.5 ] || sh scripts/luv.sh $LUA

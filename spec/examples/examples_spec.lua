@@ -120,6 +120,14 @@ describe("examples", function()
       ["proxy_protocol.lua 0 x y z"] = "^proxy_protocol.lua: usage: ",
       ["starttls.lua serve 0 /no/cert /no/key"] = "^starttls.lua: .*/no/",
       ["starttls.lua serve x y z"] = "^starttls.lua: usage: ",
+      ["alpn_h2.lua 0 /no/cert /no/key"] = "^alpn_h2.lua: .*/no/",
+      ["acme_answer.lua 0 /no/cert /no/key /tmp"] = "^acme_answer.lua: .*/no/",
+      ["acme_answer.lua 0 /no/cert /no/key /no/folder"] = "^acme_answer.lua: no such folder: /no/folder",
+      ["one_port.lua 0 /no/cert /no/key"] = "^one_port.lua: .*/no/",
+      ["redis.lua localhost:1 /no/ca"] = "^redis.lua: .*/no/ca",
+      ["mqtt.lua publish localhost:1 /no/ca /no/cert /no/key a b"] = "^mqtt.lua: .*/no/",
+      ["postgres.lua direct localhost:1 a b /no/ca /no/cert /no/key c"] = "^postgres.lua: .*/no/",
+      ["websocket/client.lua wss://localhost:1 /no/ca"] = "^client.lua: .*/no/ca",
       ["ocsp_stapling.lua /no/cert /no/key /no/ca"] = "^ocsp_stapling.lua: .*/no/",
     } do
       local out, status = sh(lua .. " examples/" .. command .. " </dev/null")
