@@ -1,16 +1,9 @@
 -- `make deps`: which tool installs what, on a machine that has none of it. The tools are scripts of this spec's, which
 -- write down how they are called, and nothing else is on the PATH but what the script itself needs.
 require "spec.helper"
+local run = require("spec.support.shell").run
 
 local NEEDED = { "sh", "env", "dirname", "sed", "tr", "grep", "mkdir", "rm", "cat" }
-
-local function run(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
-  local text = pipe:read "*a"
-  pipe:close()
-  local output, status = text:match "^(.*)status (%d+)%s*$"
-  return output, tonumber(status)
-end
 
 -- The tools of a system; what each does, after it has been noted. Nothing is installed there.
 local SYSTEMS = {

@@ -1,14 +1,6 @@
 -- `make dist` of a checkout that is not as it was committed. What it makes of a clean one, .ci/run looks at.
 require "spec.helper"
-
--- git is not made for the sanitizer, which finds that it leaks.
-local function run(command)
-  local pipe = assert(io.popen("{ unset LD_PRELOAD; " .. command .. "; } 2>&1; echo \"status $?\""))
-  local text = pipe:read "*a"
-  pipe:close()
-  local output, status = text:match "^(.*)status (%d+)%s*$"
-  return output, tonumber(status)
-end
+local run = require("spec.support.shell").unsanitized
 
 describe("make dist", function()
   local folder = os.tmpname()

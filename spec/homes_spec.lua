@@ -1,5 +1,6 @@
 -- scripts/homes.sh, which runs the suite in other releases of Debian: what it says when it cannot; the page it writes.
 require "spec.helper"
+local sh = require("spec.support.shell").unsanitized
 
 local folder
 
@@ -14,16 +15,6 @@ local function read(name)
   local text = file:read "*a"
   file:close()
   return text
-end
-
---- Run a shell command; its output, both streams, and its status.
--- What it runs is not made for a sanitizer, which finds that awk and others leak.
-local function sh(command)
-  local pipe = assert(io.popen("{ unset LD_PRELOAD; " .. command .. "; } 2>&1; echo \"status $?\""))
-  local text = pipe:read "*a"
-  pipe:close()
-  local output, status = text:match "^(.*)status (%d+)%s*$"
-  return output, tonumber(status)
 end
 
 before_each(function()

@@ -1,19 +1,10 @@
 -- `make install` for the Lua that is named, `make uninstall`, `make certs`, `make help`.
 require "spec.helper"
 local luas = require "spec.support.luas"
+local sh = require("spec.support.shell").unsanitized
 
 local ROOT = assert(require("luv").cwd())
 local smoke = ROOT .. "/spec/support/smoke.lua"
-
---- Run a shell command; its output, both streams, and its status.
--- What it runs is not made for a sanitizer, which finds that awk and others leak.
-local function sh(command)
-  local pipe = assert(io.popen("{ unset LD_PRELOAD; " .. command .. "; } 2>&1; echo \"status $?\""))
-  local text = pipe:read "*a"
-  pipe:close()
-  local output, status = text:match "^(.*)status (%d+)%s*$"
-  return output, tonumber(status)
-end
 
 --- As somebody types it: without what a make that runs this spec has set, or a sanitizer.
 local function make(words)

@@ -1,18 +1,10 @@
 -- The examples, run as a user runs them.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local sh = require("spec.support.shell").run
 
 local lua = "timeout 20 " .. (os.getenv "LUA" or "lua5.4")
 if lua:find "luajit" then lua = "env LD_PRELOAD= 'LUA_CPATH=build/jit/?.so;;' " .. lua end
-
---- Run a shell command; its output, both streams, and whether it succeeded.
-local function sh(command)
-  local p = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
-  local text = p:read "*a"
-  p:close()
-  local out, status = text:match "^(.*)status (%d+)%s*$"
-  return out, tonumber(status)
-end
 
 --- Start 'server' in the background, wait for 'ready' (if any) in its output, run
 -- 'client', stop the server by its own id. Both outputs.

@@ -6,12 +6,7 @@ local core = require "tls.core"
 local ech = require "spec.support.ech"
 local tls = require "tls"
 
-if not ech.here then
-  describe("Encrypted Client Hello that is not accepted", function()
-    pending(ech.why)
-  end)
-  return
-end
+if not ech.here then return describe("Encrypted Client Hello that is not accepted", function() pending(ech.why) end) end
 
 local COVER, HIDDEN = ech.COVER, ech.HIDDEN
 local KEY, OTHER = ech.key(COVER), ech.key(COVER)

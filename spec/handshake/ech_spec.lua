@@ -6,12 +6,7 @@ local ech = require "spec.support.ech"
 local net = require "tls.net"
 local tls = require "tls"
 
-if not ech.here then
-  describe("Encrypted Client Hello", function()
-    pending(ech.why)
-  end)
-  return
-end
+if not ech.here then return describe("Encrypted Client Hello", function() pending(ech.why) end) end
 
 local COVER, HIDDEN = ech.COVER, ech.HIDDEN
 local KEY, OTHER = ech.key(COVER), ech.key(COVER)

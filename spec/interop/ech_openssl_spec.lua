@@ -5,12 +5,7 @@ local Child = require "spec.support.child"
 local ech = require "spec.support.ech"
 local tls = require "tls"
 
-if not ech.here then
-  describe("Encrypted Client Hello with openssl", function()
-    pending(ech.why)
-  end)
-  return
-end
+if not ech.here then return describe("Encrypted Client Hello with openssl", function() pending(ech.why) end) end
 
 local COVER, HIDDEN = ech.COVER, ech.HIDDEN
 local KEY, OTHER = ech.key(COVER), ech.key(COVER)
