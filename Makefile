@@ -213,7 +213,7 @@ homes: ## the suite in other releases of Debian; needs root and debootstrap
 # its own.
 CHECKED = build/check$(subst /,_,$(OPENSSL_DIR))
 check: ## lint, format, warnings, and the rules of docs/internals.md; OPENSSL_DIR= names other headers
-	luacheck -q lua spec examples bench scripts
+	luacheck -q lua spec examples bench scripts hard
 	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
 	@$(MAKE) -s BUILD=$(CHECKED) CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
@@ -263,6 +263,13 @@ gcstress: all $(SUPERVISE) ## the suite while the collector always runs
 TIMERS = early late
 timers: all $(SUPERVISE) ## the suite while timers are early, and late
 	for mode in $(TIMERS); do $(PATHS) TLS_BUILD=$(BUILD) TLS_TIMERS=$$mode $(RUN) $(BUSTED) || exit 1; done
+
+# What the suite is too slow for: see docs/reliability.md. PART="faults api" are some of its parts, QUICK=1 takes every
+# fiftieth case.
+hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
+	@$(MAKE) --no-print-directory all $(PROGRAMS) $(SUPERVISE) jit
+	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \
+		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
 
 # Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
 # in build-fuzz and is run first the next time.
@@ -340,5 +347,5 @@ clean: ## remove what was built
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan valgrind gcstress timers fuzz bench bench-quick \
+.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan valgrind gcstress timers hard fuzz bench bench-quick \
 	bench-count install uninstall clean

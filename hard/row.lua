@@ -1,0 +1,62 @@
+-- What the parts of `make hard` share: the cases of a row of the table are chosen, counted and told.
+--
+--   local row = require("hard.row").new("flipped bits, TLS 1.3, server")
+--   if row:takes() then            -- is this case's turn: all of them, or every HARD_EVERYth
+--     row:held()                   -- or row:broke("offset 17 in", "no close within 10 s")
+--   end
+--   row:finish "nothing but an error and a close"
+--
+-- A part is a program. It ends with require("hard.row").exit(): status 1 when a case has broken, or when a row has
+-- no case at all.
+local Row = {}
+Row.__index = Row
+
+local every = tonumber(os.getenv "HARD_EVERY") or 1
+local SHOWN = 20 -- of the cases of a row that broke
+local rows, failed = {}, false
+
+--- @param name string the first column
+local function new(name)
+  local row = setmetatable({ name = name, seen = 0, cases = 0, broken = 0 }, Row)
+  rows[#rows + 1] = row
+  return row
+end
+
+-- A quick run takes every HARD_EVERYth case, the first one always: the same ones each time.
+function Row:takes()
+  self.seen = self.seen + 1
+  local taken = (self.seen - 1) % every == 0
+  if taken then self.cases = self.cases + 1 end
+  return taken
+end
+
+function Row:held() self.good = (self.good or 0) + 1 end
+
+--- @param case string how to make it happen again
+--- @param why string what was seen instead
+function Row:broke(case, why)
+  self.broken = self.broken + 1
+  failed = true
+  if self.broken <= SHOWN then io.write(("broke: %s: %s: %s\n"):format(self.name, case, why)) end
+  io.stdout:flush()
+end
+
+--- Each case that was taken has to be either: one that nobody told of is one whose callback never ran.
+--- @param note? string the last column: what held means here, or a figure
+function Row:finish(note)
+  local told = (self.good or 0) + self.broken
+  if told ~= self.cases then self:broke("all", ("%d cases, and %d were told of"):format(self.cases, told)) end
+  if self.cases == 0 then self:broke("all", "there was no case") end
+  io.write(("row|%s|%d|%d|%s\n"):format(self.name, self.cases, self.good or 0, note or ""))
+  io.stdout:flush()
+  self.finished = true
+end
+
+local function exit()
+  for _, row in ipairs(rows) do
+    if not row.finished then row:finish "ended early" failed = true end
+  end
+  os.exit(failed and 1 or 0, true)
+end
+
+return { new = new, exit = exit, every = every }
