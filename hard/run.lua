@@ -56,7 +56,9 @@ end
 
 local function table_of(rows)
   local lines = { "| part | what | cases | held | |", "|---|---|--:|--:|---|" }
-  for _, row in ipairs(rows) do lines[#lines + 1] = ("| %s | %s | %s | %s | %s |"):format((table.unpack or unpack)(row)) end
+  for _, row in ipairs(rows) do
+    lines[#lines + 1] = ("| %s | %s | %s | %s | %s |"):format((table.unpack or unpack)(row))
+  end
   return table.concat(lines, "\n")
 end
 
@@ -80,7 +82,8 @@ for _, part in ipairs(wanted()) do
   local began = os.time()
   io.write("\n=== ", part.name, "\n")
   local status = run(part, rows)
-  io.write(("%s: %s, %d s\n"):format(part.name, status == 0 and "held" or "FAILED, status " .. status, os.time() - began))
+  local ended = status == 0 and "held" or "FAILED, status " .. status
+  io.write(("%s: %s, %d s\n"):format(part.name, ended, os.time() - began))
   if status ~= 0 then failed[#failed + 1] = part.name end
 end
 local text = table_of(rows)
