@@ -9,6 +9,7 @@ local descriptor = require "tls.net.descriptor"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local ip = require "tls.support.ip"
+local lookup_failure = require "tls.net.lookup_failure"
 local tick = require "tls.support.next_tick"
 
 local listen = {}
@@ -111,8 +112,9 @@ local function share_port(tcp)
 end
 
 local function bind_tcp(options, address)
-  local tcp = handles.register(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
-  if not tcp then return nil, "EAFNOSUPPORT: address family not supported" end
+  local tcp, failure = uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet") -- which opens a descriptor
+  if not tcp then return nil, failure end
+  handles.register(tcp)
   local ok, err = true, nil
   if options.reusePort then ok, err = share_port(tcp) end
   if ok then
@@ -142,7 +144,7 @@ local function on_host(options, done)
   local function answer(err, list)
     if options.cancelled or core.closing() then return end
     if not err and list[1] then return on_address(options, done, list[1].addr) end
-    done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
+    done(lookup_failure(err or "EAI_NONAME", options.host))
   end
   local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, core.wrap(answer))
   if not ok then tick.immediate(answer, err) end

@@ -7,6 +7,7 @@ local core = require "tls.core"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
+local lookup_failure = require "tls.net.lookup_failure"
 local tick = require "tls.support.next_tick"
 
 ---@class tls.FoundAddress
@@ -68,7 +69,7 @@ end
 local function system_lookup(options, done)
   local function answer(err, list)
     if not err and (not list or #list == 0) then err = "EAI_NONAME" end
-    if err then return done(errors.from_uv(err, "getaddrinfo", { host = options.host })) end
+    if err then return done(lookup_failure(err, options.host)) end
     done(nil, unique(list))
   end
   local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), core.wrap(function(failure, list)
