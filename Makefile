@@ -147,7 +147,7 @@ dist: ## the archive and the rock of the commit, tried: build/dist
 # Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer $(BUILD)/hard/secrets_host
 RUN = $(SUPERVISE) $(RUNNER) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
@@ -191,6 +191,16 @@ $(BUILD)/states: spec/support/states.c spec/support/state.h $(BUILD)/openssl
 	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
+# Programs of `make hard`.
+HARD_PROGRAMS = $(BUILD)/hard/flood
+$(BUILD)/hard/flood: hard/floods/flood.c hard/floods/junk.h $(BUILD)/openssl
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
+
+$(BUILD)/hard/secrets_host: hard/secrets/host.c spec/support/state.h $(BUILD)/openssl
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(WHOLE_HOST) $(OPENSSL_LIBS)
+
 # A peer on OpenSSL alone, which does what our sockets never do.
 $(BUILD)/raw_peer: spec/support/raw_peer.c $(BUILD)/openssl
 	@mkdir -p $(@D)
@@ -219,7 +229,7 @@ homes: ## the suite in other releases of Debian; needs root and debootstrap
 CHECKED = build/check$(subst /,_,$(OPENSSL_DIR))
 check: ## lint, format, warnings, and the rules of docs/internals.md; OPENSSL_DIR= names other headers
 	luacheck -q lua spec examples bench scripts hard
-	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
+	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c hard/*/*.[ch]
 	@$(MAKE) -s BUILD=$(CHECKED) CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
@@ -272,9 +282,18 @@ timers: all $(SUPERVISE) ## the suite while timers are early, and late
 # What the suite is too slow for: see docs/reliability.md. PART="faults api" are some of its parts, QUICK=1 takes every
 # fiftieth case.
 hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
-	@$(MAKE) --no-print-directory all $(PROGRAMS) $(SUPERVISE) jit
+	@$(MAKE) --no-print-directory all $(PROGRAMS) $(HARD_PROGRAMS) $(SUPERVISE) jit
 	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \
 		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
+
+# A checkout of tlsfuzzer is not ours to fetch. SCRIPTS= is a word in the names of those scripts that are wanted.
+tlsfuzzer: deps ## what of tlsfuzzer's scripts fails with our server alone; TLSFUZZER=its checkout
+	@[ -d "$(TLSFUZZER)/scripts" ] || { echo 'tlsfuzzer: TLSFUZZER= names no checkout of tlsfuzzer'; exit 1; }
+	@$(MAKE) --no-print-directory all $(SUPERVISE)
+	$(PATHS) TLS_BUILD=$(BUILD) $(SUPERVISE) $(LUA) hard/tlsfuzzer.lua "$(TLSFUZZER)" $(SCRIPTS)
+
+scan: ## what sslscan and testssl.sh say of a server with our defaults
+	@$(MAKE) --no-print-directory hard PART=scan
 
 # Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
 # in build-fuzz and is run first the next time.
@@ -352,5 +371,5 @@ clean: ## remove what was built
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan valgrind gcstress timers hard fuzz bench bench-quick \
+.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan valgrind gcstress timers hard tlsfuzzer scan fuzz bench bench-quick \
 	bench-count install uninstall clean
