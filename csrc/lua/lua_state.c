@@ -103,10 +103,26 @@ char *tls_lua_state_take_buffer (struct tls_lua_state *state) {
 }
 
 void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer) {
-  if (state->plaintext == NULL && !state->closing)
-    state->plaintext = buffer;
-  else
+  if (state->plaintext != NULL || state->closing) {
     OPENSSL_clear_free(buffer, TLS_PLAINTEXT_SIZE);
+    return;
+  }
+  state->plaintext = buffer;
+  if (state->plaintext_stale)
+    tls_lua_state_wipe_plaintext(state);
+}
+
+void tls_lua_state_note_plaintext (struct tls_lua_state *state, size_t n) {
+  if (n > state->plaintext_used)
+    state->plaintext_used = n;
+}
+
+void tls_lua_state_wipe_plaintext (struct tls_lua_state *state) {
+  state->plaintext_stale = state->plaintext == NULL;
+  if (state->plaintext_stale)
+    return;
+  OPENSSL_cleanse(state->plaintext, state->plaintext_used);
+  state->plaintext_used = 0;
 }
 
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,

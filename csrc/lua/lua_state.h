@@ -62,6 +62,8 @@ struct tls_lua_state {
   const void *closing_sentinel;    /* borrowed from the registry; NULL at first;
                                       see state_closing.c */
   char *plaintext;                 /* owned; NULL while a connection uses it */
+  size_t plaintext_used;           /* the most that lies in it */
+  bool plaintext_stale;            /* to be wiped when it is given back */
   char read_buffer[TLS_READ_SIZE]; /* libuv reads into it, for any of the
                                       connections */
 };
@@ -79,6 +81,13 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L);
 ** gives it back. */
 char *tls_lua_state_take_buffer (struct tls_lua_state *state);
 void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer);
+
+/* 'n' bytes of plaintext have been in the buffer. */
+void tls_lua_state_note_plaintext (struct tls_lua_state *state, size_t n);
+
+/* A connection has ended, whose plaintext may be in the state's buffer: wipes
+** it, or has it wiped when it is given back. */
+void tls_lua_state_wipe_plaintext (struct tls_lua_state *state);
 
 /* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a
 ** light userdata and runs protected: it may allocate and throw, while this
