@@ -16,7 +16,9 @@ local PARTS = {
   { name = "allocations", limit = 1200 },
   { name = "api", limit = 900 },
   { name = "endings", limit = 900 },
-  { name = "secrets", limit = 300 },
+  { name = "secrets", limit = 600 },
+  { name = "scan", limit = 900 },
+  { name = "fuzz", limit = 900 },
 }
 
 local function exists(path)

@@ -10,7 +10,7 @@ local TO = "build/site"
 -- The guides in the order in which a newcomer reads them; others come behind.
 local ORDER = { "README.md", "docs/install.md", "docs/tutorial.md", "docs/coroutines.md", "docs/cookbook.md",
   "docs/migrating.md", "docs/api.md", "docs/handshake.md", "docs/ocsp.md", "docs/errors.md", "docs/debugging.md" }
-local LAST = { "CHANGELOG.md", "bench/RESULTS.md" }
+local LAST = { "SECURITY.md", "CHANGELOG.md", "bench/RESULTS.md" }
 
 local function read(path)
   local file = io.open(path, "rb")
