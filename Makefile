@@ -287,7 +287,7 @@ hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART
 		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
 
 # A checkout of tlsfuzzer is not ours to fetch. SCRIPTS= is a word in the names of those scripts that are wanted.
-tlsfuzzer: deps ## what of tlsfuzzer's scripts fails with our server alone; TLSFUZZER=its checkout
+tlsfuzzer: ## what of tlsfuzzer's scripts fails with our server alone; TLSFUZZER=its checkout
 	@[ -d "$(TLSFUZZER)/scripts" ] || { echo 'tlsfuzzer: TLSFUZZER= names no checkout of tlsfuzzer'; exit 1; }
 	@$(MAKE) --no-print-directory all $(SUPERVISE)
 	$(PATHS) TLS_BUILD=$(BUILD) $(SUPERVISE) $(LUA) hard/tlsfuzzer.lua "$(TLSFUZZER)" $(SCRIPTS)

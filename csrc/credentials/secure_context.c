@@ -140,7 +140,7 @@ static void set_defaults (SSL_CTX *ctx) {
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
   /* lua/tls/handshake/renegotiation.lua limits renegotiation */
-  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
+  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION |
                                SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   tls_certificate_compression_forbid(ctx);
   /* sessions are kept by the user, if at all */

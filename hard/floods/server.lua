@@ -77,10 +77,11 @@ elseif suspended == "OCSPRequest" then
 elseif suspended:find "Session$" then
   server:on("newSession", function(id, data, callback)
     store[id] = data
-    ask(callback)
+    if suspended == "newSession" then ask(callback) else callback() end
   end)
   server:on("resumeSession", function(id, callback)
-    ask(function() callback(nil, store[id]) end)
+    local function answer() callback(nil, store[id]) end
+    if suspended == "resumeSession" then ask(answer) else answer() end
   end)
 end
 

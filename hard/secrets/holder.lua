@@ -45,6 +45,10 @@ function options.keylogged()
   return { key = file "holder.key", cert = file "holder.crt" }
 end
 
+function options.cleansed()
+  return { key = file "holder.key", cert = file "holder.crt", secureOptions = 2 } -- SSL_OP_CLEANSE_PLAINTEXT
+end
+
 local kind, version = case:match "^(.-) (1%.[23])$"
 local server, socket, held -- all that this program has
 

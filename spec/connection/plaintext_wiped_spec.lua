@@ -1,5 +1,5 @@
--- What a peer has said is in no memory of ours, and in none of OpenSSL's, when its connection has ended.
--- hard/secrets.lua searches a process for it, and for much more; here it is one connection of each side's.
+-- What a peer has said is in no memory of ours when its connection has ended, and with SSL_OP_CLEANSE_PLAINTEXT in none
+-- of OpenSSL's. hard/secrets.lua searches a process for it, and for much more; here it is a connection of each side.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
@@ -21,7 +21,7 @@ describe("the plaintext of a connection that has ended", function()
         assert.is_string(certs.dir)
         if not luas.is_default then return pending "the program that is searched is Lua 5.4's" end
         if luas.this.build == "build-asan" then return pending "AddressSanitizer keeps what was freed" end
-        search(("%s, in_a_file %s"):format(side, version), side)
+        search(("%s, cleansed %s"):format(side, version), side)
       end)
     end
   end
