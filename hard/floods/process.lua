@@ -4,7 +4,7 @@ local uv = require "luv"
 local Child = require "spec.support.child"
 local certs = require "spec.support.certs"
 
-local LIMIT_MS = 120000 -- of silence: what is waited for comes, or something is broken
+local LIMIT_MS = 300000 -- of silence: what is waited for comes, or something is broken
 local STEP_MS = 10
 
 local Process = {}

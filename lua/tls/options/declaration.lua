@@ -86,7 +86,7 @@ local function owner_of(name)
 end
 
 local function unknown(self, name)
-  local message = ("%s has no option '%s'"):format(self.name, tostring(name))
+  local message = ("%s has no option '%s'"):format(self.name, errors.shown(name))
   local owner, close = owner_of(name), type(name) == "string" and nearest(name, self.named)
   if owner then
     message = ("%s; %s has"):format(message, owner)
