@@ -50,7 +50,7 @@
 
 --- Options of net.connect.
 ---@class net.ConnectOptions : net.SocketOptions
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
@@ -64,7 +64,7 @@
 
 --- Options of socket:connect.
 ---@class net.SocketConnectOptions
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
@@ -85,7 +85,7 @@
 ---@field rejectUnauthorized boolean? refuse a server that does not verify; default `true`
 ---@field socket (table|userdata|false)? use this one, see [TLSSocket](#tlssocket); `host` only names the peer
 ---@field initialData string? records that somebody else has read from `socket` already
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
@@ -193,7 +193,7 @@
 
 --- Options of tlsSocket:connect.
 ---@class tls.TLSSocketConnectOptions : tls.SecureContextOptions, tls.TLSSocketOptions
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
