@@ -64,7 +64,9 @@ describe("a name that does not exist", function()
         chekServerIdentity = "checkServerIdentity", CA = "ca", hots = "host", tiemout = "timeout",
         keepalive = "keepAlive",
       },
-      ["tls.createSecureContext"] = { cipher = "ciphers", passPhrase = "passphrase", crls = "crl" },
+      ["tls.createSecureContext"] = { cipher = "ciphers", passPhrase = "passphrase", crls = "crl",
+        certificate = "cert", cafile = "ca", curveslist = "ecdhCurve", ciphersuites = "ciphers",
+        protocol = "minVersion" }, -- LuaSec's
       ["server:listen"] = { back_log = "backlog", reuseport = "reusePort" },
       ["net.Socket"] = { allowhalfopen = "allowHalfOpen" },
       ["tlsSocket:renegotiate"] = { requestCerts = "requestCert" },

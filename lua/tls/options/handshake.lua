@@ -39,9 +39,9 @@ handshake.client = {
     text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
   { "requestOCSP", kinds.boolean, default = false, needs = "ocsp",
     text = "ask for a stapled response: `'OCSPResponse'`" },
-  { "ocsp", kinds.word { "check", "require" }, or_false = true, needs = "ocsp",
-    text = "refuse a server whose stapled response is not good (`\"check\"`), or lacks (`\"require\"`), see " ..
-      "[OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node" },
+  { "ocsp", kinds.word({ "check", "require" }, true), or_false = true, needs = "ocsp",
+    text = "refuse a server whose stapled response is not good; with `\"require\"` one that staples none, too: see " ..
+      "[OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node" },
   { "earlyData", kinds.bytes, for_one_connection = true,
     text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
   { "ech", ech.client, or_false = true, shown = "none",

@@ -100,7 +100,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
----@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
@@ -173,7 +173,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
----@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
