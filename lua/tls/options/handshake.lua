@@ -22,7 +22,8 @@ handshake.both = {
     or_false = true, needs = "psk",
     text = "returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
       "[PSK](handshake.md#pre-shared-keys)" },
-  { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)"),
+  { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)",
+      "without one, rejectUnauthorized says whether a peer is refused"),
     text = "have the last word on the peer (on a server with `requestCert`), now or later, see " ..
       "[verify](handshake.md#verify)" },
   { "enableTrace", kinds.boolean, default = false, needs = "ssl-trace", text = "see `socket:enableTrace`" },

@@ -294,10 +294,13 @@ end)
 -- === objects ===
 
 --- @param signature? string LuaCATS
-function kinds.callback(signature, doc_type)
+--- @param doc_type? string
+--- @param advice? string what is likely meant by who gives something else
+function kinds.callback(signature, doc_type, advice)
+  local expected = advice and ("function (%s)"):format(advice) or "function"
   return kind(doc_type or "function", signature or "function", function(value, name)
     if type(value) == "function" then return value end
-    return wrong_type(name, "function", value)
+    return wrong_type(name, expected, value)
   end)
 end
 
