@@ -236,6 +236,21 @@ describe("scripts/site_complete.lua", function()
     assert.equal(0, status)
   end)
 
+  it("names what is declared without a text", function()
+    build()
+    local folder = os.tmpname()
+    os.remove(folder)
+    run(("mkdir %s && cp -r lua %s"):format(folder, folder))
+    local file = assert(io.open(folder .. "/lua/tls/types/ocsp.lua", "ab"))
+    file:write("\n---@return boolean\nfunction ocsp.unsaid() end\n")
+    file:close()
+    local output, status = run(("cd %s && LD_PRELOAD= %s %s/scripts/site_complete.lua %s/build/docs"):format(folder,
+      luas.this.name, uv.cwd(), uv.cwd()))
+    run("rm -r " .. folder)
+    assert.matches("^tls%.OCSP%.unsaid: is declared without a text\ntls%.OCSP%.unsaid: is not on the site\n", output)
+    assert.equal(1, status)
+  end)
+
   for what, case in pairs {
     ["a function"] = { "modules/tls.html", '<dt id="checkServerIdentity">', "<dt>",
       "^tls%.checkServerIdentity: is not on the site\n" },
