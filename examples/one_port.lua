@@ -14,7 +14,7 @@ local PATIENCE = 10000 -- ms, for the first byte, the handshake and the request 
 local LONGEST = 8192 -- bytes of a request
 
 local function fail(problem)
-  io.stderr:write("one_port.lua: ", tostring(problem), "\n")
+  io.stderr:write("one_port.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 

@@ -10,7 +10,7 @@ local co = require "tls.co"
 local FIRST = 3 -- SD_LISTEN_FDS_START
 
 local function fail(problem)
-  io.stderr:write("socket_activation.lua: ", tostring(problem), "\n")
+  io.stderr:write("socket_activation.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 

@@ -7,7 +7,7 @@ local uv = require "luv"
 local tls = require "tls"
 
 local function fail(problem)
-  io.stderr:write("client.lua: ", tostring(problem), "\n")
+  io.stderr:write("client.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 

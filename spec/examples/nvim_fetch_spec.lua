@@ -49,7 +49,7 @@ describe("examples/nvim_fetch.lua", function()
       socket:finish("HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\none\r\ntwo\n# vim: set ro :\n\0\n")
     end, function(url)
       assert.equal("one|two|# vim: set ro :|\n\n", (fetch(url .. "/a?b", certs.ca.cert_file):gsub("%z", "\n")))
-      assert.matches("^GET /a%?b HTTP/1.0\r\nHost: localhost:%d+\r\n", asked)
+      assert.matches("^GET /a%?b HTTP/1.1\r\nHost: localhost:%d+\r\n", asked)
     end)
   end)
 
@@ -57,8 +57,8 @@ describe("examples/nvim_fetch.lua", function()
     for answer, said in pairs {
       ["HTTP/1.1 404 Not Found\r\n\r\n"] = "status 404\n",
       ["HTTP/1.1 301 Moved\r\nLocation: https://elsewhere/\r\n\r\n"] = "status 301: it is at https://elsewhere/\n",
-      ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"] = "3 of 9 bytes have come\n",
-      ["hello\n"] = "the server does not speak HTTP\n",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"] = "the server has closed the connection too early\n",
+      ["hello\r\n\r\n"] = "this is not an answer of HTTP/1\n",
     } do
       serve(function(socket) socket:finish(answer) end, function(url)
         assert.equal("4 Fetch: " .. said, fetch(url, certs.ca.cert_file))
@@ -69,7 +69,7 @@ describe("examples/nvim_fetch.lua", function()
       socket:flush()
       socket.stream._handle:close() -- without TLS's end
     end, function(url)
-      assert.matches("^4 Fetch: the connection was cut", fetch(url, certs.ca.cert_file))
+      assert.matches("^4 Fetch: the server has closed the connection too early", fetch(url, certs.ca.cert_file))
     end)
   end)
 
