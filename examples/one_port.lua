@@ -19,7 +19,7 @@ local function fail(problem)
 end
 
 local port, cert, key, name = arg[1], arg[2], arg[3], arg[4] or "localhost"
-if not key or not port:find "^%d+$" or not name:find "^[%w.-]+$" then
+if not key or not port:find "^%d+$" or tonumber(port) > 65535 or not name:find "^[%w.-]+$" then
   fail "usage: one_port.lua PORT cert.pem key.pem [NAME]"
 end
 

@@ -40,6 +40,7 @@ local function main()
   for fd = FIRST, FIRST + count - 1 do
     local server, err = co.listen({
       fd = fd, cert = { file = cert }, key = { file = key }, limit = 1000, timeout = 60000,
+      handshakeTimeout = 10000,
     }, greet)
     if not server then fail(("descriptor %d: %s"):format(fd, tostring(err))) end
     server:on("tlsClientError", function(problem, socket)
