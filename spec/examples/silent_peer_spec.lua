@@ -81,7 +81,7 @@ describe("a peer that is silent", function()
   it("is left by each client behind the handshake", function()
     tasks.run(function()
       local function first(info) return info.protocols[1] end
-      local server = tasks.serve({ onError = function() end, ALPNCallback = first }, function(socket) socket:read "a" end)
+      local server = tasks.serve({ onError = print, ALPNCallback = first }, function(socket) socket:read "a" end)
       local port = server:address().port
       for _, command in ipairs(clients(port)) do
         if not command[2]:find "co_chat" and not command[2]:find "smtp" and command[3] ~= "ask" then
