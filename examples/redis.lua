@@ -11,7 +11,7 @@ local co = require "tls.co"
 local bytes = dofile((arg[0]:match "^.*/" or "") .. "bytes.lua")
 
 local LONGEST = 16777216 -- bytes of an answer that we take
-local EACH = 64 -- bytes that each part of it counts beside its text: a list of nothing takes memory, too
+local EACH = 128 -- bytes that each part of it counts beside its text: a list of nothing takes memory, too
 local DEEPEST = 8 -- lists in lists
 
 local function fail(problem)

@@ -37,7 +37,7 @@ local function send_lines(websocket)
   end
   websocket:close(1000) -- all is well, with the server
   if not err then co.sleep(websocket.timeout) end
-  websocket.socket:finish()
+  websocket.socket:flush()
   fail(err or "the server does not close")
 end
 

@@ -53,11 +53,26 @@ describe("examples/nvim_fetch.lua", function()
     end)
   end)
 
+  of_nvim("takes chunks, and leaves a server that never ends a page", function()
+    serve(function(socket)
+      socket:finish "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4\r\n\ntwo\r\n0\r\n\r\n"
+    end, function(url) assert.equal("one|two\n", fetch(url, certs.ca.cert_file)) end)
+    serve(function(socket)
+      socket:write "HTTP/1.1 200 OK\r\n\r\n"
+      while socket:write "x\n" do co.sleep(100) end
+    end, function(url) assert.matches("^4 Fetch: .*ERR_TIMEOUT", fetch(url, certs.ca.cert_file)) end)
+  end)
+
   of_nvim("tells by vim.notify what goes wrong", function()
     for answer, said in pairs {
       ["HTTP/1.1 404 Not Found\r\n\r\n"] = "status 404\n",
       ["HTTP/1.1 301 Moved\r\nLocation: https://elsewhere/\r\n\r\n"] = "status 301: it is at https://elsewhere/\n",
       ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"] = "the server has closed the connection too early\n",
+      ["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nx"] = "the body is packed, which nobody has asked for\n",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"] =
+        "a body in a form that is not known\n",
+      ["HTTP/1.1 301 Moved\r\nLocation: /\27[2J\r\n\r\n"] = "status 301: it is at /?[2J\n",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 4194305\r\n\r\n"] = "the body is longer than 4194304 bytes\n",
       ["hello\r\n\r\n"] = "this is not an answer of HTTP/1\n",
     } do
       serve(function(socket) socket:finish(answer) end, function(url)
