@@ -1,16 +1,24 @@
 -- What protocols of bytes need: so many of them from a socket; numbers, the high byte first; base64. mqtt.lua,
--- postgres.lua, redis.lua, smtp_send.lua and websocket use it.
+-- postgres.lua, redis.lua, smtp_send.lua and websocket use it. Functions throw what is wrong.
 local bytes = {}
 
---- So many bytes, and no fewer: at the end of a connection `read` returns what is left. Throws what is wrong.
+--- What a call of a socket has returned; throws its error, which Lua 5.1's assert cannot, for it is no text. Nothing
+-- without an error is the end of the connection, which is too early then.
+--- @param value any
+--- @param err any
+--- @return any value
+function bytes.check(value, err)
+  if value then return value end
+  error(err or "the server has ended the connection", 0)
+end
+
+--- So many bytes, and no fewer: at the end of a connection `read` returns what is left.
 --- @param socket co.Socket
 --- @param count integer
 --- @return string
 function bytes.read(socket, count)
-  if count == 0 then return "" end
-  local data, err = socket:read(count)
-  if data and #data == count then return data end
-  error(err or "the server has ended the connection", 0)
+  local data = count == 0 and "" or bytes.check(socket:read(count))
+  return #data == count and data or bytes.check(nil)
 end
 
 --- A number as so many bytes.

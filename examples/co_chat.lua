@@ -71,10 +71,11 @@ local function host(socket)
 end
 
 local function serve(port, cert, key)
-  local server = assert(co.listen({
+  local server, problem = co.listen({
     port = port, cert = { file = cert }, key = { file = key }, limit = LONGEST, timeout = IDLE,
     handshakeTimeout = PATIENCE,
-  }, host))
+  }, host)
+  if not server then fail(problem) end
   server:on("tlsClientError", function(err, socket)
     io.stderr:write(socket.remoteAddress or "?", ": ", tostring(err), "\n")
   end)
@@ -108,8 +109,9 @@ end
 
 local function talk(place, ca)
   local name, port = place:match "^%[?([^%]]+)%]?:(%d+)$"
-  if not name then error("not HOST:PORT: " .. place, 0) end
-  local socket = assert(co.connect { host = name, port = port, ca = { file = ca }, timeout = PATIENCE })
+  if not name then fail("not HOST:PORT: " .. place) end
+  local socket, err = co.connect { host = name, port = port, ca = { file = ca }, timeout = PATIENCE }
+  if not socket then fail(err) end
   socket:settimeout(nil) -- from now on others may have nothing to say for long
   local sender = co.run(send_lines, socket)
   print_lines(socket) -- the server ends after us, or before

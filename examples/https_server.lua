@@ -299,6 +299,8 @@ local options = options_of(arg)
 for _, name in ipairs { "cert", "key" } do
   if not options[name] then die("--" .. name .. " is missing") end
 end
+local port = tonumber(options.port)
+if not port or port > 65535 then die("no port " .. options.port) end
 local site = {
   root = uv.fs_realpath(options.dir) or die("no folder " .. options.dir),
   key = uv.fs_stat(options.key),
@@ -312,7 +314,7 @@ if not ok then die(tostring(server)) end
 
 server:on("tlsClientError", function() end) -- who cannot speak TLS sees nothing
 server:on("error", function(err) die(tostring(err)) end)
-server:listen(tonumber(options.port) or die("no port " .. options.port), options.host, function()
+server:listen(port, options.host, function()
   local host = options.host == "127.0.0.1" and "localhost" or options.host
   print(("listening on https://%s:%d/"):format(host:find ":" and "[" .. host .. "]" or host, server:address().port))
   io.flush()

@@ -35,7 +35,7 @@ local function send(socket, first, body)
     size = size .. string.char(rest % 128 + (more > 0 and 128 or 0))
     rest = more
   until rest == 0
-  assert(socket:write(string.char(first), size, body))
+  bytes.check(socket:write(string.char(first), size, body))
 end
 
 --- The next packet: its first byte, and what follows.
@@ -59,7 +59,7 @@ end
 --- === what is done ===
 
 local function connect(host, port, seconds)
-  local socket = assert(co.connect { -- the timeout is that of each read and write, too
+  local socket = bytes.check(co.connect { -- the timeout is that of each read and write, too
     host = host, port = port, ca = { file = arg[3] }, cert = { file = arg[4] }, key = { file = arg[5] },
     timeout = seconds * 1000,
   })

@@ -48,18 +48,18 @@ end
 
 --- One byte answers; what comes behind it is the handshake's, whoever has sent it: `starttls` takes it as nothing else.
 local function ask_for_tls(secure)
-  local socket = assert(co.connect { host = secure.host, port = secure.port, plain = true })
-  assert(socket:write(with_size(bytes.encode(SSL_REQUEST, 4))))
+  local socket = bytes.check(co.connect { host = secure.host, port = secure.port, plain = true })
+  bytes.check(socket:write(with_size(bytes.encode(SSL_REQUEST, 4))))
   local answer = bytes.read(socket, 1)
   if answer == "N" then fail "this server has no TLS" end
   if answer ~= "S" then fail "this is no PostgreSQL server, or it refuses us" end
   secure.port = nil -- there is a connection
-  return assert(socket:starttls(secure))
+  return bytes.check(socket:starttls(secure))
 end
 
 --- What begins at once has to be meant for PostgreSQL, which ALPN says.
 local function begin_with_tls(secure)
-  local socket = assert(co.connect(secure))
+  local socket = bytes.check(co.connect(secure))
   if socket.stream.alpnProtocol ~= "postgresql" then fail "the server does not say that it is PostgreSQL" end
   return socket
 end
@@ -67,7 +67,8 @@ end
 --- === the conversation ===
 
 local function log_in(socket, user, database)
-  assert(socket:write(with_size(bytes.encode(VERSION_3, 4) .. ("user\0%s\0database\0%s\0\0"):format(user, database))))
+  local settings = ("user\0%s\0database\0%s\0\0"):format(user, database)
+  bytes.check(socket:write(with_size(bytes.encode(VERSION_3, 4) .. settings)))
   repeat
     local kind, text = read_message(socket)
     local login = kind == "R" and number_at(text, 1, 4) or 0
@@ -90,14 +91,14 @@ local function show(row)
 end
 
 local function run(socket, query)
-  assert(socket:write("Q", with_size(query .. "\0")))
+  bytes.check(socket:write("Q", with_size(query .. "\0")))
   repeat
     local kind, text = read_message(socket)
     if kind == "D" then show(text) end
     if kind == "E" then fail(message_of(text)) end
     if kind == "G" then fail "this program has no data for COPY" end
   until kind == "Z"
-  assert(socket:finish("X", with_size "")) -- Terminate
+  bytes.check(socket:finish("X", with_size "")) -- Terminate
 end
 
 local host, port = (arg[2] or ""):match "^%[?([^%]]+)%]?:(%d+)$"

@@ -63,8 +63,7 @@ local READERS = {
 
 --- @param answer table { socket, room = bytes that the rest of it may have }
 function read_part(answer, depth)
-  local line, err = answer.socket:read_until "\r\n"
-  if not line then fail(err or "the server has ended the connection") end
+  local line = bytes.check(answer.socket:read_until "\r\n")
   local reader = READERS[line:sub(1, 1)]
   if not reader then fail "this is no answer of Redis's" end
   answer.room = answer.room - EACH - #line
@@ -84,11 +83,11 @@ local function show(answer, indent)
 end
 
 local function connect(host, port, ca)
-  local socket = assert(co.connect { host = host, port = port, ca = { file = ca } })
+  local socket = bytes.check(co.connect { host = host, port = port, ca = { file = ca } })
   local password, user = os.getenv "REDIS_PASSWORD", os.getenv "REDIS_USER"
   if user and not password then fail "REDIS_USER without REDIS_PASSWORD" end
   if password then
-    assert(socket:write(encode { "AUTH", user or "default", password }))
+    bytes.check(socket:write(encode { "AUTH", user or "default", password }))
     local answer = read_answer(socket)
     if answer.text ~= "OK" then fail(answer.problem or "no answer to AUTH") end
   end

@@ -159,7 +159,9 @@ local function send(place, ca, from, to)
   local host, port = place:match "^(.-):(%d+)$"
   if not host then fail("not HOST:PORT: " .. place) end
   local plain = net.connect(tonumber(port), host)
+  local function give_up() fail "the server says nothing any more" end
   plain:on("error", fail)
+  plain:setTimeout(60000, give_up)
   converse(plain, {
     { expect = "220" }, { send = "EHLO localhost", expect = "250" }, { send = "STARTTLS", expect = "220" },
   }, function()
@@ -178,10 +180,11 @@ local function send(place, ca, from, to)
       end)
     end)
     socket:on("error", fail)
+    socket:setTimeout(60000, give_up)
   end)
 end
 
-if arg[1] == "serve" and arg[4] and arg[2]:find "^%d+$" then
+if arg[1] == "serve" and arg[4] and arg[2]:find "^%d+$" and tonumber(arg[2]) <= 65535 then
   serve(arg[2], arg[3], arg[4])
 elseif arg[1] == "send" and arg[5] then
   send(arg[2], arg[3], arg[4], arg[5])

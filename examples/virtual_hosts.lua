@@ -110,9 +110,10 @@ poll:start(seconds * 1000, seconds * 1000, function()
 end)
 
 local function serve()
-  local server = assert(co.listen({
+  local server, err = co.listen({
     port = port, SNICallback = choose, timeout = 30000, handshakeTimeout = 10000, limit = 16384,
-  }, answer))
+  }, answer)
+  if not server then fail(tostring(err)) end
   server:on("tlsClientError", function(problem, socket)
     log(socket.remoteAddress or "?", ": ", (tostring(problem.message or problem):gsub("%c", "?")))
   end)
@@ -122,6 +123,6 @@ end
 
 co.run(function()
   local ok, problem = co.pcall(serve)
-  if not ok then fail(tostring(problem)) end -- a port that is taken, for example
+  if not ok then fail(tostring(problem)) end -- a port that cannot be, for example
 end)
 uv.run()

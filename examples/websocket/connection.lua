@@ -118,11 +118,11 @@ end
 --- @return table websocket
 return function(at)
   local key, name = bytes.base64(uv.random(16)), at.port == 443 and at.host or at.host .. ":" .. at.port
-  local socket = assert(co.connect {
+  local socket = bytes.check(co.connect {
     host = at.host, port = at.port, ca = { file = at.ca }, ALPNProtocols = { "http/1.1" }, timeout = at.timeout,
   })
-  assert(socket:write("GET ", at.path, " HTTP/1.1\r\nHost: ", name, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", key, "\r\n\r\n"))
+  bytes.check(socket:write("GET ", at.path, " HTTP/1.1\r\nHost: ", name, "\r\nUpgrade: websocket\r\n",
+    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", key, "\r\n\r\n"))
   local opening = co.run(check_answer, socket, key) -- one time for all of it, however slowly it comes
   local _, problem = opening:wait(at.timeout)
   if opening.status ~= "done" then error(problem, 0) end
