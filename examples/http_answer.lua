@@ -27,7 +27,7 @@ end
 -- announce another are passed over.
 function http_answer.read_head(socket)
   local text = need(socket:read_until("\r\n\r\n", HEAD_LIMIT)) .. "\r\n"
-  local minor, status, lines = text:match "^HTTP/1%.(%d) (%d%d%d)[^\r\n]*\r\n(.*)$"
+  local minor, status, lines = text:match "^HTTP/1%.(%d) (%d%d%d)%f[ \r][^\r\n]*\r\n(.*)$"
   if not status then error("this is not an answer of HTTP/1", 0) end
   if status:sub(1, 1) == "1" and status ~= "101" then return http_answer.read_head(socket) end
   local headers = headers_of(lines)

@@ -128,7 +128,8 @@ describe("examples/co_chat.lua", function()
       while not said do co.sleep(1) end
       os.remove(name)
     end)
-    assert.same({ 0, "your name?\nann is here\n" }, { said[1], said[2] })
+    assert.equal(0, said[1])
+    assert.matches("^your name%?\n", said[2]) -- what is told to who has just gone may not come any more
   end)
 
   it("does not talk with a server that is not trusted, and says how it is used", function()

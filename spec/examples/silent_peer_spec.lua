@@ -53,11 +53,24 @@ local function full_port()
   return port, handles
 end
 
--- What the servers of the cookbook say, and the port of each.
-local function servers()
+-- As those of the README, and as certbot has them.
+local function make_folder()
+  local folder = assert(uv.fs_mkdtemp "/tmp/silentXXXXXX")
+  for _, path in ipairs { "/live", "/live/localhost" } do assert(uv.fs_mkdir(folder .. path, tonumber("700", 8))) end
+  for to, from in pairs { ["server-cert.pem"] = certs.rsa.cert_file, ["server-key.pem"] = certs.rsa.key_file,
+    ["ca-cert.pem"] = certs.ca.cert_file, ["live/localhost/fullchain.pem"] = certs.rsa.cert_file,
+    ["live/localhost/privkey.pem"] = certs.rsa.key_file } do
+    assert(uv.fs_copyfile(from, folder .. "/" .. to))
+  end
+  return folder
+end
+
+local function servers(folder)
   local cert, key = certs.rsa.cert_file, certs.rsa.key_file
   return { example("alpn_h2.lua", "0", cert, key), example("acme_answer.lua", "0", cert, key, "docs"),
-    example("co_chat.lua", "serve", "0", cert, key), example("one_port.lua", "0", cert, key) }
+    example("co_chat.lua", "serve", "0", cert, key), example("one_port.lua", "0", cert, key),
+    example("https_server.lua", "--port", "0", "--cert", cert, "--key", key),
+    example("virtual_hosts.lua", "0", folder .. "/live"), example("mutual_tls/server.lua", folder, "0") }
 end
 
 describe("a peer that is silent", function()
@@ -96,10 +109,10 @@ describe("a peer that is silent", function()
 
   it("is left by each server, whether it has begun the handshake or not", function()
     tasks.run(function()
-      local started, waiting = {}, {}
-      for i, command in ipairs(servers()) do started[i] = programs.start(command) end
+      local started, waiting, folder = {}, {}, make_folder()
+      for i, command in ipairs(servers(folder)) do started[i] = programs.start(command) end
       for i, server in ipairs(started) do
-        local port = tonumber((programs.wait_for(server, "listening on port (%d+)")))
+        local port = tonumber((programs.wait_for(server, "listening on [^\n]-(%d+)/?\n")))
         for j, text in ipairs { "", "\22", "\22\3\1\2\0\1\0\1" } do
           waiting[3 * i + j] = co.run(function()
             local socket = assert(co.connect { host = "127.0.0.1", port = port, plain = true })
@@ -113,6 +126,7 @@ describe("a peer that is silent", function()
         assert.is_nil(server.status)
         server:stop()
       end
+      assert.equal(0, (programs.run { "rm", "-r", folder }))
     end)
   end)
 end)
