@@ -109,6 +109,19 @@ end
 
 -- === closing ===
 
+-- False when the time is over. A stream that is destroyed closes in a turn or two, however late these come.
+local function wait_closed(self, task)
+  while not self._closed do
+    local timeout = not self.stream.destroyed and self._timeout
+    if not wait_in(task, self._waiters, timeout) then
+      if self._closed then return true end
+      if not self.stream.destroyed then return false end
+      end_call(task)
+    end
+  end
+  return true
+end
+
 --- Sends what was written, closes, and waits for that. Calls after the first do the same.
 --- @return co.Socket? self
 --- @return tls.Error? err the connection had failed, or failed meanwhile; ERR_TIMEOUT: it was closed at once then
@@ -116,10 +129,9 @@ end
 function Socket:close()
   local task = scheduler.task "socket:close"
   self:_begin_close()
-  local in_time = true
-  while not self._closed and in_time do in_time = wait_in(task, self._waiters, self._timeout) end
+  local in_time = wait_closed(self, task)
   end_call(task)
-  if not self._closed then
+  if not in_time then
     self.stream:destroy()
     return failed(self, scheduler.timed_out("socket:close", self._timeout))
   end
