@@ -142,6 +142,36 @@ describe("co.wrap", function()
     assert.same({ 5, false }, { socket._limit, socket._timeout })
   end)
 
+  it("takes no stream whose data goes to onread", function()
+    local plain = net.connect { host = "127.0.0.1", port = 1, onread = { buffer = 10, callback = nothing } }
+    plain:on("error", nothing)
+    throws("ERR_INVALID_ARG_VALUE", "onread", function() co.wrap(plain) end)
+    plain:destroy()
+    helper.run()
+  end)
+
+  it("of a stream that has connected once more gives another socket", function()
+    tasks.run(function()
+      local count = 0
+      local server, place = tasks.serve({ plain = true }, function(socket)
+        count = count + 1
+        socket:write("connection ", count, "\n")
+      end)
+      local stream = net.connect { host = "127.0.0.1", port = place.port }
+      local first = co.wrap(stream)
+      assert.equal("connection 1\n", first:read "a")
+      assert.equal(first, first:close())
+      assert.equal(first, co.wrap(stream))
+      stream:connect { host = "127.0.0.1", port = place.port }
+      local second = co.wrap(stream)
+      assert.are_not.equal(first, second)
+      assert.equal("connection 2\n", second:read "a")
+      tasks.fails("ERR_STREAM_DESTROYED", first:read "a")
+      assert.equal(second, second:close())
+      server:close()
+    end)
+  end)
+
   it("outside of a task, is closed by nobody", function()
     local one, other = two_ends()
     local socket = co.wrap(other)

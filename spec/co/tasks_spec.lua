@@ -1,5 +1,6 @@
 -- tls.co: tasks, what they throw, and cancelling.
 local helper = require "spec.helper"
+local certs = require "spec.support.certs"
 local co = require "tls.co"
 local luas = require "spec.support.luas"
 local net = require "tls.net"
@@ -460,7 +461,9 @@ describe("task:cancel", function()
       return socket:close()
     end,
     ["sleep"] = function() return co.sleep(60000) end,
-    ["wait"] = function() return co.run(co.sleep, 300):wait() end,
+    ["wait"] = function(socket) -- for a task that goes on until the socket is closed
+      return co.run(function() return socket:read() end):wait()
+    end,
   }
 
   tasks.both(function(options, name)
@@ -521,6 +524,35 @@ describe("task:cancel", function()
       while not task._waiting do coroutine.yield() end
       task:cancel()
       tasks.fails("ABORT_ERR", task:wait())
+    end)
+  end)
+
+  it("in co.listen may be caught, and the server is closed all the same", function()
+    tasks.run(function()
+      local code
+      local task = co.run(function()
+        local ok, err = co.pcall(co.listen, { plain = true, host = "127.0.0.1", port = 0 }, print)
+        code = not ok and err.code
+        return "caught"
+      end)
+      while not task._waiting do coroutine.yield() end
+      task:cancel()
+      assert.equal("caught", (task:wait()))
+      assert.equal("ABORT_ERR", code)
+    end)
+  end)
+
+  it("in starttls closes the connection, also that of another task", function()
+    tasks.run(function()
+      local server, place = tasks.serve({ plain = true }, function(socket) socket:read "a" end)
+      local socket = tasks.connect(place)
+      local task = co.run(function() return socket:starttls { ca = certs.ca.cert } end)
+      while not task._waiting do coroutine.yield() end
+      task:cancel()
+      tasks.fails("ABORT_ERR", task:wait())
+      assert.is_true(socket.stream.destroyed)
+      tasks.fails("ERR_STREAM_DESTROYED", socket:read())
+      server:close()
     end)
   end)
 

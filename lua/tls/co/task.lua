@@ -40,6 +40,16 @@ function Task._disown(socket)
   socket._task = false
 end
 
+--- Something else that is to be closed when the task ends while it waits for that.
+--- @param task co.Task
+--- @param close fun()
+--- @return table guard disown it when it is there
+function Task._guard(task, close)
+  local guard = { _task = false, _abandon = close, _close_later = close }
+  Task._own(task, guard)
+  return guard
+end
+
 local function returned(results)
   local set = {}
   for i = 1, results.n do

@@ -8,6 +8,7 @@ local scheduler = require "tls.co.scheduler"
 
 local current_task = scheduler.task
 local end_call, wait_in = scheduler.end_call, scheduler.wait_in
+local select, type = select, type
 local failed, failure, wait_until = Socket._failed, Socket._failure_of, Socket._wait_until
 
 local function joined(...)
@@ -62,7 +63,7 @@ end
 -- @raise ERR_CO_NO_TASK, ABORT_ERR, ERR_INVALID_ARG_TYPE
 function Socket:write(first, ...)
   local task, text = current_task "socket:write", first
-  if type(first) ~= "string" or ... ~= nil then text = joined(first, ...) end
+  if type(first) ~= "string" or select("#", ...) > 0 then text = joined(first, ...) end
   return write(self, task, "write", text)
 end
 
