@@ -159,7 +159,7 @@ function Socket._wrap(stream, options)
     errors.throw(errors.arg_type("stream", "net.Socket, tls.TLSSocket or another stream of tls", stream))
   end
   if stream._r_onread then
-    errors.throw(errors.arg_value("stream", tostring(stream), "must not have onread, which takes what tasks would read"))
+    errors.throw(errors.arg_value("stream", tostring(stream), "must not have onread, which takes what tasks read"))
   end
   local checked, self = declared.wrap:read(options), socket_of(stream)
   if self then change(self, checked, options or {}) else self = Socket._over(stream, checked) end
