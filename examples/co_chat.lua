@@ -70,16 +70,14 @@ local function host(socket)
 end
 
 local function serve(port, cert, key)
-  co.run(function()
-    local server = assert(co.listen({
-      port = port, cert = { file = cert }, key = { file = key }, limit = LONGEST, timeout = IDLE,
-    }, host))
-    server:on("tlsClientError", function(err, socket)
-      io.stderr:write(socket.remoteAddress or "?", ": ", tostring(err), "\n")
-    end)
-    print("listening on port " .. server:address().port)
-    io.stdout:flush()
+  local server = assert(co.listen({
+    port = port, cert = { file = cert }, key = { file = key }, limit = LONGEST, timeout = IDLE,
+  }, host))
+  server:on("tlsClientError", function(err, socket)
+    io.stderr:write(socket.remoteAddress or "?", ": ", tostring(err), "\n")
   end)
+  print("listening on port " .. server:address().port)
+  io.stdout:flush()
 end
 
 --- === the client ===
@@ -96,24 +94,24 @@ end
 local function talk(place, ca)
   local name, port = place:match "^(.-):(%d+)$"
   if not name then fail("not HOST:PORT: " .. place) end
-  co.run(function()
-    local socket, err = co.connect { host = name, port = port, ca = { file = ca } }
-    if not socket then fail(err) end
-    local listener = co.run(print_lines, socket)
-    local input = co.wrap(net.Socket { fd = 0 })
-    local sender = co.run(function()
-      local line = input:read()
-      while line and socket:write(line, "\n") do line = input:read() end
-      socket:finish()
-    end)
-    listener:wait() -- the server ends after us, or before
-    sender:cancel()
+  local socket = assert(co.connect { host = name, port = port, ca = { file = ca } })
+  local listener = co.run(print_lines, socket)
+  local input = co.wrap(net.Socket { fd = 0 })
+  local sender = co.run(function()
+    local line = input:read()
+    while line and socket:write(line, "\n") do line = input:read() end
+    socket:finish()
   end)
+  listener:wait() -- the server ends after us, or before
+  sender:cancel()
 end
 
 local commands = { serve = serve, talk = talk }
 local command = commands[arg[1]]
 if not command or not arg[3] then fail "usage: co_chat.lua serve PORT cert.pem key.pem | talk HOST:PORT ca.pem" end
 io.stdout:setvbuf "line"
-command(arg[2], arg[3], arg[4])
+co.run(function()
+  local ok, problem = co.pcall(command, arg[2], arg[3], arg[4])
+  if not ok then fail(problem) end -- a file that is not there, for example
+end)
 uv.run()
