@@ -576,6 +576,64 @@ describe("task:cancel", function()
   end)
 end)
 
+describe("co: variables of a task that are to be closed", function()
+  local load = loadstring or load -- luacheck: ignore 113
+  local in_block = load [[
+    local variable, fn = ...
+    local held <close> = variable
+    fn()
+  ]]
+  if not in_block then
+    return it("skipped", function() pending "they are in Lua 5.4" end)
+  end
+
+  local function closing(with)
+    return setmetatable({}, { __close = with })
+  end
+
+  it("are closed when it fails, and when it is cancelled", function()
+    local closed_with = {}
+    local variable = closing(function(_, err) closed_with[#closed_with + 1] = err end)
+    tasks.run(function()
+      local failed = co.run(in_block, variable, function() error("a fault", 0) end)
+      assert.same({ nil, "a fault" }, { failed:wait() })
+      local cancelled = co.run(in_block, variable, function() co.sleep(100000) end)
+      co.sleep(1)
+      cancelled:cancel()
+      tasks.fails("ABORT_ERR", cancelled:wait())
+      assert.equal("cancelled", cancelled.status)
+      assert.same({ "a fault", "ABORT_ERR" }, { closed_with[1], closed_with[2].code })
+      local replaced = co.run(in_block, closing(function() error("later", 0) end), function() error("first", 0) end)
+      assert.same({ nil, "later" }, { replaced:wait() })
+    end)
+  end)
+
+  it("may be tasks: these are cancelled", function()
+    tasks.run(function()
+      local helpers = {}
+      local function begin() -- a helper, and what makes the task end
+        local helper_task = co.run(co.sleep, 100000)
+        helpers[#helpers + 1] = helper_task
+        return helper_task
+      end
+      local ends_well = co.run(in_block, begin(), function() co.sleep(1) end)
+      local fails = co.run(in_block, begin(), function()
+        co.sleep(1)
+        error("a fault", 0)
+      end)
+      local cancelled = co.run(in_block, begin(), function() co.sleep(100000) end)
+      assert.is_nil((ends_well:wait()))
+      assert.same({ nil, "a fault" }, { fails:wait() })
+      cancelled:cancel()
+      tasks.fails("ABORT_ERR", cancelled:wait())
+      for _, helper_task in ipairs(helpers) do
+        tasks.fails("ABORT_ERR", helper_task:wait())
+        assert.equal("cancelled", helper_task.status)
+      end
+    end)
+  end)
+end)
+
 describe("co: two tasks that read from one socket", function()
   tasks.both(function(options, name)
     it(name .. "are one too many: the second one is told", function()

@@ -14,6 +14,7 @@ local immediate = require("tls.support.next_tick").immediate
 
 local create, resume_thread, running, status, yield = coroutine.create, coroutine.resume, coroutine.running,
   coroutine.status, coroutine.yield
+local close_thread = coroutine.close -- from Lua 5.4 on
 local unpack = table.unpack or unpack
 
 ---@class co.TaskState
@@ -80,8 +81,8 @@ function scheduler.wake_all(list)
 end
 
 -- From the loop, as what a listener throws: with the traceback of the task, and not of the loop.
-local function report(task, err)
-  local stack = errors.is(err) and err.stack or debug and debug.traceback(task._thread)
+local function report(err, stack)
+  stack = errors.is(err) and err.stack or stack
   immediate(error, errors.new(nil, core.errorText(err), { stack = stack or "" }), 0)
 end
 
@@ -103,16 +104,27 @@ function scheduler.is_cancelled(task, err)
 end
 
 local function finish(task, failed, ...)
-  local err
-  if failed then err = ... end
+  local err, stack
+  if failed then err, stack = ... end
   task._results = failed and { n = 2, nil, err } or { n = select("#", ...), ... }
   task._waiting, task._failed = false, failed or nil
   end_call(task)
   local heard = failed and (task._waiters and #task._waiters > 0 or scheduler.is_cancelled(task, err))
   local taken = task._on_end and task._on_end(task, failed, err)
-  if failed and not heard and not taken then report(task, err) end
+  if failed and not heard and not taken then report(err, stack) end
   task._thread, task._inner, task._on_end = false, false, false
   if task._waiters then scheduler.wake_all(task._waiters) end
+end
+
+-- The traceback is taken before Lua 5.4 closes the variables that are to be closed: of a coroutine that has failed, it
+-- does that for who asks.
+local function fail(task, err)
+  local thread = task._thread
+  local stack = debug and not scheduler.is_cancelled(task, err) and debug.traceback(thread)
+  local closed, later = true, nil
+  if close_thread then closed, later = close_thread(thread) end
+  if not closed then err = later end
+  return finish(task, true, err, stack)
 end
 
 -- What resuming has given. A task that has called coroutine.yield() itself goes on in the next turn.
@@ -125,7 +137,7 @@ settle = function(task, outer, ok, first, ...)
     task._waiting = false
     return immediate(run, task)
   end
-  if status(task._thread) == "dead" then return finish(task, true, first) end -- else it was running already
+  if status(task._thread) == "dead" then return fail(task, first) end -- else it was running already
 end
 
 run = function(task)

@@ -154,6 +154,9 @@ function getters.status(self)
   return scheduler.is_cancelled(self, results[2]) and "cancelled" or "failed"
 end
 
+--- A variable that is to be closed (Lua 5.4): the task is cancelled.
+Task.__meta.__close = function(self) scheduler.cancel(self) end
+
 Task.new = nil -- co.run makes them
 Task:_finish("Task", "task", { name = "co.Task" })
 
