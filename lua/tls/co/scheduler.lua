@@ -103,10 +103,10 @@ function scheduler.is_cancelled(task, err)
   return task._cancel_error and rawequal(err, task._cancel_error)
 end
 
-local function finish(task, failed, ...)
-  local err, stack
-  if failed then err, stack = ... end
-  task._results = failed and { n = 2, nil, err } or { n = select("#", ...), ... }
+local function finish(task, results, failed, stack)
+  local err
+  if failed then err = results[2] end
+  task._results = results
   task._waiting, task._failed = false, failed or nil
   end_call(task)
   local heard = failed and (task._waiters and #task._waiters > 0 or scheduler.is_cancelled(task, err))
@@ -124,15 +124,16 @@ local function fail(task, err)
   local closed, later = true, nil
   if close_thread then closed, later = close_thread(thread) end
   if not closed then err = later end
-  return finish(task, true, err, stack)
+  return finish(task, { n = 2, nil, err }, true, stack)
 end
 
--- What resuming has given. A task that has called coroutine.yield() itself goes on in the next turn.
-settle = function(task, outer, ok, first, ...)
+-- What resuming has given; `results` are there with ENDED. A task that has called coroutine.yield() itself goes on in
+-- the next turn.
+settle = function(task, outer, ok, first, results)
   current = outer
   if ok and first == WAITS then return end
-  if first == CANCELLED then return finish(task, true, task._cancel_error) end
-  if ok and first == ENDED then return finish(task, false, ...) end
+  if first == CANCELLED then return finish(task, { n = 2, nil, task._cancel_error }, true) end
+  if ok and first == ENDED then return finish(task, results, false) end
   if ok then
     task._waiting = false
     return immediate(run, task)
@@ -151,8 +152,12 @@ run = function(task)
   return settle(task, outer, resume_thread(task._thread, unpack(start, 1, start.n)))
 end
 
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
 local function body(fn, ...)
-  return ENDED, fn(...)
+  return ENDED, pack(fn(...))
 end
 
 --- Gives a new task its function. It begins at once if the loop has called, else in the loop's next turn.
