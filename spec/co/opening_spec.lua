@@ -259,6 +259,31 @@ describe("socket:starttls", function()
     end)
   end)
 
+  it("obeys nothing that comes with the answer, before the handshake", function()
+    tasks.run(function()
+      for _, ends in ipairs { false, true } do
+        local err_of_server
+        local server, place = tasks.serve({ plain = true }, function(socket)
+          assert.equal("STARTTLS", socket:read())
+          socket:write "go\nERASE it all\n"
+          if ends then return socket:finish() and socket:read "a" end
+          err_of_server = select(2, socket:starttls(SERVER))
+        end)
+        local socket = tasks.connect(place)
+        socket:write "STARTTLS\n"
+        assert.equal("go", socket:read())
+        while ends and not socket.stream.readableEnded and socket.stream.readableLength == 0 do co.sleep(1) end
+        local ok, err = socket:starttls { ca = certs.ca.cert }
+        assert.is_nil(ok)
+        assert.truthy(err.code == "ERR_SSL_WRONG_VERSION_NUMBER" or err.code == "ECONNRESET", err.code)
+        assert.is_nil((socket:read()))
+        assert.is_true(socket.stream.destroyed)
+        while not ends and not err_of_server do co.sleep(1) end
+        server:close()
+      end
+    end)
+  end)
+
   it("takes a ClientHello that comes with the word", function()
     tasks.run(function()
       local server, place = tasks.serve({ plain = true }, function(socket)
