@@ -189,9 +189,10 @@ end
 
 -- What a good response says, in so far as its issuer is at hand.
 local function good_response(socket, response)
-  local cert = ask(socket, "getPeerX509Certificate")
-  local issuer = cert and cert.issuerCertificate
-  local answer = issuer and core.ocsp.verify(response, cert, issuer, os.time())
+  local conn = socket._conn
+  local cert = conn and conn:getPeerCertificate(true) or {}
+  local issuer = cert.issuerCertificate
+  local answer = issuer and core.ocsp.verify(response, core.x509(cert.raw), core.x509(issuer.raw), os.time())
   if not answer then return "good" end
   return ("good, until %s, signed by %s"):format(os.date("!%Y-%m-%dT%H:%M:%SZ", answer.validUntil),
     certificate_name(answer.responder))
