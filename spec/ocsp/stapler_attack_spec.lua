@@ -209,8 +209,10 @@ describe("tls.ocsp.staple", function()
     end
 
     it("takes the first of plain HTTP", function()
-      local list = { "OCSP;URI:https://127.0.0.1:1/", "OCSP;URI:ldap://127.0.0.1:1/",
-        "caIssuers;URI:http://127.0.0.1:2/", "OCSP;URI:http://", "OCSP;URI:http://127.0.0.1:0/", "OCSP;URI:http://127.0.0.1:3/" }
+      local list = {
+        "OCSP;URI:https://127.0.0.1:1/", "OCSP;URI:ldap://127.0.0.1:1/", "caIssuers;URI:http://127.0.0.1:2/",
+        "OCSP;URI:http://", "OCSP;URI:http://127.0.0.1:0/", "OCSP;URI:http://127.0.0.1:3/",
+      }
       for i = 4, 100 do list[#list + 1] = ("OCSP;URI:http://127.0.0.1:%d/"):format(i) end
       assert.equal("http://127.0.0.1:3/", (address_of((table.unpack or unpack)(list))))
       assert.equal("http://[::1]:1/", (address_of "OCSP;URI:http://[::1]:1/"))
