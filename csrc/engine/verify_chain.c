@@ -43,7 +43,7 @@ static void leave_name_to_owner (const struct tls_engine *e,
     X509_VERIFY_PARAM_set1_host(X509_STORE_CTX_get0_param(ctx), NULL, 0);
 }
 
-/* What OpenSSL notes about a fault is not a fault of the connection's, which may
+/* What OpenSSL notes about a fault is no fault of the connection's, which may
 ** go on in spite of it. */
 static void verify_certificate (struct tls_peer *peer, X509_STORE_CTX *ctx) {
   tls_peer_set_leaf(peer, X509_STORE_CTX_get0_cert(ctx));
