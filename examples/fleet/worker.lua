@@ -99,7 +99,7 @@ server:on("tlsClientError", complain)
 listener = server
 if BALANCERS then listener, client_of = proxy.front(server, { allowed = proxy.allow(BALANCERS), log = log }) end
 listener:on("connection", function(socket)
-  sockets[socket] = true
+  sockets[socket] = socket.remoteAddress or "?" -- known from now on, also when the client resets the connection
   socket:on("close", function() sockets[socket] = nil end)
 end)
 listener:on("error", function(err)

@@ -27,8 +27,7 @@ local PLACES, PENDING = words(first), words(second)
 
 -- At every place; all that may be pending is tried at the others below.
 local ALWAYS = { "nothing", "young_closes", "many_close" }
-local PLACES_FOR_ALL = { data = true, close = true, close_behind = true, server_close_behind = true,
-  luv_close_behind = true, verify = true, psk_server = true }
+local PLACES_FOR_ALL = { data = true, close_behind = true, server_close_behind = true, luv_close_behind = true }
 
 local it = luas.outside_nvim(it, "no program of its closes the state: its own exit does not")
 

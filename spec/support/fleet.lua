@@ -78,7 +78,7 @@ function fleet.echo(socket, text)
 end
 
 -- Clients that come, say something and go, until stop() is called, which returns how many were served and what else
--- has happened to others: { worker or false }[].
+-- has happened to others: { client = its number, worker or false, err }[].
 function fleet.load(port, count)
   local served, lost, going, list = 0, {}, true, {}
   for i = 1, count do
@@ -86,7 +86,7 @@ function fleet.load(port, count)
       while going do
         local socket, worker = fleet.enter(port)
         if socket and fleet.echo(socket, "ping") == "ping" then served = served + 1 else
-          lost[#lost + 1] = { worker = socket and worker or false, err = not socket and worker }
+          lost[#lost + 1] = { client = i, worker = socket and worker or false, err = not socket and worker }
         end
         if socket then socket:close() end
       end
