@@ -147,4 +147,25 @@ describe("examples/co_chat.lua", function()
     end))
     helper.run()
   end)
+
+  it("says in a line what is wrong with its files and its port", function()
+    local cert, key = certs.rsa.cert_file, certs.rsa.key_file
+    for arguments, problem in pairs {
+      ["serve 0 /nowhere " .. key] = "no such file or directory /nowhere",
+      ["serve 0 " .. cert .. " " .. certs.ecdsa.key_file] = "give the key that the certificate was made for",
+      ["serve x " .. cert .. " " .. key] = "ERR_SOCKET_BAD_PORT",
+      ["talk localhost:1 /nowhere"] = "no such file or directory /nowhere",
+      ["talk localhost:1 " .. certs.ca.cert_file] = "ECONNREFUSED",
+      ["talk localhost:99999 " .. certs.ca.cert_file] = "ERR_SOCKET_BAD_PORT",
+    } do
+      local command = { LUA, "examples/co_chat.lua" }
+      for word in arguments:gmatch "%S+" do command[#command + 1] = word end
+      Child.spawn(command, helper.expect(function(code, output)
+        assert.equal(1, code)
+        assert.truthy(output:find(problem, 1, true), output)
+        assert.truthy(output:find "^co_chat.lua: [^\n]+\n$", output)
+      end))
+      helper.run()
+    end
+  end)
 end)

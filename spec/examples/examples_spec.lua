@@ -141,6 +141,7 @@ describe("examples", function()
       ["mqtt.lua publish localhost:1 /no/ca /no/cert /no/key a b"] = "^mqtt.lua: .*/no/",
       ["postgres.lua direct localhost:1 a b /no/ca /no/cert /no/key c"] = "^postgres.lua: .*/no/",
       ["websocket/client.lua wss://localhost:1 /no/ca"] = "^client.lua: .*/no/ca",
+      ["fleet/fleet.lua 20000 0 /no/cert /no/key"] = "^usage: fleet.lua ",
       ["ocsp_stapling.lua /no/cert /no/key /no/ca"] = "^ocsp_stapling.lua: .*/no/",
     } do
       local out, status = sh(lua .. " examples/" .. command .. " </dev/null")
