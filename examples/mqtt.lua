@@ -71,6 +71,7 @@ local function connect(host, port, seconds)
 end
 
 local function publish(socket, topic, message)
+  if topic:find "[+#]" then fail "a topic to publish in has no + and no #" end
   send(socket, PUBLISH + 2, text(topic) .. "\0\1" .. message)
   if expect(socket, PUBACK, 2) ~= "\0\1" then fail "another message was acknowledged" end
   print "published"

@@ -224,6 +224,10 @@ describe("examples/websocket/client.lua", function()
     for text, expected in pairs { [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foobar = "Zm9vYmFy" } do
       assert.equal(expected, bytes.base64(text))
     end
+    assert.equal(2 ^ 64, bytes.decode(("\255"):rep(8), 1, 8)) -- as near as a float comes
+    assert.equal(2 ^ 63, bytes.decode("x\128" .. ("\0"):rep(7), 2, 8))
+    assert.equal("\0\1\2", bytes.encode(bytes.decode("\1\2", 1, 2), 3))
+    assert.is_nil(bytes.decode("abc", 2, 3))
     assert.equal("818537fa213d7f9f4d5158", hex(protocol.frame(1, "Hello", "\55\250\33\61"))) -- RFC 6455, 5.7
   end)
 
