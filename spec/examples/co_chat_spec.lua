@@ -110,6 +110,28 @@ describe("examples/co_chat.lua", function()
     assert.truthy(heard:find "eve is here\nann has left", heard)
   end)
 
+  it("takes what it says from a file, too", function()
+    local said
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write "ann\nhello\n"
+    file:close()
+    chat(function(port)
+      local bob = enter(port, "bob")
+      local command = ("exec %s examples/co_chat.lua talk localhost:%d %s <%s"):format(LUA, port,
+        certs.ca.cert_file, name)
+      Child.spawn({ "sh", "-c", command },
+        helper.expect(function(...) said = { ... } end))
+      assert.equal("ann is here", bob:read())
+      assert.equal("ann: hello", bob:read())
+      assert.equal("ann has left", bob:read())
+      while not said do co.sleep(1) end
+      os.remove(name)
+    end)
+    assert.equal(0, said[1])
+    assert.matches("^your name%?\n", said[2]) -- what is told to who has just gone may not come any more
+  end)
+
   it("does not talk with a server that is not trusted, and says how it is used", function()
     local status, said
     chat(function(port)

@@ -21,6 +21,7 @@ local function split(own, options)
   for name, value in pairs(declaration.flat(options)) do
     if own.named[name] then ours[name] = value else rest[name] = value end
   end
+  own:check_names_beside(rest)
   return own:read(ours), rest
 end
 
