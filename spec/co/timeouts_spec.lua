@@ -163,6 +163,19 @@ tasks.both(function(options, name)
       end)
     end)
 
+    it("of a call that waits stays when another task sets another one", function()
+      silent(function(socket) socket:read "a" end, function(socket)
+        for _, ms in ipairs { false, 60000 } do
+          socket:settimeout(5)
+          local reader = co.run(function() return socket:read() end)
+          co.sleep(0)
+          socket:settimeout(ms or nil)
+          local _, err = reader:wait()
+          assert.equal("socket:read has not been done in 5 ms [ERR_TIMEOUT]", tostring(err))
+        end
+      end)
+    end)
+
     it("takes milliseconds", function()
       tasks.talk(options, function() end, function(socket)
         for value, code in pairs { x = "ERR_INVALID_ARG_TYPE", [0] = "ERR_OUT_OF_RANGE" } do

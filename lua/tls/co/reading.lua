@@ -36,7 +36,7 @@ function Socket:_more(task)
     if buffer.length > had then return true end
     local in_time = self._ended or wait(task, self, self._timeout)
     if buffer.length > had then return true end
-    if not in_time then return false, scheduler.timed_out("socket:read", self._timeout) end
+    if not in_time then return false, scheduler.timed_out(task, "socket:read") end
   end
   return false
 end

@@ -246,11 +246,11 @@ function scheduler.sleep(task, ms)
 end
 
 --- The error of a call whose time is over.
+--- @param task co.TaskState whose wait() has returned false
 --- @param call string
---- @param ms number
 --- @return tls.Error
-function scheduler.timed_out(call, ms)
-  return errors.new("ERR_TIMEOUT", ("%s has not been done in %g ms"):format(call, ms))
+function scheduler.timed_out(task, call)
+  return errors.new("ERR_TIMEOUT", ("%s has not been done in %g ms"):format(call, task._queue.duration))
 end
 
 --- Each wait of the task throws from now on, the one that it is in first.

@@ -196,7 +196,7 @@ local function wait_until(self, task, call, done)
     if not wait_in(task, self._waiters, self._timeout) then
       if done(self) then break end
       end_call(task)
-      return failed(self, scheduler.timed_out("socket:" .. call, self._timeout))
+      return failed(self, scheduler.timed_out(task, "socket:" .. call))
     end
   end
   end_call(task)

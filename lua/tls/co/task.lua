@@ -136,7 +136,7 @@ function Task:wait(ms)
     while not self._results do
       if not scheduler.wait_in(me, self._waiters, ms) then
         scheduler.end_call(me)
-        return nil, scheduler.timed_out("task:wait", ms)
+        return nil, scheduler.timed_out(me, "task:wait")
       end
     end
     scheduler.end_call(me)

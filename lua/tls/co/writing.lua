@@ -134,7 +134,7 @@ function Socket:close()
   end_call(task)
   if not in_time then
     self.stream:destroy()
-    return failed(self, scheduler.timed_out("socket:close", self._timeout))
+    return failed(self, scheduler.timed_out(task, "socket:close"))
   end
   if self._failure then return failed(self, self._failure) end
   return self
