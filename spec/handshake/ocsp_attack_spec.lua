@@ -298,7 +298,7 @@ describe("ocsp", function()
       grep -q ':4FDB 0*:0000 0A' /proc/net/tcp && break
       sleep 0.5
     done
-    "$RUN_LUA" -e "$PROGRAM"
+    LD_PRELOAD="$SANITIZER" "$RUN_LUA" -e "$PROGRAM"
     kill $server
   ]]
 
@@ -317,7 +317,8 @@ describe("ocsp", function()
       for _, path in ipairs { ... } do command[#command + 1] = "--ocsp-response=" .. path end
       local output
       Child.spawn(command, helper.expect(function(_, text) output = text end), { env = {
-        "TLS_CERTS=" .. certs.dir, "RUN_LUA=" .. luas.this.name, "PROGRAM=" .. PROGRAM } })
+        "TLS_CERTS=" .. certs.dir, "RUN_LUA=" .. luas.this.name, "PROGRAM=" .. PROGRAM,
+        "SANITIZER=" .. (os.getenv "LD_PRELOAD" or "") } })
       helper.run(60000)
       assert.is_truthy(output:find("result " .. expected, 1, true), output)
     end

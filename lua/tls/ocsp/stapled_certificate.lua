@@ -78,9 +78,10 @@ local function has_users(self)
   return recently or next(self.contexts) ~= nil
 end
 
--- In ms. A process may sleep, and the clock that nobody sets with it; the other one may be set back, by years.
+-- In ms. A process may sleep, and the clock that nobody sets with it; the other one, which counts seconds alone, may be
+-- set back, by years.
 local function time_left(self)
-  return math.min((self.asks_at - os.time()) * 1000, self.due - uv.hrtime() / 1e6)
+  return math.min((self.asks_at - os.time() + 1) * 1000, self.due - uv.hrtime() / 1e6)
 end
 
 -- The timer is due, which sleeps an hour at most: the clocks are looked at.
