@@ -8,8 +8,10 @@ local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 local left_out = require "tls.options.left_out"
+local responder_url = require "tls.ocsp.responder_url"
 local Stapled = require "tls.ocsp.stapled_certificate"
 local tick = require "tls.support.next_tick"
+local uv = require "luv"
 
 local Stapler = class("tls.OCSPStapler", Emitter)
 
@@ -94,6 +96,19 @@ local function check_server(server)
   errors.throw(errors.new("ERR_INVALID_STATE", "This server has a stapler already: call its stop() first"))
 end
 
+-- What can never work is told at the call, where it stands in the options and not in a certificate.
+local function check_options(options)
+  if options.url and not responder_url(options.url) then
+    errors.throw(errors.arg_value("options.url", options.url,
+      "must be the address of a responder, http://host[:port]/path: what it answers is signed, so there is no https"))
+  end
+  local stat = options.folder and uv.fs_stat(options.folder)
+  if options.folder and (not stat or stat.type ~= "directory") then
+    errors.throw(errors.arg_value("options.folder", options.folder, "must be a folder that exists"))
+  end
+  return options
+end
+
 --- Staples OCSP responses to the certificates of a server: its own, those of addContext and setSecureContext, and of
 -- contexts that SNICallback has answered, once they were used. Each is asked for at the address that the certificate
 -- has (authority information access), verified, and asked for again when half of its time is over. Handshakes never
@@ -106,8 +121,10 @@ end
 local function staple(server, options)
   left_out.check("ocsp", "tls.ocsp.staple")
   check_server(server)
+  local checked = check_options(declared:read(options or {}))
   local self = Stapler.new()
-  self._options, self._server, self.stopped = declared:read(options or {}), server, false
+  self._options = checked
+  self._server, self.stopped = server, false
   self._by_der, self._seen = {}, setmetatable({}, { __mode = "k" })
   self._on_close = function() self:stop() end
   server._stapler = self
