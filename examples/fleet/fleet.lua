@@ -21,7 +21,7 @@ local setting = require "setting"
 local Slot = require "slot"
 
 local PORT, WORKERS, CERT, KEY = tonumber(arg[1]), tonumber(arg[2]), arg[3], arg[4]
-if not PORT or not WORKERS or not KEY then
+if not PORT or not WORKERS or WORKERS < 1 or not KEY then
   io.stderr:write "usage: fleet.lua PORT WORKERS cert.pem key.pem [service.lua]\n"
   os.exit(2)
 end

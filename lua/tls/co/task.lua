@@ -40,6 +40,16 @@ function Task._disown(socket)
   socket._task = false
 end
 
+--- Something else that is to be closed when the task ends while it waits for that.
+--- @param task co.Task
+--- @param close fun()
+--- @return table guard disown it when it is there
+function Task._guard(task, close)
+  local guard = { _task = false, _abandon = close, _close_later = close }
+  Task._own(task, guard)
+  return guard
+end
+
 local function returned(results)
   local set = {}
   for i = 1, results.n do
@@ -143,6 +153,9 @@ function getters.status(self)
   if not self._failed then return "done" end
   return scheduler.is_cancelled(self, results[2]) and "cancelled" or "failed"
 end
+
+--- A variable that is to be closed (Lua 5.4): the task is cancelled.
+Task.__meta.__close = function(self) scheduler.cancel(self) end
 
 Task.new = nil -- co.run makes them
 Task:_finish("Task", "task", { name = "co.Task" })

@@ -19,14 +19,20 @@ local function tell(self, event, value, stapled)
   self:emit(event, value, stapled:state())
 end
 
+local function new_stapled(self, der)
+  local stapled = Stapled.new(core.x509(der), self._options, function(event, ...)
+    if event ~= "gone" then return tell(self, event, ...) end
+    self._by_der[der] = nil
+  end)
+  self._by_der[der] = stapled
+  return stapled
+end
+
 -- Makes what belongs to a certificate, or finds it. Its issuer may be known in another context only.
 local function stapled_of(self, pair)
   local stapled = self._by_der[pair.cert]
-  local is_new = not stapled or stapled.stopped
-  if is_new then
-    stapled = Stapled.new(core.x509(pair.cert), self._options, function(...) tell(self, ...) end)
-    self._by_der[pair.cert] = stapled
-  end
+  local is_new = not stapled
+  if is_new then stapled = new_stapled(self, pair.cert) end
   local knows_more = not stapled.issuer and pair.issuer ~= nil
   if knows_more then stapled.issuer = core.x509(pair.issuer) end
   return stapled, is_new or knows_more
@@ -52,7 +58,9 @@ end
 --- Asks for new responses now, whatever the time of the present ones is.
 --- @return table self
 function Stapler:refresh()
-  for _, stapled in pairs(self._by_der) do stapled:ask() end
+  local all = {} -- a listener may give the server another context meanwhile
+  for _, stapled in pairs(self._by_der) do all[#all + 1] = stapled end
+  for _, stapled in ipairs(all) do stapled:ask() end
   return self
 end
 
