@@ -4,8 +4,8 @@
 --
 -- FLEET_REDIS=HOST:PORT in the environment: its ticket keys are those of all machines that ask this Redis, over TLS;
 -- FLEET_REDIS_CA, _CERT, _KEY are files. FLEET_STORE=redis: sessions by id in that Redis, no tickets. FLEET_ROTATE,
--- _LEAD, _POLL and _SESSIONS are in seconds. FLEET_PROXY=ADDRESS,NETWORK/BITS,...: balancers that send headers of the
--- PROXY protocol, version 2; nobody else is let in.
+-- _LEAD, _POLL, _SESSIONS and _REDIS_TIMEOUT are in seconds. FLEET_PROXY=ADDRESS,NETWORK/BITS,...: balancers that send
+-- headers of the PROXY protocol, version 2; nobody else is let in.
 --
 -- SIGHUP: other workers take the place of the present ones, with the code and certificates of now, and no connection is
 -- lost.

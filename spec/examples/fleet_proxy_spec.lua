@@ -318,7 +318,8 @@ local function haproxy(ports, how, done)
   file:write(table.concat(lines, "\n"), "\n")
   file:close()
   local at = listener:getsockname().port
-  local child = Child.spawn({ HAPROXY, "-db", "-f", name }, helper.expect(function() os.remove(name) end), { listener })
+  local child = Child.spawn({ HAPROXY, "-db", "-f", name }, helper.expect(function() os.remove(name) end),
+    { listener, limit_ms = 2 * fleet.patience })
   listener:close()
   done(at, child)
 end
@@ -329,6 +330,14 @@ local function it_with_haproxy(name, fn)
     fn()
   end)
 end
+
+it_with_haproxy("examples/fleet/haproxy.cfg is a configuration of HAProxy's", function()
+  Child.spawn({ HAPROXY, "-c", "-f", "examples/fleet/haproxy.cfg" }, helper.expect(function(status, output)
+    assert.equal(0, status, output)
+    assert.is_nil(output:find "WARNING", output)
+  end))
+  helper.run()
+end)
 
 -- Two fleets behind a HAProxy: fn(port, parents, balancer) in a task. With a Redis, where there is one, their
 -- ticket keys are the same.
@@ -342,7 +351,7 @@ local function with_balancer(how, fn)
         done = true
       end)
     end)
-    while not done do co.sleep(10) end
+    fleet.wait(function() return done end)
   end, { "FLEET_PROXY=127.0.0.1" })
 end
 
@@ -399,13 +408,10 @@ describe("fleets behind HAProxy", function()
     local served, lost, checks
     with_balancer(CHECKED, function(port, parents, balancer)
       local stop, so_far = fleet.load(port, 4)
-      for round = 1, 2 do
+      for _ = 1, 2 do
         local before = so_far()
-        for _, parent in ipairs(parents) do parent.handle:kill "sighup" end
-        for _, parent in ipairs(parents) do
-          while select(2, parent.output:gsub("reloaded 2 of 2", "")) < round do co.sleep(10) end
-        end
-        while so_far() < before + 30 do co.sleep(10) end
+        fleet.reload(parents)
+        fleet.wait(function() return so_far() >= before + 30 end)
       end
       served, lost = stop()
       checks = balancer.output
@@ -422,12 +428,12 @@ describe("fleets behind HAProxy", function()
       local workers = {} -- of the machine that is to die
       for worker in parents[1].output:gmatch "worker (%d+) ready" do workers[tonumber(worker)] = true end
       local stop, so_far = fleet.load(port, 6)
-      while so_far() < 30 do co.sleep(10) end
+      fleet.wait(function() return so_far() >= 30 end)
       parents[1]:stop() -- SIGKILL: it starts no other
       for worker in pairs(workers) do uv.kill(worker, "sigkill") end
       fleet.wait_for(balancer, "b/s1 is DOWN")
       local before = so_far()
-      while so_far() < before + 50 do co.sleep(10) end
+      fleet.wait(function() return so_far() >= before + 50 end)
       served, lost = stop()
       for _, guest in ipairs(stay) do
         local ok = fleet.echo(guest.socket, "still here") == "still here"

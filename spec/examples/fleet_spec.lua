@@ -21,11 +21,10 @@ describe("examples/fleet", function()
       local stop, so_far = load(port, 8)
       copy(certs.ecdsa.cert_file, files.cert)
       copy(certs.ecdsa.key_file, files.key)
-      for round = 1, 3 do
+      for _ = 1, 3 do
         local before = so_far()
-        parent.handle:kill "sighup"
-        while select(2, parent.output:gsub("reloaded 2 of 2", "")) < round do co.sleep(10) end
-        while so_far() < before + 50 do co.sleep(10) end
+        fleet.reload { parent }
+        fleet.wait(function() return so_far() >= before + 50 end)
       end
       served, lost = stop()
       for _, guest in ipairs(stay) do -- they are still with the workers that they came to
@@ -35,8 +34,7 @@ describe("examples/fleet", function()
       local file = assert(io.open(files.service, "w"))
       file:write 'return function(socket) socket:finish "worker 0 other code\\n" end'
       file:close()
-      parent.handle:kill "sighup"
-      while select(2, parent.output:gsub("reloaded 2 of 2", "")) < 4 do co.sleep(10) end
+      fleet.reload { parent }
       local socket
       socket, greeting = co.connect { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
       assert(socket, tostring(greeting))
@@ -83,9 +81,9 @@ describe("examples/fleet", function()
       victim = stay[1].worker
       uv.kill(victim, "sigkill")
       wait_for(parent, ("worker %d ended: status 0, signal 9"):format(victim))
-      while count(parent.output, "worker %d+ ready") < 3 do co.sleep(10) end
+      fleet.wait(function() return count(parent.output, "worker %d+ ready") >= 3 end)
       local before = so_far()
-      while so_far() < before + 50 do co.sleep(10) end
+      fleet.wait(function() return so_far() >= before + 50 end)
       for _, guest in ipairs(stay) do
         local list = echo(guest.socket, "still here") == "still here" and whole or broken
         list[guest.worker] = (list[guest.worker] or 0) + 1
@@ -154,7 +152,7 @@ describe("examples/fleet", function()
       last = echo(guest, "goodbye")
       guest:close()
     end)
-    helper.run(60000)
+    helper.run(fleet.patience)
     assert.equal("ECONNREFUSED", after)
     assert.equal("goodbye", last)
   end)
@@ -164,8 +162,7 @@ describe("examples/fleet", function()
     with_fleet(function(port, parent)
       for round = 1, 20 do
         if round == 11 then
-          parent.handle:kill "sighup"
-          wait_for(parent, "reloaded 2 of 2")
+          fleet.reload { parent }
         end
         local session
         local first, worker = enter(port)
@@ -211,7 +208,7 @@ describe("examples/fleet with a Redis over TLS", function()
         stranger.handle:kill "sigterm"
         done = true
       end)
-      while not done do co.sleep(10) end
+      fleet.wait(function() return done end)
     end)
     assert.same({ same = 10, other = 10 }, tried) -- half of them come to the other machine
     assert.same(tried, resumed)
@@ -223,7 +220,7 @@ describe("examples/fleet with a Redis over TLS", function()
     local tried, missed, changes = 0, 0, {}
     with_machines(function(ports, parents)
       local before = session_of(ports[1])
-      while count(parents[1].output, "sealing by") < 7 do
+      while count(parents[1].output, "sealing by") < 7 or tried <= 20 do
         tried = tried + 1
         local from = tried % 2 + 1
         if comes_back(ports[from], before) ~= "resumed" then missed = missed + 1 end -- from the other one
@@ -245,8 +242,7 @@ describe("examples/fleet with a Redis over TLS", function()
       redis:stop()
       wait_for(parents[2], "redis is away")
       away = comes_back(ports[2], session)
-      parents[2].handle:kill "sighup" -- workers that have never seen Redis
-      wait_for(parents[2], "reloaded 2 of 2")
+      fleet.reload { parents[2] } -- workers that have never seen Redis
       started = comes_back(ports[2], session_of(ports[1]))
       local again
       redis_at(redis_port, function(second) again = second end)

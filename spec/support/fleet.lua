@@ -12,6 +12,17 @@ local LUA = os.getenv "LUA" or "lua5.4"
 
 local fleet = {}
 
+local PATIENCE = 150000 -- ms; a machine with much to do takes its time, and a spec that has failed is to end
+
+--- In a task: waits until fn() is true.
+function fleet.wait(fn)
+  local began = uv.now()
+  while not fn() do
+    if uv.now() - began > PATIENCE then error("it does not come", 2) end
+    co.sleep(10)
+  end
+end
+
 function fleet.copy(from, to)
   local source, target = assert(io.open(from, "rb")), assert(io.open(to, "wb"))
   target:write(source:read "*a")
@@ -31,10 +42,10 @@ function fleet.start(on_ready, env)
     helper.expect(function()
       for _, path in pairs(files) do os.remove(path) end
       uv.fs_rmdir(folder)
-    end), { env = env })
+    end), { env = env, limit_ms = 2 * PATIENCE })
   parent:when("port %d+, parent %d+", function(output)
     tasks.start(function()
-      while select(2, parent.output:gsub("worker %d+ ready", "")) < 2 do co.sleep(10) end
+      fleet.wait(function() return select(2, parent.output:gsub("worker %d+ ready", "")) >= 2 end)
       on_ready(tonumber(output:match "port (%d+)"), parent, files)
     end)
   end)
@@ -47,14 +58,27 @@ function fleet.with(visitor, env)
     visitor(port, parent, files)
     parent.handle:kill "sigterm"
   end, env)
-  helper.run(60000)
+  helper.run(PATIENCE)
   assert.equal(0, parent.status)
   return parent.output
 end
 
 function fleet.wait_for(parent, pattern)
-  while not parent.output:find(pattern) do co.sleep(10) end
+  fleet.wait(function() return parent.output:find(pattern) end)
   return parent.output:match(pattern)
+end
+
+--- Replaces all workers, and waits until that is done.
+function fleet.reload(parents)
+  local done = {}
+  for i, parent in ipairs(parents) do
+    done[i] = select(2, parent.output:gsub("reloaded", ""))
+    parent.handle:kill "sighup"
+  end
+  for i, parent in ipairs(parents) do
+    fleet.wait(function() return select(2, parent.output:gsub("reloaded", "")) ~= done[i] end)
+    assert.equal("2", parent.output:match ".*reloaded (%d) of 2", parent.output)
+  end
 end
 
 -- A connection, and the worker it has come to.
@@ -80,10 +104,10 @@ end
 -- Clients that come, say something and go, until stop() is called, which returns how many were served and what else
 -- has happened to others: { client = its number, worker or false, err }[].
 function fleet.load(port, count)
-  local served, lost, going, list = 0, {}, true, {}
+  local served, lost, going, list, began = 0, {}, true, {}, uv.now()
   for i = 1, count do
     list[i] = co.run(function()
-      while going do
+      while going and uv.now() - began < PATIENCE do
         local socket, worker = fleet.enter(port)
         if socket and fleet.echo(socket, "ping") == "ping" then served = served + 1 else
           lost[#lost + 1] = { client = i, worker = socket and worker or false, err = not socket and worker }
@@ -122,7 +146,7 @@ function fleet.redis_at(port, done)
   local redis = Child.spawn({ REDIS, "--bind", "127.0.0.1", "--port", "0", "--tls-port", tostring(port), "--save", "",
     "--tls-cert-file", certs.rsa.cert_file, "--tls-key-file", certs.rsa.key_file,
     "--tls-ca-cert-file", certs.ca.cert_file, "--tls-auth-clients", "yes" }, helper.expect(),
-    { env = { ("LD_LIBRARY_PATH=%s/lib/%s-linux-gnu"):format(TOOLS, uv.os_uname().machine) } })
+    { limit_ms = 2 * PATIENCE, env = { ("LD_LIBRARY_PATH=%s/lib/%s-linux-gnu"):format(TOOLS, uv.os_uname().machine) } })
   redis:when("eady to accept connections", function() done(redis) end)
 end
 
@@ -134,9 +158,9 @@ function fleet.with_machines(fn, more)
       local env = {
         "FLEET_REDIS=127.0.0.1:" .. redis_port, "FLEET_REDIS_CA=" .. certs.ca.cert_file,
         "FLEET_REDIS_CERT=" .. certs.rsa.cert_file, "FLEET_REDIS_KEY=" .. certs.rsa.key_file,
-        "FLEET_POLL=1",
+        "FLEET_POLL=1", "FLEET_REDIS_TIMEOUT=30", -- else a slow machine begins with a key of its own
       }
-      for i, setting in ipairs(more or {}) do env[5 + i] = setting end
+      for i, setting in ipairs(more or {}) do env[6 + i] = setting end
       for i, poll in ipairs { 0.2, 0.8 } do -- s; the second one hears of a new key later
         env[5] = "FLEET_POLL=" .. poll
         parents[i] = fleet.start(function(port)
@@ -151,7 +175,7 @@ function fleet.with_machines(fn, more)
       end
     end)
   end)
-  helper.run(60000)
+  helper.run(PATIENCE)
 end
 
 -- A session from one machine.
@@ -175,6 +199,6 @@ function fleet.comes_back(port, session, version)
 end
 
 
-fleet.redis = REDIS
+fleet.redis, fleet.patience = REDIS, PATIENCE
 
 return fleet
