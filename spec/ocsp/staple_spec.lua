@@ -699,13 +699,13 @@ describe("tls.ocsp.staple", function()
 
   it("throws for an address and a folder that can never do", function()
     local server = tls.createServer {}
-    for _, url in ipairs { "https://127.0.0.1/", "http://", "http://a b/", "http://u@h/", "http://h:0/", "ocsp", "" } do
+    for _, url in ipairs { "https://127.0.0.1/", "http://", "http://a b/", "http://u@h/", "http://h:0/", "ocsp" } do
       local ok, err = pcall(tls.ocsp.staple, server, { url = url })
       assert.is_false(ok)
       assert.equal("ERR_INVALID_ARG_VALUE", err.code)
       assert.truthy(err.message:find("'options.url' must be the address of a responder", 1, true), err.message)
     end
-    for _, folder in ipairs { "/nowhere", "/etc/passwd", "" } do
+    for _, folder in ipairs { "/nowhere", "/etc/passwd" } do
       local ok, err = pcall(tls.ocsp.staple, server, { folder = folder })
       assert.is_false(ok)
       assert.truthy(err.message:find("'options.folder' must be a folder that exists", 1, true), err.message)
