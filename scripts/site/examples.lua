@@ -20,14 +20,21 @@ local function summary(text)
   return all:match "^(.-%.)%s%u" or all
 end
 
+local function is_lua(path) return path:find "%.lua$" ~= nil end
+
+local function page_of(path)
+  local name = path:gsub("/", "-")
+  return is_lua(path) and name or name .. ".md"
+end
+
 --- Those in order: `name` of the page, `title`, `summary`, `text`. LDoc shows Lua alone as a program: others are
 -- guides for it, with `.md` behind their names.
 function examples.list()
   local list = {}
-  local pipe = assert(io.popen "find examples -name '*.lua' -o -name '*.sh' | sort")
+  local pipe = assert(io.popen "find examples -name '*.lua' -o -name '*.sh' -o -name '*.cfg' | sort")
   for path in pipe:lines() do
     local title, text = path:match "^examples/(.*)$", read(path)
-    list[#list + 1] = { name = title:gsub("/", "-"):gsub("%.sh$", ".sh.md"), title = title, text = text,
+    list[#list + 1] = { name = page_of(title), title = title, text = text,
       summary = summary(text) }
   end
   pipe:close()
@@ -37,9 +44,9 @@ end
 --- Where a link to a file or folder in examples leads, from a page of the site.
 function examples.place(path)
   if path == "" then return "../index.html#examples" end
-  if path:find "%.sh$" then return ("../topics/%s.md.html"):format((path:gsub("/", "-"))) end
-  if path:find "%.lua$" then return ("../examples/%s.html"):format((path:gsub("/", "-"))) end
-  return "../index.html#" .. path
+  if is_lua(path) then return ("../examples/%s.html"):format(page_of(path)) end
+  if path:find "%.%a+$" then return ("../topics/%s.html"):format(page_of(path)) end
+  return "../index.html#" .. path -- a folder
 end
 
 return examples

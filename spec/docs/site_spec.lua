@@ -169,7 +169,7 @@ describe("the site of make docs", function()
 
   it("has every example, those in folders and those that are not Lua as well, with its first sentence", function()
     local html, count = page "index.html", 0
-    for path in run "find examples -name '*.lua' -o -name '*.sh'":gmatch "examples/([^\n]+)" do
+    for path in run "find examples -name '*.lua' -o -name '*.sh' -o -name '*.cfg'":gmatch "examples/([^\n]+)" do
       count = count + 1
       local row = html:match('>' .. path:gsub("%p", "%%%0") .. "</a></td>%s*<td>(.-)</td>")
       assert.matches("%w+ %w+", row or "", 1, false, path)
