@@ -60,7 +60,7 @@ function tasks.serve(options, handler)
   local all = { host = "127.0.0.1", port = 0, noDelay = true, onError = fail }
   if not options.plain then all.key, all.cert = certs.ecdsa.key, certs.ecdsa.cert end
   for name, value in pairs(options) do all[name] = value end
-  local server = assert(co.listen(all, function(socket) handler(hold_little(socket)) end))
+  local server = assert(co.listen(all, function(socket) return handler(hold_little(socket)) end))
   servers[server] = true
   local place = { host = "localhost", family = 4, port = server:address().port }
   if options.plain then place.plain = true else place.ca = certs.ca.cert end

@@ -62,8 +62,9 @@ end
 --- @param task co.Task
 --- @param failed boolean
 function Task._close_sockets(task, failed)
-  local sockets, kept = task._sockets, returned(task._results)
+  local sockets = task._sockets
   if not sockets then return end
+  local kept = task._after and {} or returned(task._results) -- nobody waits for what a handler of co.listen's returns
   local list = {}
   for socket in pairs(sockets) do list[#list + 1] = socket end
   for _, socket in ipairs(list) do
