@@ -194,7 +194,7 @@ $(BUILD)/states: spec/support/states.c spec/support/state.h $(BUILD)/openssl
 
 # Programs of `make hard`.
 HARD_PROGRAMS = $(BUILD)/hard/flood
-$(BUILD)/hard/flood: hard/floods/flood.c hard/floods/junk.h $(BUILD)/openssl
+$(BUILD)/hard/flood: hard/floods/flood.c hard/floods/hello.h hard/floods/junk.h $(BUILD)/openssl
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
 

@@ -173,7 +173,11 @@ local function run_case(case)
   local ms = case.handshake_ms or 120000
   if case.handshake_ms and new_row.every > 1 then ms = QUICK_MS end
   local server = Process.lua({ "server.lua", case.suspended or "none", ms })
-  local port = server:line "PORT (%d+)"
+  local port = server:line "PORT (%d+)\n"
+  if not port then
+    row:broke(case.name, "the server has not begun: " .. server.child.output)
+    return row:finish()
+  end
   local quiet = Quiet.start(port)
   local ok, note = co.pcall(run_rounds, case, row, rounds, server, quiet, port)
   if not ok then server:kill() end

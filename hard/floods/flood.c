@@ -17,8 +17,9 @@
 **     keyupdate  UPDATES times new keys, then "x" and its echo
 **
 ** WINDOW of the COUNT connections are open at a time. VERSION is 12 or 13.
-** Prints "ready" when all were begun and none has more to do by itself, and
-** when none is left "NAME n" for each way in which they have ended:
+** Prints "at BEGUN OPEN" each second, "ready" when all were begun and none has
+** more to do by itself, and when none is left "NAME n" for each way in which
+** they have ended:
 **
 **   served  the echo has come, and then the connection was ended by us
 **   ended   by the server: a FIN, a reset or an alert
@@ -43,6 +44,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "hello.h"
 #include "junk.h"
 
 enum { UPDATES = 200, RENEGOTIATIONS = 1000, BATCH = 256, STRIDE = 16 };
@@ -155,9 +157,8 @@ static void send_slowly (struct client *c) {
 }
 
 static void begin_session (struct client *c) {
-  if (session == NULL)
-    return;
-  SSL_set_session(c->ssl, session);
+  if (session != NULL)
+    SSL_set_session(c->ssl, session);
 }
 
 /* The ticket stands in the session's DER as it is. */
@@ -246,7 +247,6 @@ static void run_renegotiation (struct client *c) {
 
 /* Each wants an answer, which nobody reads before the last. */
 static void run_updates (struct client *c) {
-  int steps;
   while (c->steps < UPDATES) {
     c->steps++;
     if (SSL_key_update(c->ssl, SSL_KEY_UPDATE_REQUESTED) != 1)
@@ -254,8 +254,7 @@ static void run_updates (struct client *c) {
     if (SSL_do_handshake(c->ssl) != 1)
       die("SSL_do_handshake");
   }
-  steps = c->steps - UPDATES;
-  c->steps = steps;
+  c->steps -= UPDATES;
   run_echo(c);
   if (c->fd >= 0)
     c->steps += UPDATES;
@@ -340,9 +339,13 @@ static void begin (void) {
 static void each_second (void) {
   static time_t last;
   time_t now = time(NULL);
-  if (mode->second == NULL || now == last)
+  if (now == last)
     return;
   last = now;
+  printf("at %d %d\n", begun, live); /* it goes on */
+  fflush(stdout);
+  if (mode->second == NULL)
+    return;
   for (int i = 0; i < begun; i++)
     if (clients[i].fd >= 0)
       mode->second(&clients[i]);
@@ -394,16 +397,6 @@ static void run (void) {
 
 /* === the beginning === */
 
-/* The bytes of a ClientHello. */
-static void make_hello (void) {
-  SSL *ssl = SSL_new(ctx);
-  BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
-  SSL_set_bio(ssl, in, out);
-  SSL_connect(ssl);
-  hello_length = BIO_read(out, hello, sizeof hello);
-  SSL_free(ssl);
-}
-
 static void make_ctx (int version, const char *cert, const char *key) {
   ctx = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT);
@@ -449,7 +442,7 @@ int main (int argc, char **argv) {
   clients = calloc((size_t)count, sizeof *clients);
   make_ctx(argc > 5 ? atoi(argv[5]) : 13, argc > 7 ? argv[6] : NULL,
            argc > 7 ? argv[7] : NULL);
-  make_hello();
+  hello_length = make_hello(ctx, hello, sizeof hello);
   watch_input();
   run();
   for (int i = 0; i < ENDS; i++)

@@ -29,9 +29,12 @@ end
 function Process:ended() return self.child.parts == 0 end
 
 --- Waits until `ready()`, and throws when that does not come.
-function Process.wait(what, ready)
-  local last = uv.hrtime()
+--- @param progress? fun(): any as long as this changes, it may still come
+function Process.wait(what, ready, progress)
+  local last, seen = uv.hrtime(), nil
   while not ready() do
+    local now = progress and progress()
+    if now ~= seen then last, seen = uv.hrtime(), now end
     if uv.hrtime() - last > LIMIT_MS * 1e6 then error(what .. " does not come", 0) end
     co.sleep(STEP_MS)
   end
@@ -46,7 +49,7 @@ function Process:line(pattern)
     local first, last, capture = self.child.output:find(pattern, self.read_to)
     if first then self.read_to, found = last + 1, capture end
     return first or self:ended()
-  end)
+  end, function() return #self.child.output end)
   return found
 end
 
@@ -60,7 +63,8 @@ end
 --- @return integer status of the program, or the signal's number and 128
 --- @return string output
 function Process:finish()
-  Process.wait(self.name .. "'s end", function() return self:ended() end)
+  local function written() return #self.child.output end
+  Process.wait(self.name .. "'s end", function() return self:ended() end, written)
   return self.child.signal ~= 0 and 128 + self.child.signal or self.child.status, self.child.output
 end
 
