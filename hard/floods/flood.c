@@ -18,8 +18,7 @@
 **
 ** WINDOW of the COUNT connections are open at a time. VERSION is 12 or 13.
 ** Prints "at BEGUN OPEN" each second, "ready" when all were begun and none has
-** more to do by itself, and when none is left "NAME n" for each way in which
-** they have ended:
+** more to do by itself, and when none is left "NAME n" for each way to end:
 **
 **   served  the echo has come, and then the connection was ended by us
 **   ended   by the server: a FIN, a reset or an alert
