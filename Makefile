@@ -180,6 +180,13 @@ $(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
 	$(CC) $(HOST_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
+# The same, whose allocations fail when they are told so: what our objects call malloc has another name there.
+OWN_MALLOC = $(foreach name,malloc calloc realloc free,--redefine-sym $(name)=faulty_$(name))
+$(BUILD)/faulty: hard/allocations/faulty.c spec/support/state.h $(OBJ)
+	ld -r -o $(BUILD)/faulty.o $(OBJ)
+	objcopy $(OWN_MALLOC) $(BUILD)/faulty.o
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -DWITH_CORE -I. -o $@ $< $(BUILD)/faulty.o $(WHOLE_HOST) $(OPENSSL_LIBS)
+
 # Another, with several Lua states.
 $(BUILD)/states: spec/support/states.c spec/support/state.h $(BUILD)/openssl
 	@mkdir -p $(@D)
