@@ -185,7 +185,8 @@ OWN_MALLOC = $(foreach name,malloc calloc realloc free,--redefine-sym $(name)=fa
 $(BUILD)/faulty: hard/allocations/faulty.c spec/support/state.h $(OBJ)
 	ld -r -o $(BUILD)/faulty.o $(OBJ)
 	objcopy $(OWN_MALLOC) $(BUILD)/faulty.o
-	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -DWITH_CORE -I. -o $@ $< $(BUILD)/faulty.o $(WHOLE_HOST) $(OPENSSL_LIBS)
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -DWITH_CORE -I. -Wl,--wrap=time -o $@ $< $(BUILD)/faulty.o \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # Another, with several Lua states.
 $(BUILD)/states: spec/support/states.c spec/support/state.h $(BUILD)/openssl

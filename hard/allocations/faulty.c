@@ -17,13 +17,16 @@
 **   faulty.limit(s)      SIGALRM ends this process after as many seconds
 **   faulty.quit(status)  ends it at once
 */
+#include <execinfo.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -42,6 +45,19 @@ static struct {
 
 static long live[KINDS];
 
+/* Where the allocation is that fails: FAULTY_TRACE=1. */
+static lua_State *main_state;
+
+static void show_stack (void) {
+  void *frames[40];
+  lua_Debug ar;
+  int level;
+  for (level = 0; lua_getstack(main_state, level, &ar); level++)
+    if (lua_getinfo(main_state, "Sl", &ar))
+      fprintf(stderr, "at %s:%d\n", ar.short_src, ar.currentline);
+  backtrace_symbols_fd(frames, backtrace(frames, 40), 2);
+}
+
 /* Does this allocation fail? */
 static bool fails (enum kind kind) {
   if (!fault.armed || fault.kind != kind)
@@ -50,8 +66,8 @@ static bool fails (enum kind kind) {
   if (fault.left <= 0 || --fault.left > 0)
     return false;
   fault.failed = true;
-  if (getenv("FAULTY_ABORT") != NULL)
-    abort(); /* for a debugger */
+  if (getenv("FAULTY_TRACE") != NULL)
+    show_stack();
   return true;
 }
 
@@ -231,16 +247,37 @@ static void preload (lua_State *L) {
   lua_pop(L, 2);
 }
 
+/* Lua seeds its hash by the time, and by addresses: the same ones each time,
+** so that an N is the same allocation again. */
+time_t __wrap_time (time_t *t);
+time_t __real_time (time_t *t);
+
+static bool seeded;
+
+time_t __wrap_time (time_t *t) {
+  return seeded ? __real_time(t) : 1;
+}
+
+static void same_addresses (char **argv) {
+  int old = personality(0xffffffff);
+  if (old >= 0 && (old & ADDR_NO_RANDOMIZE) == 0 &&
+      personality((unsigned)old | ADDR_NO_RANDOMIZE) >= 0)
+    execv("/proc/self/exe", argv);
+}
+
 int main (int argc, char **argv) {
   void *ud;
+  same_addresses(argv);
   if (argc < 2 || !CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
                                             openssl_free))
     return 2;
   noted = mmap(NULL, sizeof *noted, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   lua_State *L = new_state(NULL);
+  seeded = true;
   if (L == NULL || noted == MAP_FAILED)
     return 2;
+  main_state = L;
   real_alloc = lua_getallocf(L, &ud);
   lua_setallocf(L, faulty_lua, ud);
   preload(L);

@@ -48,6 +48,7 @@ end
 local function try(n)
   local failed = false
   faulty.at(n)
+  collectgarbage() -- the same before each
   local answer = scenario.run(function() faulty.arm(kind, n) end, function() failed = faulty.disarm() end)
   return scenarios.wrong(scenario, answer, failed), failed
 end

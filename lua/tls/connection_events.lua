@@ -199,6 +199,9 @@ core.handlers {
   written = on_written,
   driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on without end
   error = on_error,
+  memoryOut = function(self)
+    if not self:_memory_out() then errors.throw(errors.no_memory()) end
+  end,
 }
 
 return events

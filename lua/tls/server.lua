@@ -61,6 +61,12 @@ function Accepted:_on_secure()
   emit(server, "secureConnection", self)
 end
 
+-- Before 'secureConnection' the server's events tell of it.
+function Accepted:_memory_error()
+  if self._handshake_state ~= ANNOUNCED then return errors.no_memory() end
+  return TLSSocket._memory_error(self)
+end
+
 -- The socket is destroyed: if before 'secureConnection', its handshake has failed.
 function Accepted:_on_destroyed(err)
   if self._handshake_state == ANNOUNCED then return end
@@ -236,7 +242,7 @@ function Server:_accept(handle)
     return
   end
   local plain = net.Socket.new { handle = handle }
-  plain.server = self
+  plain.server, self._newest = self, plain
   if debug_lines.on then connection_steps.accepted(self, plain, handle) end
   self:emit("connection", plain)
 end

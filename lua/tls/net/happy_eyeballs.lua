@@ -37,9 +37,14 @@ function HappyEyeballs:cancel()
   self.cancelled = true
   self.close(self.timer)
   self.timer = nil
-  for handle in pairs(self.open) do self.close(handle) end
-  self.open = {}
+  for handle in pairs(self.open) do
+    self.close(handle)
+    self.open[handle] = nil
+  end
 end
+
+--- There was no memory, see core.wrap.
+function HappyEyeballs:_memory_out() return self.socket:_memory_out() end
 
 local function succeed(self, handle)
   self.open[handle] = nil
@@ -137,11 +142,11 @@ local function attempt(self, address)
   if not tell(self, "connectionAttempt", address) then return end
   local tried = self.tried
   if tried then tried[#tried + 1] = address.addr .. ":" .. port end
-  local ok, _, name = handle:connect(address.addr, port, core.wrap(function(status)
+  local ok, _, name = handle:connect(address.addr, port, core.wrap(function(_, status)
     if self.cancelled or core.closing() then return end
     if status then return failed(status) end
     succeed(self, handle)
-  end))
+  end, self))
   if not ok then failed(name) end
 end
 
@@ -156,7 +161,7 @@ try_next = function(self)
         connection_steps.attempt_is_slow(self.socket, address.addr, self.options.port, self.delay)
       end
       if tell(self, "connectionAttemptTimeout", address) then try_next(self) end
-    end))
+    end, self))
   elseif self.timer then
     self.timer:stop()
   end

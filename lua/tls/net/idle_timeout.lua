@@ -42,7 +42,7 @@ local function start_timer(self, ms)
   timer:start(ms, ms, core.wrap(function()
     timer:stop()
     self:emit("timeout")
-  end))
+  end, self))
 end
 
 --- Emits 'timeout' after `ms` without traffic, once until there is traffic again; nothing is closed. Source: Node's

@@ -139,13 +139,18 @@ end
 
 local function on_host(options, done)
   if ip.version(options.host) ~= 0 then return on_address(options, done, options.host) end
-  local function answer(err, list)
+  local function answer(_, err, list)
     if options.cancelled or core.closing() then return end
     if not err and list[1] then return on_address(options, done, list[1].addr) end
     done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
   end
-  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, core.wrap(answer))
-  if not ok then tick.immediate(answer, err) end
+  local owner = {} -- see core.wrap
+  function owner._memory_out()
+    done(errors.no_memory())
+    return true
+  end
+  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, core.wrap(answer, owner))
+  if not ok then tick.immediate(answer, owner, err) end
 end
 
 -- A descriptor that another process has bound, systemd for example.

@@ -23,6 +23,7 @@ local Server, getters = class("net.Server", Emitter)
 function Server._start(self, checked)
   self._options = checked
   self._connection_count, self._closing = 0, false
+  self._accepting, self._newest = false, false -- a handle and its socket, while a connection is accepted
   self.listening = false
 end
 
@@ -39,7 +40,7 @@ end
 
 --- Counts a socket of this server: 'close' waits for it, until it calls _remove_socket.
 function Server:_add_socket(socket)
-  socket.server, socket._counted_by_server = self, true
+  socket.server, socket._counted_by_server, self._newest = self, true, socket
   self._connection_count = self._connection_count + 1
 end
 
@@ -92,8 +93,10 @@ end
 
 local function on_connection(self, err)
   if err or not self._handle then return end -- EMFILE: libuv tries again
+  self._accepting = false
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
+  self._accepting = handle
   local block_list = self._options.blockList
   if block_list and is_blocked(block_list, handle) then
     if debug_lines.on then connection_steps.not_accepted(self, handle, "blockList") end
@@ -103,6 +106,24 @@ local function on_connection(self, err)
   if limit then limit = tonumber(limit) end -- what is no number is no limit, as in Node
   if limit and self._connection_count >= limit then return drop(self, handle) end
   self._class._accept(self, handle)
+  self._newest = false
+end
+
+--- There was no memory for a connection: it is closed, and so is its socket, if there is one. libuv accepts no other
+-- before this one was accepted.
+--- @return boolean ended
+function Server:_memory_out()
+  local handle, socket = self._accepting, self._newest
+  if not usable(self._handle) then return false end
+  if not handle then
+    handle = self._new_handle()
+    self._handle:accept(handle)
+  end
+  self._accepting, self._newest = false, false
+  if socket then socket:_memory_out() end
+  if not socket or socket._handle ~= handle then handles.close(handle) end
+  if not socket then self:emit "drop" end
+  return true
 end
 
 local function failed(self, handle, err, place)

@@ -241,7 +241,7 @@ function Socket:_write(chunk)
   self._unsent_bytes = self._unsent_bytes + size
   local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
-    tick.immediate(function() on_written(self, size, name or "EPIPE") end)
+    tick.immediate(function() on_written(self, size, name or "EPIPE") end, self)
   end
   return self._unsent_bytes, true
 end
@@ -281,6 +281,11 @@ function Socket:_shutdown()
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
 
+local function count_no_more(self)
+  self._counted_by_server = false
+  self.server._class._remove_socket(self.server)
+end
+
 -- Its handles have been closed: emits 'close', at once or, if there is an error or another handle is still closing,
 -- from next_tick's queue. A server's 'close' always comes by `immediate`, so it comes after those of its sockets.
 local function released(self, err)
@@ -290,7 +295,7 @@ local function released(self, err)
   end
   local now = not err and handles.all_closed()
   if not now then self._class._released(self, err) end
-  if self._counted_by_server then self.server._class._remove_socket(self.server) end
+  if self._counted_by_server then count_no_more(self) end
   if now then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 
@@ -319,19 +324,28 @@ function Socket:_destroy(err)
   if debug_lines.on and not self._new_owner then connection_steps.closed(self, err) end
   if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
-    self.connecting = false
     if self._attempt then self._attempt:cancel() end
-    self._attempt = false
+    self.connecting, self._attempt = false, false
   end
   if self._reports_traffic then idle_timeout.close_timer(self) end
   local timer = rawget(self, "_extra_timer")
   if timer then self:_close_part(timer) end
-  self._handle = false
-  if not usable(handle) then
-    if self._new_owner then return taken_over.destroy_owner(self, err, released) end
-    return tick.immediate(handle and handle_closed or released, self, err)
+  if usable(handle) then
+    handles.close(handle, handle_closed, self, err, self._close_with_reset)
+  elseif self._new_owner then
+    taken_over.destroy_owner(self, err, released)
+  else
+    tick.immediate(handle and handle_closed or released, self, err)
   end
-  handles.close(handle, handle_closed, self, err, self._close_with_reset)
+  self._handle = false -- last: see _memory_out
+end
+
+--- There was no memory, see tls.stream.duplex. Its server counts it no more.
+function Socket:_memory_out()
+  local begun = self.destroyed and not self._handle
+  local ended = Stream._memory_out(self)
+  if begun and ended and self._counted_by_server then count_no_more(self) end
+  return ended
 end
 
 --- The error for the callback of a write that was lost: one that waited for a connection was not even tried.

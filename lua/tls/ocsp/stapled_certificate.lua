@@ -91,7 +91,7 @@ function Stapled:_sleep()
   self.timer:start(math.floor(math.max(1, math.min(self.wait, LONGEST_SLEEP))), 0, core.wrap(function()
     self.wait = (self.asks_at - os.time()) * 1000
     on_timer(self)
-  end))
+  end, self))
 end
 
 local function ask_in(self, ms)
@@ -201,6 +201,13 @@ local function restore(self)
   if response then err = take(self, response) end
   if err then report(self, err) end
   return response ~= nil and not err
+end
+
+--- There was no memory, see core.wrap: it asks again later.
+--- @return boolean ended
+function Stapled:_memory_out()
+  failed(self, errors.no_memory())
+  return true
 end
 
 --- Begins: what the folder has, else the responder.

@@ -24,6 +24,7 @@
 
 local class = require "tls.support.class"
 local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
 local pipes = require "tls.stream.pipe"
 local readable = require "tls.stream.readable"
 local tick = require "tls.support.next_tick"
@@ -101,6 +102,7 @@ function Stream:_after_finish()
 end
 
 local function emit_close(self, had_error)
+  if self.closed then return end -- see _memory_out
   self.closed = true
   emit(self, "close", had_error)
 end
@@ -118,18 +120,46 @@ function Stream:_released(err, now)
   next_tick(emit_close, self, err ~= nil)
 end
 
+local unfinished = false -- the stream that destroy() is at, or was when it ran out of memory
+
 --- Ends the stream at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is one)
 -- and 'close' follow when the resource is released. Calls after the first do nothing. Source: Node's stream.destroy.
 ---@param err table|string?
 ---@return table self
 function Stream:destroy(err)
   if self.destroyed then return self end
-  self.destroyed = true
+  self.destroyed, unfinished = true, self
   if err then self.errored = err end
   if not self.writableFinished then writable.abandon(self, err) end -- callbacks may wait
   readable.drop(self)
   self._class._destroy(self, err)
+  unfinished = false
   return self
+end
+
+-- What was to destroy it has had no memory. Its resource may not be released yet, or 'close' may not be in the queue.
+local function finish_destroying(self)
+  if unfinished ~= self then return next_tick(emit_close, self, self.errored ~= nil) end
+  unfinished = false
+  self._class._destroy(self, self.errored)
+end
+
+--- The error of a stream that ends because there was no memory. A server's to which nobody listens yet, as in a listener
+-- for 'connection', ends without: the program is not to end for it.
+function Stream:_memory_error()
+  return (not self.server or self:listenerCount("error") > 0) and errors.no_memory() or nil
+end
+
+--- There was no memory in the middle of something that belongs to this stream: it ends.
+---@return boolean ended false when it had ended before
+function Stream:_memory_out()
+  if self.closed then return false end
+  if self.destroyed then
+    finish_destroying(self)
+    return true
+  end
+  self:destroy(self._class._memory_error(self))
+  return true
 end
 
 --- Called by the resource: it has failed. Writes fail at once; `destroy(err)` follows when the data that came before

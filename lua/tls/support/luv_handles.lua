@@ -9,7 +9,7 @@ local handles = {}
 
 local closing = 0 -- handles that have not finished closing
 
-local function closed(fn, a, b)
+local function closed(a, fn, b)
   closing = closing - 1
   if fn then fn(a, b) end
 end
@@ -23,10 +23,10 @@ end
 ---@return boolean begun false when there was nothing to close; `fn` is not called then
 function handles.close(handle, fn, a, b, reset)
   if not handle or state_is_closing() or handle:is_closing() then return false end
-  closing = closing + 1
-  local wrapped = wrap(closed, fn, a, b)
+  local wrapped = wrap(closed, a, fn, b)
   -- libuv refuses a reset once the half-close is under way
   if not (reset and handle.close_reset and handle:close_reset(wrapped)) then handle:close(wrapped) end
+  closing = closing + 1
   return true
 end
 
@@ -42,8 +42,10 @@ end
 --- @param handle userdata one of luv's
 --- @return userdata handle
 function handles.register(handle)
-  made()
-  return handle
+  local ok, err = pcall(made)
+  if ok then return handle end
+  handle:close() -- there was no memory: nobody has it yet
+  return error(err, 0)
 end
 
 --- Whether no handle of ours is still closing. Handles that are closed together get their callbacks one after the
