@@ -12,6 +12,14 @@ function scenarios.add(name, scenario)
   scenarios.list[#scenarios.list + 1], scenarios.named[name] = scenario, scenario
 end
 
+--- Their types, in an order.
+function scenarios.handle_types()
+  local list = {}
+  uv.walk(function(handle) if not handle:is_closing() then list[#list + 1] = tostring(handle):match "^%S+" end end)
+  table.sort(list)
+  return table.concat(list, " ")
+end
+
 --- How many handles are open; the descriptors of this process.
 function scenarios.handles()
   local n = 0

@@ -32,7 +32,9 @@ end
 
 local function left_over(before)
   for what, now in pairs(counts()) do
-    if now > before[what] then return ("%d more of: %s"):format(now - before[what], what) end
+    if now > before[what] then
+      return ("%d more of: %s; open are %s"):format(now - before[what], what, scenarios.handle_types())
+    end
   end
   return nil
 end

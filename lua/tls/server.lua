@@ -61,15 +61,16 @@ function Accepted:_on_secure()
   emit(server, "secureConnection", self)
 end
 
--- Before 'secureConnection' the server's events tell of it.
-function Accepted:_memory_error()
-  if self._handshake_state ~= ANNOUNCED then return errors.no_memory() end
-  return TLSSocket._memory_error(self)
+Accepted._memory_error = errors.no_memory -- the server's events tell of it where nobody listens yet
+
+-- Whether the socket's own events are enough. When there was no memory for the listeners, they are not.
+local function is_told(self, err)
+  return self._handshake_state == ANNOUNCED and not (errors.is_no_memory(err) and self:listenerCount("error") == 0)
 end
 
 -- The socket is destroyed: if before 'secureConnection', its handshake has failed.
 function Accepted:_on_destroyed(err)
-  if self._handshake_state == ANNOUNCED then return end
+  if is_told(self, err) then return end
   self.server._handshake_queue:remove(self)
   self:on("error", ignore) -- the server's events tell of it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))

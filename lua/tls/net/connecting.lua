@@ -87,7 +87,7 @@ local function finish(socket, err, handle)
 end
 
 local function to_path(socket, path)
-  local pipe = handles.register(uv.new_pipe(false))
+  local pipe = handles.make(uv.new_pipe, false)
   socket._attempt = { cancel = function() socket:_close_part(pipe) end }
   local function failed(name)
     socket:_close_part(pipe)

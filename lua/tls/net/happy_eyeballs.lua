@@ -24,6 +24,7 @@ local LEAST_DELAY = 10 -- ms, the same
 ---@field delay number ms between two attempts
 ---@field timer userdata? owned: starts the next attempt
 ---@field open table<userdata, true> owned: handles that are connecting
+---@field newest userdata|false borrowed: one of these, or not in the table yet
 ---@field failures tls.Error[]
 ---@field tried string[]? "address:port" of those that were tried, if there are several
 ---@field cancelled boolean
@@ -36,6 +37,7 @@ HappyEyeballs.__index = HappyEyeballs
 function HappyEyeballs:cancel()
   self.cancelled = true
   self.close(self.timer)
+  self.close(self.newest)
   self.timer = nil
   for handle in pairs(self.open) do
     self.close(handle)
@@ -47,7 +49,7 @@ end
 function HappyEyeballs:_memory_out() return self.socket:_memory_out() end
 
 local function succeed(self, handle)
-  self.open[handle] = nil
+  self.open[handle], self.newest = nil, false
   self:cancel()
   self.done(nil, handle)
 end
@@ -132,7 +134,8 @@ local function attempt(self, address)
     connection_steps.attempt(self.socket, address.addr, port, self.options.host, self.next - 1, #self.addresses)
     if self.cancelled then return end -- by a finalizer
   end
-  local handle = handles.register(uv.new_tcp())
+  local handle = handles.make(uv.new_tcp)
+  self.newest = handle -- there may be no memory for the next line
   self.open[handle] = true
   local err, untold = prepare(self, handle, address)
   if err then return attempt_failed(self, handle, address, err, untold) end
@@ -154,7 +157,7 @@ try_next = function(self)
   local address = self.addresses[self.next]
   self.next = self.next + 1
   if self.next <= #self.addresses then
-    self.timer = self.timer or handles.register(uv.new_timer())
+    self.timer = self.timer or handles.make(uv.new_timer)
     self.timer:start(self.delay, 0, core.wrap(function()
       if self.cancelled or self.next > #self.addresses then return end
       if debug_lines.on then
@@ -212,7 +215,7 @@ local function happy_eyeballs(socket, list, options, done, close)
   local self = setmetatable({
     socket = socket, options = options, block_lists = block_lists_of(socket),
     addresses = one and { list[1] } or alternate(list), next = 1, timer = nil, open = {}, tried = not one and {} or nil,
-    delay = math.max(LEAST_DELAY, delay), failures = {}, cancelled = false, done = done, close = close,
+    delay = math.max(LEAST_DELAY, delay), failures = {}, newest = false, cancelled = false, done = done, close = close,
   }, HappyEyeballs)
   socket.autoSelectFamilyAttemptedAddresses = self.tried
   return self

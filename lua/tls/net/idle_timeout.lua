@@ -35,7 +35,7 @@ end
 
 -- The timer does not keep the loop running. Its interval is for again(), after traffic.
 local function start_timer(self, ms)
-  local timer = handles.register(uv.new_timer())
+  local timer = handles.make(uv.new_timer)
   self._idle_timer, self._reports_traffic = timer, true
   uv.update_time() -- the loop's clock may be older than this callback
   timer:unref()

@@ -13,7 +13,7 @@ local tick = require "tls.support.next_tick"
 
 local listen = {}
 
-local function new_pipe() return handles.register(uv.new_pipe(false)) end
+local function new_pipe() return handles.make(uv.new_pipe, false) end
 
 -- The arguments behind the first: a host, then a backlog.
 local function rest(options, list, from, last)
@@ -111,7 +111,7 @@ local function share_port(tcp)
 end
 
 local function bind_tcp(options, address)
-  local tcp = handles.register(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
+  local tcp = handles.make(uv.new_tcp, ip.version(address) == 6 and "inet6" or "inet")
   if not tcp then return nil, "EAFNOSUPPORT: address family not supported" end
   local ok, err = true, nil
   if options.reusePort then ok, err = share_port(tcp) end

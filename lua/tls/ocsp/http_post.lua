@@ -17,7 +17,7 @@ local function request_of(url, body)
 end
 
 local function timer_of(ms, owner, fn)
-  local timer = handles.register(uv.new_timer())
+  local timer = handles.make(uv.new_timer)
   uv.update_time() -- the loop's clock may be older than this callback
   timer:unref()
   timer:start(ms, 0, core.wrap(fn, owner))

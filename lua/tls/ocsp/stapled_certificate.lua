@@ -85,7 +85,7 @@ end
 
 function Stapled:_sleep()
   if self.stopped or core.closing() then return end
-  if not handles.usable(self.timer) then self.timer = handles.register(uv.new_timer()) end
+  if not handles.usable(self.timer) then self.timer = handles.make(uv.new_timer) end
   uv.update_time()
   self.timer:unref()
   self.timer:start(math.floor(math.max(1, math.min(self.wait, LONGEST_SLEEP))), 0, core.wrap(function()

@@ -114,7 +114,7 @@ end
 -- Starts the timer a millisecond late rather than early: else it would have to wait once more.
 arm = function(self, ns)
   if not usable(self.timer) then
-    self.timer = handles.register(uv.new_timer())
+    self.timer = handles.make(uv.new_timer)
     if not self.keeps_loop then self.timer:unref() end
   end
   uv.update_time() -- the loop's clock, from which the timer counts, may be older than this callback

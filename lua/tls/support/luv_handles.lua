@@ -42,9 +42,20 @@ end
 --- @param handle userdata one of luv's
 --- @return userdata handle
 function handles.register(handle)
+  made()
+  return handle
+end
+
+--- Makes a handle that is ours, and registers it. Where there is no memory for that, there is no handle.
+--- @param constructor function one of luv's
+--- @param flags any its argument
+--- @return userdata? handle nil where luv has none of this kind
+function handles.make(constructor, flags)
+  local handle = constructor(flags)
+  if not handle then return handle end
   local ok, err = pcall(made)
   if ok then return handle end
-  handle:close() -- there was no memory: nobody has it yet
+  handle:close() -- nothing to wrap: nobody has it yet
   return error(err, 0)
 end
 

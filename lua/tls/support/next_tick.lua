@@ -8,7 +8,7 @@ local uv = require "luv"
 local core = require "tls.core"
 local luv_handles = require "tls.support.luv_handles"
 
-local close, register = luv_handles.close, luv_handles.register
+local close, make = luv_handles.close, luv_handles.make
 
 local tick = {}
 
@@ -78,7 +78,7 @@ local function wake()
   if active and not idle:is_closing() then return end
   if not idle or idle:is_closing() then
     abandoned = abandoned or idle ~= nil
-    idle = register(uv.new_idle())
+    idle = make(uv.new_idle)
   end
   active = true
   idle:start(wrapped_drain)
