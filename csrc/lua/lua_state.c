@@ -92,7 +92,7 @@ void tls_lua_state_open (lua_State *L) {
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)
-    tls_throw_memory(L);
+    luaL_error(L, "tls: " TLS_NO_MEMORY_TEXT); /* errors have no class yet */
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
 }
 

@@ -33,8 +33,6 @@ function scenarios.descriptors()
   return n
 end
 
-local OUT = "ERR_MEMORY_ALLOCATION_FAILED"
-
 -- What is wrong with an error; nil: nothing. Lua's own is thrown at who has called.
 local function error_wrong(err, thrown)
   if thrown and (err == "not enough memory") then return nil end
@@ -44,8 +42,6 @@ local function error_wrong(err, thrown)
   end
   return nil
 end
-
-scenarios.codes = {}
 
 --- What is wrong with an answer: {worked = boolean, thrown = error?, errors = {error...}, count = of these, ...,
 --- wrong = string?}. nil: nothing.
@@ -71,8 +67,6 @@ function scenarios.wrong(scenario, answer, failed)
   return nil
 end
 
-scenarios.OUT = OUT
-
 --- Calls fn(...) while the allocation fails.
 function scenarios.attempt(arm, disarm, fn, ...)
   arm()
@@ -81,7 +75,28 @@ function scenarios.attempt(arm, disarm, fn, ...)
   return ok, value
 end
 
-require "hard.allocations.contexts" (scenarios)
-require "hard.allocations.connections" (scenarios)
+--- The module itself, in a process that has not loaded it; when that fails, it can be required once more.
+local function run_require(arm, disarm)
+  local ok, value = scenarios.attempt(arm, disarm, require, "tls")
+  if ok then return { worked = type(value) == "table" } end
+  local text = tostring(value)
+  local is_memory = text:find "not enough memory" or text:find "out of memory" or
+    text:find "OpenSSL cannot read its configuration file" -- with its reason
+  local again, tls = pcall(require, "tls")
+  local wrong = not is_memory and "another error: " .. text
+  -- What OpenSSL does once in a process, and could not, it does not try again.
+  if not again and scenarios.kind ~= "openssl" then wrong = "not once more: " .. tostring(tls) end
+  if again and not tls.createSecureContext {} then wrong = "no context" end
+  return { thrown = "not enough memory", wrong = wrong }
+end
+
+scenarios.add("require", { run = run_require, cold = true, chunk = 1 })
+
+--- All others need the module.
+function scenarios.load()
+  require "hard.allocations.contexts" (scenarios)
+  require "hard.allocations.connections" (scenarios)
+  return scenarios
+end
 
 return scenarios

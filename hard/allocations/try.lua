@@ -10,6 +10,8 @@ local faulty = require "faulty"
 local scenarios = require "hard.allocations.scenarios"
 
 local name, kind, first, every, last = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4]), tonumber(arg[5])
+scenarios.kind = kind
+if name ~= "require" then scenarios.load() end
 local scenario = assert(scenarios.named[name], name)
 local CHUNK = scenario.chunk or 24 -- of N in a child
 local LIMIT = 200 -- seconds for a child, of a machine that does other things
@@ -71,7 +73,10 @@ local function child(from, to)
   faulty.limit(LIMIT)
   if scenario.prepare then scenario.prepare() end
   if scenario.cold then return try_some(from, to) end
-  for _ = 1, 2 do assert(not without_failure(), "it does not work without a failure") end
+  for _ = 1, 2 do
+    local wrong = without_failure()
+    if wrong then error(wrong, 0) end
+  end
   local before = counts()
   local status = try_some(from, to)
   local wrong = without_failure() or left_over(before)
@@ -93,9 +98,13 @@ end
 local n = first
 while n <= last do
   local to = math.min(n + (CHUNK - 1) * every, last)
-  faulty.at(n)
+  faulty.at(0)
   local ended = run(n, to)
   local reached = faulty.at()
+  if reached == 0 then
+    say(n, " broke it cannot be prepared: ", ended)
+    break
+  end
   if ended == "exit " .. LEFT then -- one by one, to know which
     for again = n, reached, every do run(again, again) end
     ended = reached < to and "exit " .. ENDED or "exit 0"

@@ -28,14 +28,16 @@ local LEAST_DELAY = 10 -- ms, the same
 ---@field failures tls.Error[]
 ---@field tried string[]? "address:port" of those that were tried, if there are several
 ---@field cancelled boolean
----@field close fun(handle: userdata?)
+---@field close fun(handle: userdata?)|nil nil, as `socket`, `options` and `done`, when it is cancelled
 ---@field done fun(err: tls.Error?, handle: userdata?)
 local HappyEyeballs = {}
 HappyEyeballs.__index = HappyEyeballs
 
---- Gives up: `done` is not called any more.
+--- Gives up: `done` is not called any more. luv loses its reference to a callback for which it had no memory: so the
+-- socket is not held any longer by what a callback holds.
 function HappyEyeballs:cancel()
   self.cancelled = true
+  if not self.close then return end -- once is enough
   self.close(self.timer)
   self.close(self.newest)
   self.timer = nil
@@ -43,24 +45,26 @@ function HappyEyeballs:cancel()
     self.close(handle)
     self.open[handle] = nil
   end
+  self.socket, self.options, self.done, self.close = nil, nil, nil, nil
 end
 
 --- There was no memory, see core.wrap.
-function HappyEyeballs:_memory_out() return self.socket:_memory_out() end
+function HappyEyeballs:_memory_out() return self.socket and self.socket:_memory_out() end
 
 local function succeed(self, handle)
+  local done = self.done
   self.open[handle], self.newest = nil, false
   self:cancel()
-  self.done(nil, handle)
+  done(nil, handle)
 end
 
 -- The error of the first address; `errors` has them all.
 local function fail(self)
-  local failures = self.failures
+  local failures, done = self.failures, self.done
   self:cancel()
   local err = failures[1]
   if #failures > 1 then err.errors = failures end
-  self.done(err)
+  done(err)
 end
 
 local try_next

@@ -106,7 +106,7 @@ local function on_connection(self, err)
   if limit then limit = tonumber(limit) end -- what is no number is no limit, as in Node
   if limit and self._connection_count >= limit then return drop(self, handle) end
   self._class._accept(self, handle)
-  self._newest = false
+  self._accepting, self._newest = false, false
 end
 
 --- There was no memory for a connection: it is closed, and so is its socket, if there is one. libuv accepts no other

@@ -54,7 +54,7 @@ local function drain()
   if at > last then swap() end
   draining = true -- also when an entry throws: what is left is drained in the next turn
   run_entries()
-  draining = false
+  draining, subject = false, nil
   if filled > 0 or at <= last then return end
   if open_handles <= 0 or abandoned then return close_idle() end
   if idle and not idle:is_closing() then idle:stop() end
@@ -65,6 +65,7 @@ end
 local queue = {}
 function queue._memory_out()
   local owner = subject
+  subject = nil
   return type(owner) == "table" and owner._memory_out ~= nil and owner:_memory_out()
 end
 
