@@ -141,7 +141,7 @@ local function new_socket(self, handle)
   local socket = TLSSocket._accepted(Accepted, self._options_for_sockets)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
-  if self._options.pauseOnConnect then socket:pause() end
+  if self:_pauses() then socket:pause() end
   if handle then
     if debug_lines.on then connection_steps.accepted(self, socket, handle) end
     net.Socket._adopt_handle(socket, handle)

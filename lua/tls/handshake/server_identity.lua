@@ -241,7 +241,7 @@ end
 function server_identity.check(hostname, cert)
   if cert ~= nil and type(cert) ~= "table" then errors.throw(errors.arg_type("cert", "object", cert)) end
   cert = cert or {}
-  local host = without_dot(tostring(hostname))
+  local host = without_dot(errors.shown(hostname))
   local names = split_names(cert.subjectaltname or "")
   if not names then
     local message = "Invalid subject alternative name string"

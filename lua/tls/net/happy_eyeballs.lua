@@ -51,20 +51,26 @@ end
 --- There was no memory, see core.wrap.
 function HappyEyeballs:_memory_out() return self.socket and self.socket:_memory_out() end
 
-local function succeed(self, handle)
-  local done = self.done
-  self.open[handle], self.newest = nil, false
+-- What comes of it. The socket is known meanwhile: there may be no memory for what it does now.
+local function end_with(self, err, handle)
+  local done, socket = self.done, self.socket
   self:cancel()
-  done(nil, handle)
+  self.socket = socket
+  done(err, handle)
+  self.socket = nil
+end
+
+local function succeed(self, handle)
+  self.open[handle], self.newest = nil, false
+  end_with(self, nil, handle)
 end
 
 -- The error of the first address; `errors` has them all.
 local function fail(self)
-  local failures, done = self.failures, self.done
-  self:cancel()
+  local failures = self.failures
   local err = failures[1]
   if #failures > 1 then err.errors = failures end
-  done(err)
+  end_with(self, err)
 end
 
 local try_next

@@ -40,6 +40,8 @@ end
 
 --- Counts a socket of this server: 'close' waits for it, until it calls _remove_socket.
 function Server:_add_socket(socket)
+  local half_open = rawget(self, "allowHalfOpen") -- what a program has assigned counts
+  if half_open ~= nil then socket.allowHalfOpen = half_open and true or false end
   socket.server, socket._counted_by_server, self._newest = self, true, socket
   self._connection_count = self._connection_count + 1
 end
@@ -59,12 +61,19 @@ function Server:_remove_socket()
   if self._closing then maybe_closed(self) end
 end
 
+--- Whether its sockets begin paused: what a program has assigned counts, whatever its type, as in Node.
+function Server:_pauses()
+  local assigned = rawget(self, "pauseOnConnect")
+  if assigned == nil then return self._options.pauseOnConnect end
+  return assigned
+end
+
 --- Makes a socket of an accepted handle. Subclasses override it.
 function Server:_accept(handle)
   local socket = Socket._on_handle(handle, self._options)
   self:_add_socket(socket)
   if debug_lines.on then connection_steps.accepted(self, socket, handle) end
-  if self._options.pauseOnConnect then socket:pause() else socket:_read_start() end
+  if self:_pauses() then socket:pause() else socket:_read_start() end
   self:emit("connection", socket)
 end
 

@@ -34,7 +34,7 @@ Socket._handle_options = false -- a table once some are changed for this socket,
 Socket._block_list = false -- connect()'s, which later ones keep unless they bring another
 
 Socket:_instance_fields {
-  bytesRead = 0, _bytes_written = 0,
+  _bytes_read = 0, _bytes_written = 0,
   _handle = false,
   _reports_traffic = false, -- see tls.net.idle_timeout
 }
@@ -59,8 +59,8 @@ Socket:_expect_fields(64)
 --- @param handle userdata|table luv's, or a tls.over.stream_as_handle
 function Socket:_adopt_handle(handle)
   self._handle = handle
-  handles.register(handle)
   tick.handle_opened()
+  handles.register(handle)
   apply_options(self, handle)
 end
 
@@ -196,7 +196,7 @@ local function on_read(self, err, data)
     if reset then return self:_fail(errors.from_uv(reset, "read")) end
     return self:_push_eof()
   end
-  self.bytesRead = self.bytesRead + #data
+  self._bytes_read = self._bytes_read + #data
   self:_push(data)
 end
 
@@ -408,6 +408,9 @@ function Socket:_give_handle_to(owner)
   tick.handle_closed()
   return handle, unread, self._r_eof
 end
+
+--- Bytes that were read, of plaintext. Source: Node's socket.bytesRead.
+function getters.bytesRead(self) return self._bytes_read end
 
 --- Bytes given to write(), those still waiting included. Source: Node's socket.bytesWritten.
 function getters.bytesWritten(self)

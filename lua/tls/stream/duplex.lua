@@ -36,11 +36,12 @@ local emit, has_listener = Emitter._emit, Emitter._has_listener
 local Stream, getters = class("tls.Stream", Emitter)
 
 -- Bytes that a stream buffers before it stops its source, and before write() returns false. The writable side's mark is
--- read at each write, hence a field of each instance.
+-- read at each write, hence a field of each instance. Of what a program may read, these and other numbers are copies, by
+-- getters: what it assigns there is never calculated with.
 local HIGH_WATER_MARK = 64 * 1024
 
-Stream:_instance_fields { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
-Stream:_class_defaults { closed = false, allowHalfOpen = false, readableHighWaterMark = HIGH_WATER_MARK }
+Stream:_instance_fields { destroyed = false, _w_mark = HIGH_WATER_MARK }
+Stream:_class_defaults { closed = false, allowHalfOpen = false, _r_mark = HIGH_WATER_MARK }
 
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
@@ -49,9 +50,9 @@ for _, half in ipairs { readable, writable } do
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
-local function set_mark(self, name, options)
+local function set_mark(self, field, name, options)
   local value = options[name] or options.highWaterMark
-  if value then self[name] = value end
+  if value then self[field] = value end
 end
 
 ---@class tls.StreamOptions
@@ -66,8 +67,8 @@ end
 function Stream._init(self, options)
   if not options then return end
   if options.allowHalfOpen == true then self.allowHalfOpen = true end
-  set_mark(self, "readableHighWaterMark", options)
-  set_mark(self, "writableHighWaterMark", options)
+  set_mark(self, "_r_mark", "readableHighWaterMark", options)
+  set_mark(self, "_w_mark", "writableHighWaterMark", options)
 end
 
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `_init`.
