@@ -26,8 +26,9 @@ function judge.error(err, name)
   if err == "from __index" or err == "thrown" then return nil end -- the value's own
   if type(err) ~= "table" then return "a raw error: " .. text_of(err) end
   local code, message = rawget(err, "code"), rawget(err, "message")
-  if type(code) ~= "string" or not code:find "^[%u%d_]+$" then return "an error without a code: " .. text_of(err) end
-  if type(message) ~= "string" or message == "" then return "an error without a message" end
+  if type(code) ~= "string" or not code:find "^[%u%d_/]+$" then return "an error without a code: " .. text_of(err) end
+  if type(message) ~= "string" then return "an error without a message" end
+  if message == "" and code ~= "ERR_UNHANDLED_ERROR" then return "an empty message" end -- that one has the user's
   if is_raw(message) then return "a raw text: " .. message end
   if name and NAMES_IT[code] and not message:find(name, 1, true) then return ("no %q in: %s"):format(name, message) end
   return nil
@@ -48,6 +49,8 @@ local function lua_types(text)
   if plain:find "integer" or plain:find "number" then types.number = true end
   if plain:find "false" or plain:find "true" then types.boolean = true end
   if plain:find "tls%." or plain:find "net%." or plain:find "[%[{<]" then types.table, types.userdata = true, true end
+  if plain:find "Lookup" or plain:find "Callback" or plain:find "Verify" then types["function"] = true end
+  if plain:find "%d" then types.number = true end
   if plain:find "Version" or plain:find "Encoding" or plain:find "Format" then types.string = true end
   return types
 end

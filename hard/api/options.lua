@@ -83,10 +83,6 @@ local function is_harmful(option, value)
   return option == "host" and type(value) == "string" and value:find "^[%w%.]+$" -- it would be looked up
 end
 
--- Nonsense that is taken, and why.
-local TAKEN = {
-  text = "a number is taken by its text where Node takes it so",
-}
 
 return function(run)
   uv.chdir(run.tmp)
@@ -102,7 +98,6 @@ return function(run)
     if not ok then return run.judge.error(result, name) end
     local kind = option[2]
     if value[2] == nil or value[2] == false or not kind or not kind.luacats then return nil end
-    if TAKEN[declared.name .. " " .. name] then return nil end
     local taken = run.judge.is_nonsense(value[2], kind.luacats, true)
     return taken and ("%s is taken for %s"):format(value[1], kind.luacats) or nil
   end
