@@ -52,7 +52,7 @@ function scenarios.wrong(scenario, answer, failed)
     if wrong then return wrong end
   end
   for i = 1, answer.count or 0 do
-    local wrong = error_wrong(answer.errors[i])
+    local wrong = error_wrong(answer.errors[i], scenario.calls)
     if wrong then return wrong end
   end
   local told = answer.thrown ~= nil or (answer.count or 0) > 0

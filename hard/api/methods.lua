@@ -224,7 +224,8 @@ return function(run)
       end
     end
     fresh()
-    run.dispose(object)
+    for _, other in ipairs(rest or {}) do run.dispose(other) end
+    if class ~= "co" then run.dispose(object) end
   end
 
   for _, label in ipairs(sorted(OBJECTS)) do walk(label, OBJECTS[label]) end

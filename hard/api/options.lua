@@ -73,6 +73,7 @@ local CALLS = {
   ["certificate:checkEmail"] = function(options) return certificate:checkEmail("a@b.test", options) end,
   ["co.connect"] = in_task(with_place(co.connect)),
   ["co.listen"] = in_task(function(options) return co.listen(options, function() end) end),
+  ["socket:starttls"] = in_task(function(options) return co.wrap(net.Socket()):starttls(options) end),
   ["co.wrap"] = in_task(function(options) return co.wrap(net.Socket(), options) end),
 }
 
