@@ -142,8 +142,7 @@ dist: ## the archive and the rock of the commit, tried: build/dist
 # Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
-HARD_PROGRAMS = $(BUILD)/faulty
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer $(BUILD)/faulty
 RUN = $(SUPERVISE) $(RUNNER) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
@@ -276,7 +275,7 @@ timers: all $(SUPERVISE) ## the suite while timers are early, and late
 # What the suite is too slow for: see docs/reliability.md. PART="faults api" are some of its parts, QUICK=1 takes every
 # fiftieth case.
 hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
-	@$(MAKE) --no-print-directory all $(PROGRAMS) $(HARD_PROGRAMS) $(SUPERVISE) jit
+	@$(MAKE) --no-print-directory all $(PROGRAMS) $(SUPERVISE) jit
 	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \
 		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
 

@@ -35,9 +35,9 @@ local GROUPS = {
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
-local function try(scenario, kind, first, last)
+local function try(scenario, kind, first, last, step)
   return assert(io.popen(("%s/faulty hard/allocations/try.lua %s %s %d %d %d 2>/dev/null"):format(
-    build, quoted(scenario), kind, first, every, last)))
+    build, quoted(scenario), kind, first, every * step, last)))
 end
 
 local function group_of(name)
@@ -74,18 +74,20 @@ local function row_of(rows, kind, i)
 end
 
 local function run_all()
-  local names, rows, running = lines_of(build .. "/faulty hard/allocations/names.lua"), {}, {}
+  local names, running = lines_of(build .. "/faulty hard/allocations/names.lua"), {}
   assert(#names > 0, "build/faulty does not run")
   local function count_first()
     local job = table.remove(running, 1)
     count(job.row_of, job.scenario, job.kind, job.pipe)
   end
   for _, kind in ipairs(KINDS) do
-    rows = {}
-    for _, name in ipairs(names) do
+    local rows = {}
+    for _, line in ipairs(names) do
+      local step, name = line:match "^(%d+) (.*)$"
       if #running >= jobs then count_first() end
       running[#running + 1] = {
-        row_of = row_of(rows, kind, group_of(name)), scenario = name, kind = kind.name, pipe = try(name, kind.name, 1, LAST),
+        row_of = row_of(rows, kind, group_of(name)), scenario = name, kind = kind.name,
+        pipe = try(name, kind.name, 1, LAST, tonumber(step)),
       }
     end
     while #running > 0 do count_first() end

@@ -238,16 +238,11 @@ unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
   return (unsigned)q.size;
 }
 
-
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
   struct event e = {c, which, NULL, 0, LUA_NOREF, false, NULL};
   switch (which) {
-    case TLS_ON_session:
-      call(c, emit_session_protected, c);
-      return;
-    case TLS_ON_keylog:
-      call(c, emit_keylog_protected, c);
-      return;
+    case TLS_ON_session: call(c, emit_session_protected, c); return;
+    case TLS_ON_keylog: call(c, emit_keylog_protected, c); return;
     default: call(c, call_handler_protected, &e);
   }
 }

@@ -16,8 +16,8 @@
 #include "fatal_alert.h"
 
 /* The error when there is no memory to write the real one down. */
-static const struct tls_error no_memory = {
-    .code = TLS_NO_MEMORY, .message = TLS_NO_MEMORY_TEXT};
+static const struct tls_error no_memory = {.code = TLS_NO_MEMORY,
+                                           .message = TLS_NO_MEMORY_TEXT};
 
 /* False when there is no memory: then 'no_memory' is the error. */
 static bool set_failed (struct tls_engine *e) {

@@ -262,8 +262,8 @@ return function(scenarios)
   })
   add("renegotiation", { context = V12, on_echo = renegotiate })
   add("getters", { server = ASKS, context = AGENT, begin = look_at_all, calls = true })
-  add("own context", { own_context = true, client = { ca = certs.ca.cert, crl = certs.file "ca.crl", cert = certs.agent.cert,
-    key = certs.agent.key, ciphers = "TLS_AES_128_GCM_SHA256", ecdhCurve = "P-256" } })
+  add("own context", { own_context = true, client = fill({ ca = certs.ca.cert, crl = certs.file "ca.crl",
+    ciphers = "TLS_AES_128_GCM_SHA256", ecdhCurve = "P-256" }, AGENT) })
 
   -- What is refused stays refused.
   add("refused: unknown authority", { must = "fail", client_refuses = true, context = { ca = certs.otherca.cert } })

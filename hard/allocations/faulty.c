@@ -227,9 +227,9 @@ static int quit (lua_State *L) {
 
 static int open_module (lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"arm", arm},   {"disarm", disarm}, {"live", push_live},
-      {"at", at},     {"fork", fork_here}, {"wait", wait_for},
-      {"limit", limit}, {"quit", quit},   {NULL, NULL}};
+      {"arm", arm},     {"disarm", disarm},  {"live", push_live},
+      {"at", at},       {"fork", fork_here}, {"wait", wait_for},
+      {"limit", limit}, {"quit", quit},      {NULL, NULL}};
   const luaL_Reg *f;
   lua_newtable(L);
   for (f = functions; f->name != NULL; f++) {
@@ -268,8 +268,8 @@ static void same_addresses (char **argv) {
 int main (int argc, char **argv) {
   void *ud;
   same_addresses(argv);
-  if (argc < 2 || !CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
-                                            openssl_free))
+  if (argc < 2 ||
+      !CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free))
     return 2;
   noted = mmap(NULL, sizeof *noted, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -55,7 +55,9 @@ end
 --- What a call has returned is ended.
 function run.dispose(object)
   if not is_ours(object) then return end
-  if object.destroy then object:destroy() elseif object.close then object:close() elseif object.stop then object:stop() end
+  for _, name in ipairs { "destroy", "close", "stop" } do
+    if object[name] then return object[name](object) end
+  end
 end
 
 run.tmp = os.getenv "HARD_TMP" or "/tmp"

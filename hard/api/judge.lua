@@ -74,7 +74,8 @@ function judge.read_types(names)
       local name, optional, rest = line:match "^%-%-%-@param ([%w_.]+)(%??) (.*)$"
       local fn = line:match "^function ([%w_.:]+)%("
       if name and name ~= "self" then
-        params[#params + 1] = { name = name, optional = optional == "?", type = rest:match "^fun%b().*" or rest:match "^%S+" }
+        local type_of = rest:match "^fun%b().*" or rest:match "^%S+"
+        params[#params + 1] = { name = name, optional = optional == "?", type = type_of }
       elseif line:find "^%-%-%-@overload" then
         overloads = true
       elseif fn then

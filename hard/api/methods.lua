@@ -114,7 +114,9 @@ local OBJECTS = {
   end,
 }
 
-local PARENTS = { TLSSocket = "Socket", Socket = "Stream", Stream = "Emitter", TLSServer = "Server", Server = "Emitter" }
+local PARENTS = {
+  TLSSocket = "Socket", Socket = "Stream", Stream = "Emitter", TLSServer = "Server", Server = "Emitter",
+}
 
 -- Nonsense that is taken, and why: "method argument".
 local EVENT = "anything may be the name of an event, as in Node a string or a symbol"

@@ -80,7 +80,8 @@ local CALLS = {
 -- Numbers that are descriptors of this process; files that would be made.
 local function is_harmful(option, value)
   if option == "fd" then return type(value) == "number" and value >= 0 and value < 3 end
-  if option == "path" or option == "folder" then return type(value) == "string" and value ~= "" and not value:find "%z" end
+  local is_text = type(value) == "string" and value ~= ""
+  if option == "path" or option == "folder" then return is_text and not value:find "%z" end
   return option == "host" and type(value) == "string" and value:find "^[%w%.]+$" -- it would be looked up
 end
 
@@ -88,7 +89,7 @@ end
 return function(run)
   uv.chdir(run.tmp)
 
-  local function call(declared, option, fn, value)
+  local function call(option, fn, value)
     local name = option[1]
     local ok, result = pcall(fn, { [name] = value[2] })
     tls.debug(false)
@@ -110,7 +111,7 @@ return function(run)
         if not is_harmful(option[1], value[2]) then
           run.case(("%s { %s = %s }"):format(declared.name, option[1], value[1]), function()
             if not fn then return "hard/api/options.lua does not know how to call it" end
-            return call(declared, option, fn, value)
+            return call(option, fn, value)
           end)
         end
       end

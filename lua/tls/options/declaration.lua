@@ -148,8 +148,8 @@ local function check_table(options)
   return flat(options)
 end
 
--- Lists of texts and of tables with texts: what their owner changes later is not to count. What is deeper is no such list,
--- and may contain itself; its check says so.
+-- Lists of texts and of tables with texts: what their owner changes later is not to count. What is deeper is no such
+-- list, and may contain itself; its check says so.
 local DEEPEST = 3
 
 local function copy_list(value, depth)

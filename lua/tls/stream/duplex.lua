@@ -36,7 +36,7 @@ local emit, has_listener = Emitter._emit, Emitter._has_listener
 local Stream, getters = class("tls.Stream", Emitter)
 
 -- Bytes that a stream buffers before it stops its source, and before write() returns false. The writable side's mark is
--- read at each write, hence a field of each instance. Of what a program may read, these and other numbers are copies, by
+-- read at each write, hence a field of each instance. What a program sees of these and other numbers is computed by
 -- getters: what it assigns there is never calculated with.
 local HIGH_WATER_MARK = 64 * 1024
 
@@ -49,6 +49,11 @@ for _, half in ipairs { readable, writable } do
   Stream:_class_defaults(half.class_defaults)
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
+
+--- How many bytes the buffer may hold before the source is stopped; how many may wait before write() returns false.
+-- Source: Node's readable.readableHighWaterMark, writable.writableHighWaterMark.
+function getters.readableHighWaterMark(self) return self._r_mark end
+function getters.writableHighWaterMark(self) return self._w_mark end
 
 local function set_mark(self, field, name, options)
   local value = options[name] or options.highWaterMark
@@ -145,8 +150,8 @@ local function finish_destroying(self)
   self._class._destroy(self, self.errored)
 end
 
---- The error of a stream that ends because there was no memory. A server's to which nobody listens yet, as in a listener
--- for 'connection', ends without: the program is not to end for it.
+--- The error of a stream that ends because there was no memory. A server's to which nobody listens yet, as in a
+-- listener for 'connection', ends without: the program is not to end for it.
 function Stream:_memory_error()
   return (not self.server or self:listenerCount("error") > 0) and errors.no_memory() or nil
 end

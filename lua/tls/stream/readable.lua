@@ -432,9 +432,6 @@ function getters.readableFlowing(self)
   return self._r_mode == FLOWING
 end
 
---- How many bytes the buffer may hold before the source is stopped.
-function getters.readableHighWaterMark(self) return self._r_mark end
-
 --- Bytes in the buffer.
 function getters.readableLength(self)
   return self._r_queue.length

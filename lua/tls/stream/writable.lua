@@ -424,9 +424,6 @@ function getters.writable(self)
   return not self.destroyed and not self.writableEnded
 end
 
---- How many bytes may wait before write() returns false.
-function getters.writableHighWaterMark(self) return self._w_mark end
-
 --- Bytes that have been written and not yet been sent.
 function getters.writableLength(self)
   if self.destroyed then return 0 end
