@@ -123,6 +123,7 @@ local function connection(server_options, client_options, prepare)
   timer:unref()
   local ok, err = pcall(uv.run)
   timer:close()
+  if hung then uv.walk(function(handle) if not handle:is_closing() then handle:close() end end) end
   uv.run "nowait"
   if not ok then return seen, "out of the loop: " .. tostring(err) end
   return seen, hung and "it hangs" or nil
@@ -177,8 +178,10 @@ return function(run)
           function(server)
             server:on(event, function(...)
               if throw then error(value[2], 0) end
-              local callback = select(select("#", ...), ...)
-              if type(callback) == "function" then callback(nil, value[2]) end
+              for i = 1, select("#", ...) do
+                local callback = select(i, ...)
+                if type(callback) == "function" then callback(nil, value[2]) end
+              end
             end)
           end)
       end

@@ -20,6 +20,9 @@ end
 -- Errors that are about a value, and so have to say which.
 local NAMES_IT = { ERR_INVALID_ARG_TYPE = true, ERR_INVALID_ARG_VALUE = true, ERR_OUT_OF_RANGE = true }
 
+-- Their message is what the user has given.
+local OF_THE_USER = { ERR_UNHANDLED_ERROR = true, CERT_REJECTED = true }
+
 --- What is wrong with an error that a call has thrown; nil: nothing.
 --- @param name string? of what was wrong
 function judge.error(err, name)
@@ -28,7 +31,7 @@ function judge.error(err, name)
   local code, message = rawget(err, "code"), rawget(err, "message")
   if type(code) ~= "string" or not code:find "^[%u%d_/]+$" then return "an error without a code: " .. text_of(err) end
   if type(message) ~= "string" then return "an error without a message" end
-  if message == "" and code ~= "ERR_UNHANDLED_ERROR" then return "an empty message" end -- that one has the user's
+  if message == "" and not OF_THE_USER[code] then return "an empty message" end
   if is_raw(message) then return "a raw text: " .. message end
   if name and NAMES_IT[code] and not message:find(name, 1, true) then return ("no %q in: %s"):format(name, message) end
   return nil

@@ -120,7 +120,10 @@ local PARENTS = {
 
 -- Nonsense that is taken, and why: "method argument".
 local EVENT = "anything may be the name of an event, as in Node a string or a symbol"
+local TRUTH = "anything is on or off, by its truth, as in Node"
 local TAKEN = {
+  ["getPeerCertificate detailed"] = TRUTH, ["unpipe destination"] = "an object may be a userdata",
+  ["setNoDelay on"] = TRUTH, ["setKeepAlive on"] = TRUTH,
   ["emit event"] = EVENT, ["listenerCount event"] = EVENT, ["listeners event"] = EVENT, ["rawListeners event"] = EVENT,
   ["removeAllListeners event"] = EVENT,
 }
@@ -194,6 +197,7 @@ return function(run)
     if type(result) == "table" and type(rawget(result, "code")) == "string" then return run.judge.error(result) end
     local param = param_of(types, class, name, i)
     if not param or TAKEN[name .. " " .. param.name] then return nil end
+    if value[2] == false and param.name == "encoding" then return nil end -- stands for none
     local taken = run.judge.is_nonsense(value[2], param.type, param.optional)
     return taken and ("%s is taken for %s (%s)"):format(value[1], param.name, param.type) or nil
   end

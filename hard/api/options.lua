@@ -97,7 +97,7 @@ return function(run)
     run.turns(2)
     if ok then run.dispose(result) end
     run.turns(2)
-    if not ok then return run.judge.error(result, name) end
+    if not ok then return run.judge.error(result, value[2] ~= nil and name or nil) end
     local kind = option[2]
     if value[2] == nil or value[2] == false or not kind or not kind.luacats then return nil end
     local taken = run.judge.is_nonsense(value[2], kind.luacats, true)

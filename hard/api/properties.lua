@@ -47,6 +47,7 @@ local function echo(on_server, on_client, on_accepted)
   timer:unref()
   local ok, err = pcall(uv.run)
   timer:close()
+  if hung then uv.walk(function(handle) if not handle:is_closing() then handle:close() end end) end
   uv.run "nowait"
   if not ok then return seen, "out of the loop: " .. tostring(err) end
   return seen, hung and "it hangs" or nil

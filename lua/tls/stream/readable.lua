@@ -312,6 +312,7 @@ end
 -- @raise ERR_INVALID_ARG_TYPE
 function Readable:unshift(chunk, enc)
   if type(chunk) ~= "string" then errors.throw(errors.arg_type("chunk", "string", chunk)) end
+  if enc then encoding.normalize(enc) end
   if self.destroyed or chunk == "" then return end
   if self.readableEnded then
     self:destroy(errors.new("ERR_STREAM_UNSHIFT_AFTER_END_EVENT", "stream.unshift() after end event"))
