@@ -1,8 +1,8 @@
 -- The scenarios of hard/allocations.lua: what is done while an allocation fails, and what must hold.
 --
 -- Each is a table: `run(arm, disarm)` does it and returns what came of it, between the two the allocation fails;
--- `prepare()` is called once in a process. `step`: of as many N one is tried, where there are tens of thousands. `must` is "work" (the default: works or fails by an error) or "fail": it is
--- refused without a failure, too.
+-- `prepare()` is called once in a process. `step`: of as many N one is tried, where there are tens of thousands.
+-- `must` is "work" (the default: works or fails by an error) or "fail": it is refused without a failure, too.
 local uv = require "luv"
 
 local scenarios = { list = {}, named = {} }
@@ -95,7 +95,7 @@ local function run_require(arm, disarm)
   return { thrown = "not enough memory", wrong = wrong }
 end
 
-scenarios.add("require", { run = run_require, cold = true, chunk = 1, step = 5 })
+scenarios.add("require", { run = run_require, cold = true, chunk = 1, step = 29 })
 
 --- All others need the module.
 function scenarios.load()
