@@ -11,7 +11,7 @@
 ---@field remoteFamily? tls.Family
 
 --- On a tls.Server 'connection' brings the plain socket, before TLS begins on it. 'drop' comes instead when there
---- are `maxConnections`; its argument is nil for a unix socket.
+--- are `maxConnections`; its argument is nil for a unix socket, and when there was no memory for a socket.
 ---@alias net.ServerEvents<T>
 ---| fun(self: T, event: "listening", listener: fun()): T
 ---| fun(self: T, event: "connection", listener: fun(socket: net.Socket)): T
@@ -25,8 +25,8 @@
 ---@field listening boolean
 ---@field connections integer
 ---@field dropMaxConnection boolean for programs that set it: in Node it counts in a cluster alone
----@field allowHalfOpen boolean the option
----@field pauseOnConnect boolean the option
+---@field allowHalfOpen boolean the option; may be written, for the sockets to come
+---@field pauseOnConnect boolean the option; may be written, for the sockets to come
 ---@field maxConnections? integer may be written: more are closed at once, with 'drop'
 ---@field on net.ServerOn
 ---@field once net.ServerOn
