@@ -24,7 +24,10 @@ function methods:_restart_idle_timer()
   if timer and not timer:is_closing() then timer:again() end
 end
 
-local function check(ms)
+local function check(ms, callback)
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.throw(errors.arg_type("callback", "function", callback))
+  end
   if type(ms) ~= "number" then
     errors.throw(errors.arg_type("msecs", "number", ms))
   end
@@ -52,7 +55,7 @@ end
 --- @return table self
 -- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
 function methods:setTimeout(ms, callback)
-  check(ms)
+  check(ms, callback)
   self.timeout = ms
   close_timer(self)
   if ms == 0 then
