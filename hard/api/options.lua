@@ -72,7 +72,10 @@ local CALLS = {
   ["certificate:checkHost"] = function(options) return certificate:checkHost("localhost", options) end,
   ["certificate:checkEmail"] = function(options) return certificate:checkEmail("a@b.test", options) end,
   ["co.connect"] = in_task(with_place(co.connect)),
-  ["co.listen"] = in_task(function(options) return co.listen(options, function() end) end),
+  ["co.listen"] = in_task(function(options)
+    if options.port == nil and options.path == nil and options.fd == nil then options.port = 0 end
+    return co.listen(options, function() end)
+  end),
   ["socket:starttls"] = in_task(function(options) return co.wrap(net.Socket()):starttls(options) end),
   ["co.wrap"] = in_task(function(options) return co.wrap(net.Socket(), options) end),
 }
