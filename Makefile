@@ -148,7 +148,7 @@ dist: ## the archive and the rock of the commit, tried: build/dist
 # Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer $(BUILD)/hard/secrets_host
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer $(BUILD)/hard/secrets_host $(BUILD)/faulty
 RUN = $(SUPERVISE) $(RUNNER) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
@@ -184,6 +184,14 @@ $(BUILD)/host: spec/support/host.c spec/support/state.h
 # The same with our core linked in, too.
 $(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
 	$(CC) $(HOST_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
+
+# The same, whose allocations fail when they are told so: what our objects call malloc has another name there.
+OWN_MALLOC = $(foreach name,malloc calloc realloc free,--redefine-sym $(name)=faulty_$(name))
+$(BUILD)/faulty: hard/allocations/faulty.c spec/support/state.h $(OBJ)
+	ld -r -o $(BUILD)/faulty.o $(OBJ)
+	objcopy $(OWN_MALLOC) $(BUILD)/faulty.o
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -DWITH_CORE -I. -Wl,--wrap=time -o $@ $< $(BUILD)/faulty.o \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # Another, with several Lua states.

@@ -149,7 +149,7 @@ static int conn_feed (lua_State *L) {
     records->eof = true;
   else if (!tls_records_keep(records) || !tls_records_feed(records, data, n) ||
            !tls_records_keep(records)) /* after what is there already */
-    return luaL_error(L, "out of memory");
+    return tls_throw_memory(L);
   return tls_connection_push_needs_drive(L, c);
 }
 

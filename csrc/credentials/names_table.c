@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 
 /* RFC 2253, but bytes above 127 and control characters stay as they are: they
@@ -206,16 +207,11 @@ static bool put_alternatives (BIO *out, const GENERAL_NAMES *names) {
 
 /* ---- from here on Lua may throw ---- */
 
-static int memory_error (lua_State *L) {
-  ERR_clear_error();
-  return luaL_error(L, "not enough memory");
-}
-
 static BIO *push_memory (lua_State *L) { /* [-0, +1] */
   struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
   owned->p = BIO_new(BIO_s_mem());
   if (owned->p == NULL)
-    memory_error(L);
+    tls_throw_memory(L);
   return owned->p;
 }
 
@@ -297,7 +293,7 @@ void tls_names_push (lua_State *L, const X509_NAME *name) {
 void tls_names_push_line (lua_State *L, const X509_NAME *name) {
   BIO *memory = push_memory(L);
   if (X509_NAME_print_ex(memory, name, 0, XN_FLAG_ONELINE) < 0)
-    memory_error(L);
+    tls_throw_memory(L);
   push_content(L, memory);
   tls_owned_free(lua_touserdata(L, -2));
   lua_remove(L, -2);
@@ -331,7 +327,7 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   }
   memory = push_memory(L);
   if (!put_alternatives(memory, owned->p))
-    memory_error(L);
+    tls_throw_memory(L);
   push_content(L, memory);
   lua_replace(L, base + 1); /* what is above is freed now */
   tls_owned_free(lua_touserdata(L, base + 2));
@@ -364,7 +360,7 @@ void tls_names_push_access_lines (lua_State *L, const X509 *cert) {
   if (owned->p == NULL)
     lua_pushnil(L);
   else if (!put_access(memory, owned->p))
-    memory_error(L);
+    tls_throw_memory(L);
   else
     push_content(L, memory);
   tls_owned_free(lua_touserdata(L, -2));
@@ -383,10 +379,10 @@ static void push_description (lua_State *L, BIO *memory,
   long size, method;
   (void)BIO_reset(memory);
   if (!put_method(memory, desc->method))
-    memory_error(L);
+    tls_throw_memory(L);
   method = BIO_get_mem_data(memory, &data);
   if (!put_general(memory, desc->location, false))
-    memory_error(L);
+    tls_throw_memory(L);
   size = BIO_get_mem_data(memory, &data);
   colon = memchr(data + method, ':', (size_t)(size - method));
   lua_pushlstring(L, data, (size_t)(colon - data)); /* kind() ends in one */

@@ -92,7 +92,7 @@ void tls_lua_state_open (lua_State *L) {
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)
-    luaL_error(L, "tls: out of memory");
+    luaL_error(L, "tls: " TLS_NO_MEMORY_TEXT); /* errors have no class yet */
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
 }
 
@@ -130,12 +130,12 @@ void tls_lua_state_wipe_plaintext (struct tls_lua_state *state) {
 }
 
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
-                         void *arg) {
+                         void *arg, bool *out_of_memory) {
   lua_State *L = state->main;
   if (state->closing ||
       !lua_checkstack(L, 4)) /* a function, its argument, spare */
     return false;
-  return tls_door_call(L, state->luv, state->door, fn, arg);
+  return tls_door_call(L, state->luv, state->door, fn, arg, out_of_memory);
 }
 
 int tls_lua_state_wrap (lua_State *L) {

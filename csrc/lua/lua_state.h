@@ -35,6 +35,7 @@
   X(eof)                \
   X(written)            \
   X(driveLater)         \
+  X(memoryOut)          \
   X(error)
 /* clang-format on */
 
@@ -94,9 +95,9 @@ void tls_lua_state_wipe_plaintext (struct tls_lua_state *state);
 /* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a
 ** light userdata and runs protected: it may allocate and throw, while this
 ** function does not. False when it was not run, or when it threw and the host
-** went on, see door.h. */
+** went on, see door.h, as for 'out_of_memory'. */
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
-                         void *arg);
+                         void *arg, bool *out_of_memory);
 
 /* core.wrap(fn, ...) -> function: for luv's callbacks, see tls_door_push();
 ** the arguments behind 'fn' come before luv's. */

@@ -103,7 +103,7 @@ local function on_keylog(self, lines)
 end
 
 local function on_early_data(self, data)
-  self.bytesRead = self.bytesRead + #data
+  self._bytes_read = self._bytes_read + #data
   self:emit("earlyData", data)
   if self.server then self.server:emit("earlyData", data, self) end
 end
@@ -112,7 +112,7 @@ local push = Socket._push
 
 -- Called for each batch of plaintext. `_push` alone would do the same for a flowing stream, with one call more.
 local function on_data(self, data)
-  self.bytesRead = self.bytesRead + #data
+  self._bytes_read = self._bytes_read + #data
   if self._reports_traffic then self:_restart_idle_timer() end
   if not self._r_direct then return push(self, data) end
   local listeners = self._events
@@ -207,6 +207,9 @@ core.handlers {
   written = on_written,
   driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on without end
   error = on_error,
+  memoryOut = function(self)
+    if not self:_memory_out() then errors.throw(errors.no_memory()) end
+  end,
 }
 
 return events

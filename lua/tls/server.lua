@@ -61,9 +61,16 @@ function Accepted:_on_secure()
   emit(server, "secureConnection", self)
 end
 
+Accepted._memory_error = errors.no_memory -- the server's events tell of it where nobody listens yet
+
+-- Whether the socket's own events are enough. When there was no memory for the listeners, they are not.
+local function is_told(self, err)
+  return self._handshake_state == ANNOUNCED and not (errors.is_no_memory(err) and self:listenerCount("error") == 0)
+end
+
 -- The socket is destroyed: if before 'secureConnection', its handshake has failed.
 function Accepted:_on_destroyed(err)
-  if self._handshake_state == ANNOUNCED then return end
+  if is_told(self, err) then return end
   self.server._handshake_queue:remove(self)
   self:on("error", ignore) -- the server's events tell of it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
@@ -134,7 +141,7 @@ local function new_socket(self, handle)
   local socket = TLSSocket._accepted(Accepted, self._options_for_sockets)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
-  if self._options.pauseOnConnect then socket:pause() end
+  if self:_pauses() then socket:pause() end
   if handle then
     if debug_lines.on then connection_steps.accepted(self, socket, handle) end
     net.Socket._adopt_handle(socket, handle)
@@ -236,7 +243,7 @@ function Server:_accept(handle)
     return
   end
   local plain = net.Socket.new { handle = handle }
-  plain.server = self
+  plain.server, self._newest = self, plain
   if debug_lines.on then connection_steps.accepted(self, plain, handle) end
   self:emit("connection", plain)
 end

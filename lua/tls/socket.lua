@@ -207,7 +207,7 @@ local function make_conn(self, options)
   if refused then return self:destroy(refused) and nil end
   local core_options = options._core_options or self._class._make_core_options(self)
   local ok, conn = core.attempt(core.conn, options.secureContext.context, core_options)
-  if not ok then return self:destroy(conn) and nil end
+  if not ok then return self:destroy(errors.thrown(conn)) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
   if debug_lines.on then conn:wantNotes() end
@@ -387,9 +387,9 @@ function TLSSocket:_destroy(err)
     self:_learn_addresses()
   end
   if conn and conn:isAuthorized() then self._was_authorized = true end
+  local rest = conn and conn:close()
   self._conn = false
   if handshaking then self._handshake_state = NEVER_SECURE end
-  local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- over a stream: an alert, for example
   Socket._destroy(self, err)
   self._class._on_destroyed(self, err) -- last: a listener may throw

@@ -156,7 +156,7 @@ local function finish(socket, answer)
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp,
     ocspAnswered = answer.ocsp_answered, alert = answer.alert,
   })
-  if not ok then return refuse(socket, result) end
+  if not ok then return refuse(socket, errors.thrown(result)) end
   socket:_drive_if(result)
 end
 

@@ -110,6 +110,7 @@ local function check_name(socket)
   local names = check == server_identity.check and conn:getPeerNames() -- the names are all it looks at, and cheaper
   local ok, err = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
   if ok and err == nil or socket._conn ~= conn then return nil end
+  if errors.is_no_memory(err) then return errors.no_memory() end
   local cert = conn:getPeerCertificate(true)
   if names and type(err) == "table" then err.cert = cert end
   if type(err) == "table" then

@@ -23,6 +23,7 @@ local Server, getters = class("net.Server", Emitter)
 function Server._start(self, checked)
   self._options = checked
   self._connection_count, self._closing = 0, false
+  self._accepting, self._newest = false, false -- a handle and its socket, while a connection is accepted
   self.listening = false
 end
 
@@ -39,7 +40,9 @@ end
 
 --- Counts a socket of this server: 'close' waits for it, until it calls _remove_socket.
 function Server:_add_socket(socket)
-  socket.server, socket._counted_by_server = self, true
+  local half_open = rawget(self, "allowHalfOpen") -- what a program has assigned counts
+  if half_open ~= nil then socket.allowHalfOpen = half_open and true or false end
+  socket.server, socket._counted_by_server, self._newest = self, true, socket
   self._connection_count = self._connection_count + 1
 end
 
@@ -58,12 +61,19 @@ function Server:_remove_socket()
   if self._closing then maybe_closed(self) end
 end
 
+--- Whether its sockets begin paused: what a program has assigned counts, whatever its type, as in Node.
+function Server:_pauses()
+  local assigned = rawget(self, "pauseOnConnect")
+  if assigned == nil then return self._options.pauseOnConnect end
+  return assigned
+end
+
 --- Makes a socket of an accepted handle. Subclasses override it.
 function Server:_accept(handle)
   local socket = Socket._on_handle(handle, self._options)
   self:_add_socket(socket)
   if debug_lines.on then connection_steps.accepted(self, socket, handle) end
-  if self._options.pauseOnConnect then socket:pause() else socket:_read_start() end
+  if self:_pauses() then socket:pause() else socket:_read_start() end
   self:emit("connection", socket)
 end
 
@@ -92,8 +102,10 @@ end
 
 local function on_connection(self, err)
   if err or not self._handle then return end -- EMFILE: libuv tries again
+  self._accepting = false
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
+  self._accepting = handle
   local block_list = self._options.blockList
   if block_list and is_blocked(block_list, handle) then
     if debug_lines.on then connection_steps.not_accepted(self, handle, "blockList") end
@@ -103,6 +115,24 @@ local function on_connection(self, err)
   if limit then limit = tonumber(limit) end -- what is no number is no limit, as in Node
   if limit and self._connection_count >= limit then return drop(self, handle) end
   self._class._accept(self, handle)
+  self._accepting, self._newest = false, false
+end
+
+--- There was no memory for a connection: it is closed, and so is its socket, if there is one. libuv accepts no other
+-- before this one was accepted.
+--- @return boolean ended
+function Server:_memory_out()
+  local handle, socket = self._accepting, self._newest
+  if not usable(self._handle) then return false end
+  if not handle then
+    handle = self._new_handle()
+    self._handle:accept(handle)
+  end
+  self._accepting, self._newest = false, false
+  if socket then socket:_memory_out() end
+  if not socket or socket._handle ~= handle then handles.close(handle) end
+  if not socket then self:emit "drop" end
+  return true
 end
 
 local function failed(self, handle, err, place)

@@ -94,7 +94,7 @@ end
 
 function Stapled:_sleep()
   if self.stopped or core.closing() then return end
-  if not handles.usable(self.timer) then self.timer = handles.register(uv.new_timer()) end
+  if not handles.usable(self.timer) then self.timer = handles.make(uv.new_timer) end
   uv.update_time()
   self.timer:unref()
   local ms = math.max(1, math.min(time_left(self), LONGEST_SLEEP))
@@ -209,6 +209,13 @@ local function restore(self)
   if response then err = take(self, response) end
   if err then report(self, err) end
   return response ~= nil and not err
+end
+
+--- There was no memory, see core.wrap: it asks again later.
+--- @return boolean ended
+function Stapled:_memory_out()
+  failed(self, errors.no_memory())
+  return true
 end
 
 --- Begins: what the folder has, else the responder.

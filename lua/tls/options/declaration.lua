@@ -160,11 +160,14 @@ local function check_table(options)
   return flat(options)
 end
 
--- Lists of texts and of tables with texts: what their owner changes later is not to count.
-local function copy_list(value)
-  if type(value) ~= "table" then return value end
+-- Lists of texts and of tables with texts: what their owner changes later is not to count. What is deeper is no such
+-- list, and may contain itself; its check says so.
+local DEEPEST = 3
+
+local function copy_list(value, depth)
+  if type(value) ~= "table" or depth > DEEPEST then return value end
   local copy = {}
-  for key, entry in pairs(value) do copy[key] = copy_list(entry) end
+  for key, entry in pairs(value) do copy[key] = copy_list(entry, depth + 1) end
   return copy
 end
 
@@ -206,7 +209,7 @@ function Declaration:keep(options)
   for name, value in pairs(options) do
     local option = self.named[name]
     if option and (value ~= false or not option.or_false) then
-      given[name] = option[2] and option[2].is_list and copy_list(value) or value
+      given[name] = option[2] and option[2].is_list and copy_list(value, 1) or value
     end
   end
   return given

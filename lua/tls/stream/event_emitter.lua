@@ -275,7 +275,8 @@ end
 ---@param listener function? counts only this one
 ---@return integer
 function Emitter:listenerCount(name, listener)
-  if not listener then return count(self, name) end
+  if listener == nil then return count(self, name) end
+  if type(listener) ~= "function" then refuse(listener) end
   local n = 0
   for _, fn in ipairs(self:listeners(name)) do
     if fn == listener then n = n + 1 end

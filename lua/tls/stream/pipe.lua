@@ -148,6 +148,9 @@ end
 ---@param dst table?
 ---@return table src
 function pipes.unpipe(src, dst)
+  if dst ~= nil and type(dst) ~= "table" and type(dst) ~= "userdata" then
+    errors.throw(errors.arg_type("destination", "stream", dst))
+  end
   local list = rawget(src, "_r_pipes") or {}
   for i = #list, 1, -1 do
     local pipe = list[i]
