@@ -1,0 +1,273 @@
+-- A server of a kind (hard/faults/kinds.lua), a proxy before it, and cases: connections with a fault. What has to hold:
+--
+--   either all data arrives on both ends and both are told of the other's end, or an end has one error with a code
+--   each end is told 'close' once, and nothing after it
+--   what arrives is how the other end's data begins, byte for byte; an end that is cut off says so (`truncated`)
+local uv = require "luv"
+local tls = require "tls"
+local certs = require "spec.support.certs"
+local pattern = require "hard.faults.pattern"
+local Proxy = require "hard.faults.proxy"
+
+local Bench = {}
+Bench.__index = Bench
+
+local DEADLINE = "ERR_HARD_DEADLINE"
+local EVENTS = { "secure", "end", "finish", "error", "timeout", "close" }
+
+-- === what one end sees ===
+
+local function new_end(name)
+  return { name = name, events = {}, got = {}, size = 0, errors = {}, closes = 0 }
+end
+
+local function note(self, name, value)
+  self.events[#self.events + 1] = name .. (value and " " .. tostring(value.code or value) or "")
+  if self.closes > 0 then self.late = self.late or name end
+  if name == "error" then self.errors[#self.errors + 1] = value end
+  self[name] = true
+end
+
+-- For 'close' of both ends and of the proxy.
+local function part_done(case)
+  case.parts = case.parts - 1
+  if case.parts == 0 then case.done(case) end
+end
+
+local function watch(case, side, socket)
+  local self = case[side]
+  self.socket = socket
+  for _, name in ipairs(EVENTS) do
+    socket:on(name, function(value) note(self, name, name == "error" and value or nil) end)
+  end
+  socket:on("end", function() self.truncated = socket.truncated end)
+  socket:on("data", function(bytes)
+    self.got[#self.got + 1] = bytes
+    self.size = self.size + #bytes
+    if self.on_progress then self.on_progress() end
+  end)
+  socket:on("close", function()
+    self.closes = self.closes + 1
+    self.reads, self.writes = socket.bytesRead, socket.bytesWritten
+    if self.closes == 1 then part_done(case) end
+  end)
+end
+
+local function deadline(case, side, socket)
+  socket:setTimeout(case.patience, function()
+    socket:destroy { code = DEADLINE, message = "nothing has come from the " .. side .. "'s peer" }
+  end)
+end
+
+-- === what the ends do ===
+
+-- Each end sends its data in two halves, the second one when it has the first half of the other's; between them the one
+-- that kind.again names asks for another handshake.
+local function speak(case, side, socket, on_all)
+  local self, bench = case[side], case.bench
+  local half, sent = bench.kind.size, bench.data[side]
+  local second_sent
+  local function second()
+    if self.again_done or not socket.writable then return end
+    self.again_done = true
+    socket:write(sent:sub(half + 1))
+    second_sent = true
+    self.on_progress()
+  end
+  function self.on_progress()
+    if self.size >= half and not self.begun then
+      self.begun = true
+      if bench.kind.again ~= side then return second() end
+      return socket:renegotiate(bench.kind.again_options or {}, second)
+    end
+    if self.size >= 2 * half and second_sent and on_all then
+      on_all()
+      on_all = nil
+    end
+  end
+  socket:write(sent:sub(1, half))
+end
+
+local function on_secure_client(case, socket)
+  if case.client.spoke then return end -- renegotiated
+  case.client.spoke = true
+  speak(case, "client", socket, function() socket:finish() end)
+end
+
+local function connect(case)
+  local bench = case.bench
+  local socket = tls.connect(bench:client_options(case.through))
+  watch(case, "client", socket)
+  deadline(case, "client", socket)
+  socket:on("connect", function()
+    case.port = socket.localPort
+    bench.by_port[case.port] = case
+    if case.through ~= bench.proxy.port then return part_done(case) end
+    bench.proxy:expect(case.port, case.faults, function(link)
+      case.upstream = link.upstream
+      part_done(case)
+    end)
+  end)
+  socket:on("secureConnect", function() on_secure_client(case, socket) end)
+  if case.on_session then socket:on("session", case.on_session) end
+end
+
+-- === the server ===
+
+-- The client's port is that of the proxy's client, which the proxy knows by the port of its own.
+local function case_of(bench, socket)
+  local port = socket.remotePort
+  return bench.by_port[bench.upstream[port] or port]
+end
+
+local function find(bench, socket, what)
+  local case = case_of(bench, socket)
+  if case then return case end
+  bench.unknown = what .. " of nobody's connection: " .. tostring(socket.remotePort)
+end
+
+local function on_refused(bench, err, socket)
+  local case = find(bench, socket, "'tlsClientError'")
+  if not case then return end
+  if not case.server.socket then watch(case, "server", socket) end
+  case.server.refused = (case.server.refused or 0) + 1
+  note(case.server, "error", err)
+end
+
+local function on_accepted(bench, socket)
+  local case = find(bench, socket, "'secureConnection'")
+  if not case then return end
+  case.server.accepted = (case.server.accepted or 0) + 1
+  watch(case, "server", socket)
+  case.server.secure = true
+  deadline(case, "server", socket)
+  speak(case, "server", socket)
+end
+
+local function merged(...)
+  local all = {}
+  for _, options in pairs { ... } do
+    for name, value in pairs(options) do all[name] = value end
+  end
+  return all
+end
+
+local function made(options, bench)
+  if type(options) == "function" then return options(bench) end
+  return options or {}
+end
+
+local function versions(kind)
+  return { minVersion = "TLSv" .. kind.version, maxVersion = "TLSv" .. kind.version }
+end
+
+local function start_server(self, patience)
+  local options = merged(versions(self.kind), { key = certs.ed25519.key, cert = certs.ed25519.cert,
+    handshakeTimeout = patience, sessionTimeout = 86400 }, made(self.kind.server, self))
+  self.server = tls.createServer(options, function(socket) on_accepted(self, socket) end)
+  self.server:on("tlsClientError", function(err, socket) on_refused(self, err, socket) end)
+  if self.kind.setup then self.kind.setup(self, self.server) end
+  self.server:listen(0, "127.0.0.1")
+end
+
+-- The context is made once: it is what costs.
+function Bench:client_options(port)
+  local more = made(self.kind.client, self)
+  if not self.context then
+    self.context = tls.createSecureContext(merged(versions(self.kind),
+      { ca = certs.ca.cert, key = more.key, cert = more.cert, ciphers = more.ciphers, ecdhCurve = more.ecdhCurve }))
+  end
+  local options = merged(more, { port = port, host = "127.0.0.1", secureContext = self.context,
+    session = self:session(), earlyData = self.kind.early })
+  options.key, options.cert, options.ciphers, options.ecdhCurve = nil, nil, nil, nil
+  return options
+end
+
+--- A session for the next connection: the same for all, or one that nobody had before.
+function Bench:session()
+  if self.kind.resumes == "fresh" then return table.remove(self.sessions) end
+  return self.kind.resumes and self.sessions[#self.sessions]
+end
+
+-- === cases ===
+
+--- @param case table name; faults, see hard/faults/proxy.lua; patience in ms; direct: not through the proxy; done: fun(case)
+function Bench:run(case)
+  case.bench, case.parts = self, 3
+  case.client, case.server = new_end "client", new_end "server"
+  case.through = case.direct and self.server:address().port or self.proxy.port
+  connect(case)
+  return case
+end
+
+function Bench:forget(case)
+  self.by_port[case.port] = nil
+  if case.upstream then self.upstream[case.upstream] = nil end
+end
+
+local function error_fault(self)
+  if #self.errors > 1 then return "more than one error" end
+  local err = self.errors[1]
+  if not err then return nil end
+  if type(err) ~= "table" or type(err.code) ~= "string" or type(err.message) ~= "string" then
+    return "an error without code or message: " .. tostring(err)
+  end
+end
+
+local function silence(self, expected)
+  if #self.errors > 0 then return nil end
+  if not self.secure then return "neither secure nor an error" end
+  if not self["end"] then return "closed without 'end' and without an error" end
+  if self.size < #expected and not self.truncated then return "cut off, and truncated is not set" end
+end
+
+local function end_fault(self, expected)
+  if self.closes ~= 1 then return self.closes .. " times 'close'" end
+  if self.late then return "'" .. self.late .. "' after 'close'" end
+  return error_fault(self) or pattern.fault(table.concat(self.got), expected) or silence(self, expected)
+end
+
+local function told(case)
+  local lines = {}
+  for _, side in ipairs { "client", "server" } do
+    lines[#lines + 1] = side .. ": " .. table.concat(case[side].events, ", ")
+  end
+  return table.concat(lines, "; ")
+end
+
+--- What does not hold of a case that is over; nil: all does.
+function Bench:fault(case)
+  for _, side in ipairs { "client", "server" } do
+    local text = end_fault(case[side], self.data[side == "client" and "server" or "client"])
+    if text then return ("%s: %s (%s)"):format(side, text, told(case)) end
+  end
+end
+
+--- All has arrived, and both ends know it.
+function Bench:worked(case)
+  for _, side in ipairs { "client", "server" } do
+    local one = case[side]
+    if #one.errors > 0 or not one["end"] or one.truncated or one.size ~= 2 * self.kind.size then return false end
+  end
+  return true
+end
+
+Bench.told = told
+
+function Bench:close()
+  self.server:close()
+  self.proxy:close()
+end
+
+--- @param kind table
+--- @param patience integer ms, of the server's handshakes
+local function new(kind, patience)
+  local self = setmetatable({ kind = kind, sessions = {}, store = {}, by_port = {}, upstream = {} }, Bench)
+  self.data = { client = pattern.make("c", 2 * kind.size), server = pattern.make("s", 2 * kind.size) }
+  start_server(self, patience)
+  self.proxy = Proxy.new(self.server:address().port)
+  self.proxy.on_upstream = function(link) self.upstream[link.upstream] = link.port end
+  return self
+end
+
+return { new = new, DEADLINE = DEADLINE, uv = uv }
