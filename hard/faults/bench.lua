@@ -24,7 +24,8 @@ end
 local function note(self, name, value)
   self.events[#self.events + 1] = name .. (value and " " .. tostring(value.code or value) or "")
   if self.closes > 0 then self.late = self.late or name end
-  if name == "error" then self.errors[#self.errors + 1] = value end
+  -- that of 'tlsClientError' is told to the socket's own listeners, too
+  if name == "error" and value ~= self.errors[1] then self.errors[#self.errors + 1] = value end
   self[name] = true
 end
 
@@ -54,7 +55,7 @@ local function watch(case, side, socket)
 end
 
 local function deadline(case, side, socket)
-  socket:setTimeout(case.patience, function()
+  socket:setTimeout(case.bench.patience, function()
     socket:destroy { code = DEADLINE, message = "nothing has come from the " .. side .. "'s peer" }
   end)
 end
@@ -90,7 +91,7 @@ end
 
 local function on_secure_client(case, socket)
   if case.client.spoke then return end -- renegotiated
-  case.client.spoke = true
+  case.client.spoke, case.client.reused = true, socket:isSessionReused()
   speak(case, "client", socket, function() socket:finish() end)
 end
 
@@ -114,16 +115,26 @@ end
 
 -- === the server ===
 
--- The client's port is that of the proxy's client, which the proxy knows by the port of its own.
-local function case_of(bench, socket)
-  local port = socket.remotePort
-  return bench.by_port[bench.upstream[port] or port]
+-- A connection that was reset has no address any more: then it is the oldest one of which the server has not told yet.
+-- All send the same, so that it does not matter which one it is.
+local function oldest(bench)
+  local found
+  for case in pairs(bench.running) do
+    if not case.server.socket and case.upstream and (not found or case.number < found.number) then found = case end
+  end
+  return found
 end
 
+-- The client's port is that of the proxy's client, which the proxy knows by the port of its own.
 local function find(bench, socket, what)
-  local case = case_of(bench, socket)
+  local case = bench.by_socket[socket]
   if case then return case end
-  bench.unknown = what .. " of nobody's connection: " .. tostring(socket.remotePort)
+  local port = socket.remotePort
+  case = port and bench.by_port[bench.upstream[port] or port]
+  if not case or case.server.socket then case = oldest(bench) end
+  if not case then bench.unknown = what .. " of nobody's connection: " .. tostring(port) end
+  if case then bench.by_socket[socket] = case end
+  return case
 end
 
 local function on_refused(bench, err, socket)
@@ -161,9 +172,9 @@ local function versions(kind)
   return { minVersion = "TLSv" .. kind.version, maxVersion = "TLSv" .. kind.version }
 end
 
-local function start_server(self, patience)
+local function start_server(self)
   local options = merged(versions(self.kind), { key = certs.ed25519.key, cert = certs.ed25519.cert,
-    handshakeTimeout = patience, sessionTimeout = 86400 }, made(self.kind.server, self))
+    handshakeTimeout = self.patience, sessionTimeout = 86400 }, made(self.kind.server, self))
   self.server = tls.createServer(options, function(socket) on_accepted(self, socket) end)
   self.server:on("tlsClientError", function(err, socket) on_refused(self, err, socket) end)
   if self.kind.setup then self.kind.setup(self, self.server) end
@@ -191,9 +202,11 @@ end
 
 -- === cases ===
 
---- @param case table name; faults, see hard/faults/proxy.lua; patience in ms; direct: not through the proxy; done: fun(case)
+--- @param case table name; faults, see hard/faults/proxy.lua; direct: not through the proxy; done: fun(case)
 function Bench:run(case)
-  case.bench, case.parts = self, 3
+  self.number = self.number + 1
+  case.bench, case.parts, case.number = self, 3, self.number
+  self.running[case] = true
   case.client, case.server = new_end "client", new_end "server"
   case.through = case.direct and self.server:address().port or self.proxy.port
   connect(case)
@@ -201,7 +214,7 @@ function Bench:run(case)
 end
 
 function Bench:forget(case)
-  self.by_port[case.port] = nil
+  self.by_port[case.port], self.running[case] = nil, nil
   if case.upstream then self.upstream[case.upstream] = nil end
 end
 
@@ -260,11 +273,12 @@ function Bench:close()
 end
 
 --- @param kind table
---- @param patience integer ms, of the server's handshakes
+--- @param patience integer ms, after which each end gives up
 local function new(kind, patience)
-  local self = setmetatable({ kind = kind, sessions = {}, store = {}, by_port = {}, upstream = {} }, Bench)
+  local self = setmetatable({ kind = kind, patience = patience, sessions = {}, store = {}, by_port = {}, upstream = {},
+    running = {}, by_socket = setmetatable({}, { __mode = "k" }), number = 0 }, Bench)
   self.data = { client = pattern.make("c", 2 * kind.size), server = pattern.make("s", 2 * kind.size) }
-  start_server(self, patience)
+  start_server(self)
   self.proxy = Proxy.new(self.server:address().port)
   self.proxy.on_upstream = function(link) self.upstream[link.upstream] = link.port end
   return self

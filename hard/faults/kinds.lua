@@ -53,7 +53,7 @@ end
 -- A store of sessions that answers later.
 local function with_store(bench, server)
   server:on("newSession", function(id, data, answer)
-    bench.store[id] = data
+    if bench.keeps_sessions then bench.store[id] = data end
     later(answer)
   end)
   server:on("resumeSession", function(id, answer) later(answer, nil, bench.store[id]) end)

@@ -57,15 +57,17 @@ end
 -- `from` has sent its FIN.
 local function ended(self, way)
   way.ended = true
-  if way.at_end then way.at_end(self, way) end
-  if not way.holds then self:cut(way) end
-  if self.inward.ended and self.outward.ended then self:close() end
+  if way.at_end then way.at_end() end
+  if way.holds then return end
+  self:cut(way)
+  local other = self:opposite(way)
+  if other.ended and not other.holds then self:close() end
 end
 
 --- A filter that has kept something back (way.holds) has passed it on.
 function Link:released(way)
   way.holds = false
-  if way.ended then self:cut(way) end
+  if way.ended then ended(self, way) end
 end
 
 local function read(self, way, filter)
