@@ -1,33 +1,13 @@
--- A server of a kind (hard/faults/kinds.lua), a proxy before it, and cases: connections with a fault. What has to hold:
---
---   either all data arrives on both ends and both are told of the other's end, or an end has one error with a code
---   each end is told 'close' once, and nothing after it
---   what arrives is how the other end's data begins, byte for byte; an end that is cut off says so (`truncated`)
-local uv = require "luv"
+-- A server of a kind (hard/faults/kinds.lua), a proxy before it, and cases: connections with a fault. What has to hold
+-- is what hard/faults/ends.lua says, on both ends.
 local tls = require "tls"
 local certs = require "spec.support.certs"
+local ends = require "hard.faults.ends"
 local pattern = require "hard.faults.pattern"
 local Proxy = require "hard.faults.proxy"
 
 local Bench = {}
 Bench.__index = Bench
-
-local DEADLINE = "ERR_HARD_DEADLINE"
-local EVENTS = { "secure", "end", "finish", "error", "timeout", "close" }
-
--- === what one end sees ===
-
-local function new_end(name)
-  return { name = name, events = {}, got = {}, size = 0, errors = {}, closes = 0 }
-end
-
-local function note(self, name, value)
-  self.events[#self.events + 1] = name .. (value and " " .. tostring(value.code or value) or "")
-  if self.closes > 0 then self.late = self.late or name end
-  -- that of 'tlsClientError' is told to the socket's own listeners, too
-  if name == "error" and value ~= self.errors[1] then self.errors[#self.errors + 1] = value end
-  self[name] = true
-end
 
 -- For 'close' of both ends and of the proxy.
 local function part_done(case)
@@ -36,29 +16,10 @@ local function part_done(case)
 end
 
 local function watch(case, side, socket)
-  local self = case[side]
-  self.socket = socket
-  for _, name in ipairs(EVENTS) do
-    socket:on(name, function(value) note(self, name, name == "error" and value or nil) end)
-  end
-  socket:on("end", function() self.truncated = socket.truncated end)
-  socket:on("data", function(bytes)
-    self.got[#self.got + 1] = bytes
-    self.size = self.size + #bytes
-    if self.on_progress then self.on_progress() end
-  end)
-  socket:on("close", function()
-    self.closes = self.closes + 1
-    self.reads, self.writes = socket.bytesRead, socket.bytesWritten
-    if self.closes == 1 then part_done(case) end
-  end)
+  ends.watch(case[side], socket, function() part_done(case) end)
 end
 
-local function deadline(case, side, socket)
-  socket:setTimeout(case.bench.patience, function()
-    socket:destroy { code = DEADLINE, message = "nothing has come from the " .. side .. "'s peer" }
-  end)
-end
+local function deadline(case, side, socket) ends.deadline(side, socket, case.bench.patience) end
 
 -- === what the ends do ===
 
@@ -72,7 +33,7 @@ local function speak(case, side, socket, on_all)
     if self.again_done or not socket.writable then return end
     self.again_done = true
     socket:write(sent:sub(half + 1))
-    second_sent = true
+    self.said, second_sent = #sent, true
     self.on_progress()
   end
   function self.on_progress()
@@ -87,6 +48,7 @@ local function speak(case, side, socket, on_all)
     end
   end
   socket:write(sent:sub(1, half))
+  self.said = half
 end
 
 local function on_secure_client(case, socket)
@@ -99,8 +61,8 @@ local function connect(case)
   local bench = case.bench
   local socket = tls.connect(bench:client_options(case.through))
   watch(case, "client", socket)
-  deadline(case, "client", socket)
   socket:on("connect", function()
+    deadline(case, "client", socket)
     case.port = socket.localPort
     bench.by_port[case.port] = case
     if case.through ~= bench.proxy.port then return part_done(case) end
@@ -142,7 +104,7 @@ local function on_refused(bench, err, socket)
   if not case then return end
   if not case.server.socket then watch(case, "server", socket) end
   case.server.refused = (case.server.refused or 0) + 1
-  note(case.server, "error", err)
+  ends.note(case.server, "error", err)
 end
 
 local function on_accepted(bench, socket)
@@ -207,43 +169,23 @@ function Bench:run(case)
   self.number = self.number + 1
   case.bench, case.parts, case.number = self, 3, self.number
   self.running[case] = true
-  case.client, case.server = new_end "client", new_end "server"
+  case.client, case.server = ends.new(), ends.new()
   case.through = case.direct and self.server:address().port or self.proxy.port
   connect(case)
   return case
 end
 
+-- Another case may have got its ports meanwhile.
 function Bench:forget(case)
-  self.by_port[case.port], self.running[case] = nil, nil
-  if case.upstream then self.upstream[case.upstream] = nil end
-end
-
-local function error_fault(self)
-  if #self.errors > 1 then return "more than one error" end
-  local err = self.errors[1]
-  if not err then return nil end
-  if type(err) ~= "table" or type(err.code) ~= "string" or type(err.message) ~= "string" then
-    return "an error without code or message: " .. tostring(err)
-  end
-end
-
-local function silence(self, expected)
-  if #self.errors > 0 then return nil end
-  if not self.secure then return "neither secure nor an error" end
-  if not self["end"] then return "closed without 'end' and without an error" end
-  if self.size < #expected and not self.truncated then return "cut off, and truncated is not set" end
-end
-
-local function end_fault(self, expected)
-  if self.closes ~= 1 then return self.closes .. " times 'close'" end
-  if self.late then return "'" .. self.late .. "' after 'close'" end
-  return error_fault(self) or pattern.fault(table.concat(self.got), expected) or silence(self, expected)
+  self.running[case] = nil
+  if self.by_port[case.port] == case then self.by_port[case.port] = nil end
+  if case.upstream and self.upstream[case.upstream] == case.port then self.upstream[case.upstream] = nil end
 end
 
 local function told(case)
   local lines = {}
   for _, side in ipairs { "client", "server" } do
-    lines[#lines + 1] = side .. ": " .. table.concat(case[side].events, ", ")
+    lines[#lines + 1] = side .. ": " .. ends.told(case[side])
   end
   return table.concat(lines, "; ")
 end
@@ -251,7 +193,8 @@ end
 --- What does not hold of a case that is over; nil: all does.
 function Bench:fault(case)
   for _, side in ipairs { "client", "server" } do
-    local text = end_fault(case[side], self.data[side == "client" and "server" or "client"])
+    local other = side == "client" and "server" or "client"
+    local text = ends.fault(case[side], self.data[other], case[other].said)
     if text then return ("%s: %s (%s)"):format(side, text, told(case)) end
   end
 end
@@ -284,4 +227,4 @@ local function new(kind, patience)
   return self
 end
 
-return { new = new, DEADLINE = DEADLINE, uv = uv }
+return { new = new }

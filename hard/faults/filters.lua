@@ -182,4 +182,15 @@ end
 
 filters.harmless = harmless
 
+--- The faults of one of these lists, by name.
+function filters.each(list)
+  local names, i = {}, 0
+  for name in pairs(list) do names[#names + 1] = name end
+  table.sort(names)
+  return function()
+    i = i + 1
+    return names[i], list[names[i]]
+  end
+end
+
 return filters

@@ -105,7 +105,17 @@ define("1.2", { name = "renegotiated by the server, verified later", again = "se
 define("1.3", { name = "a certificate asked for later", again = "server",
   again_options = { requestCert = true, rejectUnauthorized = true },
   server = { ca = certs.ca.cert, verify = verify_later }, client = SHOWN })
-define("1.3", { name = "0-RTT", resumes = "fresh", early = "said before anything else", server = { maxEarlyData = 16384 } })
+
+local EARLY = "said before anything else"
+
+local function early_data(bench, server)
+  server:on("earlyData", function(bytes)
+    if bytes ~= EARLY then bench.unknown = ("early data that was not sent: %q"):format(bytes) end
+  end)
+end
+
+define("1.3", { name = "0-RTT", resumes = "fresh", early = EARLY, server = { maxEarlyData = 16384 },
+  setup = early_data })
 define("1.2 1.3", { name = "much data", size = 48000, step = 997 })
 
 kinds.later = later

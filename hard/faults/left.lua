@@ -10,25 +10,46 @@ local function descriptors()
   return n
 end
 
+-- What a server keeps as long as it listens, one each: for what comes in the next turn, and for handshakes' deadlines.
+local KEPT = { uv_idle_t = true, uv_timer_t = true }
+
 local function handles()
-  local n = 0
-  uv.walk(function() n = n + 1 end)
-  return n
+  local n, closing, kinds, seen = 0, 0, {}, {}
+  uv.walk(function(handle)
+    local kind = tostring(handle):match "^[%l_]+"
+    if handle:is_closing() then closing = closing + 1 end
+    if not KEPT[kind] or seen[kind] then n = n + 1 end
+    seen[kind], kinds[#kinds + 1] = true, kind
+  end)
+  table.sort(kinds)
+  return n, closing, table.concat(kinds, " ")
+end
+
+-- Until all are closed that are being closed.
+local function settle()
+  for _ = 1, 100 do
+    uv.run "nowait"
+    local _, closing = handles()
+    if closing == 0 then return end
+  end
 end
 
 --- Now; nothing is to be under way.
 function left.now()
+  settle()
   for _ = 1, 4 do collectgarbage() end
-  return { handles = handles(), descriptors = descriptors(), lua = collectgarbage "count" * 1024, malloc = malloc_in_use() }
+  local n, _, kinds = handles()
+  return { handles = n, kinds = kinds, descriptors = descriptors(), lua = collectgarbage "count" * 1024,
+    malloc = malloc_in_use() }
 end
 
 -- Bytes that a table's or a heap's growth may be; and for each connection, less than anything that one could leave.
-local SLACK, EACH = 32768, 16
+local SLACK, EACH = 65536, 16
 
 --- What is more than it was before so many connections; nil: nothing.
 function left.fault(before, now, connections)
   for _, name in ipairs { "handles", "descriptors" } do
-    if now[name] > before[name] then return ("%d more %s"):format(now[name] - before[name], name) end
+    if now[name] > before[name] then return ("%d more %s, of %s"):format(now[name] - before[name], name, now.kinds) end
   end
   for _, name in ipairs { "lua", "malloc" } do
     local more = now[name] - before[name]
