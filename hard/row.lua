@@ -27,9 +27,10 @@ end
 -- A quick run takes every HARD_EVERYth case, the first one always: the same ones each time.
 --- @param case? string its name, by which HARD_CASE="..." runs it alone, and HARD_CASE="X/" all that begin with X/
 function Row:takes(case)
+  local named = not only or case == only or only:find "/$" and case and case:sub(1, #only) == only
+  if not named then return false end
   self.seen = self.seen + 1
-  local taken = (self.seen - 1) % self.every == 0
-  if only then taken = case == only or only:find "/$" and case and case:sub(1, #only) == only end
+  local taken = (self.seen - 1) % self.every == 0 or case == only
   if taken then self.cases = self.cases + 1 end
   return taken
 end

@@ -10,6 +10,7 @@ local AT_ONCE = 160
 local WARM = 300 -- connections before the first count
 local STEADY = 2000 -- connections between two counts
 local PATIENCE, LONG = 400, 120000 -- ms: the deadlines that end a case that a fault may stop; those of one it must not
+local FRESH_PATIENCE = 2000 -- where a session for each case is fetched by connections that have to work
 
 -- === one connection at a time ===
 
@@ -49,10 +50,26 @@ end
 
 -- === the cases ===
 
+local function judge(self, case)
+  local bench = self.bench
+  local fault = bench:fault(case) or case.check and case.check(bench, case) or bench.unknown
+  bench.unknown = nil
+  if fault then return case.row:broke(case.name, fault .. (case.check and " (" .. bench.told(case) .. ")" or "")) end
+  case.row:held()
+  local worked = bench:worked(case) and "worked" or "ended"
+  case.row[worked] = (case.row[worked] or 0) + 1
+end
+
 local function add(self, row, name, way, filter, check)
   local full = self.kind.name .. "/" .. name
   if not row:takes(full) then return end
-  self.cases[#self.cases + 1] = { name = full, row = row, way = way, filter = filter, check = check }
+  local case = { name = full, row = row, way = way, filter = filter, check = check }
+  function case.told() return self.bench.told(case) end
+  function case.done()
+    judge(self, case)
+    self.bench:forget(case)
+  end
+  self.cases[#self.cases + 1] = case
 end
 
 local WAYS = { "in", "out" }
@@ -97,23 +114,8 @@ end
 
 -- === running them ===
 
-local function judge(self, case)
-  local bench = self.bench
-  local fault = bench:fault(case) or case.check and case.check(bench, case) or bench.unknown
-  bench.unknown = nil
-  if fault then return case.row:broke(case.name, fault .. (case.check and " (" .. bench.told(case) .. ")" or "")) end
-  case.row:held()
-  local worked = bench:worked(case) and "worked" or "ended"
-  case.row[worked] = (case.row[worked] or 0) + 1
-end
-
 local function start(self, case)
   case.faults = { [case.way] = case.filter() }
-  function case.told() return self.bench.told(case) end
-  function case.done()
-    judge(self, case)
-    self.bench:forget(case)
-  end
   self.bench:run(case)
 end
 
@@ -121,7 +123,7 @@ end
 local function run_to(self, stop)
   stop = math.min(stop, #self.cases)
   window.run(self.cases, self.next, stop, AT_ONCE, function(case) start(self, case) end, function()
-    if self.kind.resumes == "fresh" then fetch_sessions(self, AT_ONCE) end
+    if self.kind.resumes == "fresh" then fetch_sessions(self, math.min(AT_ONCE, stop - self.next + 1)) end
   end)
   self.next = stop + 1
 end
@@ -162,7 +164,7 @@ local function run(kind, rows)
   patient.map = measure(patient, rows.plain)
   list_harmless(patient, rows)
   run_all(patient, rows.left)
-  local hasty = new(kind, PATIENCE)
+  local hasty = new(kind, kind.resumes == "fresh" and FRESH_PATIENCE or PATIENCE)
   hasty.map = patient.map
   list_records(hasty, rows)
   list_offsets(hasty, rows)

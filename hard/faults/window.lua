@@ -10,6 +10,7 @@ local function give_up(under_way)
   for case in pairs(under_way) do
     case.row:broke(case.name, ("not over after %d s: %s"):format(LIMIT, case.told and case.told() or ""))
   end
+  io.write("given up: no case has come to its end for ", LIMIT, " s\n")
   io.stdout:flush()
   os.exit(1)
 end
@@ -34,7 +35,7 @@ local function begin(self, case, start)
 end
 
 --- Runs these cases, and returns when they are over.
---- @param cases table; case.done is called when it is over, case.told() says how far it is
+--- @param cases table; case.done, which is there before, is called when it is over, case.told() says how far it is
 --- @param first integer
 --- @param last integer
 --- @param most integer at a time
