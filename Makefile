@@ -274,6 +274,7 @@ $(BUILD)/hard/faults/%.so: hard/faults/%.c
 # fiftieth case.
 hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
 	@$(MAKE) --no-print-directory all $(PROGRAMS) $(HARD_PROGRAMS) $(SUPERVISE) jit
+	@[ $(LUA) != lua5.4 ] || ! $(PKG) --exists lua5.1 || $(MAKE) --no-print-directory LUA=lua5.1 all
 	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \
 		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
 

@@ -5,6 +5,7 @@ local Row = require "hard.row"
 local campaign = require "hard.faults.campaign"
 local filters = require "hard.faults.filters"
 local kinds = require "hard.faults.kinds"
+local reset_behind_pipe = require "hard.faults.reset_behind_pipe"
 local strangers = require "hard.faults.strangers"
 
 local only = Row.only and Row.only:match "^[^/]*"
@@ -12,6 +13,7 @@ local only = Row.only and Row.only:match "^[^/]*"
 local rows = {
   plain = Row.new("no fault", true),
   trickle = Row.new "1 to 1000 bytes in a turn of the loop",
+  paused = Row.new "paused for six turns of the loop",
   fragmented = Row.new "handshake messages in fragments of 1 to 100 bytes",
   merged = Row.new "handshake messages in one record",
   fin = Row.new "FIN to both ends",
@@ -34,5 +36,6 @@ for _, row in filters.each(rows) do
   local note = row.ended and ("%d worked, %d failed as they may"):format(row.worked or 0, row.ended)
   row:finish(note)
 end
+reset_behind_pipe.row()
 strangers.run(only)
 Row.exit()

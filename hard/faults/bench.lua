@@ -59,7 +59,7 @@ end
 
 local function connect(case)
   local bench = case.bench
-  local socket = tls.connect(bench:client_options(case.through))
+  local socket = tls.connect(bench:client_options(case))
   watch(case, "client", socket)
   socket:on("connect", function()
     deadline(case, "client", socket)
@@ -144,14 +144,14 @@ local function start_server(self)
 end
 
 -- The context is made once: it is what costs.
-function Bench:client_options(port)
+function Bench:client_options(case)
   local more = made(self.kind.client, self)
   if not self.context then
     self.context = tls.createSecureContext(merged(versions(self.kind),
       { ca = certs.ca.cert, key = more.key, cert = more.cert, ciphers = more.ciphers, ecdhCurve = more.ecdhCurve }))
   end
-  local options = merged(more, { port = port, host = "127.0.0.1", secureContext = self.context,
-    session = self:session(), earlyData = self.kind.early })
+  local options = merged(more, { port = case.through, host = "127.0.0.1", secureContext = self.context,
+    session = not case.direct and self:session() or nil, earlyData = self.kind.early })
   options.key, options.cert, options.ciphers, options.ecdhCurve = nil, nil, nil, nil
   return options
 end

@@ -98,6 +98,8 @@ local function list_records(self, rows)
   end
 end
 
+local function has_worked(bench, case) return not bench:worked(case) and "it does not work" or nil end
+
 local HARMLESS = { trickle = { 1, 2, 3, 5, 17, 1000 }, fragmented = { 1, 2, 3, 4, 5, 16, 100 }, merged = { 1 } }
 
 local function list_harmless(self, rows)
@@ -106,8 +108,16 @@ local function list_harmless(self, rows)
       for _, n in ipairs(amounts) do
         add(self, rows[fault], ("%s/%s@%d"):format(fault, way, n), way, function()
           return filters.harmless[fault](n, self.kind.version)
-        end, function(bench, case) return not bench:worked(case) and "it does not work" or nil end)
+        end, has_worked)
       end
+    end
+  end
+end
+
+local function list_pauses(self, row)
+  for _, way in ipairs(WAYS) do
+    for _, n in ipairs(maps.offsets(self.map[way], self.kind.step)) do
+      add(self, row, ("paused/%s@%d"):format(way, n), way, function() return filters.paused(n) end, has_worked)
     end
   end
 end
@@ -123,7 +133,7 @@ end
 local function run_to(self, stop)
   stop = math.min(stop, #self.cases)
   window.run(self.cases, self.next, stop, AT_ONCE, function(case) start(self, case) end, function()
-    if self.kind.resumes == "fresh" then fetch_sessions(self, math.min(AT_ONCE, stop - self.next + 1)) end
+    if self.kind.resumes == "fresh" then fetch_sessions(self, AT_ONCE) end
   end)
   self.next = stop + 1
 end
@@ -163,6 +173,7 @@ local function run(kind, rows)
   local patient = new(kind, LONG)
   patient.map = measure(patient, rows.plain)
   list_harmless(patient, rows)
+  list_pauses(patient, rows.paused)
   run_all(patient, rows.left)
   local hasty = new(kind, kind.resumes == "fresh" and FRESH_PATIENCE or PATIENCE)
   hasty.map = patient.map

@@ -182,6 +182,32 @@ end
 
 filters.harmless = harmless
 
+local TURNS = 6 -- of the loop: what has come before is looked at, and answered
+
+--- The nth byte and those behind it come some turns later than those before it. It has to work, too.
+function filters.paused(n)
+  local kept = ""
+  local function wait(link, way)
+    local idle, turns = uv.new_idle(), 0
+    idle:start(function()
+      turns = turns + 1
+      if turns < TURNS and not link.closed then return end
+      idle:close()
+      link:forward(way, kept)
+      link:released(way)
+      kept = nil
+    end)
+  end
+  local filter = at(n, function(link, way, rest)
+    way.holds, kept = true, rest
+    wait(link, way)
+  end)
+  return function(link, way, bytes)
+    if not way.holds then return filter(link, way, bytes) end
+    kept = kept .. bytes
+  end
+end
+
 --- The faults of one of these lists, by name.
 function filters.each(list)
   local names, i = {}, 0
@@ -191,6 +217,11 @@ function filters.each(list)
     i = i + 1
     return names[i], list[names[i]]
   end
+end
+
+--- What the sender has behind the nth byte stays with it: nobody reads.
+function filters.unread(n)
+  return at(n, function(_, way) way.from:read_stop() end)
 end
 
 return filters
