@@ -53,7 +53,7 @@ local function start(case)
     else
       case.row:broke(case.name, ("status %d, signal %d, %q"):format(status, signal, said:sub(-400)))
     end
-    case.done()
+    case.done(case)
   end, { env = ENVIRONMENT, limit_ms = 120000 })
 end
 

@@ -64,8 +64,11 @@ local function connect(case)
   socket:on("connect", function()
     deadline(case, "client", socket)
     case.port = socket.localPort
-    bench.by_port[case.port] = case
-    if case.through ~= bench.proxy.port then return part_done(case) end
+    if case.direct then
+      bench.at_server[case.port] = case
+      return part_done(case)
+    end
+    bench.at_proxy[case.port] = case
     bench.proxy:expect(case.port, case.faults, function(link)
       case.upstream = link.upstream
       part_done(case)
@@ -87,12 +90,14 @@ local function oldest(bench)
   return found
 end
 
--- The client's port is that of the proxy's client, which the proxy knows by the port of its own.
+-- The server knows the port of the proxy's own connection to it; that of a direct client may be the same as one of the
+-- proxy's clients has.
 local function find(bench, socket, what)
   local case = bench.by_socket[socket]
   if case then return case end
-  local port = socket.remotePort
-  case = port and bench.by_port[bench.upstream[port] or port]
+  local port = socket.remotePort or 0
+  case = bench.at_server[port]
+  if type(case) == "number" then case = bench.at_proxy[case] end
   if not case or case.server.socket then case = oldest(bench) end
   if not case then bench.unknown = what .. " of nobody's connection: " .. tostring(port) end
   if case then bench.by_socket[socket] = case end
@@ -178,8 +183,9 @@ end
 -- Another case may have got its ports meanwhile.
 function Bench:forget(case)
   self.running[case] = nil
-  if self.by_port[case.port] == case then self.by_port[case.port] = nil end
-  if case.upstream and self.upstream[case.upstream] == case.port then self.upstream[case.upstream] = nil end
+  local at = case.upstream or case.port
+  if self.at_proxy[case.port] == case then self.at_proxy[case.port] = nil end
+  if self.at_server[at] == case or self.at_server[at] == case.port then self.at_server[at] = nil end
 end
 
 local function told(case)
@@ -218,12 +224,13 @@ end
 --- @param kind table
 --- @param patience integer ms, after which each end gives up
 local function new(kind, patience)
-  local self = setmetatable({ kind = kind, patience = patience, sessions = {}, store = {}, by_port = {}, upstream = {},
+  local self = setmetatable({ kind = kind, patience = patience,
+    sessions = {}, store = {}, at_proxy = {}, at_server = {},
     running = {}, by_socket = setmetatable({}, { __mode = "k" }), number = 0 }, Bench)
   self.data = { client = pattern.make("c", 2 * kind.size), server = pattern.make("s", 2 * kind.size) }
   start_server(self)
   self.proxy = Proxy.new(self.server:address().port)
-  self.proxy.on_upstream = function(link) self.upstream[link.upstream] = link.port end
+  self.proxy.on_upstream = function(link) self.at_server[link.upstream] = link.port end
   return self
 end
 

@@ -64,10 +64,10 @@ local function add(self, row, name, way, filter, check)
   local full = self.kind.name .. "/" .. name
   if not row:takes(full) then return end
   local case = { name = full, row = row, way = way, filter = filter, check = check }
-  function case.told() return self.bench.told(case) end
-  function case.done()
-    judge(self, case)
-    self.bench:forget(case)
+  function case.told(one) return self.bench.told(one) end
+  function case.done(one)
+    judge(self, one)
+    self.bench:forget(one)
   end
   self.cases[#self.cases + 1] = case
 end
@@ -98,6 +98,8 @@ local function list_records(self, rows)
   end
 end
 
+local MOST_TURNS = 10000 -- of the loop, for one connection
+
 local function has_worked(bench, case) return not bench:worked(case) and "it does not work" or nil end
 
 local HARMLESS = { trickle = { 1, 2, 3, 5, 17, 1000 }, fragmented = { 1, 2, 3, 4, 5, 16, 100 }, merged = { 1 } }
@@ -106,9 +108,12 @@ local function list_harmless(self, rows)
   for fault, amounts in filters.each(HARMLESS) do
     for _, way in ipairs(WAYS) do
       for _, n in ipairs(amounts) do
-        add(self, rows[fault], ("%s/%s@%d"):format(fault, way, n), way, function()
-          return filters.harmless[fault](n, self.kind.version)
-        end, has_worked)
+        local takes_for_ever = fault == "trickle" and self.map[way].size / n > MOST_TURNS
+        if not takes_for_ever then
+          add(self, rows[fault], ("%s/%s@%d"):format(fault, way, n), way, function()
+            return filters.harmless[fault](n, self.kind.version)
+          end, has_worked)
+        end
       end
     end
   end

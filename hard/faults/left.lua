@@ -44,7 +44,7 @@ function left.now()
 end
 
 -- Bytes that a table's or a heap's growth may be; and for each connection, less than anything that one could leave.
-local SLACK, EACH = 65536, 16
+local SLACK, EACH = 100000, 8
 
 --- What is more than it was before so many connections; nil: nothing.
 function left.fault(before, now, connections)

@@ -27,7 +27,7 @@ end
 
 local function new_case(row, name, version, patience, faults)
   local case = { name = name, row = row, version = version, patience = patience, faults = faults }
-  function case.done() judge(row, case) end
+  function case.done(one) judge(row, one) end
   return case
 end
 
@@ -38,7 +38,7 @@ local function measure(peer, row, version)
   local case = new_case(row, name, version, LONG, { watch = map.watch })
   case.plain = true
   local counted = row:takes(name)
-  case.done = function() if counted then judge(row, case) end end
+  case.done = function(one) if counted then judge(row, one) end end
   window.run({ case }, 1, 1, 1, peer.run)
   return map
 end
@@ -47,7 +47,7 @@ end
 local function add(list, row, version, name, way, filter)
   if not row:takes(name) then return end
   local case = new_case(row, name, version, PATIENCE)
-  case.begin = function() case.faults = { [way] = filter() } end
+  case.begin = function(one) one.faults = { [way] = filter() } end
   list[#list + 1] = case
 end
 
@@ -72,7 +72,7 @@ local function run(peer, row)
     for _, way in ipairs { "in", "out" } do list_way(list, peer, row, version, map, way) end
   end
   window.run(list, 1, #list, peer.at, function(case)
-    case.begin()
+    case.begin(case)
     peer.run(case)
   end)
   uv.run "nowait"

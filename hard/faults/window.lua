@@ -8,7 +8,7 @@ local LIMIT = 180 -- s without any case over: then nothing comes any more
 -- Each case that is under way has broken, and the process cannot go on.
 local function give_up(under_way)
   for case in pairs(under_way) do
-    case.row:broke(case.name, ("not over after %d s: %s"):format(LIMIT, case.told and case.told() or ""))
+    case.row:broke(case.name, ("not over after %d s: %s"):format(LIMIT, case.told and case.told(case) or ""))
   end
   io.write("given up: no case has come to its end for ", LIMIT, " s\n")
   io.stdout:flush()
@@ -24,7 +24,10 @@ local function watchdog(self)
   return timer
 end
 
-local function begin(self, case, start)
+-- What a case has seen goes with it: the list stays as large as it is, so that what is left behind can be counted.
+local function begin(self, described, start)
+  local case = {}
+  for name, value in pairs(described) do case[name] = value end
   self.under_way[case], self.count, self.seconds = true, self.count + 1, 0
   local done = case.done
   function case.done(...)
@@ -35,11 +38,11 @@ local function begin(self, case, start)
 end
 
 --- Runs these cases, and returns when they are over.
---- @param cases table; case.done, which is there before, is called when it is over, case.told() says how far it is
+--- @param cases table; case.done(case) is called when it is over, case.told(case) says how far it is
 --- @param first integer
 --- @param last integer
 --- @param most integer at a time
---- @param start fun(case)
+--- @param start fun(case) begins it: a copy of what is in the list
 --- @param turn? fun() before each turn of the loop
 function window.run(cases, first, last, most, start, turn)
   local self = { under_way = {}, count = 0, seconds = 0 }
@@ -47,9 +50,8 @@ function window.run(cases, first, last, most, start, turn)
   while i <= last or self.count > 0 do
     if turn then turn() end
     while i <= last and self.count < most do
-      local case = cases[i]
-      cases[i], i = false, i + 1
-      begin(self, case, start)
+      begin(self, cases[i], start)
+      i = i + 1
     end
     uv.run "once"
   end
