@@ -1,5 +1,6 @@
 -- All faults for one kind of connection: many connections at a time; what is left is counted when they are over.
 local uv = require "luv"
+local Row = require "hard.row"
 local Bench = require "hard.faults.bench"
 local filters = require "hard.faults.filters"
 local left = require "hard.faults.left"
@@ -7,7 +8,7 @@ local maps = require "hard.faults.maps"
 local window = require "hard.faults.window"
 
 local AT_ONCE = 160
-local WARM = 300 -- connections before the first count
+local WARM = math.max(20, math.floor(300 / Row.every)) -- connections before the first count
 local STEADY = 2000 -- connections between two counts
 local PATIENCE, LONG = 400, 120000 -- ms: the deadlines that end a case that a fault may stop; those of one it must not
 local FRESH_PATIENCE = 2000 -- where a session for each case is fetched by connections that have to work
