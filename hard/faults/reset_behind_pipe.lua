@@ -79,9 +79,9 @@ local function row()
   if not cases[1] then return one:finish() end
   local case = { name = "reset behind a pipe/", row = one, done = function() end }
   function case.told() return ("%d of %d closed"):format(state.closed, CLIENTS) end
-  window.run({ case }, 1, 1, 1, function(one)
+  window.run({ case }, 1, 1, 1, function(copy)
     run(state)
-    one.done()
+    copy.done()
   end)
   for _ = 1, CLIENTS do one:held() end
   one:finish(("the last one closed %.2f s later"):format(state.took))
