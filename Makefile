@@ -288,10 +288,17 @@ TIMERS = early late
 timers: all $(SUPERVISE) ## the suite while timers are early, and late
 	for mode in $(TIMERS); do $(PATHS) TLS_BUILD=$(BUILD) TLS_TIMERS=$$mode $(RUN) $(BUSTED) || exit 1; done
 
+# How much malloc has given out, for Lua.
+HARD_PROGRAMS = $(BUILD)/hard/faults/malloc.so
+$(BUILD)/hard/faults/%.so: hard/faults/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -fPIC $(CFLAGS) $(LUA_CFLAGS) $(MODULE_FLAGS) -o $@ $<
+
 # What the suite is too slow for: see docs/reliability.md. PART="faults api" are some of its parts, QUICK=1 takes every
 # fiftieth case.
 hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
 	@$(MAKE) --no-print-directory all $(PROGRAMS) $(HARD_PROGRAMS) $(SUPERVISE) jit
+	@[ $(LUA) != lua5.4 ] || ! $(PKG) --exists lua5.1 || $(MAKE) --no-print-directory LUA=lua5.1 all
 	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \
 		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
 

@@ -1,7 +1,7 @@
 -- What the parts of `make hard` share: the cases of a row of the table are chosen, counted and told.
 --
 --   local row = require("hard.row").new("flipped bits, TLS 1.3, server")
---   if row:takes() then            -- is this case's turn: all of them, or every HARD_EVERYth
+--   if row:takes "17 in" then      -- is this case's turn: all of them, every HARD_EVERYth, or the one of HARD_CASE
 --     row:held()                   -- or row:broke("offset 17 in", "no close within 10 s")
 --   end
 --   row:finish "nothing but an error and a close"
@@ -12,20 +12,25 @@ local Row = {}
 Row.__index = Row
 
 local every = tonumber(os.getenv "HARD_EVERY") or 1
+local only = os.getenv "HARD_CASE"
 local SHOWN = 20 -- of the cases of a row that broke
 local rows, failed = {}, false
 
 --- @param name string the first column
-local function new(name)
-  local row = setmetatable({ name = name, seen = 0, cases = 0, broken = 0 }, Row)
+--- @param whole? boolean a quick run takes all cases as well
+local function new(name, whole)
+  local row = setmetatable({ name = name, every = whole and 1 or every, seen = 0, cases = 0, broken = 0 }, Row)
   rows[#rows + 1] = row
   return row
 end
 
 -- A quick run takes every HARD_EVERYth case, the first one always: the same ones each time.
-function Row:takes()
+--- @param case? string its name, by which HARD_CASE="..." runs it alone, and HARD_CASE="X/" all that begin with X/; a
+-- part that chooses itself gives none
+function Row:takes(case)
+  if case and only and case ~= only and not (only:find "/$" and case:sub(1, #only) == only) then return false end
   self.seen = self.seen + 1
-  local taken = (self.seen - 1) % every == 0
+  local taken = (self.seen - 1) % self.every == 0 or case == only
   if taken then self.cases = self.cases + 1 end
   return taken
 end
@@ -44,19 +49,26 @@ end
 --- Each case that was taken has to be either: one that nobody told of is one whose callback never ran.
 --- @param note? string the last column: what held means here, or a figure
 function Row:finish(note)
+  self.finished = true
+  if only and self.cases == 0 then return end
   local told = (self.good or 0) + self.broken
   if told ~= self.cases then self:broke("all", ("%d cases, and %d were told of"):format(self.cases, told)) end
   if self.cases == 0 then self:broke("all", "there was no case") end
   io.write(("row|%s|%d|%d|%s\n"):format(self.name, self.cases, self.good or 0, note or ""))
   io.stdout:flush()
-  self.finished = true
 end
 
 local function exit()
+  local cases = 0
   for _, row in ipairs(rows) do
     if not row.finished then row:finish "ended early" failed = true end
+    cases = cases + row.cases
+  end
+  if cases == 0 then
+    io.write("there is no case ", only or "at all", "\n")
+    failed = true
   end
   os.exit(failed and 1 or 0, true)
 end
 
-return { new = new, exit = exit, every = every }
+return { new = new, exit = exit, every = every, only = only }

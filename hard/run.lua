@@ -3,6 +3,7 @@
 --   run.lua SUPERVISE LUA [PART...]    all, or these
 --
 --   HARD_EVERY=K  each part takes every Kth of its cases
+--   HARD_CASE=X   the one of that name, which the part has printed
 --   HARD_PAGE=1   the table goes to docs/reliability.md, between its marks
 --
 -- A part prints lines `row|name|cases|held|note`, see row.lua. It is ended, and has failed, after its limit.
