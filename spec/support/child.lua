@@ -27,7 +27,7 @@ end
 -- Programs that are, or that start, a Lua with our core.
 local OURS = { [luas.this.name] = true, sh = true, script = true }
 
--- LuaJIT has a core of its own, also where a shell starts it.
+-- Beside another Lua, LuaJIT has a core of its own, also where a shell starts it.
 local function starts_luajit(command)
   return (" " .. table.concat(command, " ") .. " "):find "[%s/]luajit%s" ~= nil
 end
@@ -42,7 +42,7 @@ function Child.spawn(command, on_exit, more)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
-  local jit = starts_luajit(command)
+  local jit = luas.this.name ~= "luajit" and starts_luajit(command)
   local ours = OURS[command[1]] and not jit -- a sanitizer is preloaded for our own core alone
   for name, value in pairs(uv.os_environ()) do
     if name == "LUA_CPATH" and jit then value = luas.jit.cpath end
