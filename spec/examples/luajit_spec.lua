@@ -1,4 +1,4 @@
--- Takes long: all that the specs of this folder say about the examples, once more with the examples on LuaJIT.
+-- All that the specs of this folder say about the examples, once more with the examples on LuaJIT.
 local helper = require "spec.helper"
 
 local luas = require "spec.support.luas"
