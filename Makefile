@@ -289,7 +289,7 @@ timers: all $(SUPERVISE) ## the suite while timers are early, and late
 	for mode in $(TIMERS); do $(PATHS) TLS_BUILD=$(BUILD) TLS_TIMERS=$$mode $(RUN) $(BUSTED) || exit 1; done
 
 # How much malloc has given out, for Lua.
-HARD_PROGRAMS = $(BUILD)/hard/faults/malloc.so
+HARD_PROGRAMS += $(BUILD)/hard/faults/malloc.so
 $(BUILD)/hard/faults/%.so: hard/faults/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -fPIC $(CFLAGS) $(LUA_CFLAGS) $(MODULE_FLAGS) -o $@ $<
