@@ -30,7 +30,7 @@ end
 function Row:takes(case)
   if case and only and case ~= only and not (only:find "/$" and case:sub(1, #only) == only) then return false end
   self.seen = self.seen + 1
-  local taken = (self.seen - 1) % self.every == 0 or case == only
+  local taken = (self.seen - 1) % self.every == 0 or (case ~= nil and case == only)
   if taken then self.cases = self.cases + 1 end
   return taken
 end

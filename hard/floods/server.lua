@@ -14,6 +14,7 @@
 --
 -- A client whose first bytes are "GET\n" gets text without an end.
 local uv = require "luv"
+local malloc_in_use = require "hard.faults.malloc"
 local tls = require "tls"
 local read = require("spec.support.program").read
 
@@ -116,7 +117,8 @@ local function report()
   collectgarbage()
   collectgarbage()
   local now = {
-    rss = resident(), lua = math.ceil(collectgarbage "count"), fds = descriptors(), handles = handles(),
+    rss = resident(), malloc = math.ceil(malloc_in_use() / 1024), lua = math.ceil(collectgarbage "count"),
+    fds = descriptors(), handles = handles(),
     open = server.connections, waiting = #waiting,
   }
   local words = { "REPORT" }

@@ -42,7 +42,7 @@ local function flood_server(row, n, server, port)
 end
 
 local function on_server(count)
-  local row = new_row.new "EMFILE on a server"
+  local row = new_row.new("EMFILE on a server", true)
   local n = taken(row, count)
   local server = Process.lua({ "server.lua", "none", 3000 }, DESCRIPTORS)
   local note = flood_server(row, n, server, tonumber(server:line "PORT (%d+)\n"))
@@ -73,7 +73,7 @@ local function clients(row, mode, n, expected, descriptors)
 end
 
 local function on_client(count)
-  local row = new_row.new "EMFILE on a client"
+  local row = new_row.new("EMFILE on a client", true)
   local n = taken(row, count)
   local ends = clients(row, "starved", n, { served = true, EMFILE = true }, DESCRIPTORS)
   if n > DESCRIPTORS and not (ends.served and ends.EMFILE) then row:broke(row.name, "there was no want") end
