@@ -25,7 +25,7 @@ local uv = require "luv"
 
 local FLOOD = (os.getenv "TLS_BUILD" or "build") .. "/hard/flood"
 local ONLY = os.getenv "HARD_CASE"
-local LEFT = { malloc = 128, lua = 64, each = 64 } -- KiB, KiB, and bytes of both for a connection
+local LEFT = { malloc = 128, lua = 192, each = 64 } -- KiB, KiB, and bytes of both for a connection
 local ROUNDS, TIMED_ROUNDS = 2, 3
 local STAY_MS = 1000 -- of those that only stay
 local QUICK_MS = 4000 -- the handshakeTimeout of a quick run
