@@ -9,10 +9,10 @@
 --
 -- The measure of memory is what malloc(3) has given out and Lua's own count, after a second flood: lists that have
 -- grown in the first are as long as they need to be. What the process has of the system is told, not judged: where
--- malloc lays things down differs each time. LEFT is less than the smallest thing a connection has, SSL's own list of 72 bytes.
--- Where a time ends the flood, how many are there at once depends on the machine; there is a third one then, and one of
--- the two comparisons has to hold: what leaks grows with each. One handle is the timer of all handshakes, which comes
--- and goes.
+-- malloc lays things down differs each time. LEFT is less than the smallest thing a connection has, SSL's own list of
+-- 72 bytes. Where a time ends the flood, how many are there at once depends on the machine; there is a third one then,
+-- and one of the two comparisons has to hold: what leaks grows with each. One handle is the timer of all handshakes,
+-- which comes and goes.
 --
 --   HARD_CASE="5,000 silent" lua5.4 hard/floods.lua
 package.path = package.path .. ";./?.lua"
