@@ -293,9 +293,9 @@ build-fuzz/readers_fuzz: spec/fuzz/readers_fuzz.c
 
 # === benchmarks: see docs/performance.md ===
 
-$(BUILD)/bench/load: bench/load.c $(BUILD)/openssl
+$(BUILD)/bench/load: bench/load.c bench/prober.c bench/prober.h $(BUILD)/openssl
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARN) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
+	$(CC) -std=gnu11 -O2 $(WARN) $(OPENSSL_CFLAGS) -o $@ $(filter %.c,$^) $(OPENSSL_LIBS)
 
 $(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 	@mkdir -p $(@D)

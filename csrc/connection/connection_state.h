@@ -72,6 +72,8 @@ struct tls_connection {
   bool output_held;    /* conn:hold(true): nothing is sent for now */
   bool written_wanted; /* Lua waits for 'written' */
   bool written_told;   /* 'written' has been emitted in this drive */
+  bool turn_waits; /* a step of the handshake waits, see handshake_turns.h */
+  bool turn_taken; /* it has come to its turn */
 };
 
 /* What the userdata of an attached connection keeps alive. */

@@ -13,6 +13,7 @@
 
 #include "connection.h"
 #include "events.h"
+#include "handshake_turns.h"
 #include "read.h"
 #include "transport_failure.h"
 #include "write.h"
@@ -115,11 +116,22 @@ static void count_read_ahead (struct tls_connection *c, size_t n) {
     c->read_ahead += n;
 }
 
+/* What a step of the first handshake takes is counted. */
+static void run_engine (struct tls_connection *c, char *plain, size_t room,
+                        size_t *got) {
+  struct tls_lua_state *state = c->lua;
+  bool counts = tls_engine_handshake_due(c->engine);
+  uint64_t began = counts ? tls_handshake_turns_clock() : 0;
+  c->events |= tls_engine_step(c->engine, plain, room, got);
+  if (counts)
+    tls_handshake_turns_spend(state, began);
+}
+
 /* Before Lua is entered, what was received and not read is copied out of the
 ** shared read buffer. */
 static void step_into (struct tls_connection *c, char *plain) {
   size_t got, room = room_for_data(c);
-  c->events |= tls_engine_step(c->engine, plain, room, &got);
+  run_engine(c, plain, room, &got);
   if (tls_connection_is_closed(c))
     return; /* by the callback for a pre-shared key */
   tls_connection_keep_unread(c);
@@ -134,6 +146,10 @@ static void step_into (struct tls_connection *c, char *plain) {
 /* The plaintext lies in a buffer that no other connection uses meanwhile: Lua
 ** may run libuv's loop, which drives them. */
 static void step (struct tls_connection *c) {
+  if (!tls_handshake_turns_may_step(c)) {
+    tls_connection_keep_unread(c);
+    return;
+  }
   char *plain = tls_lua_state_take_buffer(c->lua);
   if (plain == NULL) {
     tls_connection_fail_read(c, -ENOMEM);

@@ -17,6 +17,7 @@
 #include "credentials/session_der.h"
 #include "drive.h"
 #include "events.h"
+#include "handshake_turns.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "options.h"
@@ -250,6 +251,7 @@ int tls_connection_new (lua_State *L) {
 
 static const luaL_Reg methods[] = {{"start", conn_start},
                                    {"drive", conn_drive},
+                                   {"takeTurn", tls_handshake_turns_take},
                                    {"write", conn_write},
                                    {"notify", conn_notify},
                                    {"unsent", conn_unsent},

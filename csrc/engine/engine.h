@@ -152,6 +152,10 @@ void tls_engine_free (struct tls_engine *e); /* NULL is allowed */
 /* The records: feed received ones, and send those of the queue 'out'. */
 struct tls_records *tls_engine_records (struct tls_engine *e);
 
+/* Would the next step go on with the first handshake? Not its beginning by a
+** client, nor while it is suspended. */
+bool tls_engine_handshake_due (struct tls_engine *e);
+
 /* Go on with the handshake, then decrypt into 'plain': at most 'room' bytes,
 ** '*got' of them were written. Returns the event bits since the last step.
 ** When '*got' == 'room', or when there was data and

@@ -43,6 +43,9 @@ bool tls_records_feed (struct tls_records *records, const char *data, size_t n);
 /* Copy what was fed and is still unread. False when there is no memory. */
 bool tls_records_keep (struct tls_records *records);
 
+/* Forget what has been received and not read. */
+void tls_records_drop (struct tls_records *records);
+
 /* Normally OpenSSL reads as much as it likes. During a later handshake
 ** it gets the record (RFC 8446, 5.1) that it is reading, and one
 ** more for each tls_records_allow_one(). So it returns after the record that

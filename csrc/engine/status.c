@@ -17,6 +17,12 @@ bool tls_engine_secure (const struct tls_engine *e) {
   return e->secure;
 }
 
+bool tls_engine_handshake_due (struct tls_engine *e) {
+  if (e->secure || tls_failed(e) || tls_suspended(e))
+    return false;
+  return tls_records_unread(&e->records) > 0 || !SSL_in_before(e->ssl);
+}
+
 bool tls_engine_writable (const struct tls_engine *e) {
   return tls_writable(e);
 }

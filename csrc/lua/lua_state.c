@@ -89,6 +89,7 @@ void tls_lua_state_open (lua_State *L) {
   state->sockets = new_sockets_table(L);
   state->door = tls_door_open(L);
   state->at_closing = LUA_NOREF;
+  state->handshakes.budget = TLS_HANDSHAKE_BUDGET_NS;
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)

@@ -35,6 +35,7 @@
   X(eof)                \
   X(written)            \
   X(driveLater)         \
+  X(turn)               \
   X(error)
 /* clang-format on */
 
@@ -45,6 +46,16 @@ enum tls_handler {
       TLS_HANDLER_COUNT
 };
 
+/* What handshakes may take of a turn of the loop, and have: see
+** connection/handshake_turns.h. */
+#define TLS_HANDSHAKE_BUDGET_NS 1000000
+
+struct tls_handshake_budget {
+  uint64_t budget, spent; /* ns */
+  uint64_t turn; /* libuv's clock in it, ms */
+  bool queued;   /* Lua has steps that wait */
+};
+
 struct tls_lua_state {
   lua_State *main;             /* borrowed; never a coroutine */
   struct tls_luv_context *luv; /* borrowed; has the host's policy for errors */
@@ -52,6 +63,7 @@ struct tls_lua_state {
   BIO_METHOD *bio_method; /* owned */
   BIO *stderr_bio;        /* owned; stderr, for traces */
   struct tls_buffer_pool pool;
+  struct tls_handshake_budget handshakes;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
   bool handlers_set;               /* by core.handlers */
   int sockets;  /* registry reference: table with weak values, connection (light

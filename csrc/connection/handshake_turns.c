@@ -1,0 +1,99 @@
+/*
+** handshake_turns: a budget for handshakes, see handshake_turns.h.
+*/
+#include "handshake_turns.h"
+
+#include <time.h>
+
+#include "connection.h"
+#include "drive.h"
+#include "events.h"
+
+/* Of what a peer sends while its step waits: a ClientHello and then some. */
+#define MOST_WAITING (16 * 1024)
+
+uint64_t tls_handshake_turns_clock (void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* libuv's clock stands still during a turn, so it tells turns apart; two in
+** one millisecond share a budget. While there is a queue, only the queue begins
+** a turn: who comes later waits behind it. */
+static bool is_spent (struct tls_lua_state *state) {
+  struct tls_handshake_budget *b = &state->handshakes;
+  if (b->queued)
+    return true;
+  uint64_t now = state->uv.uv_now(state->luv->loop);
+  if (b->turn != now) {
+    b->turn = now;
+    b->spent = 0;
+  }
+  return b->spent >= b->budget;
+}
+
+/* A client that has ended behind its ClientHello cannot finish the handshake:
+** it is not worth a signature. */
+static bool has_gone (struct tls_connection *c) {
+  struct tls_records *records = tls_engine_records(c->engine);
+  if (!records->eof || !SSL_in_before(tls_engine_ssl(c->engine)))
+    return false;
+  tls_records_drop(records);
+  return true;
+}
+
+/* Without memory to queue it, it does not wait. */
+static bool wait_for_turn (struct tls_connection *c) {
+  if (!tls_connection_emit_turn(c))
+    return false;
+  c->turn_waits = true;
+  c->lua->handshakes.queued = true;
+  return true;
+}
+
+bool tls_handshake_turns_may_step (struct tls_connection *c) {
+  if (!tls_engine_handshake_due(c->engine) || c->turn_taken)
+    return true;
+  if (c->turn_waits)
+    return has_gone(c);
+  return !is_spent(c->lua) || has_gone(c) || !wait_for_turn(c);
+}
+
+bool tls_handshake_turns_reads_on (const struct tls_connection *c) {
+  return c->turn_waits &&
+         tls_records_unread(tls_engine_records(c->engine)) < MOST_WAITING;
+}
+
+void tls_handshake_turns_spend (struct tls_lua_state *state, uint64_t began) {
+  state->handshakes.spent += tls_handshake_turns_clock() - began;
+}
+
+int tls_handshake_turns_take (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  struct tls_handshake_budget *b = &tls_lua_state_get(L)->handshakes;
+  if (c != NULL && c->turn_waits) {
+    c->turn_waits = false;
+    c->turn_taken = true;
+    tls_connection_drive(c);
+    c->turn_taken = false;
+  }
+  lua_pushboolean(L, b->spent < b->budget);
+  return 1;
+}
+
+int tls_handshake_turns_begin (lua_State *L) {
+  tls_lua_state_get(L)->handshakes.spent = 0;
+  return 0;
+}
+
+int tls_handshake_turns_end (lua_State *L) {
+  tls_lua_state_get(L)->handshakes.queued = false;
+  return 0;
+}
+
+int tls_handshake_turns_set_budget (lua_State *L) {
+  lua_Integer us = luaL_checkinteger(L, 1);
+  tls_lua_state_get(L)->handshakes.budget = us > 0 ? (uint64_t)us * 1000 : 0;
+  return 0;
+}
