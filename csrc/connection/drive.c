@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "away.h"
 #include "connection.h"
 #include "events.h"
 #include "handshake_turns.h"
@@ -146,6 +147,8 @@ static void step_into (struct tls_connection *c, char *plain) {
 /* The plaintext lies in a buffer that no other connection uses meanwhile: Lua
 ** may run libuv's loop, which drives them. */
 static void step (struct tls_connection *c) {
+  if (tls_away_go(c))
+    return;
   if (!tls_handshake_turns_may_step(c)) {
     tls_connection_keep_unread(c);
     return;
@@ -214,7 +217,7 @@ static void finish_round (struct tls_connection *c) {
 
 static void drive_round (struct tls_connection *c) {
   step(c);
-  if (tls_connection_is_closed(c))
+  if (tls_connection_is_closed(c) || c->is_away)
     return;
   if (c->transport_failure == TLS_FAILURE_WRITE)
     tls_connection_excuse_write(c);
@@ -252,10 +255,12 @@ static void run_rounds (struct tls_connection *c) {
     drive_round(c);
     if (!c->drive_again && !tls_connection_is_closed(c))
       tls_connection_update_reading(c);
-  } while (c->drive_again && !tls_connection_is_closed(c));
+  } while (c->drive_again && !tls_connection_is_closed(c) && !c->is_away);
 }
 
 void tls_connection_drive (struct tls_connection *c) {
+  if (c->is_away)
+    return; /* it is driven when it has come back */
   if (c->driving) {
     c->drive_again = true;
     return;
@@ -263,7 +268,7 @@ void tls_connection_drive (struct tls_connection *c) {
   c->driving = true;
   c->drive_asked = c->written_told = false;
   run_rounds(c);
-  if (!tls_connection_is_closed(c))
+  if (!tls_connection_is_closed(c) && !c->is_away)
     ask_for_drive(c);
   c->driving = false;
   tls_connection_release(c);

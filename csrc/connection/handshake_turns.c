@@ -33,9 +33,7 @@ static bool is_spent (struct tls_lua_state *state) {
   return b->spent >= b->budget;
 }
 
-/* A client that has ended behind its ClientHello cannot finish the handshake:
-** it is not worth a signature. */
-static bool has_gone (struct tls_connection *c) {
+bool tls_handshake_turns_client_gone (struct tls_connection *c) {
   struct tls_records *records = tls_engine_records(c->engine);
   if (!records->eof || !SSL_in_before(tls_engine_ssl(c->engine)))
     return false;
@@ -56,12 +54,14 @@ bool tls_handshake_turns_may_step (struct tls_connection *c) {
   if (!tls_engine_handshake_due(c->engine) || c->turn_taken)
     return true;
   if (c->turn_waits)
-    return has_gone(c);
-  return !is_spent(c->lua) || has_gone(c) || !wait_for_turn(c);
+    return tls_handshake_turns_client_gone(c);
+  return !is_spent(c->lua) || tls_handshake_turns_client_gone(c) ||
+         !wait_for_turn(c);
 }
 
 bool tls_handshake_turns_reads_on (const struct tls_connection *c) {
-  return c->turn_waits &&
+  bool waits = c->turn_waits || c->away != NULL;
+  return waits &&
          tls_records_unread(tls_engine_records(c->engine)) < MOST_WAITING;
 }
 

@@ -19,6 +19,10 @@ bool tls_handshake_turns_may_step (struct tls_connection *c);
 ** gone is seen, and epoll is not told twice. */
 bool tls_handshake_turns_reads_on (const struct tls_connection *c);
 
+/* Has the client of a first step ended? What it has sent is dropped then: it
+** cannot finish the handshake, and is not worth a signature. */
+bool tls_handshake_turns_client_gone (struct tls_connection *c);
+
 uint64_t tls_handshake_turns_clock (void);
 
 /* A step has taken the time since 'began', of the clock above. */

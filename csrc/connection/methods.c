@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#include "away.h"
 #include "commands.h"
 #include "connection.h"
 #include "credentials/secure_context.h"
@@ -183,6 +184,7 @@ static int conn_close (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
   if (tls_connection_is_closed(c))
     return 0;
+  tls_away_leave(c);
   push_last_records(L, c);
   tls_connection_send_last(c);
   c->life = TLS_LIFE_CLOSED;
@@ -240,6 +242,7 @@ int tls_connection_new (lua_State *L) {
     read_session(L, &o);
   struct tls_connection *c = tls_connection_push_new(L, state);
   c->drive = tls_connection_drive;
+  c->threads = options->threads;
   if (options->psk)
     set_psk(c, &o);
   c->engine = tls_engine_new(&o);

@@ -114,6 +114,8 @@ static bool wants_to_read (const struct tls_connection *c) {
 }
 
 void tls_connection_update_reading (struct tls_connection *c) {
+  if (c->is_away)
+    return;
   bool wanted = wants_to_read(c);
   if (wanted == c->reading)
     return;

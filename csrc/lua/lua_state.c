@@ -29,6 +29,8 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L) {
 static int state_gc (lua_State *L) {
   struct tls_lua_state *state = luaL_checkudata(L, 1, LUA_STATE_T);
   state->closing = true;
+  if (state->away.forget != NULL)
+    state->away.forget(state);
   BIO_meth_free(state->bio_method);
   state->bio_method = NULL;
   BIO_free(state->stderr_bio);

@@ -52,8 +52,22 @@ enum tls_handler {
 
 struct tls_handshake_budget {
   uint64_t budget, spent; /* ns */
-  uint64_t turn; /* libuv's clock in it, ms */
-  bool queued;   /* Lua has steps that wait */
+  uint64_t turn;          /* libuv's clock in it, ms */
+  bool queued;            /* Lua has steps that wait */
+};
+
+struct tls_lua_state;
+
+/* Steps on other threads: see connection/away.h. */
+struct tls_away_list {
+  struct tls_away *first, *last; /* borrowed */
+};
+
+struct tls_away_work {
+  struct tls_away_list waiting, at_work;
+  unsigned running;                            /* with libuv */
+  void (*forget)(struct tls_lua_state *state); /* in lua_close(): nobody waits
+                                                 for these; or NULL */
 };
 
 struct tls_lua_state {
@@ -64,6 +78,7 @@ struct tls_lua_state {
   BIO *stderr_bio;        /* owned; stderr, for traces */
   struct tls_buffer_pool pool;
   struct tls_handshake_budget handshakes;
+  struct tls_away_work away;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
   bool handlers_set;               /* by core.handlers */
   int sockets;  /* registry reference: table with weak values, connection (light

@@ -64,6 +64,17 @@ function kinds.integer(min, max, unit)
   end)
 end
 
+local MOST_THREADS = 64
+
+--- How many threads of a pool; `true`: as many as it has to give.
+kinds.threads = kind("true or integer", "boolean|integer", function(value, name)
+  if value == true then return MOST_THREADS end
+  if type(value) ~= "number" then return wrong_type(name, "true or an integer", value) end
+  check_range(value, name, 1, MOST_THREADS)
+  if value % 1 ~= 0 then return errors.throw(errors.out_of_range(name, "an integer", value)) end
+  return floor(value)
+end)
+
 local LONGEST = 2 ^ 31 - 1 -- ms, 24 days: what libuv's and Node's timers take
 
 kinds.milliseconds = kinds.number(0, LONGEST, "ms")
