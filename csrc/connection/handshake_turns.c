@@ -18,19 +18,13 @@ uint64_t tls_handshake_turns_clock (void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* libuv's clock stands still during a turn, so it tells turns apart; two in
-** one millisecond share a budget. While there is a queue, only the queue begins
-** a turn: who comes later waits behind it. */
-static bool is_spent (struct tls_lua_state *state) {
-  struct tls_handshake_budget *b = &state->handshakes;
-  if (b->queued)
-    return true;
-  uint64_t now = state->uv.uv_now(state->luv->loop);
-  if (b->turn != now) {
-    b->turn = now;
-    b->spent = 0;
-  }
-  return b->spent >= b->budget;
+/* Nothing but the queue begins a new budget. libuv's clock would not do to tell
+** turns apart: who starts a timer sets it, in the middle of one. So now and
+** then a handshake that comes alone waits for the next turn, which is there at
+** once. */
+static bool is_spent (const struct tls_lua_state *state) {
+  const struct tls_handshake_budget *b = &state->handshakes;
+  return b->queued || b->spent >= b->budget;
 }
 
 bool tls_handshake_turns_client_gone (struct tls_connection *c) {

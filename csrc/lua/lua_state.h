@@ -52,7 +52,6 @@ enum tls_handler {
 
 struct tls_handshake_budget {
   uint64_t budget, spent; /* ns */
-  uint64_t turn;          /* libuv's clock in it, ms */
   bool queued;            /* Lua has steps that wait */
 };
 
