@@ -134,16 +134,23 @@ static void stay (struct tls_away *a) {
   c->drive(c);
 }
 
+/* One for each that has come back. What stays makes room for another one. */
 static void start_next (struct tls_lua_state *state) {
-  struct tls_away *a = state->away.waiting.first;
-  if (a == NULL || state->closing)
-    return;
-  unlink_one(&state->away.waiting, a);
-  if (tls_handshake_turns_client_gone(a->connection) || !start(a))
+  struct tls_away *a;
+  while ((a = state->away.waiting.first) != NULL && !state->closing) {
+    unlink_one(&state->away.waiting, a);
+    if (!tls_handshake_turns_client_gone(a->connection) && start(a))
+      return;
     stay(a);
+  }
 }
 
 /* === going ============================================================= */
+
+int tls_away_count (lua_State *L) {
+  lua_pushinteger(L, tls_lua_state_get(L)->away.running);
+  return 1;
+}
 
 unsigned tls_away_most (void) {
   const char *text = getenv("UV_THREADPOOL_SIZE");

@@ -20,6 +20,9 @@ void tls_away_call_back (struct tls_connection *c);
 /* The connection is closed: it is not waited for any more. */
 void tls_away_leave (struct tls_connection *c);
 
+/* core.handshakesAway() -> integer: how many steps are with libuv. */
+int tls_away_count (lua_State *L);
+
 /* The most that may be away at a time: libuv's pool is others', too. */
 unsigned tls_away_most (void);
 

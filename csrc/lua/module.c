@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "class.h"
+#include "connection/away.h"
 #include "connection/connection.h"
 #include "connection/handshake_turns.h"
 #include "connection/methods.h"
@@ -70,6 +71,7 @@ static const luaL_Reg functions[] = {
     {"beginTurn", tls_handshake_turns_begin},
     {"endTurns", tls_handshake_turns_end},
     {"handshakeBudget", tls_handshake_turns_set_budget},
+    {"handshakesAway", tls_away_count},
     {"wrap", tls_lua_state_wrap},
     {"attempt", tls_door_attempt},
     {"throw", tls_error_place_throw},
