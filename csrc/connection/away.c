@@ -109,19 +109,29 @@ static void forget_all (struct tls_lua_state *state) {
     a->state = NULL;
 }
 
-/* False when libuv has no memory: the step is done here. */
-static bool start (struct tls_away *a) {
+/* From here on all that is the step's belongs to another thread. */
+static void set_out (struct tls_away *a) {
   struct tls_connection *c = a->connection;
-  struct tls_lua_state *state = a->state;
+  struct tls_away_work *work_of_state = &a->state->away;
   tls_connection_stop_reading(c);
-  if (state->uv.uv_queue_work(state->luv->loop, a + 1, work, on_done) < 0)
-    return false;
   tls_records_use_pool(tls_engine_records(c->engine), &a->pool);
-  state->away.forget = forget_all;
   a->queued = c->is_away = true;
-  link_last(&state->away.at_work, a);
-  state->away.running++;
-  return true;
+  work_of_state->forget = forget_all;
+  work_of_state->running++;
+  link_last(&work_of_state->at_work, a);
+}
+
+/* False when libuv has no memory: the step is made here. */
+static bool start (struct tls_away *a) {
+  struct tls_lua_state *state = a->state;
+  set_out(a);
+  if (state->uv.uv_queue_work(state->luv->loop, a + 1, work, on_done) >= 0)
+    return true;
+  unlink_one(&state->away.at_work, a);
+  state->away.running--;
+  a->queued = false;
+  come_home(a);
+  return false;
 }
 
 /* The step is made here: there is no memory for another place, or its client

@@ -4,8 +4,8 @@
 ** context: ticket keys, staples, anchors, callbacks. So who changes a context
 ** stops the others first, and so does who wants an engine back.
 **
-** There is one lock in the process. It is taken by nobody as long as no step
-** has ever run elsewhere.
+** There is one lock in the process: many may make steps, or one may change
+** something.
 */
 #ifndef tls_engine_threads_h
 #define tls_engine_threads_h
