@@ -9,7 +9,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "connection.h"
 #include "engine/threads.h"
 #include "handshake_turns.h"
 #include "read.h"
@@ -121,7 +120,14 @@ static void set_out (struct tls_away *a) {
   link_last(&work_of_state->at_work, a);
 }
 
-/* False when libuv has no memory: the step is made here. */
+/* Its steps are made here from now on. */
+static void stay (struct tls_away *a) {
+  a->connection->stays = true;
+  forget(a);
+  free(a);
+}
+
+/* False when libuv has no memory. */
 static bool start (struct tls_away *a) {
   struct tls_lua_state *state = a->state;
   set_out(a);
@@ -134,25 +140,16 @@ static bool start (struct tls_away *a) {
   return false;
 }
 
-/* The step is made here: there is no memory for another place, or its client
-** has gone. */
-static void stay (struct tls_away *a) {
-  struct tls_connection *c = a->connection;
-  forget(a);
-  free(a);
-  c->stays = true;
-  c->drive(c);
-}
-
-/* One for each that has come back. What stays makes room for another one. */
+/* One for each that has come back. Lua is not entered: the one that has come
+** back is still to be driven. (Where libuv had no memory, its handshake ends by
+** its timeout; it does not ask for any.) */
 static void start_next (struct tls_lua_state *state) {
-  struct tls_away *a;
-  while ((a = state->away.waiting.first) != NULL && !state->closing) {
-    unlink_one(&state->away.waiting, a);
-    if (!tls_handshake_turns_client_gone(a->connection) && start(a))
-      return;
+  struct tls_away *a = state->away.waiting.first;
+  if (a == NULL || state->closing)
+    return;
+  unlink_one(&state->away.waiting, a);
+  if (!start(a))
     stay(a);
-  }
 }
 
 /* === going ============================================================= */
@@ -188,9 +185,20 @@ static struct tls_away *make (struct tls_connection *c) {
   return a;
 }
 
+/* Whether it is still to wait: a client that has ended is not worth a
+** signature. */
+static bool goes_on_waiting (struct tls_connection *c) {
+  struct tls_away *a = c->away;
+  if (a->queued || !tls_handshake_turns_client_gone(c))
+    return true;
+  unlink_one(&c->lua->away.waiting, a);
+  stay(a);
+  return false;
+}
+
 bool tls_away_go (struct tls_connection *c) {
   if (c->away != NULL)
-    return true;
+    return goes_on_waiting(c);
   if (!may_leave(c) || !tls_engine_signs_next(c->engine))
     return false;
   tls_connection_keep_unread(c);
@@ -203,8 +211,7 @@ bool tls_away_go (struct tls_connection *c) {
   }
   if (start(a))
     return true;
-  forget(a);
-  free(a);
+  stay(a);
   return false;
 }
 

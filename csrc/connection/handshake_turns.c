@@ -5,8 +5,6 @@
 
 #include <time.h>
 
-#include "connection.h"
-#include "drive.h"
 #include "events.h"
 
 /* Of what a peer sends while its step waits: a ClientHello and then some. */
@@ -63,17 +61,15 @@ void tls_handshake_turns_spend (struct tls_lua_state *state, uint64_t began) {
   state->handshakes.spent += tls_handshake_turns_clock() - began;
 }
 
-int tls_handshake_turns_take (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
-  struct tls_handshake_budget *b = &tls_lua_state_get(L)->handshakes;
-  if (c != NULL && c->turn_waits) {
-    c->turn_waits = false;
-    c->turn_taken = true;
-    tls_connection_drive(c);
-    c->turn_taken = false;
-  }
-  lua_pushboolean(L, b->spent < b->budget);
-  return 1;
+bool tls_handshake_turns_take (struct tls_connection *c) {
+  struct tls_handshake_budget *b = &c->lua->handshakes;
+  if (!c->turn_waits)
+    return b->spent < b->budget;
+  c->turn_waits = false;
+  c->turn_taken = true;
+  c->drive(c);
+  c->turn_taken = false;
+  return b->spent < b->budget;
 }
 
 int tls_handshake_turns_begin (lua_State *L) {

@@ -28,8 +28,8 @@ uint64_t tls_handshake_turns_clock (void);
 /* A step has taken the time since 'began', of the clock above. */
 void tls_handshake_turns_spend (struct tls_lua_state *state, uint64_t began);
 
-/* conn:takeTurn() -> boolean: the step that waits; is there budget left? */
-int tls_handshake_turns_take (lua_State *L);
+/* Makes the step that waits. Is there budget left? */
+bool tls_handshake_turns_take (struct tls_connection *c);
 
 /* core.beginTurn(): the queue begins to run in a turn of the loop, with a new
 ** budget. */

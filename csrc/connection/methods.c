@@ -64,6 +64,14 @@ static int conn_drive (lua_State *L) {
   return 0;
 }
 
+/* conn:takeTurn() -> boolean: the step of the handshake that waits; is there
+** budget left for others? */
+static int conn_take_turn (lua_State *L) {
+  struct tls_connection *c = tls_connection_check_open(L);
+  lua_pushboolean(L, c == NULL || tls_handshake_turns_take(c));
+  return 1;
+}
+
 /* conn:write(data) -> unsent, full, needsDrive. When it is full, no more may
 ** be written until 'written'. Only 0 when Lua has closed the connection
 ** meanwhile, in the callback for a pre-shared key. */
@@ -254,7 +262,7 @@ int tls_connection_new (lua_State *L) {
 
 static const luaL_Reg methods[] = {{"start", conn_start},
                                    {"drive", conn_drive},
-                                   {"takeTurn", tls_handshake_turns_take},
+                                   {"takeTurn", conn_take_turn},
                                    {"write", conn_write},
                                    {"notify", conn_notify},
                                    {"unsent", conn_unsent},

@@ -1,5 +1,6 @@
---- Internal. The queue of handshakes whose next step has to wait: what they may take of a turn of the loop was spent, see
--- csrc/connection/handshake_turns.h. First come, first served, whether it is a handshake's first step or a later one.
+--- Internal. The queue of handshakes whose next step has to wait: what they may take of a turn of the loop was spent,
+-- see csrc/connection/handshake_turns.h. First come, first served, whether it is a handshake's first step or a later
+-- one.
 -- @module tls.handshake.turns
 
 local core = require "tls.core"

@@ -126,8 +126,8 @@ local function accept_paced(self)
   tick.immediate(accept_waiting, self, self._handle)
 end
 
---- Whether connections are accepted one in a turn: what each of them costs at once is more than to accept it. Subclasses
--- set it.
+--- Whether connections are accepted one in a turn: what each of them costs at once is more than to accept it.
+-- Subclasses set it.
 Server._accepts_paced = false
 
 local function on_connection(self, err)
