@@ -1,5 +1,7 @@
 -- Ours: load.c's protocol on tls.createServer.
 --   lua5.4 bench/servers/ours.lua CERT KEY
+--
+-- BENCH_OURS has words: 'threads' (handshakeThreads), and 'budget' and 'paced', which leave out what they name.
 local uv = require "luv"
 local tls = require "tls"
 
@@ -32,7 +34,12 @@ local function begin(socket, line)
   return word
 end
 
-local server = tls.createServer({ cert = read(arg[1]), key = read(arg[2]) }, function(socket)
+local words = os.getenv "BENCH_OURS" or ""
+if words:find "budget" then require("tls.core").handshakeBudget(1e9) end
+if words:find "paced" then require("tls.server")._accepts_paced = false end
+local options = { cert = read(arg[1]), key = read(arg[2]), handshakeThreads = words:find "threads" ~= nil }
+
+local server = tls.createServer(options, function(socket)
   local work
   socket:on("error", ignore)
   socket:on("data", function(data)
