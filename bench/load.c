@@ -296,9 +296,17 @@ static void handshake_event (struct client *c) {
     lost();
 }
 
+/* What gather() has held back. */
+static void send_held (struct client *c) {
+  if (BIO_flush(SSL_get_wbio(c->ssl)) != 1)
+    lost();
+}
+
 static void on_event (struct client *c) {
   if (!c->secure)
     shake(c);
+  if (work == BURST)
+    send_held(c);
   if (!c->secure || work == BURST)
     return;
   if (work == HANDSHAKE) {
@@ -476,14 +484,6 @@ static void hold_hello (struct client *c) {
     lost();
 }
 
-/* Nothing waits in the buffer any more. */
-static void send_hello (struct client *c) {
-  BIO *buffer = SSL_get_wbio(c->ssl);
-  if (BIO_flush(buffer) != 1)
-    lost();
-  SSL_set0_wbio(c->ssl, BIO_pop(buffer));
-}
-
 /* Connects all of them, which the server accepts meanwhile. */
 static void one_burst (struct client *clients, int count) {
   int i;
@@ -493,7 +493,7 @@ static void one_burst (struct client *clients, int count) {
   for (i = 0; i < count; i++)
     hold_hello(&clients[i]);
   for (i = 0; i < count; i++)
-    send_hello(&clients[i]);
+    send_held(&clients[i]);
   for (shaken = 0; shaken < (unsigned long long)count;)
     turn(1000);
   for (i = 0; i < count; i++)
