@@ -1,12 +1,14 @@
 /*
 ** prober: a paced echo, see prober.h.
 */
+#define _GNU_SOURCE /* ppoll */
 #include "prober.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,12 +28,6 @@ static double now (void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void sleep_until (double at) {
-  struct timespec t = {(time_t)at, (long)((at - (double)(time_t)at) * 1e9)};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0)
-    continue;
-}
-
 static SSL *open_connection (SSL_CTX *ctx, const struct sockaddr_in *address) {
   int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
   if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof *address))
@@ -41,18 +37,9 @@ static SSL *open_connection (SSL_CTX *ctx, const struct sockaddr_in *address) {
   if (ssl == NULL || !SSL_set_fd(ssl, fd) || SSL_connect(ssl) != 1 ||
       SSL_write(ssl, "ECHO\n", 5) != 5)
     die("prober's handshake");
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+    die("fcntl");
   return ssl;
-}
-
-static void echo (SSL *ssl) {
-  char message[MESSAGE], back[MESSAGE];
-  int got = 0, n;
-  memset(message, 'p', sizeof message);
-  if (SSL_write(ssl, message, MESSAGE) != MESSAGE)
-    die("prober's write");
-  for (; got < MESSAGE; got += n)
-    if ((n = SSL_read(ssl, back, MESSAGE)) <= 0)
-      die("prober's read");
 }
 
 static int by_value (const void *a, const void *b) {
@@ -67,16 +54,60 @@ static void report (double *us, int n) {
   fflush(stdout);
 }
 
-static void probe (SSL *ssl, double begin, double seconds) {
-  int i, n = (int)(seconds * 1000 / PROBE_MS);
-  double *us = calloc((size_t)n, sizeof *us);
-  for (i = 0; i < n; i++) {
-    double due = begin + i * PROBE_MS / 1e3;
-    sleep_until(due);
-    echo(ssl);
-    us[i] = (now() - due) * 1e6;
+struct probe {
+  SSL *ssl;   /* owned */
+  double *us; /* owned; of each echo */
+  double begin;
+  int sent, count;
+  size_t back; /* bytes that have come back */
+};
+
+static double due (const struct probe *p, int i) {
+  return p->begin + i * PROBE_MS / 1e3;
+}
+
+/* A fresh connection takes what may be on the way. */
+static void send_one (struct probe *p) {
+  static const char message[MESSAGE];
+  if (SSL_write(p->ssl, message, MESSAGE) != MESSAGE)
+    die("prober's write");
+  p->sent++;
+}
+
+static void take_back (struct probe *p) {
+  char bytes[4096];
+  int n;
+  while ((n = SSL_read(p->ssl, bytes, sizeof bytes)) > 0) {
+    size_t i, from = p->back / MESSAGE;
+    p->back += (size_t)n;
+    for (i = from; i < p->back / MESSAGE; i++)
+      p->us[i] = (now() - due(p, (int)i)) * 1e6;
   }
-  report(us, n);
+  if (SSL_get_error(p->ssl, n) != SSL_ERROR_WANT_READ)
+    die("prober's read");
+}
+
+/* Until the next one is due, or something comes. */
+static void await (const struct probe *p) {
+  struct pollfd ready = {SSL_get_fd(p->ssl), POLLIN, 0};
+  double left = p->sent < p->count ? due(p, p->sent) - now() : 1;
+  struct timespec t = {left > 0 ? (time_t)left : 0,
+                       left > 0 ? (long)((left - (double)(time_t)left) * 1e9)
+                                : 0};
+  if (ppoll(&ready, 1, &t, NULL) < 0)
+    die("ppoll");
+}
+
+static void probe (SSL *ssl, double begin, double seconds) {
+  struct probe p = {ssl, NULL, begin, 0, (int)(seconds * 1000 / PROBE_MS), 0};
+  p.us = calloc((size_t)p.count, sizeof *p.us);
+  while (p.back < (size_t)p.count * MESSAGE) {
+    while (p.sent < p.count && due(&p, p.sent) <= now())
+      send_one(&p);
+    await(&p);
+    take_back(&p);
+  }
+  report(p.us, p.count);
 }
 
 int prober_start (SSL_CTX *ctx, const struct sockaddr_in *address, double begin,

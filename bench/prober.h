@@ -14,8 +14,8 @@
 **
 **   probe COUNT P50 P99 P999 LONGEST     microseconds
 **
-** Each is counted from when it was due: one that waits for the one before it
-** has waited, too. Returns its id. */
+** Each is sent when it is due, whether the one before it has come back or not,
+** and counted from then. Returns its id. */
 int prober_start (SSL_CTX *ctx, const struct sockaddr_in *address, double begin,
                   double seconds);
 
