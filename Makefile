@@ -123,12 +123,13 @@ options: all ## write what is made of lua/tls/options
 	@$(PATHS) $(LUA) scripts/options.lua
 
 # LDoc runs on a Lua of its own, and calls the program markdown.
-docs: ## the reference and the guides as pages, without a dead link: build/docs
+docs: ## the reference and the guides as pages, complete and without a dead link: build/docs
 	@for program in ldoc markdown; do command -v $$program >/dev/null || \
 		{ echo "docs: there is no $$program here: make deps installs lua-ldoc and discount"; exit 1; }; done
 	@$(PATHS) $(LUA) scripts/site.lua
 	@cd build/site && LUA_PATH="$(CURDIR)/?.lua;;" ldoc --fatalwarnings --quiet .
 	@$(PATHS) $(LUA) scripts/site_links.lua build/docs
+	@$(PATHS) $(LUA) scripts/site_complete.lua build/docs
 
 # Writes the lists of the rockspecs, which cannot look into folders themselves.
 rockspec: ## write the lists of the rockspecs, and the version

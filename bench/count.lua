@@ -1,10 +1,11 @@
 -- Instructions per unit of work, counted by valgrind: the figure that does not shake with the machine.
 --
---   lua5.4 bench/count.lua [--accept | --tasks]
+--   lua5.4 bench/count.lua [--accept | --tasks [ROW]]
 --
 -- Each server runs twice under callgrind, for few units and for more; the
 -- difference is what the units cost. bench/COUNTS keeps the figures accepted
--- last, and --accept writes them. --tasks compares tls.co with tls instead.
+-- last, and --accept writes them. --tasks compares tls.co with tls instead, in
+-- all rows or in those whose name has ROW in it.
 package.path = package.path .. ";./?.lua"
 local certs = require "spec.support.certs"
 
@@ -69,13 +70,22 @@ end
 local before, lines = accepted(), {}
 print(("| work | %s | %s | ratio | accepted before |"):format(SERVERS[1].name, SERVERS[2].name))
 print "|---|---|---|---|---|"
-for _, row in ipairs(ROWS) do
+
+local function is_wanted(row)
+  return arg[1] ~= "--tasks" or row[1]:find(arg[2] or "", 1, true) ~= nil
+end
+
+local function print_row(row)
   local limit, ours = cost(SERVERS[1], row), cost(SERVERS[2], row)
   local was = SERVERS[2] == OURS and before[row[1]]
   lines[#lines + 1] = ("%s: %.0f"):format(row[1], ours)
   print(("| %s | %.0f | %.0f | %.3f | %s |"):format(row[1], limit, ours, ours / limit,
     was and ("%d (%+.1f %%)"):format(was, (ours / was - 1) * 100) or "none"))
   io.stdout:flush()
+end
+
+for _, row in ipairs(ROWS) do
+  if is_wanted(row) then print_row(row) end
 end
 if arg[1] == "--accept" then
   local f = assert(io.open(FILE, "w"))

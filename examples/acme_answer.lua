@@ -11,7 +11,7 @@ local tls = require "tls"
 local ACME = "acme-tls/1"
 
 local function fail(problem)
-  io.stderr:write("acme_answer.lua: ", tostring(problem), "\n")
+  io.stderr:write("acme_answer.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 

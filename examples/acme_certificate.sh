@@ -21,4 +21,7 @@ umask 077
 # 04 20: an OCTET STRING of 32 bytes
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=acme challenge" \
   -addext "subjectAltName=DNS:$name" -addext "1.3.6.1.5.5.7.1.31=critical,DER:0420$digest" \
-  -keyout "$folder/$name.key" -out "$folder/$name.crt" 2>/dev/null
+  -keyout "$folder/$name.key" -out "$folder/$name.crt" 2>/dev/null || {
+  echo "acme_certificate.sh: there is no writing to $folder, or openssl cannot do this" >&2
+  exit 1
+}

@@ -11,7 +11,7 @@ local PATIENCE = 10000 -- ms, for the handshake and each read
 local MOST_READS = 100 -- of what a client still has to say to a GOAWAY
 
 local function fail(problem)
-  io.stderr:write("alpn_h2.lua: ", tostring(problem), "\n")
+  io.stderr:write("alpn_h2.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 

@@ -13,10 +13,11 @@ local net = require "tls.net"
 
 local LONGEST = 1000 -- bytes in a line
 local IDLE = 10 * 60 * 1000 -- ms: who says nothing for so long has gone
+local PATIENCE = 10000 -- ms, until a connection is there, with its handshake
 local MOST_WAITING = 100 -- lines that somebody has not taken yet; who does not take more is sent away
 
 local function fail(problem)
-  io.stderr:write("co_chat.lua: ", tostring(problem), "\n")
+  io.stderr:write("co_chat.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 
@@ -70,16 +71,15 @@ local function host(socket)
 end
 
 local function serve(port, cert, key)
-  co.run(function()
-    local server = assert(co.listen({
-      port = port, cert = { file = cert }, key = { file = key }, limit = LONGEST, timeout = IDLE,
-    }, host))
-    server:on("tlsClientError", function(err, socket)
-      io.stderr:write(socket.remoteAddress or "?", ": ", tostring(err), "\n")
-    end)
-    print("listening on port " .. server:address().port)
-    io.stdout:flush()
+  local server, problem = co.listen({
+    port = port, cert = { file = cert }, key = { file = key }, limit = LONGEST, timeout = IDLE,
+    handshakeTimeout = PATIENCE,
+  }, host)
+  if not server then fail(problem) end
+  server:on("tlsClientError", function(err, socket)
+    io.stderr:write(socket.remoteAddress or "?", ": ", tostring(err), "\n")
   end)
+  print("listening on port " .. server:address().port)
 end
 
 --- === the client ===
@@ -93,27 +93,38 @@ local function print_lines(socket)
   if err then fail(err) end
 end
 
-local function talk(place, ca)
-  local name, port = place:match "^(.-):(%d+)$"
-  if not name then fail("not HOST:PORT: " .. place) end
-  co.run(function()
-    local socket, err = co.connect { host = name, port = port, ca = { file = ca } }
-    if not socket then fail(err) end
-    local listener = co.run(print_lines, socket)
-    local input = co.wrap(net.Socket { fd = 0 })
-    local sender = co.run(function()
-      local line = input:read()
-      while line and socket:write(line, "\n") do line = input:read() end
-      socket:finish()
-    end)
-    listener:wait() -- the server ends after us, or before
-    sender:cancel()
-  end)
+--- What reads a line of the standard input; files are no streams, and nobody waits for them.
+local function input_lines()
+  if uv.guess_handle(0) == "file" then return io.read end
+  local input = co.wrap(net.Socket { fd = 0 })
+  return function() return input:read() end
 end
 
-local commands = { serve = serve, talk = talk }
-local command = commands[arg[1]]
-if not command or not arg[3] then fail "usage: co_chat.lua serve PORT cert.pem key.pem | talk HOST:PORT ca.pem" end
+local function send_lines(socket)
+  local read = input_lines()
+  local line = read()
+  while line and socket:write(line, "\n") do line = read() end
+  socket:finish()
+end
+
+local function talk(place, ca)
+  local name, port = place:match "^%[?([^%]]+)%]?:(%d+)$"
+  if not name then fail("not HOST:PORT: " .. place) end
+  local socket, err = co.connect { host = name, port = port, ca = { file = ca }, timeout = PATIENCE }
+  if not socket then fail(err) end
+  socket:settimeout(nil) -- from now on others may have nothing to say for long
+  local sender = co.run(send_lines, socket)
+  print_lines(socket) -- the server ends after us, or before
+  sender:cancel()
+end
+
+local command = ({ serve = serve, talk = talk })[arg[1]]
+if not command or not arg[3] or command == serve and not arg[4] then
+  fail "usage: co_chat.lua serve PORT cert.pem key.pem | talk HOST:PORT ca.pem"
+end
 io.stdout:setvbuf "line"
-command(arg[2], arg[3], arg[4])
+co.run(function()
+  local ok, problem = co.pcall(command, arg[2], arg[3], arg[4])
+  if not ok then fail(problem) end -- a file that is not there, for example
+end)
 uv.run()

@@ -12,7 +12,7 @@ local function fail(problem)
 end
 
 local port, key, cert, ca = arg[1] or "8000", arg[2], arg[3], arg[4]
-if not port:find "^%d+$" or #arg > 1 and #arg ~= 4 then
+if not port:find "^%d+$" or tonumber(port) > 65535 or #arg > 1 and #arg ~= 4 then
   fail "usage: echo_client.lua [PORT [key.pem cert.pem ca.pem]]"
 end
 

@@ -11,6 +11,7 @@ local tls = require "tls"
 local HEAD_LIMIT = 16 * 1024 -- bytes of a request's head
 local PIECE = 64 * 1024 -- bytes of a file in memory at once
 local IDLE = 30000 -- ms
+local HASTE = 10000 -- ms, for the handshake, and for the rest of a head that has begun
 
 local TYPES = {
   html = "text/html; charset=utf-8", txt = "text/plain; charset=utf-8", md = "text/plain; charset=utf-8",
@@ -248,17 +249,21 @@ function Visit:advance()
   local head, rest = self.unread:match "^(.-\r\n)\r\n(.*)$"
   if head then
     self.unread = rest
+    self.clock:stop()
     return self:answer(#head <= HEAD_LIMIT and parse(head) or nil)
   end
   if #self.unread > HEAD_LIMIT then
     self.busy, self.last, self.unread = true, true, ""
     return self:refuse(431)
   end
+  if self.unread ~= "" and not self.clock:is_active() then -- a byte now and then is not to keep it for ever
+    self.clock:start(HASTE, 0, function() self.socket:destroy() end)
+  end
   self.socket:resume()
 end
 
 local function welcome(site, socket)
-  local visit = setmetatable({ site = site, socket = socket, unread = "", busy = false }, Visit)
+  local visit = setmetatable({ site = site, socket = socket, unread = "", busy = false, clock = uv.new_timer() }, Visit)
   socket:setTimeout(IDLE, function() socket:destroy() end)
   socket:on("data", function(data)
     visit.unread = visit.unread .. data
@@ -272,6 +277,7 @@ local function welcome(site, socket)
   end
   socket:on("drain", go_on)
   socket:on("close", go_on) -- closes the file
+  socket:on("close", function() visit.clock:close() end)
   socket:on("error", function() end) -- a browser that goes away: 'close' follows
 end
 
@@ -299,6 +305,8 @@ local options = options_of(arg)
 for _, name in ipairs { "cert", "key" } do
   if not options[name] then die("--" .. name .. " is missing") end
 end
+local port = tonumber(options.port)
+if not port or port > 65535 then die("no port " .. options.port) end
 local site = {
   root = uv.fs_realpath(options.dir) or die("no folder " .. options.dir),
   key = uv.fs_stat(options.key),
@@ -307,12 +315,13 @@ local site = {
 
 local ok, server = pcall(tls.createServer, {
   cert = { file = options.cert }, key = { file = options.key }, ALPNProtocols = { "http/1.1" },
+  handshakeTimeout = HASTE,
 }, function(socket) welcome(site, socket) end)
 if not ok then die(tostring(server)) end
 
 server:on("tlsClientError", function() end) -- who cannot speak TLS sees nothing
 server:on("error", function(err) die(tostring(err)) end)
-server:listen(tonumber(options.port) or die("no port " .. options.port), options.host, function()
+server:listen(port, options.host, function()
   local host = options.host == "127.0.0.1" and "localhost" or options.host
   print(("listening on https://%s:%d/"):format(host:find ":" and "[" .. host .. "]" or host, server:address().port))
   io.flush()

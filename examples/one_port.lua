@@ -14,12 +14,12 @@ local PATIENCE = 10000 -- ms, for the first byte, the handshake and the request 
 local LONGEST = 8192 -- bytes of a request
 
 local function fail(problem)
-  io.stderr:write("one_port.lua: ", tostring(problem), "\n")
+  io.stderr:write("one_port.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 
 local port, cert, key, name = arg[1], arg[2], arg[3], arg[4] or "localhost"
-if not key or not port:find "^%d+$" or not name:find "^[%w.-]+$" then
+if not key or not port:find "^%d+$" or tonumber(port) > 65535 or not name:find "^[%w.-]+$" then
   fail "usage: one_port.lua PORT cert.pem key.pem [NAME]"
 end
 

@@ -91,7 +91,7 @@ local function read_header(socket, done)
 end
 
 local port, cert, key, balancer = arg[1], arg[2], arg[3], arg[4] or "127.0.0.1"
-if not key or not port:find "^%d+$" or net.isIP(balancer) == 0 then
+if not key or not port:find "^%d+$" or tonumber(port) > 65535 or net.isIP(balancer) == 0 then
   fail "usage: proxy_protocol.lua PORT cert.pem key.pem [BALANCER]"
 end
 

@@ -1,24 +1,22 @@
 -- Redis over TLS: sends the commands of its standard input, one a line with blanks between words, all at once, and
 -- prints the answers in their order.
 --
---   REDIS_PASSWORD=... lua5.4 examples/redis.lua HOST:PORT ca.pem <commands
+--   REDIS_PASSWORD=... lua5.4 examples/redis.lua HOST:PORT ca.pem [SECONDS] <commands
 --
 -- REDIS_USER names another user than "default". Neither is an argument: everybody on the machine sees those.
+-- SECONDS, 30 unless you say so, are for all of it.
 local uv = require "luv"
 local co = require "tls.co"
 
-local PATIENCE = 10000 -- ms, for each answer
-local LONGEST = 16777216 -- bytes of a text that we take
+local bytes = dofile((arg[0]:match "^.*/" or "") .. "bytes.lua")
+
+local LONGEST = 16777216 -- bytes of an answer that we take
+local EACH = 128 -- bytes that each part of it counts beside its text: a list of nothing takes memory, too
 local DEEPEST = 8 -- lists in lists
 
 local function fail(problem)
-  io.stderr:write("redis.lua: ", tostring(problem), "\n")
+  io.stderr:write("redis.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
-end
-
-local function check(value, err)
-  if not value then fail(err or "the server has ended the connection") end
-  return value
 end
 
 --- A command in Redis's protocol: each word with its length, so that it may hold anything.
@@ -28,28 +26,31 @@ local function encode(words)
   return table.concat(parts)
 end
 
-local function size_of(line, most)
-  local size = line:find "^%-?%d+$" and tonumber(line)
-  if not size or size > most or size < -1 then fail "an answer that is too long, or none" end
+--- How long a text or a list is that is announced; false for none.
+local function size_of(line, answer)
+  if line == "-1" then return false end
+  local size = line:find "^%d+$" and tonumber(line)
+  if not size or size > answer.room then fail "an answer that is too long, or none" end
   return size
 end
 
-local function read_text(socket, line)
-  local size = size_of(line, LONGEST)
-  if size < 0 then return { nothing = true } end
-  local text = check(socket:read(size + 2))
-  if #text < size + 2 then fail "the server has ended the connection" end
+local function read_text(answer, line)
+  local size = size_of(line, answer)
+  if not size then return { nothing = true } end
+  answer.room = answer.room - size
+  local text = bytes.read(answer.socket, size + 2)
+  if text:sub(-2) ~= "\r\n" then fail "a text is longer than it says" end
   return { text = text:sub(1, size) }
 end
 
-local read_answer
+local read_part
 
-local function read_list(socket, line, depth)
-  local size = size_of(line, LONGEST)
-  if size < 0 then return { nothing = true } end
+local function read_list(answer, line, depth)
+  local size = size_of(line, answer)
+  if not size then return { nothing = true } end
   if depth > DEEPEST then fail "lists in lists without end" end
   local list = {}
-  for i = 1, size do list[i] = read_answer(socket, depth + 1) end
+  for i = 1, size do list[i] = read_part(answer, depth + 1) end
   return { list = list }
 end
 
@@ -60,12 +61,17 @@ local READERS = {
   ["$"] = read_text, ["*"] = read_list,
 }
 
-function read_answer(socket, depth)
-  local line = check(socket:read_until "\r\n")
+--- @param answer table { socket, room = bytes that the rest of it may have }
+function read_part(answer, depth)
+  local line = bytes.check(answer.socket:read_until "\r\n")
   local reader = READERS[line:sub(1, 1)]
   if not reader then fail "this is no answer of Redis's" end
-  return reader(socket, line:sub(2), depth)
+  answer.room = answer.room - EACH - #line
+  if answer.room < 0 then fail "an answer that is too long" end
+  return reader(answer, line:sub(2), depth)
 end
+
+local function read_answer(socket) return read_part({ socket = socket, room = LONGEST }, 0) end
 
 local function show(answer, indent)
   if not answer.list then
@@ -77,12 +83,12 @@ local function show(answer, indent)
 end
 
 local function connect(host, port, ca)
-  local socket = check(co.connect { host = host, port = port, ca = { file = ca }, timeout = PATIENCE })
+  local socket = bytes.check(co.connect { host = host, port = port, ca = { file = ca } })
   local password, user = os.getenv "REDIS_PASSWORD", os.getenv "REDIS_USER"
   if user and not password then fail "REDIS_USER without REDIS_PASSWORD" end
   if password then
-    check(socket:write(encode { "AUTH", user or "default", password }))
-    local answer = read_answer(socket, 0)
+    bytes.check(socket:write(encode { "AUTH", user or "default", password }))
+    local answer = read_answer(socket)
     if answer.text ~= "OK" then fail(answer.problem or "no answer to AUTH") end
   end
   return socket
@@ -98,25 +104,29 @@ local function read_commands()
   return list
 end
 
-local host, port = (arg[1] or ""):match "^(.+):(%d+)$"
-if not host or not arg[2] or arg[3] then fail "usage: redis.lua HOST:PORT ca.pem <commands" end
-local commands = read_commands()
-
-local function main()
+local function run(host, port, commands)
   local socket, failed = connect(host, port, arg[2]), false
   -- In a task of its own: who only writes, while the answers pile up, may wait for the other for ever.
-  co.run(function() check(socket:write(table.concat(commands))) end)
+  co.run(function() socket:write(table.concat(commands)) end)
   for _ = 1, #commands do
-    local answer = read_answer(socket, 0)
+    local answer = read_answer(socket)
     failed = failed or answer.problem ~= nil
     show(answer, "")
   end
   socket:close()
-  if failed then os.exit(1) end
+  return failed and 1 or 0
 end
 
+local host, port = (arg[1] or ""):match "^%[?([^%]]+)%]?:(%d+)$"
+local seconds = arg[3] or "30"
+if not host or not arg[2] or not seconds:find "^[1-9]%d?%d?%d?$" then
+  fail "usage: redis.lua HOST:PORT ca.pem [SECONDS] <commands"
+end
 co.run(function()
-  local ok, problem = co.pcall(main)
-  if not ok then fail(problem) end -- a file that is not there, for example
+  local task = co.run(run, host, port, read_commands())
+  local status, problem = task:wait(seconds * 1000)
+  if task.status == "waiting" then fail(("no answer in %d seconds"):format(seconds)) end
+  if not status then fail(problem) end
+  os.exit(status)
 end)
 uv.run()

@@ -1,35 +1,22 @@
--- Hands a mail in, as mail programs do (RFC 6409): STARTTLS, then AUTH, then the mail (docs/coroutines.md).
+-- Hands a mail in, as mail programs do (RFC 6409): STARTTLS, then AUTH, then the mail (docs/cookbook.md).
 --
---   SMTP_PASSWORD=... lua5.4 examples/smtp_send.lua [--ca FILE] [--user NAME] HOST:PORT FROM TO <message
+--   SMTP_PASSWORD=... lua5.4 examples/smtp_send.lua [--ca FILE] [--user NAME] [--deadline SECONDS] \
+--     HOST:PORT FROM TO <message
 --
 -- Neither the password nor the mail ever goes out without TLS: a server that does not offer STARTTLS, or somebody on
 -- the way who takes the offer out, gets nothing.
 local uv = require "luv"
 local co = require "tls.co"
 
+local bytes = dofile((arg[0]:match "^.*/" or "") .. "bytes.lua")
+
 local LINE_LIMIT = 2048 -- bytes of a line of an answer
 local LINES = 100 -- lines of an answer
-local TIMEOUT = 60000 -- ms for each step
+local DEADLINE = 300 -- s, for all of it
 
 local function fail(problem)
   io.stderr:write("smtp_send.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
-end
-
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(text)
-  local padding = (3 - #text % 3) % 3
-  local out = (text .. ("\0"):rep(padding)):gsub("...", function(three)
-    local a, b, c = three:byte(1, 3)
-    local number, digits = a * 65536 + b * 256 + c, ""
-    for _ = 1, 4 do
-      local digit = number % 64
-      digits, number = ALPHABET:sub(digit + 1, digit + 1) .. digits, (number - digit) / 64
-    end
-    return digits
-  end)
-  return out:sub(1, #out - padding) .. ("="):rep(padding)
 end
 
 --- The lines of an answer, without the code. Throws if its code is another than what is expected.
@@ -64,7 +51,7 @@ end
 local function log_in(socket, abilities, user, password)
   local ways = " " .. (abilities.AUTH or ""):upper() .. " "
   if not ways:find(" PLAIN ", 1, true) then error("the server does not offer AUTH PLAIN", 0) end
-  command(socket, "AUTH PLAIN " .. base64("\0" .. user .. "\0" .. password), "235", "AUTH")
+  command(socket, "AUTH PLAIN " .. bytes.base64("\0" .. user .. "\0" .. password), "235", "AUTH")
 end
 
 --- Lines end with CR LF; one that is a dot would end the mail too early (RFC 5321, 4.5.2).
@@ -76,7 +63,7 @@ end
 --- In a task. Throws what goes wrong.
 --- mail: { host, port, ca, user, password, from, to, message }
 local function send(mail)
-  local socket, err = co.connect { host = mail.host, port = mail.port, plain = true, timeout = TIMEOUT }
+  local socket, err = co.connect { host = mail.host, port = mail.port, plain = true }
   if not socket then error(err, 0) end
   answer(socket, "220", "connecting")
   if not greet(socket).STARTTLS then error("the server does not offer STARTTLS: nothing was sent", 0) end
@@ -89,27 +76,26 @@ local function send(mail)
   command(socket, "RCPT TO:<" .. mail.to .. ">", "250")
   command(socket, "DATA", "354")
   command(socket, stuffed(mail.message), "250", "the mail")
-  command(socket, "QUIT", "221")
+  socket:write "QUIT\r\n" -- the mail is theirs now, whatever they answer: who sends it once more sends it twice
   return socket.stream:getProtocol()
 end
 
 --- === the program ===
 
+local USAGE = "usage: smtp_send.lua [--ca FILE] [--user NAME] [--deadline SECONDS] HOST:PORT FROM TO <message"
+local OPTIONS = { ["--ca"] = "ca", ["--user"] = "user", ["--deadline"] = "deadline" }
+
 local function options_of(words)
-  local mail, names = { password = os.getenv "SMTP_PASSWORD" }, {}
-  local i = 1
-  while words[i] == "--ca" or words[i] == "--user" do
-    mail[words[i]:sub(3)] = words[i + 1]
+  local mail, i = { password = os.getenv "SMTP_PASSWORD", deadline = tostring(DEADLINE) }, 1
+  while OPTIONS[words[i]] do
+    mail[OPTIONS[words[i]]] = words[i + 1]
     i = i + 2
   end
-  for j = i, #words do names[#names + 1] = words[j] end
-  mail.host, mail.port = (names[1] or ""):match "^%[?([^%]]-)%]?:(%d+)$"
-  mail.from, mail.to = names[2], names[3]
-  if #names ~= 3 or not mail.host then
-    fail "usage: smtp_send.lua [--ca FILE] [--user NAME] HOST:PORT FROM TO <message"
-  end
-  for j = 2, 3 do -- they must not end the command that they stand in
-    if names[j]:find "[%c%s<>]" then fail("not an address: " .. names[j]) end
+  mail.host, mail.port = (words[i] or ""):match "^%[?([^%]]+)%]?:(%d+)$"
+  mail.from, mail.to = words[i + 1], words[i + 2]
+  if #words ~= i + 2 or not mail.host or not mail.deadline:find "^%d%d?%d?%d?%d?$" then fail(USAGE) end
+  for _, address in ipairs { mail.from, mail.to } do -- they must not end the command that they stand in
+    if address:find "[%c%s<>]" then fail("not an address: " .. address) end
   end
   if mail.user and not mail.password then fail "the password has to be in the environment, as SMTP_PASSWORD" end
   return mail
@@ -118,7 +104,9 @@ end
 local mail = options_of(arg)
 mail.message = io.read "*a"
 co.run(function()
-  local protocol, err = co.run(send, mail):wait()
+  local task = co.run(send, mail)
+  local protocol, err = task:wait(mail.deadline * 1000)
+  if task.status == "waiting" then fail(("the mail was not taken in %d seconds"):format(mail.deadline)) end
   if not protocol then fail(err) end
   print("sent, over " .. protocol)
 end)

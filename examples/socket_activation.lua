@@ -10,7 +10,7 @@ local co = require "tls.co"
 local FIRST = 3 -- SD_LISTEN_FDS_START
 
 local function fail(problem)
-  io.stderr:write("socket_activation.lua: ", tostring(problem), "\n")
+  io.stderr:write("socket_activation.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 
@@ -40,6 +40,7 @@ local function main()
   for fd = FIRST, FIRST + count - 1 do
     local server, err = co.listen({
       fd = fd, cert = { file = cert }, key = { file = key }, limit = 1000, timeout = 60000,
+      handshakeTimeout = 10000,
     }, greet)
     if not server then fail(("descriptor %d: %s"):format(fd, tostring(err))) end
     server:on("tlsClientError", function(problem, socket)

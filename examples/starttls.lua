@@ -14,6 +14,7 @@ local net = require "tls.net"
 local tls = require "tls"
 
 local LONGEST = 1000 -- bytes in a line (RFC 5321, 4.5.3.1.6)
+local MOST = 10000 -- lines of a mail
 
 local function fail(problem)
   io.stderr:write("starttls.lua: " .. tostring(problem) .. "\n")
@@ -28,18 +29,20 @@ local function lines(socket, on_line)
   local text = ""
   local function on_data(data)
     text = text .. data
-    while true do
-      local line, rest = text:match "^([^\n]-)\r?\n(.*)$"
-      if not line then break end
-      text = rest
+    local at, stop = 1, text:find("\n", 1, true) -- looked for where it is: no line costs a copy of all behind it
+    while stop and not socket.destroyed do
+      local line = text:sub(at, stop - 1):gsub("\r$", "")
+      at = stop + 1
       local next_thing = on_line(line)
       if next_thing then
         socket:removeListener("data", on_data)
         socket:pause()
-        if text ~= "" then socket:unshift(text) end
+        if at <= #text then socket:unshift(text:sub(at)) end
         return next_thing()
       end
+      stop = text:find("\n", at, true)
     end
+    text = text:sub(at)
     if #text > LONGEST then socket:destroy "a line without end" end
   end
   socket:on("data", on_data)
@@ -86,6 +89,7 @@ local function secure_talk(socket)
   lines(socket, function(line)
     if mail and line ~= "." then
       mail[#mail + 1] = line:gsub("^%.%.", ".")
+      if #mail > MOST then socket:destroy "a mail without end" end
     elseif mail then
       deliver(from, mail)
       mail = nil
@@ -101,7 +105,9 @@ end
 
 local function serve(port, cert, key)
   -- It listens nowhere: the connections are handed to it.
-  local ok, secure = pcall(tls.createServer, { cert = { file = cert }, key = { file = key } }, function(socket)
+  local ok, secure = pcall(tls.createServer, {
+    cert = { file = cert }, key = { file = key }, handshakeTimeout = 10000,
+  }, function(socket)
     socket:on("error", function(err) io.stderr:write(tostring(err), "\n") end)
     secure_talk(socket)
   end)
@@ -159,7 +165,9 @@ local function send(place, ca, from, to)
   local host, port = place:match "^(.-):(%d+)$"
   if not host then fail("not HOST:PORT: " .. place) end
   local plain = net.connect(tonumber(port), host)
+  local function give_up() fail "the server says nothing any more" end
   plain:on("error", fail)
+  plain:setTimeout(60000, give_up)
   converse(plain, {
     { expect = "220" }, { send = "EHLO localhost", expect = "250" }, { send = "STARTTLS", expect = "220" },
   }, function()
@@ -178,10 +186,11 @@ local function send(place, ca, from, to)
       end)
     end)
     socket:on("error", fail)
+    socket:setTimeout(60000, give_up)
   end)
 end
 
-if arg[1] == "serve" and arg[4] and arg[2]:find "^%d+$" then
+if arg[1] == "serve" and arg[4] and arg[2]:find "^%d+$" and tonumber(arg[2]) <= 65535 then
   serve(arg[2], arg[3], arg[4])
 elseif arg[1] == "send" and arg[5] then
   send(arg[2], arg[3], arg[4], arg[5])

@@ -109,13 +109,20 @@ poll:start(seconds * 1000, seconds * 1000, function()
   for _, host in pairs(hosts) do refresh(host) end
 end)
 
-co.run(function()
-  local server, err = co.listen({ port = port, SNICallback = choose, timeout = 30000, limit = 16384 }, answer)
+local function serve()
+  local server, err = co.listen({
+    port = port, SNICallback = choose, timeout = 30000, handshakeTimeout = 10000, limit = 16384,
+  }, answer)
   if not server then fail(tostring(err)) end
   server:on("tlsClientError", function(problem, socket)
     log(socket.remoteAddress or "?", ": ", (tostring(problem.message or problem):gsub("%c", "?")))
   end)
   print("listening on port " .. server:address().port)
   io.stdout:flush()
+end
+
+co.run(function()
+  local ok, problem = co.pcall(serve)
+  if not ok then fail(tostring(problem)) end -- a port that cannot be, for example
 end)
 uv.run()

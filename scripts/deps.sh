@@ -19,7 +19,7 @@ packages_of() { # TOOL: sets build, specs and by_hand
       build="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv libssl-dev openssl ca-certificates"
       specs="lua-luv-dev lua-busted lua-check luarocks git zip libuv1-dev clang-format curl tinyproxy-bin luajit
         libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount
-        nghttp2-client mosquitto-clients"
+        nghttp2-client mosquitto-clients gnutls-bin"
       case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
         lua5.1) build="$build lua5.1 liblua5.1-0-dev" ;;
         lua5.[23]) build="$build $LUA lib$LUA-dev" ;;

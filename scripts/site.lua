@@ -1,16 +1,24 @@
 -- Writes into build/site what LDoc makes the site of: the reference, from the annotations in lua/tls/types, the guides,
 -- and LDoc's configuration. `make docs` runs it, and LDoc behind it.
 local annotations = require "scripts.site.annotations"
+local examples = require "scripts.site.examples"
 local guides = require "scripts.site.guides"
 local ldoc_source = require "scripts.site.ldoc_source"
+local names = require "scripts.site.names"
 local pages = require "scripts.site.pages"
 
 local TO = "build/site"
 
 -- The guides in the order in which a newcomer reads them; others come behind.
 local ORDER = { "README.md", "docs/install.md", "docs/tutorial.md", "docs/coroutines.md", "docs/cookbook.md",
-  "docs/migrating.md", "docs/api.md", "docs/handshake.md", "docs/ocsp.md", "docs/errors.md", "docs/debugging.md" }
+  "docs/cookbook_more.md", "docs/migrating.md", "docs/api.md", "docs/handshake.md", "docs/ocsp.md", "docs/errors.md",
+  "docs/debugging.md", "docs/scaling.md", "docs/performance.md" }
 local LAST = { "CHANGELOG.md", "bench/RESULTS.md" }
+-- Where the heading of a page does not say what it is.
+local TITLES = { ["README.md"] = "README", ["RESULTS.md"] = "Benchmarks" }
+local SUMMARIES = { ["README.md"] = "what it is, how it is installed, a first server and client",
+  ["CHANGELOG.md"] = "what each version has changed", ["RESULTS.md"] = "what was measured, and on what",
+  ["names.md"] = "every function, event, option and field, in alphabetical order" }
 
 local function read(path)
   local file = io.open(path, "rb")
@@ -58,6 +66,7 @@ local function write_reference()
     paths[i] = ("reference/%s.lua"):format(page.name)
     write(paths[i], ldoc_source.write(found, page, places))
   end
+  write("guides/names.md", names.write(found, places))
   return paths
 end
 
@@ -78,27 +87,46 @@ local function quoted(list)
   return table.concat(parts, ", ")
 end
 
+local function quoted_fields(fields)
+  local parts = {}
+  for name, value in pairs(fields) do parts[#parts + 1] = ("[%q] = %q"):format(name, value) end
+  table.sort(parts)
+  return table.concat(parts, ", ")
+end
+
 local function write_guides()
-  local topics, titles = {}, {}
+  local topics = { "guides/names.md" }
   for _, path in ipairs(guide_paths()) do
-    local name = "guides/" .. path:match "[^/]+$"
-    local text = read(path)
-    write(name, guides.convert(text))
-    topics[#topics + 1] = name
-    titles[#titles + 1] = ("[%q] = %q"):format(path:match "[^/]+$", text:match "^# ([^\n]+)")
+    local name, text = path:match "[^/]+$", read(path)
+    write("guides/" .. name, guides.convert(text))
+    table.insert(topics, #topics, "guides/" .. name)
+    TITLES[name] = TITLES[name] or text:match "^# ([^\n]+)"
   end
-  return topics, table.concat(titles, ", ")
+  return topics
+end
+
+--- Programs that are not Lua are guides for LDoc.
+local function write_examples(topics)
+  local paths = {}
+  for _, example in ipairs(examples.list()) do
+    TITLES[example.name], SUMMARIES[example.name] = example.title, example.summary
+    if example.name:find "%.lua$" then
+      paths[#paths + 1] = "examples/" .. example.name
+      write(paths[#paths], example.text)
+    else
+      table.insert(topics, "guides/" .. example.name)
+      write("guides/" .. example.name, guides.program(example.title, example.text))
+    end
+  end
+  return paths
 end
 
 assert(os.execute("rm -rf build/docs " .. TO .. " && mkdir -p " .. TO .. "/reference " .. TO .. "/guides " .. TO ..
   "/examples"))
-local reference = write_reference()
-local topics, titles = write_guides()
-local examples = {}
-for _, path in ipairs(files "examples/*.lua") do
-  write(path, read(path))
-  examples[#examples + 1] = path
-end
-local lists = { REFERENCE = quoted(reference), TOPICS = quoted(topics), EXAMPLES = quoted(examples), TITLES = titles }
-write("config.ld", (read "scripts/site/config.ld":gsub("%u%u+", lists)))
-write("site.css", read "scripts/site/site.css")
+for name, words in pairs(guides.summaries(read "README.md")) do SUMMARIES[name] = words end
+local lists = { REFERENCE = quoted(write_reference()) }
+local topics = write_guides()
+lists.EXAMPLES = quoted(write_examples(topics))
+lists.TOPICS, lists.TITLES, lists.SUMMARIES = quoted(topics), quoted_fields(TITLES), quoted_fields(SUMMARIES)
+write("config.ld", (read "scripts/site/config.ld":gsub("%f[%w_]%u%u+%f[^%w_]", lists)))
+for _, name in ipairs { "ldoc.ltp", "site.css" } do write(name, read("scripts/site/" .. name)) end

@@ -1,5 +1,6 @@
--- Says which links in a folder of HTML pages are dead: links to files that are not there, and to anchors that their
--- page does not have. `make docs` runs it with build/docs. Links to other sites are not followed.
+-- Says which links in a folder of HTML pages are dead: links to files that are not there, or not in the folder, and to
+-- anchors that their page does not have; and what a page fetches from the network. `make docs` runs it with build/docs.
+-- Links to other sites are not followed.
 local ROOT = assert(arg[1], "usage: site_links.lua FOLDER"):gsub("/+$", "")
 
 local ENTITIES = { ["&amp;"] = "&", ["&quot;"] = '"', ["&lt;"] = "<", ["&gt;"] = ">", ["&apos;"] = "'" }
@@ -17,76 +18,103 @@ local function plain(text)
     :gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
---- The values of an attribute in a page, in order.
-local function attributes(html, name)
+--- The values of an attribute in a tag, in order.
+local function attributes(tag, name)
   local list = {}
-  for value in html:gmatch("[%s]" .. name .. '%s*=%s*"([^"]*)"') do list[#list + 1] = plain(value) end
+  for _, form in ipairs { '"([^"]*)"', "'([^']*)'" } do
+    for value in tag:gmatch("%s" .. name .. "%s*=%s*" .. form) do list[#list + 1] = plain(value) end
+  end
   return list
 end
 
---- A page's tags alone: code that is shown has no links.
+--- A page's tags alone, which have one form of blanks: code that is shown has no links.
 local function tags(html)
   local list = {}
   for tag in html:gsub("<!%-%-.-%-%->", ""):gmatch "<%a[^>]*>" do list[#list + 1] = tag end
-  return table.concat(list)
+  return list
 end
 
 local pages = {}
 
---- What is at a path: nil when nothing is, else its tags and anchors.
-local function page_at(path)
-  if pages[path] == nil then
-    local html = read(path)
-    local page = html and { tags = tags(html), anchors = { [""] = true, top = true } } or false
+local function read_page(path)
+  local html = read(path)
+  if not html then return false end
+  local page = { tags = tags(html), anchors = { [""] = true, top = true } }
+  for _, tag in ipairs(page.tags) do
     for _, name in ipairs { "id", "name" } do
-      for _, value in ipairs(page and attributes(page.tags, name) or {}) do page.anchors[value] = true end
+      for _, value in ipairs(attributes(tag, name)) do page.anchors[value] = true end
     end
-    pages[path] = page
   end
+  return page
+end
+
+--- What is at a path: false when nothing is, else its tags and anchors.
+local function page_at(path)
+  if pages[path] == nil then pages[path] = read_page(path) end
   return pages[path]
 end
 
+--- A path from a folder; nil when it leads out of ROOT, to what is not part of the site.
 local function joined(folder, path)
   local parts = {}
   for part in (folder .. "/" .. path):gmatch "[^/]+" do
-    if part == ".." and #parts > 0 then
+    if part == ".." then
+      if #parts == 0 then return nil end
       parts[#parts] = nil
     elseif part ~= "." then
       parts[#parts + 1] = part
     end
   end
-  return (ROOT:sub(1, 1) == "/" and "/" or "") .. table.concat(parts, "/")
+  return ROOT .. "/" .. table.concat(parts, "/")
 end
 
---- Why a link of a page's is dead; nil when it is not.
-local function problem(path, target)
-  if target:find "^%a[%w+.-]*:" then return nil end
+--- A path below ROOT, without it.
+local function inside(path) return path:sub(#ROOT + 2) end
+
+--- Why a link of a page's is dead; nil when it is not. A reader may follow a link to another site; a page that needs
+--- one to be shown is broken without it.
+local function problem(path, tag, target)
+  if target:find "^%a[%w+.-]*:" or target:find "^//" then
+    return not tag:find "^<a%s" and "is fetched from the network" or nil
+  end
   local file, anchor = target:match "^([^#]*)#?(.*)$"
-  local page = page_at(file == "" and path or joined(path:match "^(.*)/", file))
+  if file:find "^/" then return "outside of the folder" end
+  local full = file == "" and path or joined(inside(path):match "^(.*/)[^/]*$" or "", file)
+  if not full then return "outside of the folder" end
+  local page = page_at(full)
   if not page then return "no such file" end
   if not page.anchors[anchor] then return "no such anchor" end
 end
 
-local function html_files()
+local function found(extension)
   local list = {}
-  local pipe = assert(io.popen(("find '%s' -name '*.html' | sort"):format(ROOT)))
-  for path in pipe:lines() do list[#list + 1] = joined(".", path) end
+  local pipe = assert(io.popen(("find '%s' -name '*.%s' | sort"):format(ROOT, extension)))
+  for path in pipe:lines() do list[#list + 1] = path end
   pipe:close()
   return list
 end
 
-local files, links, dead = html_files(), 0, 0
+local files, links, dead = found "html", 0, 0
+
+local function complain(path, target, why)
+  dead = dead + 1
+  io.stderr:write(("%s: %s: %s\n"):format(path, target, why))
+end
+
 for _, path in ipairs(files) do
-  for _, name in ipairs { "href", "src" } do
-    for _, target in ipairs(attributes(page_at(path).tags, name)) do
-      local why = problem(path, target)
-      links = links + 1
-      if why then
-        dead = dead + 1
-        io.stderr:write(("%s: %s: %s\n"):format(path, target, why))
+  for _, tag in ipairs(page_at(path).tags) do
+    for _, name in ipairs { "href", "src", "srcset", "action", "data" } do
+      for _, target in ipairs(attributes(tag, name)) do
+        local why = problem(path, tag, target)
+        links = links + 1
+        if why then complain(path, target, why) end
       end
     end
   end
+end
+for _, path in ipairs(found "css") do
+  for target in read(path):gmatch "url%s*%(([^)]*)%)" do complain(path, target, "a style has files of its own") end
+  if read(path):find "@import" then complain(path, "@import", "a style has files of its own") end
 end
 if #files == 0 then
   io.stderr:write("no pages in ", ROOT, "\n")

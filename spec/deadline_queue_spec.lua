@@ -69,6 +69,22 @@ describe("A deadline", function()
     helper.run()
   end)
 
+  it("goes on with those that came before when somebody has closed its timer", function()
+    local late = {}
+    local deadline = Deadline.new(10, function(item) late[#late + 1] = item.name end, true)
+    local list = items(3)
+    deadline:add(list[1])
+    deadline:add(list[2])
+    uv.walk(function(handle)
+      if not handle:is_closing() then handle:close() end
+    end)
+    uv.run()
+    assert.same({}, late)
+    deadline:add(list[3])
+    helper.run()
+    assert.same({ 1, 2, 3 }, late)
+  end)
+
   it("of 0 is none", function()
     local deadline = Deadline.new(0, function() error "late" end)
     local item = items(1)[1]

@@ -67,32 +67,22 @@ function helper.thrown_message(err)
   return (assert(err.message:match "^[%w_./]+%.lua:%d+: (.*)$", err.message))
 end
 
-local function close_leftovers()
+local function open_handles()
   local open = {}
   uv.walk(function(handle)
-    if handle:is_closing() then return end
-    open[#open + 1] = tostring(handle)
-    handle:close()
+    if not handle:is_closing() then open[#open + 1] = tostring(handle) end
   end)
-  uv.run() -- deliver every close callback
   return open
 end
 
--- Handles that were closed behind the library's back are never uncounted there: the specs after this one are not to
--- suffer for it.
-local function forget_handles()
-  local tick = package.loaded["tls.support.next_tick"]
-  if not tick then return end
-  local i, name = 0
-  repeat
-    i = i + 1
-    name = assert(debug.getupvalue(tick.handle_closed, i), "next_tick counts its handles under another name")
-  until name == "open_handles"
-  debug.setupvalue(tick.handle_closed, i, 0)
-  tick.handle_closed()
-  uv.run()
-  close_leftovers()
-  tick.handle_opened()
+local function close_all()
+  local count = 0
+  uv.walk(function(handle)
+    if handle:is_closing() then return end
+    count = count + 1
+    handle:close()
+  end)
+  return count
 end
 
 --- Calls `fn` once `ready()` holds, in a later turn: what cannot be waited for by an event is looked for in each turn.
@@ -147,6 +137,7 @@ function helper.clock()
 end
 
 local PATIENCE, STEP = 45000, 500 -- ms; what is only reached on failure may be long
+local WINDING_UP = 5000 -- ms
 
 -- Calls `fn` after `ms` of the loop's turns: one that takes longer than STEP, on a machine with much to do, counts as
 -- one.
@@ -161,6 +152,51 @@ local function watch(ms, fn)
   return watchdog
 end
 
+-- Runs the loop until it is empty, but not for ever: what a failed test has begun may begin other things.
+local function wind_up()
+  local watchdog = watch(WINDING_UP * slow, uv.stop)
+  uv.run()
+  watchdog:close()
+  uv.run "nowait"
+end
+
+local function close_leftovers()
+  local count = close_all()
+  wind_up() -- delivers every close callback
+  if count > 0 and close_all() > 0 then uv.run "nowait" end
+  return count
+end
+
+-- Handles that were closed behind the library's back are never uncounted there: the specs after this one are not to
+-- suffer for it.
+local function forget_handles()
+  local tick = package.loaded["tls.support.next_tick"]
+  if not tick then return end
+  local i, name = 0
+  repeat
+    i = i + 1
+    name = assert(debug.getupvalue(tick.handle_closed, i), "next_tick counts its handles under another name")
+  until name == "open_handles"
+  debug.setupvalue(tick.handle_closed, i, 0)
+  tick.handle_closed()
+  wind_up()
+  close_leftovers()
+  tick.handle_opened()
+end
+
+local endings = {}
+
+--- Has `fn` called when a test has failed, before its handles are closed: it ends what the test has begun, as the
+-- library does that, and has a few seconds of the loop's time.
+function helper.on_failure(fn)
+  endings[#endings + 1] = fn
+end
+
+local function end_by_itself()
+  for _, fn in ipairs(endings) do fn() end
+  wind_up()
+end
+
 --- Run the loop until it is empty; fail when that takes more than 'ms' and PATIENCE,
 -- when an expected call is missing, or when a handle is left open.
 function helper.run(ms)
@@ -172,10 +208,10 @@ function helper.run(ms)
   uv.run()
   watchdog:close()
   uv.run("nowait")
-  local open, missing, failure =
-    close_leftovers(), helper.pending, helper.failure
+  local open, failure, missing = open_handles(), helper.failure, helper.pending
+  if failure or late then end_by_itself() end
+  if close_leftovers() > 0 then forget_handles() end
   helper.pending, helper.failure = 0, nil
-  if #open > 0 then forget_handles() end
   if failure then error(failure, 0) end
   assert(not late, "timed out; open: " .. table.concat(open, ", "))
   assert(#open == 0, "left open: " .. table.concat(open, ", "))

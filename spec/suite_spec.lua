@@ -63,6 +63,37 @@ describe("a run of the specs", function()
     helper.run()
   end)
 
+  it("ends the tasks, sockets and servers of a test that fails: those after it are as if it had not been", function()
+    run({
+      failing_spec = [[
+        local co, tasks = require "tls.co", require "spec.support.tasks"
+        for _, plain in ipairs { true, false } do
+          it("fails", function()
+            tasks.talk({ plain = plain }, function(socket)
+              co.run(function() while true do co.sleep(1) end end)
+              socket:read "a"
+            end, function(socket)
+              co.sleep(5)
+              assert.equal("as it should be", socket.error)
+            end)
+          end)
+          it("passes", function()
+            tasks.talk({ plain = plain }, function(socket) socket:write(socket:read(), "\n") end, function(socket)
+              co.sleep(1)
+              socket:write "hello\n"
+              assert.equal("hello", socket:read())
+            end)
+          end)
+        end
+      ]],
+    }, function(status, output)
+      assert.equal(1, status)
+      has(output, "2 successes / 2 failures / 0 errors / 0 pending : ", "as it should be")
+      assert.is_nil(output:find("left open", 1, true), output)
+    end)
+    helper.run()
+  end)
+
   it("finds and ends what a spec has left behind", function()
     run({ left_spec = "it('passes', function() local ok = os.execute [[" .. BACKGROUND ..
       "]] assert(ok == true or ok == 0) end)" }, function(status, output)

@@ -11,10 +11,6 @@
 
 #include "ossl_compat.h"
 
-bool tls_ocsp_is_issuer (X509 *issuer, X509 *cert) {
-  return X509_check_issued(issuer, cert) == X509_V_OK;
-}
-
 void tls_ocsp_answer_clear (struct tls_ocsp_answer *answer) {
   X509_free(answer->responder); /* NULL is allowed */
   answer->responder = NULL;
@@ -40,6 +36,20 @@ struct question {
 
 /* === the bytes ========================================================= */
 
+/* The version is the first element of what is signed, and should be left out,
+** as there is one alone (RFC 6960, 4.2.1). 'der' is a basic response. */
+static bool is_version_1 (const unsigned char *der, long n) {
+  static const unsigned char version[] = {0xa0, 3, V_ASN1_INTEGER, 1, 0};
+  const unsigned char *at = der;
+  long size = n;
+  int i, tag, class;
+  for (i = 0; i < 2; i++)
+    if ((ASN1_get_object(&at, &size, &tag, &class, der + n - at) & 0x80) != 0)
+      return false;
+  return size < (long)sizeof version || at[0] != version[0] ||
+         memcmp(at, version, sizeof version) == 0;
+}
+
 /* A response ends in its basic response. What else stands in that place, bytes
 ** behind it or another form than DER, nobody has signed. */
 static bool is_exact (OCSP_BASICRESP *basic, const unsigned char *der,
@@ -47,7 +57,8 @@ static bool is_exact (OCSP_BASICRESP *basic, const unsigned char *der,
   unsigned char *again = NULL;
   int n = i2d_OCSP_BASICRESP(basic, &again);
   bool same = n > 0 && (size_t)n <= size &&
-              memcmp(again, der + size - (size_t)n, (size_t)n) == 0;
+              memcmp(again, der + size - (size_t)n, (size_t)n) == 0 &&
+              is_version_1(again, n);
   OPENSSL_free(again);
   return same;
 }
@@ -111,10 +122,14 @@ static bool is_weak (const X509_ALGOR *algorithm) {
   return hash != NID_undef && is_weak_hash(hash);
 }
 
+/* A certificate without a key usage may have any. With one, both that and the
+** extended one have to allow it (RFC 5280, 4.2.1.12). */
 static bool may_delegate (X509 *signer, X509 *issuer) {
+  const uint32_t signs = KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION;
   return X509_cmp(signer, issuer) == 0 ||
          ((X509_get_extension_flags(signer) & EXFLAG_XKUSAGE) != 0 &&
-          (X509_get_extended_key_usage(signer) & XKU_OCSP_SIGN) != 0);
+          (X509_get_extended_key_usage(signer) & XKU_OCSP_SIGN) != 0 &&
+          (X509_get_key_usage(signer) & signs) != 0);
 }
 
 /* The issuer is all that is trusted: the chain is the issuer alone, or a
@@ -147,30 +162,60 @@ static bool is_authorized (struct question *q, X509 *signer) {
   return false;
 }
 
-static enum tls_ocsp_fault check_signer (struct question *q,
-                                         STACK_OF(X509) * known) {
-  X509 *signer = NULL;
-  if (!OCSP_resp_get0_signer(q->basic, &signer, known))
-    return TLS_OCSP_RESPONDER;
+/* Does the responder's name, or the hash of its key, stand for this
+** certificate? */
+static bool is_named (const OCSP_BASICRESP *basic, X509 *cert) {
+  const ASN1_OCTET_STRING *hash = NULL;
+  const X509_NAME *name = NULL;
+  unsigned char ours[EVP_MAX_MD_SIZE];
+  unsigned n;
+  if (!OCSP_resp_get0_id(basic, &hash, &name))
+    return false;
+  if (name != NULL)
+    return X509_NAME_cmp(name, X509_get_subject_name(cert)) == 0;
+  return X509_pubkey_digest(cert, EVP_sha1(), ours, &n) &&
+         (int)n == ASN1_STRING_length(hash) &&
+         memcmp(ours, ASN1_STRING_get0_data(hash), n) == 0;
+}
+
+static bool has_signed (struct question *q, X509 *signer) {
+  STACK_OF(X509) *known = sk_X509_new_null(); /* of borrowed ones */
+  bool ok = known != NULL && sk_X509_push(known, signer) > 0 &&
+            OCSP_basic_verify(q->basic, known, NULL, OCSP_NOVERIFY) == 1;
+  sk_X509_free(known);
+  return ok;
+}
+
+static enum tls_ocsp_fault try_signer (struct question *q, X509 *signer) {
+  tls_ocsp_answer_clear(q->answer);
   if (X509_up_ref(signer))
     q->answer->responder = signer;
   q->answer->delegated = X509_cmp(signer, q->issuer) != 0;
   if (!is_authorized(q, signer))
     return TLS_OCSP_RESPONDER;
-  if (is_weak(OCSP_resp_get0_tbs_sigalg(q->basic)))
-    return TLS_OCSP_WEAK;
-  return OCSP_basic_verify(q->basic, known, NULL, OCSP_NOVERIFY) == 1
-             ? TLS_OCSP_OK
-             : TLS_OCSP_SIGNATURE;
+  return has_signed(q, signer) ? TLS_OCSP_OK : TLS_OCSP_SIGNATURE;
+}
+
+/* Several certificates may have the responder's name, or even its key: an old
+** one and a new one, say. Each of them costs time, and a peer may send many. */
+static enum tls_ocsp_fault find_signer (struct question *q) {
+  enum { MOST = 8 };
+  const STACK_OF(X509) *included = OCSP_resp_get0_certs(q->basic);
+  enum tls_ocsp_fault fault = TLS_OCSP_RESPONDER;
+  int i, tried = 0, count = included == NULL ? 0 : sk_X509_num(included);
+  for (i = -1; i < count && tried < MOST && fault != TLS_OCSP_OK; i++) {
+    X509 *signer = i < 0 ? q->issuer : sk_X509_value(included, i);
+    if (!is_named(q->basic, signer))
+      continue;
+    fault = try_signer(q, signer);
+    tried++;
+  }
+  return fault;
 }
 
 static enum tls_ocsp_fault verify_signature (struct question *q) {
-  enum tls_ocsp_fault fault = TLS_OCSP_MEMORY;
-  STACK_OF(X509) *known = sk_X509_new_null(); /* of borrowed ones */
-  if (known != NULL && sk_X509_push(known, q->issuer) > 0)
-    fault = check_signer(q, known);
-  sk_X509_free(known);
-  return fault;
+  return is_weak(OCSP_resp_get0_tbs_sigalg(q->basic)) ? TLS_OCSP_WEAK
+                                                      : find_signer(q);
 }
 
 /* === what it says ====================================================== */
@@ -301,6 +346,14 @@ static enum tls_ocsp_fault read_singles (struct question *q) {
   return find_single(q);
 }
 
+/* By what both say, and by its signature: there may be others of that name, and
+** a chain that a client accepts in spite of its faults may end in one. */
+static bool is_issuer (X509 *issuer, X509 *cert) {
+  EVP_PKEY *key = X509_get0_pubkey(issuer);
+  return X509_check_issued(issuer, cert) == X509_V_OK && key != NULL &&
+         X509_verify(cert, key) == 1;
+}
+
 enum tls_ocsp_fault tls_ocsp_answer_read (struct tls_ocsp_answer *answer,
                                           const unsigned char *der, size_t size,
                                           X509 *cert, X509 *issuer,
@@ -308,7 +361,7 @@ enum tls_ocsp_fault tls_ocsp_answer_read (struct tls_ocsp_answer *answer,
   struct question q = {NULL, cert, issuer, now, answer};
   enum tls_ocsp_fault fault;
   start(answer);
-  if (issuer == NULL || !tls_ocsp_is_issuer(issuer, cert))
+  if (issuer == NULL || !is_issuer(issuer, cert))
     fault = TLS_OCSP_NO_ISSUER;
   else
     fault = read_response(&q, der, size);

@@ -76,7 +76,4 @@ enum tls_ocsp_fault tls_ocsp_answer_read (struct tls_ocsp_answer *answer,
                                           int64_t now);
 void tls_ocsp_answer_clear (struct tls_ocsp_answer *answer);
 
-/* Has 'issuer' signed 'cert', by what both say? */
-bool tls_ocsp_is_issuer (X509 *issuer, X509 *cert);
-
 #endif

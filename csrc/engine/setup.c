@@ -15,13 +15,13 @@
 
 /* === early data ======================================================== */
 
-/* Only what the session allows is sent. Early data that is not sent counts as
-** not accepted, which is not an error. */
+/* Only what the session allows is sent, and with a session that is offered.
+** Early data that is not sent counts as not accepted, which is not an error. */
 static bool may_send_early_data (const struct tls_engine *e,
                                  const struct tls_engine_options *o) {
   int max = (int)SSL_get_max_proto_version(e->ssl); /* 0: none */
-  return o->session != NULL && o->early_data_size > 0 &&
-         o->early_data_size <= SSL_SESSION_get_max_early_data(o->session) &&
+  return e->offered != NULL && o->early_data_size > 0 &&
+         o->early_data_size <= SSL_SESSION_get_max_early_data(e->offered) &&
          (max == 0 || max >= TLS1_3_VERSION);
 }
 
@@ -79,13 +79,13 @@ static bool set_server (struct tls_engine *e,
 static bool set_up (struct tls_engine *e, const struct tls_engine_options *o) {
   e->ssl = SSL_new(o->ctx);
   if (e->ssl == NULL || !set_bio(e, o->method) || !tls_alpn_set(e, o) ||
-      !set_early_data(e, o) || !tls_psk_set(e, o))
+      !tls_psk_set(e, o))
     return false;
   SSL_set_verify(e->ssl, verify_mode(o), NULL);
   if (o->want_keylog)
     tls_engine_want_keylog(e);
   return (o->server ? set_server(e, o) : set_client(e, o)) &&
-         tls_raw_keys_apply(e->ssl, o->ctx);
+         set_early_data(e, o) && tls_raw_keys_apply(e->ssl, o->ctx);
 }
 
 static void copy_flags (struct tls_engine *e,

@@ -3,6 +3,7 @@
 */
 #include "verify_chain.h"
 
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "authorization.h"
@@ -42,12 +43,16 @@ static void leave_name_to_owner (const struct tls_engine *e,
     X509_VERIFY_PARAM_set1_host(X509_STORE_CTX_get0_param(ctx), NULL, 0);
 }
 
+/* What OpenSSL notes about a fault is no fault of the connection's, which may
+** go on in spite of it. */
 static void verify_certificate (struct tls_peer *peer, X509_STORE_CTX *ctx) {
   tls_peer_set_leaf(peer, X509_STORE_CTX_get0_cert(ctx));
   peer->chain_result = X509_V_OK;
   peer->chain_sent = sk_X509_num(X509_STORE_CTX_get0_untrusted(ctx));
   X509_STORE_CTX_set_verify_cb(ctx, on_chain_step);
+  ERR_set_mark();
   int r = X509_verify_cert(ctx);
+  ERR_pop_to_mark();
   if (r != 1 && peer->chain_result == X509_V_OK)
     peer->chain_result = X509_V_ERR_UNSPECIFIED;
 }

@@ -85,9 +85,11 @@ struct tls_lua_state {
   int door;     /* registry reference, of tls_door_open() */
   bool closing; /* lua_close() has begun: Lua must not be entered */
   int at_closing; /* registry reference; LUA_NOREF before core.atClosing() */
-  const void *closing_sentinel;    /* borrowed from the registry; NULL at first;
-                                      see state_closing.c */
-  char *plaintext;                 /* owned; NULL while a connection uses it */
+  const void *closing_sentinel; /* borrowed from the registry; NULL at first;
+                                   see state_closing.c */
+  lua_Alloc allocate; /* once the loop was abandoned; see state_closing.c */
+  void *allocate_arg; /* borrowed */
+  char *plaintext;    /* owned; NULL while a connection uses it */
   char read_buffer[TLS_READ_SIZE]; /* libuv reads into it, for any of the
                                       connections */
 };

@@ -4,7 +4,8 @@
 --
 -- FLEET_REDIS=HOST:PORT in the environment: its ticket keys are those of all machines that ask this Redis, over TLS;
 -- FLEET_REDIS_CA, _CERT, _KEY are files. FLEET_STORE=redis: sessions by id in that Redis, no tickets. FLEET_ROTATE,
--- _LEAD, _POLL and _SESSIONS are in seconds.
+-- _LEAD, _POLL, _SESSIONS and _REDIS_TIMEOUT are in seconds. FLEET_PROXY=ADDRESS,NETWORK/BITS,...: balancers that send
+-- headers of the PROXY protocol, version 2; nobody else is let in.
 --
 -- SIGHUP: other workers take the place of the present ones, with the code and certificates of now, and no connection is
 -- lost.
@@ -20,7 +21,7 @@ local setting = require "setting"
 local Slot = require "slot"
 
 local PORT, WORKERS, CERT, KEY = tonumber(arg[1]), tonumber(arg[2]), arg[3], arg[4]
-if not PORT or not WORKERS or not KEY then
+if not PORT or not WORKERS or WORKERS < 1 or not KEY then
   io.stderr:write "usage: fleet.lua PORT WORKERS cert.pem key.pem [service.lua]\n"
   os.exit(2)
 end

@@ -18,8 +18,8 @@ function setting.redis()
   local host, port = setting.text("REDIS", ""):match "^(.*):(%d+)$"
   if not host then return nil end
   return {
-    host = host, port = tonumber(port), timeout = 2000, ca = file "REDIS_CA", cert = file "REDIS_CERT",
-    key = file "REDIS_KEY",
+    host = host, port = tonumber(port), timeout = setting.ms("REDIS_TIMEOUT", 2), ca = file "REDIS_CA",
+    cert = file "REDIS_CERT", key = file "REDIS_KEY",
   }
 end
 

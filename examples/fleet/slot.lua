@@ -5,7 +5,7 @@ local co = require "tls.co"
 
 local FIRST_WAIT, LONGEST_WAIT = 100, 5000 -- ms before a worker is started again; doubled each time
 local STEADY = 10000 -- ms: who has run for so long begins with FIRST_WAIT again
-local START = 10000 -- ms until a worker is ready, else it is ended
+local START = 30000 -- ms until a worker is ready, else it is ended
 
 local Slot = {}
 Slot.__index = Slot

@@ -10,6 +10,7 @@ package.path = (arg[0]:match "^(.*/)" or "./") .. "?.lua;" .. package.path
 local uv = require "luv"
 local co = require "tls.co"
 local net = require "tls.net"
+local proxy = require "proxy_protocol"
 local setting = require "setting"
 local Store = require "session_store"
 local tls = require "tls"
@@ -24,10 +25,20 @@ local KEEP = setting.ms("SESSIONS", 300) / 1000 -- s
 local BY_ID = setting.text "STORE" == "redis" -- sessions in Redis, not in tickets
 local NO_TICKET = 0x4000 -- SSL_OP_NO_TICKET
 
-local sockets, stopping, server = {}, false, nil
+local BALANCERS = setting.text "PROXY" -- who sends headers of the PROXY protocol; nobody else is let in then
+
+local sockets, stopping = {}, false
+local server, listener -- the same, but behind a balancer
+local function client_of() return nil end
 
 local function log(...)
   io.stderr:write(("worker %d: "):format(uv.os_getpid()), table.concat({ ... }, " "), "\n")
+end
+
+-- A balancer's check may end as it likes.
+local function complain(err, socket)
+  local client = client_of(socket) or { address = socket.remoteAddress }
+  if not client.check then log(client.address or "?", tostring(err)) end
 end
 
 local function cut_off()
@@ -45,10 +56,10 @@ local function stop()
   stopping = true
   local lost, deadline = 0, uv.new_timer()
   deadline:start(DRAIN, 0, function() lost = cut_off() end)
-  server:close(function()
+  listener:close(function()
     deadline:close()
     print("stopped " .. lost)
-    os.exit(0)
+    os.exit(0, true)
   end)
 end
 
@@ -63,7 +74,7 @@ local function set_keys(list)
 end
 
 local function listen()
-  server:listen({ fd = 3 }, function() print "ready" end)
+  listener:listen({ fd = 3 }, function() print "ready" end)
 end
 
 --- It listens when it has the fleet's keys, not before: no ticket is sealed by a key that nobody else has.
@@ -71,7 +82,7 @@ local function obey(line)
   local list = line:match "^keys (%S+)$"
   if list then
     set_keys(list)
-    if not server.listening and not stopping then listen() end
+    if not listener.listening and not stopping then listen() end
   elseif line == "stop" then
     stop()
   end
@@ -81,15 +92,17 @@ server = tls.createServer({
   cert = { file = cert }, key = { file = key }, sessionTimeout = math.ceil(KEEP),
   secureOptions = BY_ID and NO_TICKET or nil,
 }, function(socket)
-  socket:on("error", function(err) log(tostring(err)) end)
-  service(socket)
+  socket:on("error", function(err) complain(err, socket) end)
+  service(socket, client_of(socket))
 end)
-server:on("connection", function(socket)
-  sockets[socket] = true
+server:on("tlsClientError", complain)
+listener = server
+if BALANCERS then listener, client_of = proxy.front(server, { allowed = proxy.allow(BALANCERS), log = log }) end
+listener:on("connection", function(socket)
+  sockets[socket] = socket.remoteAddress or "?" -- known from now on, also when the client resets the connection
   socket:on("close", function() sockets[socket] = nil end)
 end)
-server:on("tlsClientError", function(err, socket) log(socket.remoteAddress or "?", tostring(err)) end)
-server:on("error", function(err)
+listener:on("error", function(err)
   log(tostring(err))
   os.exit(1)
 end)

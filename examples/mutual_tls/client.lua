@@ -7,12 +7,12 @@ local uv = require "luv"
 local tls = require "tls"
 
 local function fail(problem)
-  io.stderr:write("client.lua: ", tostring(problem), "\n")
+  io.stderr:write("client.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 
 local certs, port = arg[1], arg[2] or "8443"
-if not certs or not port:find "^%d+$" then fail "usage: client.lua CERTS [PORT]" end
+if not certs or not port:find "^%d+$" or tonumber(port) > 65535 then fail "usage: client.lua CERTS [PORT]" end
 
 local ok, socket = pcall(tls.connect, {
   host = "localhost",
@@ -23,6 +23,7 @@ local ok, socket = pcall(tls.connect, {
 })
 if not ok then fail(socket) end
 
+socket:setTimeout(10000, function() fail "the server says nothing" end)
 socket:once("secureConnect", function()
   print("connected to " .. tostring(socket:getPeerCertificate().subject.CN))
 end)

@@ -15,12 +15,12 @@ local uv = require "luv"
 local tls = require "tls"
 
 local function fail(problem)
-  io.stderr:write("server.lua: ", tostring(problem), "\n")
+  io.stderr:write("server.lua: ", (tostring(problem):gsub("%c", "?")), "\n")
   os.exit(1)
 end
 
 local certs, port, allowed = arg[1], arg[2] or "8443", arg[3]
-if not certs or not port:find "^%d+$" then fail "usage: server.lua CERTS [PORT [ALLOWED]]" end
+if not certs or not port:find "^%d+$" or tonumber(port) > 65535 then fail "usage: server.lua CERTS [PORT [ALLOWED]]" end
 
 --- Who has shown his certificate. There may be no CN in it, or two, and anything in them: it is not to control the
 -- terminal that it is printed on.
@@ -52,9 +52,11 @@ local ok, server = pcall(tls.createServer, {
   ca = { file = certs .. "/ca-cert.pem" }, -- whose clients we know
   requestCert = true, -- ask for a certificate ...
   rejectUnauthorized = true, -- ... and take no other, nor none
+  handshakeTimeout = 10000,
 }, function(socket)
   local who, cert = name_of(socket), socket:getPeerCertificate()
   socket:on("error", function(err) print(who .. ": " .. tostring(err)) end)
+  socket:setTimeout(10000, function() socket:destroy() end)
   if not is_allowed(cert.fingerprint256) then
     print(("%s is not in the list, from %s: %s"):format(who, socket.remoteAddress, cert.fingerprint256))
     return socket:destroy()

@@ -181,10 +181,18 @@ local function on_error(self, err)
   if handshaking then self:destroy(err) else self:_fail(err) end
 end
 
+local function on_ocsp(self, response)
+  if debug_lines.on then
+    steps.stapled(self, response)
+    if not self._conn then return end -- see tls.handshake.steps
+  end
+  self:emit("OCSPResponse", response)
+end
+
 core.handlers {
   verify = verify.in_handshake,
   clientHello = client_hello_callbacks.answer,
-  ocsp = function(self, response) self:emit("OCSPResponse", response) end,
+  ocsp = on_ocsp,
   session = session_resumption.on_session,
   keylog = on_keylog,
   note = on_note,

@@ -125,25 +125,59 @@ end
 
 function annotations.new() return { classes = {}, aliases = {}, count = 0 } end
 
---- The listeners of an alias of functions: `name` and `type` of each event.
+--- What an alias of events says of each: lines `* 'name': text`. And what it says of all of them.
+local function texts_of(alias)
+  local of_event, general, name = {}, {}, nil
+  for _, line in ipairs(alias.text) do
+    local first, words = line:match "^%* '(%w+)': (.*)$"
+    name = first or name
+    if first then
+      of_event[first] = words
+    elseif name and line:find "^  " then
+      of_event[name] = of_event[name] .. " " .. line:match "^%s*(.*)$"
+    else
+      general[#general + 1] = line
+    end
+  end
+  return of_event, general
+end
+
+--- The events of an alias of functions: `name`, `type` of the listener and `text` of each; and the text for all.
 function annotations.events(alias)
-  local list = {}
+  local list, of_event, general = {}, texts_of(alias)
   for _, member in ipairs(alias.members) do
     local name, listener = member:match '^fun%(self: T, event: "([%w]+)", listener: (.*)%): T$'
-    if name then list[#list + 1] = { name = name, type = listener } end
+    if name then list[#list + 1] = { name = name, type = listener, text = of_event[name] or "" } end
   end
-  return list
+  return list, general
 end
 
 --- The aliases of events that a class's `on` takes.
-function annotations.event_aliases(found, class)
+local function event_aliases(found, class)
   local list = {}
   for _, field in ipairs(class.fields) do
-    local alias = field.name == "on" and found.aliases[field.type]
+    local alias = field.name == "on" and (found.aliases[field.type] or { members = { field.type } })
     local members = alias and table.concat(alias.members, "|") or ""
     for name in members:gmatch "([%w.]+Events)<" do list[#list + 1] = name end
   end
   return list
+end
+
+--- The aliases of events that a class adds to those of its parents.
+function annotations.own_event_aliases(found, class)
+  local inherited, list = {}, {}
+  for _, parent in ipairs(class.parents) do
+    for _, name in ipairs(event_aliases(found, found.classes[parent])) do inherited[name] = true end
+  end
+  for _, name in ipairs(event_aliases(found, class)) do
+    if not inherited[name] then list[#list + 1] = found.aliases[name] end
+  end
+  return list
+end
+
+--- `on` and its like, whose type stands for the events.
+function annotations.is_listener_method(field)
+  return field.type:find "On$" ~= nil or field.type:find "^tls.EmitterEvents" ~= nil
 end
 
 return annotations

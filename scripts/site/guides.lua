@@ -1,5 +1,7 @@
 -- Makes a guide (README.md, docs/*.md) what LDoc reads: its links lead to pages of the site, its headings have GitHub's
 -- anchors, and the comments that its specs read are taken out.
+local examples = require "scripts.site.examples"
+
 local guides = {}
 
 --- The anchor that GitHub gives a heading.
@@ -9,12 +11,11 @@ end
 
 local function page_of(target)
   local path, anchor = target:match "^([^#]*)(#?.*)$"
-  if path:find "^%a+:" then return target end
-  if path == "" then return target end
+  if path:find "^%a+:" or path == "" then return target end
   local name = path:match "([^/]+)$"
   if name:find "%.md$" then return name .. ".html" .. anchor end
-  if name:find "%.lua$" then return "../examples/" .. name .. ".html" end
-  if name == "examples" then return "../index.html" end
+  local example = path:match "^[%./]*examples/?(.*)$"
+  if example then return examples.place(example) end
   return target
 end
 
@@ -36,6 +37,31 @@ end
 local function fence_line(language, begins)
   if language == "lua" then return begins and "```lua" or "```" end
   return begins and "<pre>" or "</pre>\n"
+end
+
+--- A program that is not Lua, as a guide.
+function guides.program(title, text)
+  local lines = {}
+  for line in text:gmatch "([^\n]*)\n" do lines[#lines + 1] = line == "" and "&#32;" or shown(line) end
+  return ("# %s\n\n<pre>\n%s\n</pre>\n"):format(title, table.concat(lines, "\n"))
+end
+
+--- What the README says of each guide, by the name of its file.
+function guides.summaries(readme)
+  local list, name = {}, nil
+  for line in readme:match("\n## More\n(.*)$"):gmatch "[^\n]*" do
+    local links, words = line:match "^%- (%[.-%)): (.*)$"
+    if links then
+      for page in links:gmatch "%(docs/([^)]+)%)" do
+        list[page], name = words, page
+      end
+    elseif name and line:find "^  %S" then
+      list[name] = list[name] .. line:sub(2)
+    elseif line ~= "" then
+      name = nil
+    end
+  end
+  return list
 end
 
 --- The text for LDoc. A heading comes first there, so the first one has no anchor.

@@ -65,32 +65,19 @@ local function write_function(lines, item)
   lines[#lines + 1] = ""
 end
 
-local function is_listener_method(field) return field.type:find "On$" or field.type:find "^tls.EmitterEvents" end
-
 local function write_fields(lines, class)
   for _, field in ipairs(class.fields) do
-    if not is_listener_method(field) or class.name == "tls.Emitter" then
+    if not annotations.is_listener_method(field) or class.name == "tls.Emitter" then
       lines[#lines + 1] = "--- " .. described(field.type, field.text)
       lines[#lines + 1] = ("-- @property %s\n"):format(field.name)
     end
   end
 end
 
-local function inherited_events(found, class)
-  local names = {}
-  for _, parent in ipairs(class.parents) do
-    for _, name in ipairs(annotations.event_aliases(found, found.classes[parent])) do names[name] = true end
-  end
-  return names
-end
-
 local function write_events(lines, found, class)
-  local inherited = inherited_events(found, class)
-  for _, name in ipairs(annotations.event_aliases(found, class)) do
-    local alias = found.aliases[name]
-    local own = not inherited[name] and (name ~= "tls.EmitterEvents")
-    for _, event in ipairs(own and annotations.events(alias) or {}) do
-      lines[#lines + 1] = "--- " .. type_html(event.type)
+  for _, alias in ipairs(annotations.own_event_aliases(found, class)) do
+    for _, event in ipairs(annotations.events(alias)) do
+      lines[#lines + 1] = "--- " .. described(event.type, event.text)
       lines[#lines + 1] = ("-- @event event-%s\n"):format(event.name)
     end
   end
@@ -99,21 +86,17 @@ end
 local function head_of_class(found, page)
   local text, class = {}, page.class
   for _, line in ipairs(page.text) do text[#text + 1] = line end
-  if #text == 0 then text[1] = ("What a `%s` has."):format(page.name) end
   if class.parents[1] then
     local parents = {}
     for i, parent in ipairs(class.parents) do parents[i] = type_html(parent) end
-    text[#text + 1] = "\n-- It has also what its parent has: " .. table.concat(parents, ", ") .. "."
+    text[#text + 1] = "\n-- It also has what its parent has: " .. table.concat(parents, ", ") .. "."
   end
   for _, overload in ipairs(page.constructor and page.constructor.overloads or {}) do
-    text[#text + 1] = ("\n-- Made by %s: %s"):format(type_html(page.name), type_html(overload))
+    text[#text + 1] = ("\n-- As a function: %s, %s"):format(type_html(page.name), type_html(overload))
   end
-  local inherited = inherited_events(found, class)
-  for _, name in ipairs(annotations.event_aliases(found, class)) do
-    local alias = found.aliases[name]
-    if not inherited[name] and #alias.text > 0 then
-      text[#text + 1] = "\n-- Events: " .. table.concat(alias.text, "\n-- ")
-    end
+  for _, alias in ipairs(annotations.own_event_aliases(found, class)) do
+    local _, general = annotations.events(alias)
+    if #general > 0 then text[#text + 1] = "\n-- Events: " .. table.concat(general, "\n-- ") end
   end
   return text
 end
@@ -128,15 +111,10 @@ local function write_class_page(lines, found, page)
     for _, item in ipairs(page.constructor.functions) do write_function(lines, item) end
   end
   write_events(lines, found, page.class)
-  if page.name == "tls.Emitter" then
-    for _, event in ipairs(annotations.events(found.aliases["tls.EmitterEvents"])) do
-      lines[#lines + 1] = ("--- %s\n-- @event event-%s\n"):format(type_html(event.type), event.name)
-    end
-  end
 end
 
 local HEADS = {
-  options = "The options of each function, as its declaration in lua/tls/options has them.",
+  options = "The options of each function, with their types and defaults.",
   values = "What functions take, return and give to listeners.",
 }
 

@@ -11,7 +11,7 @@ local function kind_of(found, class)
   if MODULES[class.name] then return "module" end
   if class.name:find "Options$" then return "options" end
   if class.name:find "Class$" and found.classes[class.name:match "^(.*)Class$"] then return "constructor" end
-  if #class.functions > 0 or #annotations.event_aliases(found, class) > 0 then return "classmod" end
+  if #class.functions > 0 or #annotations.own_event_aliases(found, class) > 0 then return "classmod" end
   for _, parent in ipairs(class.parents) do
     if found.classes[parent] and kind_of(found, found.classes[parent]) == "classmod" then return "classmod" end
   end

@@ -65,7 +65,11 @@ describe("co.connect", function()
   it("throws for wrong options, and says where", function()
     tasks.run(function()
       throws("ERR_INVALID_ARG_TYPE", '"options"', function() co.connect(8000) end)
-      throws("ERR_INVALID_ARG_VALUE", "has no option 'prot'", function() co.connect { prot = 1 } end)
+      throws("ERR_INVALID_ARG_VALUE", "co.connect has no option 'prot'; did you mean 'port'?",
+        function() co.connect { prot = 1 } end)
+      throws("ERR_INVALID_ARG_VALUE", "socket:starttls has no option 'cb'; did you mean 'ca'?", function()
+        co.wrap(net.Socket()):starttls { cb = 1 }
+      end)
       throws("ERR_INVALID_ARG_TYPE", "options.plain", function() co.connect { port = 1, plain = 1 } end)
       throws("ERR_OUT_OF_RANGE", "options.limit", function() co.connect { port = 1, limit = 0 } end)
       throws("ERR_OUT_OF_RANGE", "options.timeout", function() co.connect { port = 1, timeout = 0 } end)
@@ -80,6 +84,14 @@ describe("co.listen", function()
     tasks.run(function()
       local server = tasks.serve({ plain = true }, nothing)
       tasks.fails("EADDRINUSE", co.listen({ plain = true, host = "127.0.0.1", port = server:address().port }, nothing))
+      server:close()
+    end)
+  end)
+
+  it("closes the socket of a handler, whatever that returns", function()
+    tasks.run(function()
+      local server, place = tasks.serve({}, function(socket) return socket:write "bye" end)
+      assert.equal("bye", tasks.connect(place):read "a")
       server:close()
     end)
   end)
@@ -99,7 +111,8 @@ describe("co.listen", function()
   it("throws for wrong arguments, and says where", function()
     throws("ERR_INVALID_ARG_TYPE", '"handler"', function() co.listen { port = 0 } end)
     throws("ERR_INVALID_ARG_TYPE", '"options"', function() co.listen(nothing) end)
-    throws("ERR_INVALID_ARG_VALUE", "has no option 'prot'", function() co.listen({ prot = 0 }, nothing) end)
+    throws("ERR_INVALID_ARG_VALUE", "co.listen has no option 'backlogs'; did you mean 'backlog'?",
+      function() co.listen({ backlogs = 0 }, nothing) end)
     throws("ERR_INVALID_ARG_TYPE", "options.onError", function() co.listen({ port = 0, onError = 1 }, nothing) end)
     throws("ERR_OUT_OF_RANGE", "options.timeout", function() co.listen({ port = 0, timeout = -1 }, nothing) end)
   end)
@@ -140,6 +153,36 @@ describe("co.wrap", function()
     assert.same({ 5, 7 }, { socket._limit, socket._timeout })
     co.wrap(one, { timeout = false })
     assert.same({ 5, false }, { socket._limit, socket._timeout })
+  end)
+
+  it("takes no stream whose data goes to onread", function()
+    local plain = net.connect { host = "127.0.0.1", port = 1, onread = { buffer = 10, callback = nothing } }
+    plain:on("error", nothing)
+    throws("ERR_INVALID_ARG_VALUE", "onread", function() co.wrap(plain) end)
+    plain:destroy()
+    helper.run()
+  end)
+
+  it("of a stream that has connected once more gives another socket", function()
+    tasks.run(function()
+      local count = 0
+      local server, place = tasks.serve({ plain = true }, function(socket)
+        count = count + 1
+        socket:write("connection ", count, "\n")
+      end)
+      local stream = net.connect { host = "127.0.0.1", port = place.port }
+      local first = co.wrap(stream)
+      assert.equal("connection 1\n", first:read "a")
+      assert.equal(first, first:close())
+      assert.equal(first, co.wrap(stream))
+      stream:connect { host = "127.0.0.1", port = place.port }
+      local second = co.wrap(stream)
+      assert.are_not.equal(first, second)
+      assert.equal("connection 2\n", second:read "a")
+      tasks.fails("ERR_STREAM_DESTROYED", first:read "a")
+      assert.equal(second, second:close())
+      server:close()
+    end)
   end)
 
   it("outside of a task, is closed by nobody", function()
@@ -226,6 +269,31 @@ describe("socket:starttls", function()
       assert.is_nil(heard)
       assert.equal("ERR_SSL_WRONG_VERSION_NUMBER", err.code)
       server:close()
+    end)
+  end)
+
+  it("obeys nothing that comes with the answer, before the handshake", function()
+    tasks.run(function()
+      for _, ends in ipairs { false, true } do
+        local err_of_server
+        local server, place = tasks.serve({ plain = true }, function(socket)
+          assert.equal("STARTTLS", socket:read())
+          socket:write "go\nERASE it all\n"
+          if ends then return socket:finish() and socket:read "a" end
+          err_of_server = select(2, socket:starttls(SERVER))
+        end)
+        local socket = tasks.connect(place)
+        socket:write "STARTTLS\n"
+        assert.equal("go", socket:read())
+        while ends and not socket.stream.readableEnded and socket.stream.readableLength == 0 do co.sleep(1) end
+        local ok, err = socket:starttls { ca = certs.ca.cert }
+        assert.is_nil(ok)
+        assert.truthy(err.code == "ERR_SSL_WRONG_VERSION_NUMBER" or err.code == "ECONNRESET", err.code)
+        assert.is_nil((socket:read()))
+        assert.is_true(socket.stream.destroyed)
+        while not ends and not err_of_server do co.sleep(1) end
+        server:close()
+      end
     end)
   end)
 

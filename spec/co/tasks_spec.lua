@@ -1,5 +1,6 @@
 -- tls.co: tasks, what they throw, and cancelling.
 local helper = require "spec.helper"
+local certs = require "spec.support.certs"
 local co = require "tls.co"
 local luas = require "spec.support.luas"
 local net = require "tls.net"
@@ -460,7 +461,9 @@ describe("task:cancel", function()
       return socket:close()
     end,
     ["sleep"] = function() return co.sleep(60000) end,
-    ["wait"] = function() return co.run(co.sleep, 300):wait() end,
+    ["wait"] = function(socket) -- for a task that goes on until the socket is closed
+      return co.run(function() return socket:read() end):wait()
+    end,
   }
 
   tasks.both(function(options, name)
@@ -524,6 +527,35 @@ describe("task:cancel", function()
     end)
   end)
 
+  it("in co.listen may be caught, and the server is closed all the same", function()
+    tasks.run(function()
+      local code
+      local task = co.run(function()
+        local ok, err = co.pcall(co.listen, { plain = true, host = "127.0.0.1", port = 0 }, print)
+        code = not ok and err.code
+        return "caught"
+      end)
+      while not task._waiting do coroutine.yield() end
+      task:cancel()
+      assert.equal("caught", (task:wait()))
+      assert.equal("ABORT_ERR", code)
+    end)
+  end)
+
+  it("in starttls closes the connection, also that of another task", function()
+    tasks.run(function()
+      local server, place = tasks.serve({ plain = true }, function(socket) socket:read "a" end)
+      local socket = tasks.connect(place)
+      local task = co.run(function() return socket:starttls { ca = certs.ca.cert } end)
+      while not task._waiting do coroutine.yield() end
+      task:cancel()
+      tasks.fails("ABORT_ERR", task:wait())
+      assert.is_true(socket.stream.destroyed)
+      tasks.fails("ERR_STREAM_DESTROYED", socket:read())
+      server:close()
+    end)
+  end)
+
   it("loses nothing that has come: another task reads it", function()
     tasks.run(function()
       local server, place = tasks.serve({ plain = true }, function(socket)
@@ -540,6 +572,64 @@ describe("task:cancel", function()
       socket:write "\n"
       assert.equal("beginning", socket:read())
       server:close()
+    end)
+  end)
+end)
+
+describe("co: variables of a task that are to be closed", function()
+  local load = loadstring or load -- luacheck: ignore 113
+  local in_block = load [[
+    local variable, fn = ...
+    local held <close> = variable
+    fn()
+  ]]
+  if not in_block then
+    return it("skipped", function() pending "they are in Lua 5.4" end)
+  end
+
+  local function closing(with)
+    return setmetatable({}, { __close = with })
+  end
+
+  it("are closed when it fails, and when it is cancelled", function()
+    local closed_with = {}
+    local variable = closing(function(_, err) closed_with[#closed_with + 1] = err end)
+    tasks.run(function()
+      local failed = co.run(in_block, variable, function() error("a fault", 0) end)
+      assert.same({ nil, "a fault" }, { failed:wait() })
+      local cancelled = co.run(in_block, variable, function() co.sleep(100000) end)
+      co.sleep(1)
+      cancelled:cancel()
+      tasks.fails("ABORT_ERR", cancelled:wait())
+      assert.equal("cancelled", cancelled.status)
+      assert.same({ "a fault", "ABORT_ERR" }, { closed_with[1], closed_with[2].code })
+      local replaced = co.run(in_block, closing(function() error("later", 0) end), function() error("first", 0) end)
+      assert.same({ nil, "later" }, { replaced:wait() })
+    end)
+  end)
+
+  it("may be tasks: these are cancelled", function()
+    tasks.run(function()
+      local helpers = {}
+      local function begin() -- a helper, and what makes the task end
+        local helper_task = co.run(co.sleep, 100000)
+        helpers[#helpers + 1] = helper_task
+        return helper_task
+      end
+      local ends_well = co.run(in_block, begin(), function() co.sleep(1) end)
+      local fails = co.run(in_block, begin(), function()
+        co.sleep(1)
+        error("a fault", 0)
+      end)
+      local cancelled = co.run(in_block, begin(), function() co.sleep(100000) end)
+      assert.is_nil((ends_well:wait()))
+      assert.same({ nil, "a fault" }, { fails:wait() })
+      cancelled:cancel()
+      tasks.fails("ABORT_ERR", cancelled:wait())
+      for _, helper_task in ipairs(helpers) do
+        tasks.fails("ABORT_ERR", helper_task:wait())
+        assert.equal("cancelled", helper_task.status)
+      end
     end)
   end)
 end)

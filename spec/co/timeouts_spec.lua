@@ -9,6 +9,12 @@ local uv = require "luv"
 
 local BIG = ("x"):rep(30000000) -- more than the system takes
 
+-- The loop gets no further for a time.
+local function be_late(ms)
+  local ends = uv.hrtime() + ms * 1e6
+  repeat until uv.hrtime() > ends
+end
+
 tasks.both(function(options, name)
   -- A client whose server says and takes nothing before it is told to.
   local function silent(handler, visitor)
@@ -113,6 +119,23 @@ tasks.both(function(options, name)
       end)
     end)
 
+    it("is none for a socket that is closed already, however late its 'close' comes", function()
+      silent(function(socket) socket:read(#BIG + 1) end, function(socket)
+        socket:settimeout(5):write(BIG)
+        -- The loop is late twice: when the first call's time is over, and before what that call has closed is closed.
+        for _, ms in ipairs { 1, 6 } do
+          co.run(function()
+            co.sleep(ms)
+            be_late(30)
+            co.sleep(1)
+          end)
+        end
+        tasks.fails("ERR_TIMEOUT", socket:close())
+        assert.equal(socket, socket:close())
+        assert.is_true(socket.stream.closed)
+      end)
+    end)
+
     it("ends a socket whose task has ended, and whose peer takes nothing", function()
       tasks.run(function()
         local held
@@ -137,6 +160,19 @@ tasks.both(function(options, name)
       end, function(socket)
         assert.equal(5000, socket._timeout)
         assert.equal("now", socket:read())
+      end)
+    end)
+
+    it("of a call that waits stays when another task sets another one", function()
+      silent(function(socket) socket:read "a" end, function(socket)
+        for _, ms in ipairs { false, 60000 } do
+          socket:settimeout(5)
+          local reader = co.run(function() return socket:read() end)
+          co.sleep(0)
+          socket:settimeout(ms or nil)
+          local _, err = reader:wait()
+          assert.equal("socket:read has not been done in 5 ms [ERR_TIMEOUT]", tostring(err))
+        end
       end)
     end)
 

@@ -25,6 +25,9 @@ tasks.both(function(options, name)
           assert.truthy(err.message:find "writing_spec.lua:%d+: ", err.message)
         end
         assert.is_false((pcall(socket.write, socket)))
+        local ok, err = pcall(socket.write, socket, "a", nil, "b") -- as io.write
+        assert.same({ false, "ERR_INVALID_ARG_TYPE" }, { ok, err.code })
+        assert.is_false((pcall(socket.write, socket, "a", nil)))
         assert.equal("", socket:read "a")
       end)
     end)

@@ -24,6 +24,15 @@ local function problem(page, target)
 end
 
 describe("the links of the README and of docs", function()
+  it("lead from the README to each page", function()
+    local missing = {}
+    for _, page in ipairs(pages.list()) do
+      local is_linked = read("README.md"):find("](" .. page .. ")", 1, true)
+      if page ~= "README.md" and not is_linked then missing[#missing + 1] = page end
+    end
+    assert.same({}, missing)
+  end)
+
   it("lead somewhere", function()
     local wrong = {}
     for _, page in ipairs(pages.list()) do

@@ -59,6 +59,22 @@ describe("examples/acme_answer.lua", function()
     end)
   end)
 
+  it("shows no challenge to who offers no protocol, and none whose files do not belong together", function()
+    with_folder(function(port, _, folder)
+      local status, output = look(port, "-servername", "www.example.org", "-CAfile", certs.ca.cert_file)
+      assert.equal(0, status, output)
+      assert.truthy(output:find("Verify return code: 0", 1, true), output) -- the ordinary certificate
+      for _, bad in ipairs { "cp " .. certs.rsa.key_file .. " %s/www.example.org.key", "echo x >%s/www.example.org.key",
+        "rm %s/www.example.org.key; : %s" } do
+        assert.equal(0, (programs.run { "sh", "-c", bad:format(folder, folder) }))
+        status, output = look(port, "-alpn", "acme-tls/1", "-servername", "www.example.org")
+        assert.equal(1, status)
+        assert.truthy(output:find("no application protocol", 1, true), output)
+      end
+      assert.equal(0, (programs.run { "sh", "-c", ": >" .. folder .. "/www.example.org.key" }))
+    end)
+  end)
+
   it("serves others with its own certificate", function()
     with_folder(function(port)
       local status, text = programs.run { "curl", "-sS", "--http1.1", "--cacert", certs.ca.cert_file,
@@ -83,6 +99,9 @@ describe("examples/acme_answer.lua", function()
       status, output = programs.run({ "sh", "examples/acme_certificate.sh", "../x,DNS:y", "/nowhere" }, "a.b")
       assert.equal(2, status)
       assert.truthy(output:find("usage: ", 1, true))
+      status, output = programs.run({ "sh", "examples/acme_certificate.sh", "www.example.org", "/nowhere" }, "a.b")
+      assert.same({ 1, "acme_certificate.sh: there is no writing to /nowhere, or openssl cannot do this\n" },
+        { status, output })
     end)
   end)
 end)

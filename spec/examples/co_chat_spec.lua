@@ -110,6 +110,28 @@ describe("examples/co_chat.lua", function()
     assert.truthy(heard:find "eve is here\nann has left", heard)
   end)
 
+  it("takes what it says from a file, too", function()
+    local said
+    local name = os.tmpname()
+    local file = assert(io.open(name, "w"))
+    file:write "ann\nhello\n"
+    file:close()
+    chat(function(port)
+      local bob = enter(port, "bob")
+      local command = ("exec %s examples/co_chat.lua talk localhost:%d %s <%s"):format(LUA, port,
+        certs.ca.cert_file, name)
+      Child.spawn({ "sh", "-c", command },
+        helper.expect(function(...) said = { ... } end))
+      assert.equal("ann is here", bob:read())
+      assert.equal("ann: hello", bob:read())
+      assert.equal("ann has left", bob:read())
+      while not said do co.sleep(1) end
+      os.remove(name)
+    end)
+    assert.equal(0, said[1])
+    assert.matches("^your name%?\n", said[2]) -- what is told to who has just gone may not come any more
+  end)
+
   it("does not talk with a server that is not trusted, and says how it is used", function()
     local status, said
     chat(function(port)
@@ -124,5 +146,26 @@ describe("examples/co_chat.lua", function()
       assert.truthy(output:find("usage: ", 1, true))
     end))
     helper.run()
+  end)
+
+  it("says in a line what is wrong with its files and its port", function()
+    local cert, key = certs.rsa.cert_file, certs.rsa.key_file
+    for arguments, problem in pairs {
+      ["serve 0 /nowhere " .. key] = "no such file or directory /nowhere",
+      ["serve 0 " .. cert .. " " .. certs.ecdsa.key_file] = "give the key that the certificate was made for",
+      ["serve x " .. cert .. " " .. key] = "ERR_SOCKET_BAD_PORT",
+      ["talk localhost:1 /nowhere"] = "no such file or directory /nowhere",
+      ["talk localhost:1 " .. certs.ca.cert_file] = "ECONNREFUSED",
+      ["talk localhost:99999 " .. certs.ca.cert_file] = "ERR_SOCKET_BAD_PORT",
+    } do
+      local command = { LUA, "examples/co_chat.lua" }
+      for word in arguments:gmatch "%S+" do command[#command + 1] = word end
+      Child.spawn(command, helper.expect(function(code, output)
+        assert.equal(1, code)
+        assert.truthy(output:find(problem, 1, true), output)
+        assert.truthy(output:find "^co_chat.lua: [^\n]+\n$", output)
+      end))
+      helper.run()
+    end
   end)
 end)

@@ -99,6 +99,7 @@ describe("examples", function()
   end)
 
   it("say how they are used, and what is wrong", function()
+    local client_files = table.concat({ certs.ca.cert_file, certs.agent.cert_file, certs.agent.key_file }, " ")
     for command, text in pairs {
       ["echo_server.lua x"] = "^echo_server.lua: usage: ",
       ["echo_server.lua 0 key.pem"] = "^echo_server.lua: usage: ",
@@ -113,6 +114,26 @@ describe("examples", function()
       ["starttls.lua serve 0 /no/cert /no/key"] = "^starttls.lua: .*/no/",
       ["starttls.lua serve x y z"] = "^starttls.lua: usage: ",
       ["alpn_h2.lua 0 /no/cert /no/key"] = "^alpn_h2.lua: .*/no/",
+      ["alpn_h2.lua 99999 " .. files "rsa"] = "^alpn_h2.lua: ",
+      ["co_chat.lua serve 0 /no/cert /no/key"] = "^co_chat.lua: .*/no/",
+      ["co_chat.lua serve 0 /no/cert"] = "^co_chat.lua: usage: ",
+      ["co_chat.lua talk x y"] = "^co_chat.lua: not HOST:PORT",
+      ["co_chat.lua talk localhost:1 /no/ca"] = "^co_chat.lua: .*/no/ca",
+      ["co_chat.lua talk localhost:1 " .. certs.ca.cert_file] = "^co_chat.lua: connect ECONNREFUSED",
+      ["redis.lua localhost:1 " .. certs.ca.cert_file] = "^redis.lua: connect ECONNREFUSED",
+      ["mqtt.lua publish localhost:1 " .. client_files .. " a b"] = "^mqtt.lua: connect ECONNREFUSED",
+      ["postgres.lua ask localhost:1 a b " .. client_files .. " c"] = "^postgres.lua: connect ECONNREFUSED",
+      ["postgres.lua direct localhost:1 a b " .. client_files .. " c"] = "^postgres.lua: connect ECONNREFUSED",
+      ["websocket/client.lua wss://localhost:1/ " .. certs.ca.cert_file] = "^client.lua: connect ECONNREFUSED",
+      ["https_get.lua https://localhost:1/"] = "^https_get.lua: connect ECONNREFUSED",
+      ["mutual_tls/server.lua /no"] = "^server.lua: .*/no/",
+      ["mutual_tls/server.lua /no 99999"] = "^server.lua: usage: ",
+      ["mutual_tls/client.lua /no"] = "^client.lua: .*/no/", ["mutual_tls/client.lua /no x"] = "^client.lua: usage: ",
+      ["https_server.lua --port 99999 --key " .. certs.rsa.key_file .. " --cert " .. certs.rsa.cert_file] =
+        "^https_server.lua: no port 99999",
+      ["starttls.lua serve 99999 " .. certs.rsa.cert_file .. " " .. certs.rsa.key_file] = "^starttls.lua: usage: ",
+      ["proxy_protocol.lua 99999 x y"] = "^proxy_protocol.lua: usage: ",
+      ["echo_server.lua 99999"] = "^echo_server.lua: usage: ", ["echo_client.lua 99999"] = "^echo_client.lua: usage: ",
       ["acme_answer.lua 0 /no/cert /no/key /tmp"] = "^acme_answer.lua: .*/no/",
       ["acme_answer.lua 0 /no/cert /no/key /no/folder"] = "^acme_answer.lua: no such folder: /no/folder",
       ["one_port.lua 0 /no/cert /no/key"] = "^one_port.lua: .*/no/",
@@ -120,6 +141,7 @@ describe("examples", function()
       ["mqtt.lua publish localhost:1 /no/ca /no/cert /no/key a b"] = "^mqtt.lua: .*/no/",
       ["postgres.lua direct localhost:1 a b /no/ca /no/cert /no/key c"] = "^postgres.lua: .*/no/",
       ["websocket/client.lua wss://localhost:1 /no/ca"] = "^client.lua: .*/no/ca",
+      ["fleet/fleet.lua 20000 0 /no/cert /no/key"] = "^usage: fleet.lua ",
       ["ocsp_stapling.lua /no/cert /no/key /no/ca"] = "^ocsp_stapling.lua: .*/no/",
     } do
       local out, status = sh(lua .. " examples/" .. command .. " </dev/null")

@@ -1,114 +1,17 @@
 -- examples/fleet: workers that are killed, replaced and stopped while clients come and go.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
-local Child = require "spec.support.child"
 local co = require "tls.co"
-local free_port = require "spec.support.free_port"
-local tasks = require "spec.support.tasks"
+local fleet = require "spec.support.fleet"
 
 local uv = helper.uv
-local LUA = os.getenv "LUA" or "lua5.4"
 
-local function copy(from, to)
-  local source, target = assert(io.open(from, "rb")), assert(io.open(to, "wb"))
-  target:write(source:read "*a")
-  source:close()
-  target:close()
-end
+local copy, with_fleet, start_fleet, wait_for = fleet.copy, fleet.with, fleet.start, fleet.wait_for
+local enter, echo, load, guests = fleet.enter, fleet.echo, fleet.load, fleet.guests
+local redis_at, with_machines, session_of, comes_back = fleet.redis_at, fleet.with_machines, fleet.session_of,
+  fleet.comes_back
 
--- A fleet of two workers; the certificate, key and service are copies, in a folder of its own. on_ready(port, parent,
--- files) is called in a task.
-local function start_fleet(on_ready, env)
-  local folder = assert(uv.fs_mkdtemp "/tmp/tls-fleet-XXXXXX")
-  local files = { cert = folder .. "/cert", key = folder .. "/key", service = folder .. "/service.lua" }
-  copy(certs.rsa.cert_file, files.cert)
-  copy(certs.rsa.key_file, files.key)
-  copy("examples/fleet/service.lua", files.service)
-  local parent = Child.spawn({ LUA, "examples/fleet/fleet.lua", "0", "2", files.cert, files.key, files.service },
-    helper.expect(function()
-      for _, path in pairs(files) do os.remove(path) end
-      uv.fs_rmdir(folder)
-    end), { env = env })
-  parent:when("port %d+, parent %d+", function(output)
-    tasks.start(function()
-      while select(2, parent.output:gsub("worker %d+ ready", "")) < 2 do co.sleep(10) end
-      on_ready(tonumber(output:match "port (%d+)"), parent, files)
-    end)
-  end)
-  return parent
-end
-
--- A task that has a fleet.
-local function with_fleet(visitor, env)
-  local parent = start_fleet(function(port, parent, files)
-    visitor(port, parent, files)
-    parent.handle:kill "sigterm"
-  end, env)
-  helper.run(60000)
-  assert.equal(0, parent.status)
-  return parent.output
-end
-
-local function wait_for(parent, pattern)
-  while not parent.output:find(pattern) do co.sleep(10) end
-  return parent.output:match(pattern)
-end
-
--- A connection, and the worker it has come to.
-local function enter(port, options)
-  local all = { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
-  for name, value in pairs(options or {}) do all[name] = value end
-  local socket, err = co.connect(all)
-  if not socket then return nil, err end
-  local line, why = socket:read()
-  if not line then
-    socket.stream:destroy()
-    return nil, why or "ended"
-  end
-  return socket, tonumber(line:match "^worker (%d+)"), line:match "%w+$"
-end
-
-local function echo(socket, text)
-  local ok, err = socket:write(text, "\n")
-  if not ok then return nil, err end
-  return socket:read()
-end
-
--- Clients that come, say something and go, until stop() is called, which returns how many were served and what else
--- has happened to others: { worker or false }[].
-local function load(port, count)
-  local served, lost, going, list = 0, {}, true, {}
-  for i = 1, count do
-    list[i] = co.run(function()
-      while going do
-        local socket, worker = enter(port)
-        if socket and echo(socket, "ping") == "ping" then served = served + 1 else
-          lost[#lost + 1] = { worker = socket and worker or false, err = not socket and worker }
-        end
-        if socket then socket:close() end
-      end
-    end)
-  end
-  return function()
-    going = false
-    for _, task in ipairs(list) do
-      task:wait()
-      assert.equal("done", task.status)
-    end
-    return served, lost
-  end, function() return served end
-end
-
--- `count` connections that stay: { socket, worker }[].
-local function guests(port, count)
-  local list = {}
-  for i = 1, count do
-    local socket, worker = enter(port)
-    assert(socket, tostring(worker))
-    list[i] = { socket = socket, worker = worker }
-  end
-  return list
-end
+local function count(text, pattern) return select(2, text:gsub(pattern, "")) end
 
 describe("examples/fleet", function()
   it("loses no connection by a reload under load, and serves by other code and another certificate then", function()
@@ -118,11 +21,10 @@ describe("examples/fleet", function()
       local stop, so_far = load(port, 8)
       copy(certs.ecdsa.cert_file, files.cert)
       copy(certs.ecdsa.key_file, files.key)
-      for round = 1, 3 do
+      for _ = 1, 3 do
         local before = so_far()
-        parent.handle:kill "sighup"
-        while select(2, parent.output:gsub("reloaded 2 of 2", "")) < round do co.sleep(10) end
-        while so_far() < before + 50 do co.sleep(10) end
+        fleet.reload { parent }
+        fleet.wait(function() return so_far() >= before + 50 end)
       end
       served, lost = stop()
       for _, guest in ipairs(stay) do -- they are still with the workers that they came to
@@ -132,14 +34,13 @@ describe("examples/fleet", function()
       local file = assert(io.open(files.service, "w"))
       file:write 'return function(socket) socket:finish "worker 0 other code\\n" end'
       file:close()
-      parent.handle:kill "sighup"
-      while select(2, parent.output:gsub("reloaded 2 of 2", "")) < 4 do co.sleep(10) end
+      fleet.reload { parent }
       local socket
       socket, greeting = co.connect { host = "localhost", port = port, ca = certs.ca.cert, family = 4 }
       assert(socket, tostring(greeting))
       subject = socket.stream:getPeerCertificate().asn1Curve
       greeting = socket:read()
-    end)
+    end, { "FLEET_DRAIN=300000" })
     assert.is_true(served >= 150)
     assert.same({}, lost)
     assert.equal(10, old_echoes)
@@ -172,18 +73,20 @@ describe("examples/fleet", function()
   end)
 
   it("loses by a worker that is killed under load only what was in that worker, and starts another", function()
-    local own, others, lost, again = 0, 0, {}, nil
-    local victim
+    local lost, again = {}, nil
+    local victim, broken, whole = nil, {}, {} -- worker -> how many of those that stay
     with_fleet(function(port, parent)
       local stay = guests(port, 16)
-      local stop = load(port, 8)
+      local stop, so_far = load(port, 8)
       victim = stay[1].worker
       uv.kill(victim, "sigkill")
       wait_for(parent, ("worker %d ended: status 0, signal 9"):format(victim))
-      while select(2, parent.output:gsub("worker %d+ ready", "")) < 3 do co.sleep(10) end
+      fleet.wait(function() return count(parent.output, "worker %d+ ready") >= 3 end)
+      local before = so_far()
+      fleet.wait(function() return so_far() >= before + 50 end)
       for _, guest in ipairs(stay) do
-        local alive = echo(guest.socket, "still here") == "still here"
-        if guest.worker == victim then own = own + (alive and 1 or 0) else others = others + (alive and 0 or 1) end
+        local list = echo(guest.socket, "still here") == "still here" and whole or broken
+        list[guest.worker] = (list[guest.worker] or 0) + 1
         guest.socket.stream:destroy()
       end
       local newest = tonumber(parent.output:match ".*worker (%d+) ready")
@@ -196,13 +99,18 @@ describe("examples/fleet", function()
       local _
       _, lost = stop()
     end)
-    assert.equal(0, own)
-    assert.equal(0, others)
-    assert.is_true(#lost <= 8) -- one for each client of the load
-    local of_others = 0
+    local survivor = next(whole)
+    assert.is_true(broken[victim] > 0)
+    assert.same({ [victim] = broken[victim] }, broken)
+    assert.is_true(survivor and survivor ~= victim)
+    assert.same({ [survivor] = 16 - broken[victim] }, whole)
+    local losers, twice, of_others = {}, 0, 0
     for _, entry in ipairs(lost) do
+      if losers[entry.client] then twice = twice + 1 end
+      losers[entry.client] = true
       if entry.worker and entry.worker ~= victim then of_others = of_others + 1 end
     end
+    assert.equal(0, twice) -- of the load each has lost what it had with the victim, and nothing after that
     assert.equal(0, of_others)
   end)
 
@@ -224,8 +132,9 @@ describe("examples/fleet", function()
     assert.equal("ECONNREFUSED", code)
     assert.equal("goodbye", last)
     local cut = 0
-    for count in output:gmatch "stopped (%d+)" do cut = cut + count end
+    for number in output:gmatch "stopped (%d+)" do cut = cut + number end
     assert.equal(1, cut)
+    assert.equal(2, count(output, "ended: status 0, signal 0"))
   end)
 
   it("ends with its parent, and still serves who is there", function()
@@ -243,7 +152,7 @@ describe("examples/fleet", function()
       last = echo(guest, "goodbye")
       guest:close()
     end)
-    helper.run(60000)
+    helper.run(fleet.patience)
     assert.equal("ECONNREFUSED", after)
     assert.equal("goodbye", last)
   end)
@@ -253,8 +162,7 @@ describe("examples/fleet", function()
     with_fleet(function(port, parent)
       for round = 1, 20 do
         if round == 11 then
-          parent.handle:kill "sighup"
-          wait_for(parent, "reloaded 2 of 2")
+          fleet.reload { parent }
         end
         local session
         local first, worker = enter(port)
@@ -275,81 +183,23 @@ describe("examples/fleet", function()
   end)
 end)
 
-local TOOLS = uv.cwd() .. "/build/tools/usr"
-local REDIS = TOOLS .. "/bin/redis-server"
-if not uv.fs_stat(REDIS) then REDIS = uv.fs_stat "/usr/bin/redis-server" and "/usr/bin/redis-server" end
-
--- A Redis over TLS that wants client certificates; what it has is gone at its end. done(redis)
-local function redis_at(port, done)
-  local redis = Child.spawn({ REDIS, "--bind", "127.0.0.1", "--port", "0", "--tls-port", tostring(port), "--save", "",
-    "--tls-cert-file", certs.rsa.cert_file, "--tls-key-file", certs.rsa.key_file,
-    "--tls-ca-cert-file", certs.ca.cert_file, "--tls-auth-clients", "yes" }, helper.expect(),
-    { env = { ("LD_LIBRARY_PATH=%s/lib/%s-linux-gnu"):format(TOOLS, uv.os_uname().machine) } })
-  redis:when("eady to accept connections", function() done(redis) end)
-end
-
--- Calls fn(ports, parents, redis, port) in a task, with two fleets, each a "machine", and the Redis that they share.
-local function with_machines(fn, more)
-  local parents, ports = {}, {}
-  free_port(function(redis_port)
-    redis_at(redis_port, function(redis)
-      local env = {
-        "FLEET_REDIS=127.0.0.1:" .. redis_port, "FLEET_REDIS_CA=" .. certs.ca.cert_file,
-        "FLEET_REDIS_CERT=" .. certs.rsa.cert_file, "FLEET_REDIS_KEY=" .. certs.rsa.key_file,
-        "FLEET_POLL=1",
-      }
-      for i, setting in ipairs(more or {}) do env[5 + i] = setting end
-      for i, poll in ipairs { 0.2, 0.8 } do -- s; the second one hears of a new key later
-        env[5] = "FLEET_POLL=" .. poll
-        parents[i] = start_fleet(function(port)
-          ports[i] = port
-          if not ports[3 - i] then return end
-          fn(ports, parents, redis, redis_port)
-          for _, parent in ipairs(parents) do parent.handle:kill "sigterm" end
-          redis:stop()
-        end, env)
-      end
-    end)
-  end)
-  helper.run(60000)
-end
-
--- A session from one machine.
-local function session_of(port, options)
-  local session
-  local socket, worker = enter(port, options)
-  assert(socket, tostring(worker))
-  socket.stream:on("session", function(data) session = data end)
-  echo(socket, "wait for the ticket")
-  session = session or socket.stream:getSession()
-  socket:close()
-  return session
-end
-
--- "new" or "resumed", at a machine.
-local function comes_back(port, session, version)
-  local socket, worker, how = enter(port, { session = session, maxVersion = version })
-  assert(socket, tostring(worker))
-  socket:close()
-  return how
-end
-
-local function count(text, pattern) return select(2, text:gsub(pattern, "")) end
-
 describe("examples/fleet with a Redis over TLS", function()
   local function it_with_redis(name, fn)
     it(name, function()
-      if not REDIS then return pending "redis-server is not here; make deps unpacks it" end
+      if not fleet.redis then return pending "redis-server is not here; make deps unpacks it" end
       fn()
     end)
   end
 
-  it_with_redis("resumes at the other machine, and a machine without Redis at itself alone", function()
-    local other, alone, itself = 0, nil, nil
+  it_with_redis("resumes all, half of them at the other machine, and without Redis at itself alone", function()
+    local resumed, tried = { same = 0, other = 0 }, { same = 0, other = 0 }
+    local alone, itself
     with_machines(function(ports)
       for i = 1, 20 do
-        local from, to = ports[i % 2 + 1], ports[(i + math.floor(i / 4)) % 2 + 1] -- half of them at the other one
-        if comes_back(to, session_of(from)) == "resumed" then other = other + 1 end
+        local from, to = ports[i % 2 + 1], ports[math.floor(i / 2) % 2 + 1]
+        local where = from == to and "same" or "other"
+        tried[where] = tried[where] + 1
+        if comes_back(to, session_of(from)) == "resumed" then resumed[where] = resumed[where] + 1 end
       end
       local stranger, done
       stranger = start_fleet(function(port)
@@ -358,9 +208,10 @@ describe("examples/fleet with a Redis over TLS", function()
         stranger.handle:kill "sigterm"
         done = true
       end)
-      while not done do co.sleep(10) end
+      fleet.wait(function() return done end)
     end)
-    assert.equal(20, other)
+    assert.same({ same = 10, other = 10 }, tried) -- half of them come to the other machine
+    assert.same(tried, resumed)
     assert.equal("new", alone)
     assert.equal("resumed", itself)
   end)
@@ -369,7 +220,7 @@ describe("examples/fleet with a Redis over TLS", function()
     local tried, missed, changes = 0, 0, {}
     with_machines(function(ports, parents)
       local before = session_of(ports[1])
-      while count(parents[1].output, "sealing by") < 7 do
+      while count(parents[1].output, "sealing by") < 7 or tried <= 20 do
         tried = tried + 1
         local from = tried % 2 + 1
         if comes_back(ports[from], before) ~= "resumed" then missed = missed + 1 end -- from the other one
@@ -391,8 +242,7 @@ describe("examples/fleet with a Redis over TLS", function()
       redis:stop()
       wait_for(parents[2], "redis is away")
       away = comes_back(ports[2], session)
-      parents[2].handle:kill "sighup" -- workers that have never seen Redis
-      wait_for(parents[2], "reloaded 2 of 2")
+      fleet.reload { parents[2] } -- workers that have never seen Redis
       started = comes_back(ports[2], session_of(ports[1]))
       local again
       redis_at(redis_port, function(second) again = second end)

@@ -1,6 +1,7 @@
 -- examples/https_get.lua with Node's server, openssl s_server, our own, and answers that no good server gives.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local co = require "tls.co"
 local command = require "spec.support.command"
 local tasks = require "spec.support.tasks"
 
@@ -122,6 +123,29 @@ describe("examples/https_get.lua", function()
     end)
   end)
 
+  it("has its deadline in the handshake and in a head without an end as well", function()
+    tasks.run(function()
+      local ended = 0
+      local function count(socket)
+        socket:read "a" -- until the client has gone
+        ended = ended + 1
+      end
+      local silent = tasks.serve({ plain = true }, count)
+      local status, output = get(silent:address().port, "/", "--deadline", "1")
+      assert.same({ 1, "https_get.lua: no answer in 1 seconds\n" }, { status, output })
+      local slow = tasks.serve({ onError = function() end }, function(socket)
+        socket:write "HTTP/1.1 200 OK\r\n"
+        while socket:write "X: y\r\n" do co.sleep(50) end
+        ended = ended + 1
+      end)
+      status, output = get(slow:address().port, "/", "--deadline", "1")
+      assert.same({ 1, "https_get.lua: no answer in 1 seconds\n" }, { status, output })
+      command.wait_for(function() return ended == 2 end)
+      silent:close()
+      slow:close()
+    end)
+  end)
+
   it("trusts only whom it is told to", function()
     tasks.run(function()
       local server = command.start({ "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert",
@@ -144,6 +168,13 @@ describe("examples/https_get.lua", function()
     local seen = answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" ..
       "3;a=|b\r\nab|c\r|\n02\r\nde\r\n0\r\nX: y\r\n\r\n")
     assert.same({ 0, "abcde" }, { seen.status, seen.output })
+  end)
+
+  it("takes a body in very many pieces", function()
+    local seen = answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" ..
+      ("1\r\nx\r\n"):rep(10000) .. "2\r\nyz\r\n0\r\n\r\n")
+    assert.equal(0, seen.status)
+    assert.is_true(seen.output == ("x"):rep(10000) .. "yz")
   end)
 
   it("refuses a body that is cut off, in each form", function()
@@ -179,17 +210,40 @@ describe("examples/https_get.lua", function()
       ["HTTP/1.1 302 Found\r\nLocation: https://u:p@localhost/\r\n\r\n"] = "not an URL that can be asked for",
       ["HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n"] = "not an https URL",
       ["HTTP/1.1 200 OK\r\nX: " .. ("y"):rep(70000)] = "[ERR_CO_LIMIT]",
+      ["HTTP/1.1 200 OK\r\nX: " .. ("y"):rep(1048576) .. "\r\n\r\n"] = "[ERR_CO_LIMIT]",
+      ["HTTP/1.1 200 OK\r\n" .. ("X: y\r\n"):rep(20000)] = "[ERR_CO_LIMIT]",
+      ["HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nabcde"] = "the length of the body is +5",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nabcde"] = "the length of the body is 5, 5",
+      ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"] = "not known",
+      ["HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"] = "HTTP/1.0 has no chunks",
+      ["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\31\139"] = "the body is packed",
+      ["HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"] = "another protocol",
+      ["HTTP/1.1 200 OK\r\n folded: x\r\n\r\n"] = "a header that is none",
+      ["HTTP/1.1 302 Found\r\nLocation: /a\nEvil: 1\r\n\r\n"] = "not an URL that can be asked for: https://localhost:",
+      ["HTTP/1.1 302 Found\r\nLocation: /a\rEvil: 1\r\n\r\n"] = "?Evil: 1",
+      ["HTTP/1.1 302 Found\r\nLocation: https://localhost:0/\r\n\r\n"] = "not an URL that can be asked for",
+      ["HTTP/1.1 302 Found\r\nLocation: https://localhost:65536/\r\n\r\n"] = "not an URL that can be asked for",
     } do
       local seen = answered(answer)
       fails(text, seen.status, seen.output)
     end
   end)
 
+  it("believes no length of a chunk that is not digits alone", function()
+    local sizes = { "FFFFFFFFFFFFFFFF", "0000000000000001", "-1", "+1", "0x1", " 1", "1 ", "1\n", "", ";a=b" }
+    for _, size in ipairs(sizes) do
+      local seen = answered("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" .. size .. "\r\nx\r\n0\r\n\r\n")
+      fails("a chunk without a length", seen.status, seen.output)
+    end
+    local seen = answered "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFF\r\nx"
+    fails("the body is longer than 16777216 bytes", seen.status, seen.output)
+  end)
+
   it("says how it is used", function()
     tasks.run(function()
       local url = "https://localhost/"
-      for _, words in ipairs { {}, { "--max" }, { "--max", "x", url }, { "--what", "1", url }, { "-h" },
-        { url, url } } do
+      for _, words in ipairs { {}, { "--max" }, { "--max", "x", url }, { "--max", "9999999999", url },
+        { "--what", "1", url }, { "-h" }, { url, url } } do
         fails("usage: ", command.run { LUA, "examples/https_get.lua", (table.unpack or unpack)(words) })
       end
       fails("not an https URL", command.run { LUA, "examples/https_get.lua", "http://localhost/" })

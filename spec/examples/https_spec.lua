@@ -249,6 +249,23 @@ describe("the HTTPS file server", function()
     end)
   end)
 
+  it("leaves a client that sends its head a byte now and then", function()
+    serve(function(port, stop)
+      local socket = tls.connect { port = tonumber(port), host = "localhost", ca = certs.ca.cert }
+      local began, timer = uv.hrtime(), uv.new_timer()
+      timer:start(0, 200, function()
+        if not socket.destroyed then socket:write "G" end
+      end)
+      socket:on("error", function() end) -- a reset, maybe
+      socket:resume()
+      socket:on("close", expect(function()
+        assert.is_true(uv.hrtime() - began > 5e9)
+        timer:close()
+        stop()
+      end))
+    end)
+  end)
+
   it("closes the file of a client that goes away, and serves on", function()
     serve(function(port, stop, process)
       local function descriptors()

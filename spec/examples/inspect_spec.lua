@@ -2,6 +2,8 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local child = require "spec.support.child"
+local commands = require "spec.support.command"
+local tasks = require "spec.support.tasks"
 local tls = require "tls"
 
 local expect = helper.expect
@@ -9,9 +11,9 @@ local LUA = os.getenv "LUA" or "lua5.4"
 
 -- Makes name-key.pem and name-cert.pem in a folder.
 local function make(folder, name, subject, more)
-  local command = ("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '%s' "
+  local text = ("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '%s' "
     .. "-keyout %s-key.pem -out %s-cert.pem %s 2>/dev/null"):format(folder, subject, name, name, more or "")
-  assert(os.execute(command))
+  assert(os.execute(text))
 end
 
 local function inspect(name, ca, check)
@@ -112,6 +114,31 @@ describe("mutual_tls", function()
     end)
     assert.equal(0, server.client_status)
     assert.equal("connected to localhost\nhello, alice\n", server.client_said)
+  end)
+
+  it("lets openssl s_client and curl in by their certificates, and neither without", function()
+    tasks.run(function()
+      local server = commands.start({ LUA, "examples/mutual_tls/server.lua", folder, "0" }, "listening on port (%d+)")
+      local place, pem = "localhost:" .. server.found, folder .. "/client-"
+      local with = { "-cert", pem .. "cert.pem", "-key", pem .. "key.pem" }
+      local look = { "openssl", "s_client", "-quiet", "-verify_return_error", "-connect", place, "-CAfile",
+        folder .. "/ca-cert.pem" }
+      local _, output = commands.run(look)
+      assert.is_nil(output:find("hello", 1, true), output)
+      for i, word in ipairs(with) do look[8 + i] = word end
+      _, output = commands.run(look)
+      assert.truthy(output:find("hello, alice", 1, true), output)
+      local ask = { "curl", "-sS", "--http0.9", "--cacert", folder .. "/ca-cert.pem", "https://" .. place }
+      local status
+      status, output = commands.run(ask)
+      assert.is_true(status ~= 0)
+      assert.is_nil(output:find("hello", 1, true), output)
+      for _, word in ipairs { "--cert", pem .. "cert.pem", "--key", pem .. "key.pem" } do ask[#ask + 1] = word end
+      assert.same({ 0, "hello, alice\n" }, { commands.run(ask) })
+      local _, refused = server.output:gsub("refused [^\n]*", "")
+      assert.equal(2, refused, server.output)
+      server:stop()
+    end)
   end)
 
   it("lets in who has no name, and one that would control the terminal", function()

@@ -94,7 +94,9 @@ describe("examples/mqtt.lua", function()
     for answer, problem in pairs {
       ["\32\2\0\5"] = "the broker refuses us, code 5", ["HTTP/1.1 400 no\r\n\r\n" .. ("x"):rep(100)] = "packet 0x48",
       ["\32\255\255\255\255\255"] = "a size has no end", ["\32\255\255\255\127"] = "a packet of 268435455 bytes",
-      ["\32\2"] = "the broker has ended the connection",
+      ["\32\3\0\0\0"] = "packet 0x20", ["\32\2\0\0" .. "\64\2\0\2"] = "another message was acknowledged",
+      ["\32\2\0\0" .. "\64\1\0"] = "packet 0x40", ["\32\2\0\0" .. "\64\2\0"] = "the server has ended",
+      ["\32\2"] = "the server has ended the connection",
     } do
       tasks.run(function()
         local server = assert(co.listen({ host = "127.0.0.1", port = 0, key = certs.rsa.key, cert = certs.rsa.cert },
@@ -108,6 +110,85 @@ describe("examples/mqtt.lua", function()
         server:close()
       end)
     end
+  end)
+
+  -- What a subscriber of one message says of a broker that lets it in and then sends this; and what the broker hears
+  -- behind the wish.
+  local function told(packets, ...)
+    local status, output, rest
+    local more = { ... }
+    tasks.run(function()
+      local server = tasks.serve({ cert = certs.rsa.cert, key = certs.rsa.key }, function(socket)
+        socket:read(14)
+        socket:write "\32\2\0\0"
+        assert.equal("\130\6\0\1\0\1a\1", socket:read(8))
+        for part in packets:gmatch "[^|]+" do socket:write(part) end
+        if more[1] then rest = socket:read "a" else socket:finish() end
+      end)
+      local command = mqtt("subscribe", "localhost:" .. server:address().port, "agent", "a", "1")
+      for _, word in ipairs(more) do command[#command + 1] = word end
+      status, output = programs.run(command)
+      server:close()
+    end)
+    return status, output, rest
+  end
+
+  it("believes no length of a message that does not fit, and prints no part of one", function()
+    for packets, problem in pairs {
+      ["\48\5\0\1ab"] = "the server has ended the connection", -- a byte is missing
+      ["\48\1\0"] = "a message that is too short", ["\48\3\0\2a"] = "a message that is too short",
+      ["\48\4\255\255ab"] = "a message that is too short", ["\50\3\0\1a"] = "a message that is too short",
+      ["\48\0"] = "a message that is too short", ["\48\128\128\128\128\1"] = "a size has no end",
+      ["\48\129\128\64"] = "a packet of 1048577 bytes", ["\144\2\0\1"] = "does not let us read that",
+      ["\144\3\0\1\2"] = "does not let us read that", ["\32\2\0\0"] = "packet 0x20, which nobody has asked for",
+      ["\98\2\0\1"] = "packet 0x62, which nobody has asked for",
+    } do
+      local status, output = told(packets)
+      assert.equal(1, status)
+      assert.truthy(output:find("^mqtt.lua: [^\n]*\n$"), output)
+      assert.truthy(output:find(problem, 1, true), output)
+    end
+  end)
+
+  it("says that it does not know QoS 2", function()
+    for first, quality in pairs { ["\52"] = 2, ["\54"] = 3 } do
+      local status, output = told(first .. "\6\0\1a\0\1x")
+      local problem = ("the broker sends a message of QoS %d, which this program does not know"):format(quality)
+      assert.same({ 1, "mqtt.lua: " .. problem .. "\n" }, { status, output })
+    end
+  end)
+
+  it("takes a message before the answer to its wish, and acknowledges what is to be", function()
+    local status, output, rest = told("\50\6\0\1a\3\4x", "5")
+    assert.same({ 0, "a: x\n" }, { status, output })
+    assert.equal("\64\2\3\4\224\0", rest)
+  end)
+
+  it("gives a sign in time to a broker that never stops talking, and leaves one that is silent", function()
+    local heard, status, output = nil, nil, nil
+    tasks.run(function()
+      local server = tasks.serve({ cert = certs.rsa.cert, key = certs.rsa.key }, function(socket)
+        assert.equal("\16\12\0\4MQTT\4\2\0\6\0\0", socket:read(14))
+        socket:write "\32\2\0\0\144\3\0\1\0"
+        socket:read(8)
+        local talks = co.run(function()
+          while not heard do
+            socket:write "\208\0"
+            co.sleep(20)
+          end
+        end)
+        heard = socket:read(2)
+        talks:wait()
+        socket:read "a"
+      end)
+      local command = mqtt("subscribe", "localhost:" .. server:address().port, "agent", "a", "1")
+      command[#command + 1] = "6"
+      status, output = programs.run(command)
+      server:close()
+    end)
+    assert.equal("\192\0", heard)
+    assert.equal(1, status)
+    assert.matches("^subscribed\nmqtt.lua: .*ERR_TIMEOUT", output)
   end)
 
   it("says that it may not read a topic", function()
@@ -127,7 +208,8 @@ describe("examples/mqtt.lua", function()
 
   it("says how it is used", function()
     tasks.run(function()
-      for _, command in ipairs { example "mqtt.lua", mqtt("subscribe", "localhost:1", "agent", "a", "x") } do
+      for _, command in ipairs { example "mqtt.lua", mqtt("subscribe", "localhost:1", "agent", "a", "x"),
+        mqtt("publish", "localhost", "agent", "a", "x"), mqtt("publish", "x:1", "agent", "a", "x", "0") } do
         local status, output = programs.run(command)
         assert.equal(1, status)
         assert.truthy(output:find("usage: ", 1, true), output)

@@ -49,16 +49,31 @@ describe("examples/nvim_fetch.lua", function()
       socket:finish("HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\none\r\ntwo\n# vim: set ro :\n\0\n")
     end, function(url)
       assert.equal("one|two|# vim: set ro :|\n\n", (fetch(url .. "/a?b", certs.ca.cert_file):gsub("%z", "\n")))
-      assert.matches("^GET /a%?b HTTP/1.0\r\nHost: localhost:%d+\r\n", asked)
+      assert.matches("^GET /a%?b HTTP/1.1\r\nHost: localhost:%d+\r\n", asked)
     end)
+  end)
+
+  of_nvim("takes chunks, and leaves a server that never ends a page", function()
+    serve(function(socket)
+      socket:finish "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4\r\n\ntwo\r\n0\r\n\r\n"
+    end, function(url) assert.equal("one|two\n", fetch(url, certs.ca.cert_file)) end)
+    serve(function(socket)
+      socket:write "HTTP/1.1 200 OK\r\n\r\n"
+      while socket:write "x\n" do co.sleep(100) end
+    end, function(url) assert.matches("^4 Fetch: .*ERR_TIMEOUT", fetch(url, certs.ca.cert_file)) end)
   end)
 
   of_nvim("tells by vim.notify what goes wrong", function()
     for answer, said in pairs {
       ["HTTP/1.1 404 Not Found\r\n\r\n"] = "status 404\n",
       ["HTTP/1.1 301 Moved\r\nLocation: https://elsewhere/\r\n\r\n"] = "status 301: it is at https://elsewhere/\n",
-      ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"] = "3 of 9 bytes have come\n",
-      ["hello\n"] = "the server does not speak HTTP\n",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"] = "the server has closed the connection too early\n",
+      ["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nx"] = "the body is packed, which nobody has asked for\n",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"] =
+        "a body in a form that is not known\n",
+      ["HTTP/1.1 301 Moved\r\nLocation: /\27[2J\r\n\r\n"] = "status 301: it is at /?[2J\n",
+      ["HTTP/1.1 200 OK\r\nContent-Length: 4194305\r\n\r\n"] = "the body is longer than 4194304 bytes\n",
+      ["hello\r\n\r\n"] = "this is not an answer of HTTP/1\n",
     } do
       serve(function(socket) socket:finish(answer) end, function(url)
         assert.equal("4 Fetch: " .. said, fetch(url, certs.ca.cert_file))
@@ -69,7 +84,7 @@ describe("examples/nvim_fetch.lua", function()
       socket:flush()
       socket.stream._handle:close() -- without TLS's end
     end, function(url)
-      assert.matches("^4 Fetch: the connection was cut", fetch(url, certs.ca.cert_file))
+      assert.matches("^4 Fetch: the server has closed the connection too early", fetch(url, certs.ca.cert_file))
     end)
   end)
 

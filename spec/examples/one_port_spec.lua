@@ -56,8 +56,26 @@ describe("examples/one_port.lua", function()
     end)
   end)
 
+  it("leaves who says nothing, or a byte and no more, of either kind", function()
+    serve(function(port)
+      local waiting = {}
+      for i, text in ipairs { "", "G", "\22", "\22\3\1\2\0\1", "GET / HTTP/1.1\r\n" } do
+        waiting[i] = co.run(function()
+          local socket = assert(co.connect { host = "127.0.0.1", port = port, plain = true })
+          if text ~= "" then socket:write(text) end
+          return socket:read "a" or "ended"
+        end)
+      end
+      for _, task in ipairs(waiting) do
+        local answer = task:wait()
+        assert.is_nil((answer:find "HTTP")) -- maybe an alert
+      end
+      assert.equal(0, (curl("https://localhost:" .. port))) -- it goes on
+    end)
+  end)
+
   it("says how it is used", function()
-    for _, arguments in ipairs { {}, { "x", "y", "z" }, { "0", "y", "z", "a\r\nb" } } do
+    for _, arguments in ipairs { {}, { "x", "y", "z" }, { "99999", "y", "z" }, { "0", "y", "z", "a\r\nb" } } do
       local command = example("one_port.lua", (table.unpack or unpack)(arguments))
       local child = programs.start(command)
       child:when("usage: ", function() end)

@@ -2,6 +2,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local free_port = require "spec.support.free_port"
+local bytes = dofile "examples/bytes.lua"
 local co = require "tls.co"
 local programs = require "spec.support.programs"
 local tasks = require "spec.support.tasks"
@@ -63,7 +64,8 @@ local function ask(how, place, options)
   options = options or {}
   local cert = certs[options.cert or "agent"]
   return programs.run(example("postgres.lua", how, place, "postgres", options.user or "agent",
-    options.ca or certs.ca.cert_file, cert.cert_file, cert.key_file, options.query or "select 1, null, 'a b'"))
+    options.ca or certs.ca.cert_file, cert.cert_file, cert.key_file, options.query or "select 1, null, 'a b'",
+    options.seconds))
 end
 
 -- visitor(place) in a task.
@@ -108,7 +110,7 @@ describe("examples/postgres.lua", function()
     postgres("on", function(place)
       for problem, options in pairs {
         ['certificate authentication failed for user "other"'] = { user = "other" },
-        ["the server wants a password, too"] = { user = "secret" },
+        ["the server wants a password, too: scram-sha-256"] = { user = "secret" },
         ["ALERT_UNKNOWN_CA"] = { cert = "stranger" }, ["not trusted"] = { ca = certs.otherca.cert_file },
       } do
         local status, output = ask("ask", place, options)
@@ -132,12 +134,12 @@ describe("examples/postgres.lua", function()
   end)
 
   -- behave(socket) for a server on a port of ours
-  local function pretend(options, how, behave)
+  local function pretend(options, how, behave, more)
     local status, output
     tasks.run(function()
       options.host, options.port = "127.0.0.1", 0
       local server = assert(co.listen(options, behave))
-      status, output = ask(how, "localhost:" .. server:address().port)
+      status, output = ask(how, "localhost:" .. server:address().port, more)
       server:close()
     end)
     assert.equal(1, status)
@@ -170,7 +172,63 @@ describe("examples/postgres.lua", function()
         assert.equal("\0\0\0", socket:read(3))
         socket:finish "HTTP/1.1 400 no\r\n"
       end)
-    assert.equal("postgres.lua: this is no message of PostgreSQL's\n", output)
+    assert.equal("postgres.lua: this is no message of PostgreSQL's, or it is too long\n", output)
+  end)
+
+  local function message(kind, text) return kind .. bytes.encode(#text + 4, 4) .. text end
+
+  -- A server that answers by these to who begins, and by `later` to the query; `silent`: and goes on living.
+  local function trusted(first, later, silent)
+    return pretend({ key = certs.rsa.key, cert = certs.rsa.cert, ALPNProtocols = { "postgresql" } }, "direct",
+      function(socket)
+        socket:read(bytes.decode(socket:read(4), 1, 4) - 4)
+        socket:write(first)
+        if later then
+          local query = socket:read(27)
+          if not silent then assert.equal("Q\0\0\0\26select 1, null, 'a b'\0", query) end
+          socket:write(later)
+        end
+        if silent then socket:read "a" else socket:finish() end
+      end, { seconds = silent and "1" or "30" })
+  end
+
+  local IN = message("R", "\0\0\0\0") .. message("Z", "I")
+
+  it("says which way of logging in it does not know", function()
+    for number, name in pairs { [3] = "password", [5] = "md5", [10] = "scram-sha-256", [99] = "99" } do
+      local output = trusted(message("R", "\0\0\0" .. string.char(number) .. "SCRAM-SHA-256\0\0"))
+      assert.equal("postgres.lua: the server wants a password, too: " .. name .. "\n", output)
+    end
+  end)
+
+  it("believes no size that does not fit, and prints no part of a row", function()
+    for answer, problem in pairs {
+      [message("D", "\0\1\0\0\0\4abc")] = "a message that is too short", [message("D", "\0\1")] = "too short",
+      [message("D", "\255\255\0\0\0\1a")] = "too short", [message("D", "\0\1\127\255\255\255a")] = "too short",
+      [message("D", "\0")] = "too short", ["D\0\0\0\3"] = "no message", ["D\255\255\255\255"] = "no message",
+      ["D\0\16\0\5"] = "too long", ["D\0\0\0\11\0\1\0\0\0\1"] = "the server has ended the connection",
+      ["D\0\0"] = "the server has ended the connection", [message("G", "\0\0\0")] = "no data for COPY",
+      [message("E", "SFATAL\0Mgoing\27 away\0\0")] = "going? away", [message("E", "")] = "an error without a message",
+      [message("R", "\0") .. "x"] = "ended the connection",
+    } do
+      local output = trusted(IN, answer)
+      assert.truthy(output:find("^postgres.lua: [^\n]*\n$"), output)
+      assert.truthy(output:find(problem, 1, true), output)
+    end
+    assert.matches("a message that is too short", trusted(message("R", "\0\0\0")))
+  end)
+
+  it("has a deadline for all of it", function()
+    local late = "postgres.lua: no answer in 1 seconds\n"
+    for _, answers in ipairs { { "" }, { "R" }, { message("R", "\0\0\0\0") }, { IN, message("N", "") } } do
+      assert.equal(late, trusted(answers[1], answers[2], true))
+    end
+    for _, answer in ipairs { "", "S" } do -- in the clear: no answer, no handshake
+      assert.equal(late, pretend({ plain = true }, "ask", function(socket)
+        socket:write(answer)
+        socket:read "a"
+      end, { seconds = "1" }))
+    end
   end)
 
   it("says how it is used", function()

@@ -77,6 +77,11 @@ describe("examples/redis.lua", function()
     for answer, problem in pairs {
       ["HTTP/1.1 400\r\n"] = "this is no answer of Redis's", ["$99999999999\r\n"] = "an answer that is too long",
       ["$5\r\nabc"] = "the server has ended the connection", ["*1\r\n"] = "the server has ended the connection",
+      ["$3\r\nabcde"] = "a text is longer than it says", ["$-2\r\n"] = "an answer that is too long, or none",
+      ["$16777217\r\n"] = "an answer that is too long", ["*9999999999999999999999\r\n"] = "an answer that is too long",
+      ["*0x5\r\n"] = "an answer that is too long, or none", ["\r\n"] = "this is no answer of Redis's",
+      ["+" .. ("x"):rep(2000000)] = "[ERR_CO_LIMIT]", ["*2\r\n:1\r\n"] = "the server has ended the connection",
+      ["*8\r\n" .. ("*250000\r\n" .. ("+\r\n"):rep(250000)):rep(2)] = "an answer that is too long",
       [("*1\r\n"):rep(100)] = "lists in lists without end", ["$x\r\n"] = "an answer that is too long, or none",
     } do
       tasks.run(function()
@@ -91,6 +96,49 @@ describe("examples/redis.lua", function()
         assert.truthy(output:find(problem, 1, true), output)
         server:close()
       end)
+    end
+  end)
+
+  -- What it says of a server that gives an answer to each command.
+  local function answered(answers, input, ...)
+    local status, output, heard = nil, nil, {}
+    local env, seconds = { ... }, "20"
+    if answers.silent then seconds = "1" end
+    tasks.run(function()
+      local server = tasks.serve({ cert = certs.rsa.cert, key = certs.rsa.key }, function(socket)
+        for i, answer in ipairs(answers) do
+          heard[i] = socket:read(#answers.expected[i])
+          socket:write(answer)
+        end
+        if answers.silent then socket:read "a" end
+      end)
+      status, output = programs.run(example("redis.lua", "localhost:" .. server:address().port, certs.ca.cert_file,
+        seconds), input, { env = env })
+      server:close()
+    end)
+    if not answers.silent then assert.same(answers.expected, heard) end
+    return status, output
+  end
+
+  local AUTH = "*3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$11\r\nopen sesame\r\n"
+  local PING = "*1\r\n$4\r\nPING\r\n"
+
+  it("goes no further than a server lets it", function()
+    local status, output = answered({ "-ERR \27[2Jno\r\n", expected = { AUTH } }, "PING\n", PASSWORD)
+    assert.same({ 1, "redis.lua: ERR ?[2Jno\n" }, { status, output })
+    status, output = answered({ "*0\r\n", expected = { AUTH } }, "PING\n", PASSWORD)
+    assert.same({ 1, "redis.lua: no answer to AUTH\n" }, { status, output })
+    status, output = answered({ "+OK\r\n", "-ERR no\r\n", expected = { AUTH, PING } }, "PING\n", PASSWORD)
+    assert.same({ 1, "(error) ERR no\n" }, { status, output })
+    status, output = answered({ "*2\r\n-ERR \27\r\n$-1\r\n", "+PONG\r\n", expected = { PING, PING } }, "PING\nPING\n")
+    assert.same({ 0, "(2)\n  (error) ERR ?\n  (nil)\nPONG\n" }, { status, output })
+  end)
+
+  it("has a deadline for all of it", function()
+    for _, answers in ipairs { { expected = {} }, { "+OK\r\n", expected = { AUTH } },
+      { "+OK\r\n", "*2\r\n+a\r\n", expected = { AUTH, PING } } } do
+      answers.silent = true
+      assert.same({ 1, "redis.lua: no answer in 1 seconds\n" }, { answered(answers, "PING\n", PASSWORD) })
     end
   end)
 

@@ -38,6 +38,10 @@ end
 local function send(port, message, options)
   options = options or {}
   local words = { LUA, "examples/smtp_send.lua", "--ca", options.ca or certs.ca.cert_file }
+  if options.deadline then
+    words[#words + 1] = "--deadline"
+    words[#words + 1] = options.deadline
+  end
   for _, word in ipairs(options.words or {}) do words[#words + 1] = word end
   for _, word in ipairs { "localhost:" .. port, "ann@here", "bob@there" } do words[#words + 1] = word end
   return command.run(words, { input = message, env = options.password and { "SMTP_PASSWORD=" .. options.password } })
@@ -77,6 +81,30 @@ local function fake(script, options)
       heard.rest = socket:read "a"
     end)
     status, output = send(place.port, "Subject: secret\n\nbody\n", options)
+    server:close()
+  end)
+  return status, output, heard
+end
+
+-- The same with a server that does STARTTLS, and gives the answers behind the handshake.
+local function secure_fake(script, options)
+  local status, output, heard = nil, nil, {}
+  tasks.run(function()
+    local server = tasks.serve({ plain = true }, function(socket)
+      socket:write "220 fake\r\n"
+      socket:read_until "\r\n"
+      socket:write "250 STARTTLS\r\n"
+      socket:read_until "\r\n"
+      socket:write "220 go ahead\r\n"
+      if not socket:starttls { key = certs.rsa.key, cert = certs.rsa.cert } then return end
+      for _, step in ipairs(script) do
+        local line = socket:read_until(step:find "^250 taken" and "\r\n.\r\n" or "\r\n")
+        heard[#heard + 1] = line
+        socket:write(step)
+      end
+      if options and options.silent then socket:read "a" end
+    end)
+    status, output = send(server:address().port, "Subject: secret\n\nbody\n", options)
     server:close()
   end)
   return status, output, heard
@@ -148,10 +176,43 @@ describe("examples/smtp_send.lua", function()
     fails("the server has closed the connection, after EHLO", fake { false })
   end)
 
+  it("has a deadline wherever a server says no more", function()
+    local late = "smtp_send.lua: the mail was not taken in 1 seconds\n"
+    tasks.run(function()
+      local server = tasks.serve({ plain = true }, function(socket) socket:read "a" end)
+      assert.same({ 1, late }, { send(server:address().port, "hi\n", { deadline = "1" }) })
+      server:close()
+    end)
+    local status, output, heard = fake({ "250 STARTTLS\r\n", "220 go ahead\r\n" }, { deadline = "1" })
+    assert.same({ 1, late }, { status, output })
+    assert.is_nil((heard.rest or ""):find("MAIL", 1, true))
+    status, output, heard = secure_fake({ "250 fake\r\n" }, { deadline = "1", silent = true })
+    assert.same({ 1, late }, { status, output })
+    assert.is_true(#heard <= 1) -- the EHLO
+  end)
+
+  it("has sent a mail that was taken, whatever comes behind that", function()
+    local answers = { "250 fake\r\n", "250 ok\r\n", "250 ok\r\n", "354 go on\r\n", "250 taken\r\n" }
+    local status, output, heard = secure_fake(answers)
+    assert.same({ 0, "sent, over TLSv1.3\n" }, { status, output })
+    assert.equal("Subject: secret\r\n\r\nbody", heard[5])
+  end)
+
+  it("believes no answer of another code, and shows none as it is", function()
+    fails("'550 ?[2Jno' is the answer to EHLO localhost",
+      secure_fake { "250-fake\r\n550 \27[2Jno\r\n" })
+    fails("is the answer to MAIL FROM:<ann@here>",
+      secure_fake { "250 fake\r\n", "\r\n" })
+    local status, output, heard = secure_fake { "250 fake\r\n", "250 ok\r\n", "250 ok\r\n", "554 no\r\n" }
+    fails("'554 no' is the answer to DATA", status, output)
+    assert.equal("DATA", heard[4])
+  end)
+
   it("says how it is used, and what is wrong", function()
     tasks.run(function()
       for words, text in pairs {
         [""] = "usage: ", ["localhost a b"] = "usage: ", ["localhost:25 a"] = "usage: ", ["--what x:1 a b"] = "usage: ",
+        ["--deadline x x:1 a b"] = "usage: ", ["--deadline"] = "usage: ", ["--ca"] = "usage: ",
         ["x:1 'a>b' c"] = "not an address: a>b", ["x:1 a 'b\n'"] = "not an address: b?",
         ["--user ann x:1 a b"] = "SMTP_PASSWORD", ["localhost:1 a b"] = "connect ECONNREFUSED",
       } do

@@ -72,7 +72,12 @@ describe("examples/socket_activation.lua", function()
       ["LISTEN_PID=1 LISTEN_FDS=1"] = "the sockets are for process 1",
       ["LISTEN_PID=$$ LISTEN_FDS=0"] = "LISTEN_FDS is no number",
       ["LISTEN_PID=$$ LISTEN_FDS=1x"] = "LISTEN_FDS is no number",
-      ["LISTEN_PID=$$ LISTEN_FDS=9"] = "descriptor ",
+      ["LISTEN_PID=$$ LISTEN_FDS=abc"] = "LISTEN_FDS is no number", ["LISTEN_PID=$$ LISTEN_FDS="] = "is no number",
+      ["LISTEN_PID=$$ LISTEN_FDS=-1"] = "LISTEN_FDS is no number", ["LISTEN_PID=$$ LISTEN_FDS=100"] = "is no number",
+      ["LISTEN_PID=$$"] = "no sockets: ", ["LISTEN_FDS=1"] = "no sockets: ",
+      ["LISTEN_PID=abc LISTEN_FDS=1"] = "the sockets are for process abc",
+      ["LISTEN_PID= LISTEN_FDS=1"] = "the sockets are for process ",
+      ["LISTEN_PID=$$ LISTEN_FDS=9"] = "descriptor 4: ", ["LISTEN_PID=$$ LISTEN_FDS=99"] = "descriptor 4: ",
     } do
       local tcp = listener()
       local command, descriptors = shim(environment, { tcp })
@@ -83,6 +88,20 @@ describe("examples/socket_activation.lua", function()
         tcp:close()
       end)
     end
+  end)
+
+  it("listens on nothing that is no socket to listen on", function()
+    tasks.run(function()
+      for file, problem in pairs { ["/dev/null"] = "descriptor 3: listen E", ["LICENSE"] = "descriptor 3: listen E",
+        ["."] = "descriptor 3: listen E" } do
+        local command = shim("LISTEN_PID=$$ LISTEN_FDS=1", {})
+        command[3] = "exec 3<" .. file .. "; " .. command[3]
+        local status, output = programs.run(command)
+        assert.equal(1, status, output)
+        assert.truthy(output:find(problem, 1, true), output)
+        assert.is_nil(output:find("traceback", 1, true), output)
+      end
+    end)
   end)
 
   it("says how it is used", function()

@@ -2,7 +2,9 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
+local co = require "tls.co"
 local net = require "tls.net"
+local tasks = require "spec.support.tasks"
 local tls = require "tls"
 
 local LUA = os.getenv "LUA" or "lua5.4"
@@ -119,6 +121,27 @@ describe("examples/starttls.lua", function()
     end)
     helper.run(20000)
     assert.truthy(heard:find("530 must issue a STARTTLS command first", 1, true), heard)
+  end)
+
+  it("ends a mail without end", function()
+    local server, answer, more
+    server = serve(function(port)
+      tasks.start(function()
+        local socket = assert(co.connect { host = "localhost", port = port, plain = true })
+        socket:read()
+        socket:write "EHLO x\r\nSTARTTLS\r\n"
+        for _ = 1, 3 do answer = socket:read() end
+        assert(socket:starttls { ca = certs.ca.cert })
+        socket:write "DATA\r\n"
+        more = socket:read()
+        while socket:write(("x\r\n"):rep(1000)) do co.sleep(0) end
+        while not server.output:find "a mail without end" do co.sleep(5) end
+        server:stop()
+      end)
+    end)
+    helper.run(20000)
+    assert.same({ "220 go ahead\r", "354 end with a dot\r" }, { answer, more })
+    assert.truthy(server.output:find("a mail without end", 1, true), server.output)
   end)
 
   it("begins TLS although the ClientHello comes with the word", function()

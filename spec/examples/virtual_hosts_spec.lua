@@ -2,6 +2,7 @@
 require "spec.helper"
 local certs = require "spec.support.certs"
 local command = require "spec.support.command"
+local sh_run = require("spec.support.shell").run
 local tasks = require "spec.support.tasks"
 local co = require "tls.co"
 
@@ -133,6 +134,58 @@ describe("examples/virtual_hosts.lua", function()
     end)
   end)
 
+  it("keeps the certificate where a file or the whole folder has gone, and takes what comes then", function()
+    serve(1, function(port, folder, server)
+      for _, gone in ipairs { "rm fullchain.pem", "rm privkey.pem", "mv -T ../localhost ../../away" } do
+        server.output = ""
+        sh("cd %s/live/localhost; %s", folder, gone)
+        reported(server, "the one from before stays\n", 1)
+        assert.truthy(server.output:find "No such file" or server.output:find "ENOENT", server.output)
+        assert.equal(fingerprint "rsa", shown(port, "localhost"))
+        sh("cd %s; rm -rf away; mkdir -p live/localhost; ln -sf ../../archive/cert1 live/localhost/fullchain.pem; " ..
+          "ln -sf ../../archive/key1 live/localhost/privkey.pem", folder)
+        reported(server, "localhost: certificate loaded", 1)
+      end
+      sh("cp %s %s/archive/cert1; cp %s %s/archive/key1", certs.ecdsa.cert_file, folder, certs.ecdsa.key_file, folder)
+      command.wait_for(function() return shown(port, "localhost") == fingerprint "ecdsa" end)
+    end)
+  end)
+
+  it("takes two names that change at once, and what changes again at once", function()
+    serve(3600, function(port, folder, server)
+      sh("cd %s; cp $OLDPWD/%s archive/cert2; cp $OLDPWD/%s archive/key2; cp $OLDPWD/%s archive/cert3; " ..
+        "cp $OLDPWD/%s archive/key3; for n in 2 3 2 3 2; do " ..
+        "ln -sfn ../../archive/cert$n live/localhost/fullchain.pem; " ..
+        "ln -sfn ../../archive/key$n live/localhost/privkey.pem; touch live/wrong.example.test/privkey.pem; done; " ..
+        "ln -sfn ../../archive/cert1 live/wrong.example.test/fullchain.pem", folder, certs.ecdsa.cert_file,
+        certs.ecdsa.key_file, certs.p384.cert_file, certs.p384.key_file)
+      reported(server, "wrong.example.test: [^\n]*the one from before stays\n", 1)
+      command.wait_for(function() return shown(port, "localhost") == fingerprint "ecdsa" end)
+      assert.equal(fingerprint "wrongname", shown(port, "wrong.example.test"))
+    end)
+  end)
+
+  it("looks for itself where the system lets nobody watch", function()
+    local limited = "echo 0 >/proc/sys/user/max_inotify_instances"
+    if select(2, sh_run("unshare -U -r sh -c '" .. limited .. "' 2>&1")) ~= 0 then
+      pending "skipped: this system has no user namespaces, in which watches can be forbidden"
+    end
+    tasks.run(function()
+      local folder = os.tmpname()
+      os.remove(folder)
+      sh(LIVE, folder, folder, folder, folder, certs.rsa.cert_file, certs.rsa.key_file, certs.wrongname.cert_file,
+        certs.wrongname.key_file)
+      local server = command.start({ "sh", "-c", ("exec unshare -U -r sh -c '%s; exec %s examples/virtual_hosts.lua " ..
+        "0 %s/live 1'"):format(limited, LUA, folder) }, "listening on port (%d+)")
+      assert.truthy(server.output:find("localhost: cannot be watched, only looked at now and then: EMFILE", 1, true))
+      assert.equal(fingerprint "rsa", shown(server.found, "localhost"))
+      sh("cp %s %s/archive/cert1; cp %s %s/archive/key1", certs.ecdsa.cert_file, folder, certs.ecdsa.key_file, folder)
+      command.wait_for(function() return shown(server.found, "localhost") == fingerprint "ecdsa" end)
+      server:stop()
+      sh("rm -r %s", folder)
+    end)
+  end)
+
   it("says how it is used, and what is wrong", function()
     tasks.run(function()
       for words, text in pairs {
@@ -144,6 +197,12 @@ describe("examples/virtual_hosts.lua", function()
         assert.truthy(output:find(text, 1, true), output)
         assert.is_nil(output:find("traceback", 1, true), output)
       end
+    end)
+    serve(3600, function(_, folder)
+      local status, output = command.run { LUA, "examples/virtual_hosts.lua", "99999", folder .. "/live" }
+      assert.equal(1, status)
+      assert.truthy(output:find("[ERR_SOCKET_BAD_PORT]", 1, true), output)
+      assert.is_nil(output:find("traceback", 1, true), output)
     end)
   end)
 end)

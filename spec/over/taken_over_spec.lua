@@ -537,3 +537,30 @@ describe("a stream that has just what is asked of it", function()
     assert.same({}, b.log)
   end)
 end)
+
+describe("the address of a peer that has reset the connection before TLS began", function()
+  -- What the server's event tells.
+  local function told(look_before)
+    local server = tls.createServer({ key = certs.rsa.key, cert = certs.rsa.cert })
+    local seen, listening
+    server:on("tlsClientError", expect(function(err, socket) seen = { err.remoteAddress, socket.remoteAddress } end))
+    listening = net.createServer(expect(function(plain)
+      listening:close()
+      assert.equal("127.0.0.1", look_before and plain.remoteAddress or "127.0.0.1")
+      helper.soon(function() return not plain._handle:getpeername() end, function()
+        server:emit("connection", plain)
+      end)
+    end))
+    listening:listen(0, "127.0.0.1", expect(function()
+      local client
+      client = net.connect(listening:address().port, "127.0.0.1", expect(function() client:resetAndDestroy() end))
+    end))
+    helper.run()
+    return seen
+  end
+
+  it("is known if it was read before, and gone else", function()
+    assert.same({ "127.0.0.1", "127.0.0.1" }, told(true))
+    assert.same({}, told(false))
+  end)
+end)

@@ -27,6 +27,11 @@ end
 -- Programs that are, or that start, a Lua with our core.
 local OURS = { [luas.this.name] = true, sh = true, script = true }
 
+-- LuaJIT has a core of its own, also where a shell starts it.
+local function starts_luajit(command)
+  return (" " .. table.concat(command, " ") .. " "):find "[%s/]luajit%s" ~= nil
+end
+
 --- @param command string[] the program and its arguments
 --- @param on_exit? fun(status, output, signal) when it has ended
 --- @param more? table handles that become its descriptors 3, 4, ...; limit_ms (60000): then it is ended; leaks: a
@@ -37,9 +42,10 @@ function Child.spawn(command, on_exit, more)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
-  local ours = OURS[command[1]] -- a sanitizer is preloaded for our own core alone
-  for name, value in pairs(uv.os_environ()) do -- LuaJIT has a core of its own
-    if name == "LUA_CPATH" and command[1] == "luajit" then value = luas.jit.cpath end
+  local jit = starts_luajit(command)
+  local ours = OURS[command[1]] and not jit -- a sanitizer is preloaded for our own core alone
+  for name, value in pairs(uv.os_environ()) do
+    if name == "LUA_CPATH" and jit then value = luas.jit.cpath end
     if name == "ASAN_OPTIONS" and not more.leaks then value = value .. ":detect_leaks=0" end
     if ours or name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end

@@ -82,13 +82,34 @@ ocsp.der_of = der_of
 
 -- === responses ===
 
-local ALGORITHMS = { -- as the signature's own element says it
-  sha256 = sequence "\6\8\42\134\72\206\61\4\3\2", sha1 = sequence "\6\7\42\134\72\206\61\4\1",
+local PSS = "\6\9\42\134\72\134\247\13\1\1\10"
+
+-- RSASSA-PSS over the hash with this identifier, and with a salt of 20 bytes.
+local function pss(oid)
+  local hash = sequence(tlv(6, oid), "\5\0")
+  return sequence(PSS, sequence(tlv(0xa0, hash), tlv(0xa1, sequence("\6\9\42\134\72\134\247\13\1\1\8", hash))))
+end
+
+local DIGEST = "openssl dgst -%s -sign %s -out %s %s"
+local PSS_DIGEST = DIGEST:gsub("dgst", "%0 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:20")
+
+-- How to sign: the algorithm as the signature's own element says it, and openssl's hash. Of elliptic curves where no
+-- kind of key is named.
+local ALGORITHMS = {
+  sha256 = { sequence "\6\8\42\134\72\206\61\4\3\2", DIGEST, "sha256" },
+  sha1 = { sequence "\6\7\42\134\72\206\61\4\1", DIGEST, "sha1" },
+  rsa_sha256 = { sequence("\6\9\42\134\72\134\247\13\1\1\11", "\5\0"), DIGEST, "sha256" },
+  rsa_sha1 = { sequence("\6\9\42\134\72\134\247\13\1\1\5", "\5\0"), DIGEST, "sha1" },
+  rsa_md5 = { sequence("\6\9\42\134\72\134\247\13\1\1\4", "\5\0"), DIGEST, "md5" },
+  pss_sha256 = { pss "\96\134\72\1\101\3\4\2\1", PSS_DIGEST, "sha256" },
+  pss_sha1 = { pss "\43\14\3\2\26", PSS_DIGEST, "sha1" },
+  pss_default = { sequence(PSS, sequence()), PSS_DIGEST, "sha1" }, -- without a hash, which means SHA-1
+  ed25519 = { sequence "\6\3\43\101\112", "openssl pkeyutl -sign -rawin %.0s-inkey %s -out %s -in %s", "" },
 }
 
-local function sign(data, key, hash)
+local function sign(data, key, algorithm)
   local from, to = write(path_of "tbs", data), path_of "sig"
-  run("openssl dgst -%s -sign %s -out %s %s", hash, key, to, from)
+  run(algorithm[2], algorithm[3], key, to, from)
   return read(to)
 end
 
@@ -117,27 +138,35 @@ local function single(of, defaults)
     if of[name] == nil then return defaults[name] end
     return of[name]
   end
-  local next_update = get "next_update"
+  local next_update, id = get "next_update", cert_id(get "cert", get "issuer", get "hash")
   if next_update == nil then next_update = now + 86400 end
-  return sequence(cert_id(get "cert", get "issuer", get "hash"), STATUS[get "status" or "good"] {
+  return sequence((get "change_id" or tostring)(id), STATUS[get "status" or "good"] {
     revoked_at = get "revoked_at", reason = get "reason",
   }, time(get "this_update" or now - 60), next_update and tlv(0xa0, time(next_update)) or "",
     get "single_extension" and tlv(0xa1, extensions(get "single_extension" == "critical")) or "")
 end
 
+-- Who has signed, by name or by the hash of the key.
+local function responder(of, signer)
+  if not of.by_key then return tlv(0xa1, element(der_of(signer.cert), { 1, 6 })) end
+  return tlv(0xa2, element(cert_id(of.cert, signer), { 3 })) -- as the issuer of anything
+end
+
 --- A response, in DER. Fields: cert, issuer; status ("good"), reason, revoked_at; this_update (a minute ago),
--- next_update (tomorrow; false: none), in s; hash ("sha1") of the certificate's name; signer (the issuer), with
--- include (the certificates in it, none); signed ("sha256"); singles: a list of tables with these fields; extension,
--- single_extension: "critical" or "other"; behind: bytes within the basic response's place, behind it.
+-- next_update (tomorrow; false: none), produced_at (this_update), in s; hash ("sha1") of the certificate's name, which
+-- change_id(der) may change; signer (the issuer; by_key: as the hash of its key), with include (the certificates in
+-- it, none); signed ("sha256"); singles: a list of tables with these fields; extension, single_extension: "critical"
+-- or "other"; version: bytes in its place; behind: bytes within the basic response's place, behind it.
 function ocsp.response(of)
-  local signer = of.signer or of.issuer
+  local signer, algorithm = of.signer or of.issuer, ALGORITHMS[of.signed or "sha256"]
   local list, included = {}, {}
   for i, one in ipairs(of.singles or { {} }) do list[i] = single(one, of) end
   for i, cert in ipairs(of.include or {}) do included[i] = der_of(cert.cert) end
-  local tbs = sequence(tlv(0xa1, element(der_of(signer.cert), { 1, 6 })), time(of.this_update or os.time() - 60),
-    sequence(table.concat(list)), of.extension and tlv(0xa1, extensions(of.extension == "critical")) or "")
-  local signature = sign(tbs, (of.key or signer).key_file, of.signed or "sha256")
-  local basic = sequence(tbs, ALGORITHMS[of.signed or "sha256"], tlv(3, "\0", signature),
+  local tbs = sequence(of.version or "", responder(of, signer),
+    time(of.produced_at or of.this_update or os.time() - 60), sequence(table.concat(list)),
+    of.extension and tlv(0xa1, extensions(of.extension == "critical")) or "")
+  local signature = sign(tbs, (of.key or signer).key_file, algorithm)
+  local basic = sequence(tbs, algorithm[1], tlv(3, "\0", signature),
     #included > 0 and tlv(0xa0, sequence(table.concat(included))) or "")
   return sequence("\10\1\0", tlv(0xa0, sequence("\6\9\43\6\1\5\5\7\48\1\1", tlv(4, basic .. (of.behind or "")))))
 end
@@ -179,23 +208,29 @@ local function sign_expired(base, issuer, text)
     "-startdate 20240101000000Z -enddate 20240201000000Z", base, issuer.cert_file, issuer.key_file, base, base)
 end
 
-local function sign_request(base, issuer, text)
-  local serial = ("4%015x"):format(count * 65536 + os.time() % 65536)
+local function sign_request(base, issuer, text, number)
+  local serial = number or ("0x4%015x"):format(count * 65536 + os.time() % 65536)
   write(base .. ".ext", text)
-  run("openssl x509 -req -in %s.csr -CA %s -CAkey %s -set_serial 0x%s -out %s.crt -extfile %s.ext -days 30", base,
+  run("openssl x509 -req -in %s.csr -CA %s -CAkey %s -set_serial %s -out %s.crt -extfile %s.ext -days 30", base,
     issuer.cert_file, issuer.key_file, serial, base, base)
 end
 
---- A certificate, as an entry of spec.support.certs: `extensions_of` are lines of an extension file; `date` may be
--- "expired" for an old one.
-function ocsp.certificate(name, issuer, extensions_of, date)
-  local base = path_of "made"
-  local made = setmetatable({ cert_file = base .. ".crt", key_file = base .. ".key" }, entry)
-  local text = table.concat(extensions_of or {}, "\n") .. "\nbasicConstraints=CA:FALSE\n"
-  run("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out %s", made.key_file)
+--- A certificate, as an entry of spec.support.certs: `extensions_of` are lines of an extension file. `more`: date
+-- ("expired" for an old one), key (a kind of key, as openssl's words, or an entry whose key it is to have), serial (in
+-- hex).
+function ocsp.certificate(name, issuer, extensions_of, more)
+  local base, of = path_of "made", more or {}
+  local own_key = type(of.key) ~= "table"
+  local made = setmetatable({ cert_file = base .. ".crt", key_file = own_key and base .. ".key" or of.key.key_file },
+    entry)
+  local text = table.concat(extensions_of or {}, "\n") .. "\n"
+  if not text:find "basicConstraints" then text = text .. "basicConstraints=CA:FALSE\n" end
+  if own_key then
+    run("openssl genpkey -algorithm %s -out %s", of.key or "EC -pkeyopt ec_paramgen_curve:P-256", made.key_file)
+  end
   run("openssl req -new -key %s -subj '/%s' -out %s.csr", made.key_file, name, base)
-  local sign_it = date == "expired" and sign_expired or sign_request
-  sign_it(base, issuer, text)
+  local sign_it = of.date == "expired" and sign_expired or sign_request
+  sign_it(base, issuer, text, of.serial)
   return made
 end
 

@@ -3,9 +3,27 @@ local assert = require "luassert"
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local co = require "tls.co"
+local scheduler = require "tls.co.scheduler"
 local uv = require "luv"
 
 local tasks = {}
+
+-- What a failed test has begun is not to go on in those after it.
+local begun = setmetatable({}, { __mode = "k" }) -- tasks
+local servers = setmetatable({}, { __mode = "k" })
+
+local begin = scheduler.begin
+function scheduler.begin(task, ...)
+  begun[task] = true
+  return begin(task, ...)
+end
+
+helper.on_failure(function()
+  for server in pairs(servers) do server:close() end
+  local list = {}
+  for task in pairs(begun) do list[#list + 1] = task end
+  for _, task in ipairs(list) do task:cancel() end
+end)
 
 local function fail(err)
   helper.failure = helper.failure or err
@@ -42,7 +60,8 @@ function tasks.serve(options, handler)
   local all = { host = "127.0.0.1", port = 0, noDelay = true, onError = fail }
   if not options.plain then all.key, all.cert = certs.ecdsa.key, certs.ecdsa.cert end
   for name, value in pairs(options) do all[name] = value end
-  local server = assert(co.listen(all, function(socket) handler(hold_little(socket)) end))
+  local server = assert(co.listen(all, function(socket) return handler(hold_little(socket)) end))
+  servers[server] = true
   local place = { host = "localhost", family = 4, port = server:address().port }
   if options.plain then place.plain = true else place.ca = certs.ca.cert end
   return server, place

@@ -67,11 +67,12 @@ function Buffer:find(text, searched)
   local carried = "" -- the end of the chunks before, where it may begin
   for k = i, self.last do
     local from = (k == i and searched - begins or 0) + (k == self.first and self.at or 1)
-    local part = carried .. sub(self[k], from)
+    local part = self[k] -- searched where it is: short pieces of a long chunk would cost a copy of its rest each
+    if carried ~= "" then part, from = carried .. sub(part, from), 1 end
     local offset = k == i and searched or begins - #carried
-    local _, stop = find(part, text, 1, true)
-    if stop then return offset + stop end
-    carried = #text > 1 and sub(part, -(#text - 1)) or ""
+    local _, stop = find(part, text, from, true)
+    if stop then return offset + stop - from + 1 end
+    carried = #text > 1 and sub(part, math.max(from, #part - #text + 2)) or ""
     begins = begins + #self[k] - (k == self.first and self.at - 1 or 0)
   end
   return nil

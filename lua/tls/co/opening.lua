@@ -21,6 +21,7 @@ local function split(own, options)
   for name, value in pairs(declaration.flat(options)) do
     if own.named[name] then ours[name] = value else rest[name] = value end
   end
+  own:check_names_beside(rest)
   return own:read(ours), rest
 end
 
@@ -69,7 +70,7 @@ end
 -- In a task: waits for 'listening', or the error. A task that ends meanwhile closes the server.
 local function wait_listening(task, server)
   local listening, failure, waiters = false, nil, {}
-  local guard = { _abandon = function() server:close() end }
+  local guard = Task._guard(task, function() server:close() end)
   local function on_listening()
     listening = true
     scheduler.wake_all(waiters)
@@ -80,7 +81,6 @@ local function wait_listening(task, server)
   end
   server:once("listening", on_listening)
   server:once("error", on_error)
-  Task._own(task, guard)
   while not listening and not failure do scheduler.wait_in(task, waiters) end
   scheduler.end_call(task)
   Task._disown(guard)

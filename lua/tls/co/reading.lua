@@ -8,6 +8,7 @@ local reader = require "tls.co.reader"
 local scheduler = require "tls.co.scheduler"
 
 local current_task, end_call, wait = scheduler.task, scheduler.end_call, scheduler.wait
+local read_some = reader.some
 local failed, failure, is_reading = Socket._failed, Socket._failure_of, Socket._is_reading
 local unpack = table.unpack or unpack
 
@@ -35,7 +36,7 @@ function Socket:_more(task)
     if buffer.length > had then return true end
     local in_time = self._ended or wait(task, self, self._timeout)
     if buffer.length > had then return true end
-    if not in_time then return false, scheduler.timed_out("socket:read", self._timeout) end
+    if not in_time then return false, scheduler.timed_out(task, "socket:read") end
   end
   return false
 end
@@ -117,7 +118,12 @@ function Socket:read_some(most)
     errors.throw(errors.out_of_range("most", "a number of bytes, 1 or more", most))
   end
   local task = begin_call(self, "socket:read_some")
-  return end_reading(self, task, run_reader(self, task, reader.some, most or math.huge))
+  local data, err
+  if self._closing then err = failure(self, "read") else data, err = read_some(self, task, most or math.huge) end
+  if err then self.error = err end
+  self._reader = false
+  end_call(task)
+  return data, err
 end
 
 -- An iterator that yields in Lua 5.1 ends with "attempt to yield across metamethod/C-call boundary".

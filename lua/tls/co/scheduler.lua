@@ -14,6 +14,7 @@ local immediate = require("tls.support.next_tick").immediate
 
 local create, resume_thread, running, status, yield = coroutine.create, coroutine.resume, coroutine.running,
   coroutine.status, coroutine.yield
+local close_thread = coroutine.close -- from Lua 5.4 on
 local unpack = table.unpack or unpack
 
 ---@class co.TaskState
@@ -80,8 +81,8 @@ function scheduler.wake_all(list)
 end
 
 -- From the loop, as what a listener throws: with the traceback of the task, and not of the loop.
-local function report(task, err)
-  local stack = errors.is(err) and err.stack or debug and debug.traceback(task._thread)
+local function report(err, stack)
+  stack = errors.is(err) and err.stack or stack
   immediate(error, errors.new(nil, core.errorText(err), { stack = stack or "" }), 0)
 end
 
@@ -102,30 +103,42 @@ function scheduler.is_cancelled(task, err)
   return task._cancel_error and rawequal(err, task._cancel_error)
 end
 
-local function finish(task, failed, ...)
+local function finish(task, results, failed, stack)
   local err
-  if failed then err = ... end
-  task._results = failed and { n = 2, nil, err } or { n = select("#", ...), ... }
+  if failed then err = results[2] end
+  task._results = results
   task._waiting, task._failed = false, failed or nil
   end_call(task)
   local heard = failed and (task._waiters and #task._waiters > 0 or scheduler.is_cancelled(task, err))
   local taken = task._on_end and task._on_end(task, failed, err)
-  if failed and not heard and not taken then report(task, err) end
+  if failed and not heard and not taken then report(err, stack) end
   task._thread, task._inner, task._on_end = false, false, false
   if task._waiters then scheduler.wake_all(task._waiters) end
 end
 
--- What resuming has given. A task that has called coroutine.yield() itself goes on in the next turn.
-settle = function(task, outer, ok, first, ...)
+-- The traceback is taken before Lua 5.4 closes the variables that are to be closed: of a coroutine that has failed, it
+-- does that for who asks.
+local function fail(task, err)
+  local thread = task._thread
+  local stack = debug and not scheduler.is_cancelled(task, err) and debug.traceback(thread)
+  local closed, later = true, nil
+  if close_thread then closed, later = close_thread(thread) end
+  if not closed then err = later end
+  return finish(task, { n = 2, nil, err }, true, stack)
+end
+
+-- What resuming has given; `results` are there with ENDED. A task that has called coroutine.yield() itself goes on in
+-- the next turn.
+settle = function(task, outer, ok, first, results)
   current = outer
   if ok and first == WAITS then return end
-  if first == CANCELLED then return finish(task, true, task._cancel_error) end
-  if ok and first == ENDED then return finish(task, false, ...) end
+  if first == CANCELLED then return finish(task, { n = 2, nil, task._cancel_error }, true) end
+  if ok and first == ENDED then return finish(task, results, false) end
   if ok then
     task._waiting = false
     return immediate(run, task)
   end
-  if status(task._thread) == "dead" then return finish(task, true, first) end -- else it was running already
+  if status(task._thread) == "dead" then return fail(task, first) end -- else it was running already
 end
 
 run = function(task)
@@ -139,8 +152,12 @@ run = function(task)
   return settle(task, outer, resume_thread(task._thread, unpack(start, 1, start.n)))
 end
 
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
 local function body(fn, ...)
-  return ENDED, fn(...)
+  return ENDED, pack(fn(...))
 end
 
 --- Gives a new task its function. It begins at once if the loop has called, else in the loop's next turn.
@@ -229,11 +246,11 @@ function scheduler.sleep(task, ms)
 end
 
 --- The error of a call whose time is over.
+--- @param task co.TaskState whose wait() has returned false
 --- @param call string
---- @param ms number
 --- @return tls.Error
-function scheduler.timed_out(call, ms)
-  return errors.new("ERR_TIMEOUT", ("%s has not been done in %g ms"):format(call, ms))
+function scheduler.timed_out(task, call)
+  return errors.new("ERR_TIMEOUT", ("%s has not been done in %g ms"):format(call, task._queue.duration))
 end
 
 --- Each wait of the task throws from now on, the one that it is in first.

@@ -139,6 +139,14 @@ local function change(self, checked, given)
   if given.timeout ~= nil then self._timeout = checked.timeout or false end
 end
 
+-- The socket of a stream, unless that has been closed and has connected once more.
+local function socket_of(stream)
+  local self = sockets[stream]
+  if not self or not self._closed or stream.destroyed then return self end
+  self._closing = true -- what comes now is not for this one
+  return nil
+end
+
 --- A socket for tasks over one that exists: a net.Socket, a TLSSocket or another stream of this library's. From then on
 -- its data is the tasks'. In a task, the socket is closed when that ends. Called once more, it returns the
 -- same, with other options if they are given.
@@ -150,7 +158,10 @@ function Socket._wrap(stream, options)
   if not Stream.__receivers[1][getmetatable(stream)] then
     errors.throw(errors.arg_type("stream", "net.Socket, tls.TLSSocket or another stream of tls", stream))
   end
-  local checked, self = declared.wrap:read(options), sockets[stream]
+  if stream._r_onread then
+    errors.throw(errors.arg_value("stream", tostring(stream), "must not have onread, which takes what tasks read"))
+  end
+  local checked, self = declared.wrap:read(options), socket_of(stream)
   if self then change(self, checked, options or {}) else self = Socket._over(stream, checked) end
   local task = scheduler.current()
   if task and not self._task and not self._closed then Task._own(task, self) end
@@ -185,7 +196,7 @@ local function wait_until(self, task, call, done)
     if not wait_in(task, self._waiters, self._timeout) then
       if done(self) then break end
       end_call(task)
-      return failed(self, scheduler.timed_out("socket:" .. call, self._timeout))
+      return failed(self, scheduler.timed_out(task, "socket:" .. call))
     end
   end
   end_call(task)
@@ -242,8 +253,10 @@ local function is_opened(self) return self._opened end
 --- @return tls.Error? err
 function Socket:_wait_open(task, event, call)
   local stream = self.stream
+  local guard = Task._guard(task, function() stream:destroy() end) -- the socket may be another task's
   listener_of(self, stream)(event, on_open)
   local ok, err = wait_until(self, task, call, is_opened)
+  Task._disown(guard)
   if ok then return self end
   stream:destroy()
   return nil, err

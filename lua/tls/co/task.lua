@@ -40,6 +40,16 @@ function Task._disown(socket)
   socket._task = false
 end
 
+--- Something else that is to be closed when the task ends while it waits for that.
+--- @param task co.Task
+--- @param close fun()
+--- @return table guard disown it when it is there
+function Task._guard(task, close)
+  local guard = { _task = false, _abandon = close, _close_later = close }
+  Task._own(task, guard)
+  return guard
+end
+
 local function returned(results)
   local set = {}
   for i = 1, results.n do
@@ -52,8 +62,9 @@ end
 --- @param task co.Task
 --- @param failed boolean
 function Task._close_sockets(task, failed)
-  local sockets, kept = task._sockets, returned(task._results)
+  local sockets = task._sockets
   if not sockets then return end
+  local kept = task._after and {} or returned(task._results) -- nobody waits for what a handler of co.listen's returns
   local list = {}
   for socket in pairs(sockets) do list[#list + 1] = socket end
   for _, socket in ipairs(list) do
@@ -126,7 +137,7 @@ function Task:wait(ms)
     while not self._results do
       if not scheduler.wait_in(me, self._waiters, ms) then
         scheduler.end_call(me)
-        return nil, scheduler.timed_out("task:wait", ms)
+        return nil, scheduler.timed_out(me, "task:wait")
       end
     end
     scheduler.end_call(me)
@@ -143,6 +154,9 @@ function getters.status(self)
   if not self._failed then return "done" end
   return scheduler.is_cancelled(self, results[2]) and "cancelled" or "failed"
 end
+
+--- A variable that is to be closed (Lua 5.4): the task is cancelled.
+Task.__meta.__close = function(self) scheduler.cancel(self) end
 
 Task.new = nil -- co.run makes them
 Task:_finish("Task", "task", { name = "co.Task" })

@@ -8,6 +8,7 @@ local scheduler = require "tls.co.scheduler"
 
 local current_task = scheduler.task
 local end_call, wait_in = scheduler.end_call, scheduler.wait_in
+local select, type = select, type
 local failed, failure, wait_until = Socket._failed, Socket._failure_of, Socket._wait_until
 
 local function joined(...)
@@ -62,7 +63,7 @@ end
 -- @raise ERR_CO_NO_TASK, ABORT_ERR, ERR_INVALID_ARG_TYPE
 function Socket:write(first, ...)
   local task, text = current_task "socket:write", first
-  if type(first) ~= "string" or ... ~= nil then text = joined(first, ...) end
+  if type(first) ~= "string" or select("#", ...) > 0 then text = joined(first, ...) end
   return write(self, task, "write", text)
 end
 
@@ -109,6 +110,19 @@ end
 
 -- === closing ===
 
+-- False when the time is over. A stream that is destroyed closes in a turn or two, however late these come.
+local function wait_closed(self, task)
+  while not self._closed do
+    local timeout = not self.stream.destroyed and self._timeout
+    if not wait_in(task, self._waiters, timeout) then
+      if self._closed then return true end
+      if not self.stream.destroyed then return false end
+      end_call(task)
+    end
+  end
+  return true
+end
+
 --- Sends what was written, closes, and waits for that. Calls after the first do the same.
 --- @return co.Socket? self
 --- @return tls.Error? err the connection had failed, or failed meanwhile; ERR_TIMEOUT: it was closed at once then
@@ -116,12 +130,11 @@ end
 function Socket:close()
   local task = scheduler.task "socket:close"
   self:_begin_close()
-  local in_time = true
-  while not self._closed and in_time do in_time = wait_in(task, self._waiters, self._timeout) end
+  local in_time = wait_closed(self, task)
   end_call(task)
-  if not self._closed then
+  if not in_time then
     self.stream:destroy()
-    return failed(self, scheduler.timed_out("socket:close", self._timeout))
+    return failed(self, scheduler.timed_out(task, "socket:close"))
   end
   if self._failure then return failed(self, self._failure) end
   return self

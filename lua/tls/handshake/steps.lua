@@ -187,6 +187,28 @@ local function verdict(socket, refusal, override)
   return "verified: ok" .. (host and " (" .. shown(host) .. ")" or "")
 end
 
+-- What a good response says, in so far as its issuer is at hand.
+local function good_response(socket, response)
+  local conn = socket._conn
+  local cert = conn and conn:getPeerCertificate(true) or {}
+  local issuer = cert.issuerCertificate
+  local answer = issuer and core.ocsp.verify(response, core.x509(cert.raw), core.x509(issuer.raw), os.time())
+  if not answer then return "good" end
+  return ("good, until %s, signed by %s"):format(os.date("!%Y-%m-%dT%H:%M:%SZ", answer.validUntil),
+    certificate_name(answer.responder))
+end
+
+--- A client that has asked for an OCSP response has all that comes of the server's certificate.
+--- @param response string? DER
+function steps.stapled(socket, response)
+  local looks, fault = socket._options.ocsp, ask(socket, "getOcspError")
+  if not response then
+    return write(socket, "no OCSP response stapled%s", fault and ": " .. fault or "")
+  end
+  write(socket, "OCSP response stapled: %s", not looks and ("%d bytes, nobody looks at them"):format(#response)
+    or fault or good_response(socket, response))
+end
+
 --- A client knows whether its ECH was accepted.
 --- @param found tls.Ech
 function steps.ech(socket, found)

@@ -8,8 +8,10 @@ local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 local left_out = require "tls.options.left_out"
+local responder_url = require "tls.ocsp.responder_url"
 local Stapled = require "tls.ocsp.stapled_certificate"
 local tick = require "tls.support.next_tick"
+local uv = require "luv"
 
 local Stapler = class("tls.OCSPStapler", Emitter)
 
@@ -19,14 +21,20 @@ local function tell(self, event, value, stapled)
   self:emit(event, value, stapled:state())
 end
 
+local function new_stapled(self, der)
+  local stapled = Stapled.new(core.x509(der), self._options, function(event, ...)
+    if event ~= "gone" then return tell(self, event, ...) end
+    self._by_der[der] = nil
+  end)
+  self._by_der[der] = stapled
+  return stapled
+end
+
 -- Makes what belongs to a certificate, or finds it. Its issuer may be known in another context only.
 local function stapled_of(self, pair)
   local stapled = self._by_der[pair.cert]
-  local is_new = not stapled or stapled.stopped
-  if is_new then
-    stapled = Stapled.new(core.x509(pair.cert), self._options, function(...) tell(self, ...) end)
-    self._by_der[pair.cert] = stapled
-  end
+  local is_new = not stapled
+  if is_new then stapled = new_stapled(self, pair.cert) end
   local knows_more = not stapled.issuer and pair.issuer ~= nil
   if knows_more then stapled.issuer = core.x509(pair.issuer) end
   return stapled, is_new or knows_more
@@ -52,7 +60,9 @@ end
 --- Asks for new responses now, whatever the time of the present ones is.
 --- @return table self
 function Stapler:refresh()
-  for _, stapled in pairs(self._by_der) do stapled:ask() end
+  local all = {} -- a listener may give the server another context meanwhile
+  for _, stapled in pairs(self._by_der) do all[#all + 1] = stapled end
+  for _, stapled in ipairs(all) do stapled:ask() end
   return self
 end
 
@@ -86,6 +96,19 @@ local function check_server(server)
   errors.throw(errors.new("ERR_INVALID_STATE", "This server has a stapler already: call its stop() first"))
 end
 
+-- What can never work is told at the call, where it stands in the options and not in a certificate.
+local function check_options(options)
+  if options.url and not responder_url(options.url) then
+    errors.throw(errors.arg_value("options.url", options.url,
+      "must be the address of a responder, http://host[:port]/path: what it answers is signed, so there is no https"))
+  end
+  local stat = options.folder and uv.fs_stat(options.folder)
+  if options.folder and (not stat or stat.type ~= "directory") then
+    errors.throw(errors.arg_value("options.folder", options.folder, "must be a folder that exists"))
+  end
+  return options
+end
+
 --- Staples OCSP responses to the certificates of a server: its own, those of addContext and setSecureContext, and of
 -- contexts that SNICallback has answered, once they were used. Each is asked for at the address that the certificate
 -- has (authority information access), verified, and asked for again when half of its time is over. Handshakes never
@@ -98,8 +121,10 @@ end
 local function staple(server, options)
   left_out.check("ocsp", "tls.ocsp.staple")
   check_server(server)
+  local checked = check_options(declared:read(options or {}))
   local self = Stapler.new()
-  self._options, self._server, self.stopped = declared:read(options or {}), server, false
+  self._options = checked
+  self._server, self.stopped = server, false
   self._by_der, self._seen = {}, setmetatable({}, { __mode = "k" })
   self._on_close = function() self:stop() end
   server._stapler = self

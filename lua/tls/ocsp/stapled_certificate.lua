@@ -27,6 +27,7 @@ local LONGEST_SLEEP = HOUR -- a process may sleep, and its timers with it
 ---@field error table? why the last question had no answer
 ---@field failures integer in a row
 ---@field asks_at number? s since 1970
+---@field due number? the same in ms of a clock that nobody sets
 ---@field timer userdata? owned
 ---@field cancel (fun())? while a question is under way
 ---@field added boolean a context came since the last question
@@ -36,9 +37,9 @@ Stapled.__index = Stapled
 
 -- The first responder of plain HTTP that the certificate names.
 local function own_url(certificate)
-  local access = certificate.infoAccess or ""
+  local access = "\n" .. (certificate.infoAccess or "")
   local first
-  for url in access:gmatch "OCSP %- URI:([^\n]+)" do
+  for url in access:gmatch "\nOCSP %- URI:([^\n]+)" do
     if responder_url(url) then return url end
     first = first or url
   end
@@ -77,10 +78,18 @@ local function has_users(self)
   return recently or next(self.contexts) ~= nil
 end
 
--- The timer is due, which sleeps an hour at most: the clock is looked at.
+-- In ms. A process may sleep, and the clock that nobody sets with it; the other one, which counts seconds alone, may be
+-- set back, by years.
+local function time_left(self)
+  return math.min((self.asks_at - os.time() + 1) * 1000, self.due - uv.hrtime() / 1e6)
+end
+
+-- The timer is due, which sleeps an hour at most: the clocks are looked at.
 local function on_timer(self)
-  if self.asks_at - os.time() > 1 then return self:_sleep() end
-  if has_users(self) then self:ask() else self:stop() end
+  if time_left(self) > 1000 then return self:_sleep() end
+  if has_users(self) then return self:ask() end
+  self:stop()
+  self.tell("gone", nil, self)
 end
 
 function Stapled:_sleep()
@@ -88,15 +97,13 @@ function Stapled:_sleep()
   if not handles.usable(self.timer) then self.timer = handles.register(uv.new_timer()) end
   uv.update_time()
   self.timer:unref()
-  self.timer:start(math.floor(math.max(1, math.min(self.wait, LONGEST_SLEEP))), 0, core.wrap(function()
-    self.wait = (self.asks_at - os.time()) * 1000
-    on_timer(self)
-  end))
+  local ms = math.max(1, math.min(time_left(self), LONGEST_SLEEP))
+  self.timer:start(math.floor(ms), 0, core.wrap(on_timer, self))
 end
 
 local function ask_in(self, ms)
-  self.wait = with_jitter(ms)
-  self.asks_at = os.time() + self.wait / 1000
+  local wait = with_jitter(ms)
+  self.asks_at, self.due = os.time() + wait / 1000, uv.hrtime() / 1e6 + wait
   self:_sleep()
 end
 
@@ -134,6 +141,7 @@ local function fault_of(self, answer)
   if answer.status == "unknown" then
     return errors.new("ERR_OCSP_UNKNOWN", "the certificate is not known to the OCSP responder")
   end
+  if ends_at(answer) <= os.time() then return errors.new("ERR_OCSP_EXPIRED", "the OCSP response is too old") end
   if self.answer and answer.thisUpdate < self.answer.thisUpdate then
     return errors.new("ERR_OCSP_REPLAYED", "the OCSP response is older than the one before")
   end

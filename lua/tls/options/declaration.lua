@@ -85,9 +85,9 @@ local function owner_of(name)
   return best and best.name
 end
 
-local function unknown(self, name)
+local function unknown(self, name, names)
   local message = ("%s has no option '%s'"):format(self.name, tostring(name))
-  local owner, close = owner_of(name), type(name) == "string" and nearest(name, self.named)
+  local owner, close = owner_of(name), type(name) == "string" and nearest(name, names)
   if owner then
     message = ("%s; %s has"):format(message, owner)
   elseif close then
@@ -105,7 +105,19 @@ end
 function Declaration:check_names(options)
   local named, passed_over = self.named, self.passed_over
   for name in pairs(options) do
-    if not named[name] and not passed_over[name] then unknown(self, name) end
+    if not named[name] and not passed_over[name] then unknown(self, name, named) end
+  end
+end
+
+--- Throws for names that neither this function nor those beside it know: so the error names the function that was
+-- called, and not the one that it calls.
+function Declaration:check_names_beside(options)
+  local names = setmetatable({}, { __index = self.named })
+  for _, other in ipairs(self.beside) do
+    for name, option in pairs(other.named) do names[name] = option end
+  end
+  for name in pairs(options) do
+    if not names[name] then unknown(self, name, names) end
   end
 end
 

@@ -22,7 +22,8 @@ handshake.both = {
     or_false = true, needs = "psk",
     text = "returns at once: a client's `{psk=, identity=}` or `nil`, a server's the key, `{psk=}` or `nil`; see " ..
       "[PSK](handshake.md#pre-shared-keys)" },
-  { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)"),
+  { "verify", kinds.callback(VERIFY, "function(chain, preverify, callback)",
+      "without one, rejectUnauthorized says whether a peer is refused"),
     text = "have the last word on the peer (on a server with `requestCert`), now or later, see " ..
       "[verify](handshake.md#verify)" },
   { "enableTrace", kinds.boolean, default = false, needs = "ssl-trace", text = "see `socket:enableTrace`" },
@@ -39,9 +40,9 @@ handshake.client = {
     text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
   { "requestOCSP", kinds.boolean, default = false, needs = "ocsp",
     text = "ask for a stapled response: `'OCSPResponse'`" },
-  { "ocsp", kinds.word { "check", "require" }, or_false = true, needs = "ocsp",
-    text = "refuse a server whose stapled response is not good (`\"check\"`), or lacks (`\"require\"`), see " ..
-      "[OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node" },
+  { "ocsp", kinds.word({ "check", "require" }, true), or_false = true, needs = "ocsp",
+    text = "refuse a server whose stapled response is not good; with `\"require\"` one that staples none, too: see " ..
+      "[OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node" },
   { "earlyData", kinds.bytes, for_one_connection = true,
     text = "sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)" },
   { "ech", ech.client, or_false = true, shown = "none",

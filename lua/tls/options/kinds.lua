@@ -219,14 +219,16 @@ function kinds.one_of(values, doc_type, luacats, expected)
   end)
 end
 
---- One of a few strings.
+--- One of a few strings. The errors of an option of Node's are Node's; of another one, they say which these are.
 --- @param words string[]
-function kinds.word(words)
+--- @param is_ours boolean?
+function kinds.word(words, is_ours)
   local quoted, known = {}, {}
   for i, word in ipairs(words) do quoted[i], known[word] = ("%q"):format(word), true end
+  local expected = is_ours and table.concat(quoted, " or ")
   return kind("`" .. table.concat(quoted, "`, `") .. "`", table.concat(quoted, "|"), function(value, name)
-    if type(value) ~= "string" then return wrong_type(name, "string", value) end
-    return known[value] and value or wrong_value(name, value)
+    if type(value) ~= "string" then return wrong_type(name, expected or "string", value) end
+    return known[value] and value or wrong_value(name, value, expected and "must be " .. expected)
   end)
 end
 
@@ -303,10 +305,13 @@ end)
 -- === objects ===
 
 --- @param signature? string LuaCATS
-function kinds.callback(signature, doc_type)
+--- @param doc_type? string
+--- @param advice? string what is likely meant by who gives something else
+function kinds.callback(signature, doc_type, advice)
+  local expected = advice and ("function (%s)"):format(advice) or "function"
   return kind(doc_type or "function", signature or "function", function(value, name)
     if type(value) == "function" then return value end
-    return wrong_type(name, "function", value)
+    return wrong_type(name, expected, value)
   end)
 end
 

@@ -71,7 +71,7 @@ socket.tcp = {
 
 --- Where to connect to, and how.
 socket.place = {
-  { "port", kinds.port },
+  { "port", kinds.port, text = "that the server listens on" },
   { "host", kinds.host, or_false = true, shown = '`"localhost"`', text = "name or address" },
   { "path", kinds.path, or_false = true, text = "a unix socket; `host` and `port` do not count" },
   { "family", family, shown = "0", text = "of the addresses looked up" },

@@ -58,6 +58,7 @@ local function take_over(socket, plain)
   if not is_carried(socket, plain) then return end
   if plain.destroyed then return cut_off(socket) end
   socket._plain_socket, socket._reports_traffic = plain, true
+  socket._known_addresses = plain._known_addresses -- the peer may have reset the connection since
   socket:_start_on_handle(plain:_give_handle_to(socket))
 end
 

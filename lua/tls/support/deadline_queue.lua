@@ -116,7 +116,9 @@ function DeadlineQueue:add(item)
   self.items[i], self.times[i] = item, hrtime() + self.duration * 1e6
   self.last, item._deadline_slot = i, i
   self.live = self.live + 1
-  if self.live == 1 and not usable(self.timer) then arm(self, self.duration * 1e6) end
+  if core.closing() or usable(self.timer) then return end
+  -- The first one; or somebody has closed the timer under those that wait, and the time of these may be over.
+  arm(self, math.max(self.times[head(self)] - hrtime(), 0))
 end
 
 --- The item need not be waited for any more. Nothing happens for one that is not in the queue.

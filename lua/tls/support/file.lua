@@ -29,10 +29,11 @@ end
 --- Reads a file. One that is a pipe is waited for.
 --- @param path string
 --- @param most integer bytes
+--- @param flags? integer|string of open(2), default "r"
 --- @return string? text nil when it cannot be read
 --- @return table? err with `code` (ENOENT, EACCES, EISDIR, ...; ERR_FS_FILE_TOO_LARGE), `syscall` and `path`
-function file.read(path, most)
-  local fd, open_error = uv.fs_open(path, "r", 0)
+function file.read(path, most, flags)
+  local fd, open_error = uv.fs_open(path, flags or "r", 0)
   if not fd then return nil, failed(open_error, "open", path) end
   local text, size = read_pieces(fd, most)
   uv.fs_close(fd)
@@ -53,13 +54,14 @@ local function write_all(fd, text)
   end
 end
 
---- Puts a file in the place of another one, or of none: whoever reads it sees the old one or the new one, whole.
+--- Puts a file in the place of another one, or of none: whoever reads it sees the old one or the new one, whole. It is
+-- written under a name that nothing has: what somebody has put into the folder, a link say, is not written through.
 --- @param path string
 --- @param text string
 --- @return table? err with `code`, `syscall` and `path`; then the old one is still there
 function file.replace(path, text)
-  local beside = ("%s.%d.new"):format(path, uv.os_getpid())
-  local fd, open_error = uv.fs_open(beside, "w", OWNER_WRITES)
+  local beside = ("%s.%d-%.0f.new"):format(path, uv.os_getpid(), uv.hrtime())
+  local fd, open_error = uv.fs_open(beside, "wx", OWNER_WRITES)
   if not fd then return failed(open_error, "open", beside) end
   local write_error = write_all(fd, text)
   uv.fs_close(fd)

@@ -38,7 +38,8 @@ function co.wrap(stream, options) end
 ---@param ms number 0: until the loop's next turn
 function co.sleep(ms) end
 
----@return co.Task? task the one that runs
+--- The task that runs.
+---@return co.Task? task nil outside of tasks
 function co.running() end
 
 --- Lua's pcall, for functions that wait: in Lua 5.1 its own cannot.
@@ -51,6 +52,7 @@ function co.pcall(fn, ...) end
 --- What `read` reads: a line, a line with its end, all up to the end, a number; or how many bytes.
 ---@alias co.Format "l"|"L"|"a"|"n"|"*l"|"*L"|"*a"|"*n"|integer
 
+--- A task: a coroutine that may wait. Made by `co.run`, and by `co.listen` for each connection.
 ---@class co.Task
 ---@field status "waiting"|"running"|"done"|"failed"|"cancelled"
 local Task = {}
@@ -64,6 +66,8 @@ function Task:wait(ms) end
 ---@return boolean cancelled false when it has ended, or was cancelled before
 function Task:cancel() end
 
+--- A connection whose calls wait. Made by `co.connect` and `co.wrap`, and by `co.listen` for its handler. A call that
+--- fails returns nil and an error; at the end of the stream, reading returns nil alone.
 ---@class co.Socket
 ---@field stream tls.TLSSocket|net.Socket
 ---@field error tls.Error|false what the last call that has failed has returned

@@ -6,6 +6,8 @@
 -- and a name that is no event of the class is an error. A class joins its own events to those it inherits.
 -- luacheck: ignore 212 241
 
+--- * 'newListener': a listener is about to be added.
+--- * 'removeListener': a listener has been removed.
 ---@alias tls.EmitterEvents<T>
 ---| fun(self: T, event: "newListener", listener: fun(event: string, listener: function)): T
 ---| fun(self: T, event: "removeListener", listener: fun(event: string, listener: function)): T
@@ -38,6 +40,7 @@ function Emitter:emit(event, ...) end
 ---@return T
 function Emitter:removeAllListeners(event) end
 
+--- How many listeners an event has.
 ---@param event string
 ---@param listener? function count only this one
 ---@return integer
@@ -64,9 +67,11 @@ function Emitter:eventNames() end
 ---@return T
 function Emitter:setMaxListeners(n) end
 
----@return integer
+--- How many listeners an event may have before a warning is printed.
+---@return integer n 0: no limit
 function Emitter:getMaxListeners() end
 
+--- * 'abort': `abort` of the controller was called.
 ---@alias tls.AbortSignalEvents<T>
 ---| fun(self: T, event: "abort", listener: fun()): T
 
@@ -84,6 +89,7 @@ function Emitter:getMaxListeners() end
 ---@field off tls.AbortSignalOn
 ---@field removeListener tls.AbortSignalOn
 
+--- Makes a signal for the option `signal`, and aborts all that has been given it.
 ---@class tls.AbortController
 ---@field signal tls.AbortSignal
 local AbortController = {}

@@ -52,10 +52,12 @@ function net.bind(options) end
 ---@return 0|4|6 version 0: it is none
 function net.isIP(text) end
 
+--- Whether a text is an IPv4 address.
 ---@param text any
 ---@return boolean
 function net.isIPv4(text) end
 
+--- Whether a text is an IPv6 address.
 ---@param text any
 ---@return boolean
 function net.isIPv6(text) end
@@ -116,12 +118,14 @@ function BlockList:check(address, family) end
 ---@field port integer
 ---@field flowlabel integer
 
+--- What a `net.SocketAddress` is made of.
 ---@class net.SocketAddressOptions
 ---@field address? string "127.0.0.1" or "::" by default
 ---@field family? string "ipv4", the default, or "ipv6"; in capitals, too
 ---@field port? integer|string
 ---@field flowlabel? integer
 
+--- Makes addresses: `net.SocketAddress(options)`.
 ---@class net.SocketAddressClass : net.SocketAddress
 ---@field new fun(options?: net.SocketAddressOptions): net.SocketAddress
 ---@field isSocketAddress fun(value: any): boolean

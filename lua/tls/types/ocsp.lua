@@ -52,6 +52,8 @@ function ocsp.staple(server, options) end
 ---@field asksAt? number when the next one is due
 ---@field error? tls.Error why the last question had no answer
 
+--- * 'staple': there is a new response.
+--- * 'error': a question had no answer that can be stapled. Nobody need listen.
 ---@alias tls.OCSPStaplerEvents<T>
 ---| fun(self: T, event: "staple", listener: fun(answer: tls.OCSPAnswer, state: tls.StapleState)): T
 ---| fun(self: T, event: "error", listener: fun(err: tls.Error, state: tls.StapleState)): T
@@ -60,6 +62,7 @@ function ocsp.staple(server, options) end
 ---| tls.EmitterEvents<tls.OCSPStapler>
 ---| tls.OCSPStaplerEvents<tls.OCSPStapler>
 
+--- What staples the responses of a server. Made by `tls.ocsp.staple`.
 ---@class tls.OCSPStapler : tls.Emitter
 ---@field stopped boolean
 ---@field on tls.OCSPStaplerOn

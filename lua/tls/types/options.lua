@@ -50,7 +50,7 @@
 
 --- Options of net.connect.
 ---@class net.ConnectOptions : net.SocketOptions
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
@@ -64,7 +64,7 @@
 
 --- Options of socket:connect.
 ---@class net.SocketConnectOptions
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
@@ -85,7 +85,7 @@
 ---@field rejectUnauthorized boolean? refuse a server that does not verify; default `true`
 ---@field socket (table|userdata|false)? use this one, see [TLSSocket](#tlssocket); `host` only names the peer
 ---@field initialData string? records that somebody else has read from `socket` already
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0
@@ -100,7 +100,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
----@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default 1024
@@ -174,7 +174,7 @@
 ---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
----@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good (`"check"`), or lacks (`"require"`), see [OCSP](ocsp.md); `'OCSPResponse'` comes too. Not in Node
+---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
 ---@field earlyData string? sent with the ClientHello if `session` allows it, see [0-RTT](handshake.md#0-rtt)
 ---@field ech (string|tls.EchOptions|false)? Encrypted Client Hello: the server's ECHConfigList, as it stands behind `ech=` in its HTTPS record, in base64 or decoded. `servername` is hidden, and the list's public name, or `outerServername`, shown in its place; a server that does not accept it is refused: `ERR_TLS_ECH_REJECTED`. `{grease = true}` hides nothing, and looks as if. With OpenSSL 4.0 or later, see [Encrypted Client Hello](handshake.md#encrypted-client-hello). Not in Node; default none
 ---@field minDHSize number? a server whose DHE parameters are smaller is refused: `ERR_TLS_DH_PARAM_SIZE`; bits; default none
@@ -194,7 +194,7 @@
 
 --- Options of tlsSocket:connect.
 ---@class tls.TLSSocketConnectOptions : tls.SecureContextOptions, tls.TLSSocketOptions
----@field port (integer|string)?
+---@field port (integer|string)? that the server listens on
 ---@field host (string|false)? name or address; default `"localhost"`
 ---@field path (string|false)? a unix socket; `host` and `port` do not count
 ---@field family (0|4|6|"IPv4"|"IPv6")? of the addresses looked up; default 0

@@ -2,6 +2,7 @@
 --- net.Server and tls.Server. For "throws" see types/tls.lua.
 -- luacheck: ignore 212 241
 
+--- A client that was turned away. For 'drop'.
 ---@class tls.DroppedPeer
 ---@field localAddress string
 ---@field localPort integer
@@ -10,8 +11,11 @@
 ---@field remotePort? integer
 ---@field remoteFamily? tls.Family
 
---- On a tls.Server 'connection' brings the plain socket, before TLS begins on it. 'drop' comes instead when there
---- are `maxConnections`; its argument is nil for a unix socket.
+--- * 'listening': it listens.
+--- * 'connection': a client has connected. On a tls.Server it brings the plain socket, before TLS begins on it.
+--- * 'drop': a client was turned away, because there are `maxConnections`. The argument is nil for a unix socket.
+--- * 'error': it cannot listen.
+--- * 'close': it does not listen any more, and its last connection has gone.
 ---@alias net.ServerEvents<T>
 ---| fun(self: T, event: "listening", listener: fun()): T
 ---| fun(self: T, event: "connection", listener: fun(socket: net.Socket)): T
@@ -21,6 +25,7 @@
 
 ---@alias net.ServerOn tls.EmitterEvents<net.Server>|net.ServerEvents<net.Server>
 
+--- A server without TLS. Made by `net.createServer`.
 ---@class net.Server : tls.Emitter
 ---@field listening boolean
 ---@field connections integer
@@ -64,6 +69,7 @@ function Server:address() end
 ---@return T
 function Server:close(callback) end
 
+--- Counts the connections.
 ---@generic T
 ---@param self T
 ---@param callback fun(err: nil, count: integer) called later
@@ -93,8 +99,16 @@ function Server:unref() end
 ---@alias tls.AnswerSession fun(err: any, session: string?)
 ---@alias tls.AnswerOCSP fun(err: any, response: string?)
 
---- 'tlsClientError' and 'clientError' come both, once each, for a connection that fails before 'secureConnection'.
---- The answers may come later. An error as an answer ends that connection.
+--- Answers, by `callback`, may come later. An error as an answer ends that connection.
+--- * 'secureConnection': a handshake is done, and the client passed or need not.
+--- * 'tlsClientError': a connection has failed before that. The socket is destroyed already.
+--- * 'clientError': the same, with the name that Node had for it first. Both come, once each.
+--- * 'clientHello': a ClientHello has come. The answer may be another context, or an alert.
+--- * 'newSession': a session was made, for a store of your own.
+--- * 'resumeSession': a client wants to resume a session. The answer is what 'newSession' brought, or nil.
+--- * 'OCSPRequest': a client asks for an OCSP response. The answer is one in DER, or nil.
+--- * 'earlyData': early data has come, before the handshake is done: an attacker may send it again.
+--- * 'keylog': a line for NSS's key log. Who has it can read the connection.
 ---@alias tls.ServerEvents<T>
 ---| fun(self: T, event: "secureConnection", listener: fun(socket: tls.TLSSocket)): T
 ---| fun(self: T, event: "tlsClientError", listener: fun(err: tls.Error, socket: tls.TLSSocket)): T
@@ -113,6 +127,7 @@ function Server:unref() end
 ---| net.ServerEvents<tls.Server>
 ---| tls.ServerEvents<tls.Server>
 
+--- A server of TLS. Made by `tls.createServer`.
 ---@class tls.Server : net.Server
 ---@field on tls.ServerOn
 ---@field once tls.ServerOn

@@ -4,6 +4,7 @@
 
 ---@alias tls.Family "IPv4"|"IPv6"
 
+--- One end of a connection over TCP.
 ---@class tls.Address
 ---@field address string
 ---@field port integer
@@ -11,8 +12,13 @@
 
 ---@alias tls.OnAttemptFailed fun(address: string, port: integer?, family: 4|6|nil, err: tls.Error)
 
---- 'lookup' comes for each address of a name, or once with the error; 'connectionAttempt' and its like for each
---- address that is tried.
+--- * 'connectionAttempt': an address is tried; of a unix socket, its path.
+--- * 'connectionAttemptFailed': an address that was tried cannot be connected to.
+--- * 'connectionAttemptTimeout': an address has not answered in time, so the next one is tried as well.
+--- * 'lookup': an address of the name was found; or, once, the error that there is none.
+--- * 'connect': it is connected. TLS has not begun then.
+--- * 'ready': just behind 'connect'.
+--- * 'timeout': nothing was sent or received for as long as setTimeout says. Nothing is closed.
 ---@alias net.SocketEvents<T>
 ---| fun(self: T, event: "connectionAttempt", listener: fun(address: string, port: integer?, family: 4|6|nil)): T
 ---| fun(self: T, event: "connectionAttemptFailed", listener: tls.OnAttemptFailed): T
@@ -81,6 +87,7 @@ function Socket:setTimeout(ms, callback) end
 ---@return T
 function Socket:setNoDelay(on) end
 
+--- Whether probes are sent on an idle connection.
 ---@generic T
 ---@param self T
 ---@param on? boolean default false
@@ -115,7 +122,14 @@ function Socket:resetAndDestroy() end
 ---@field new fun(options?: net.SocketOptions): net.Socket
 ---@overload fun(options?: net.SocketOptions): net.Socket
 
---- Sockets that tls.connect makes emit 'secureConnect'. Those that tls.TLSSocket makes only emit 'secure'.
+--- Those of the transport come as well: 'connect' is TCP's.
+--- * 'secureConnect': the handshake is done, and the server passed or need not; again after another handshake. Only on
+---   sockets that tls.connect has made.
+--- * 'secure': the same at either end, just before.
+--- * 'session': a session for the next time, at the client. In TLS 1.3 there may be several.
+--- * 'OCSPResponse': the stapled response in DER, or nil: at a client with `requestOCSP` or `ocsp`.
+--- * 'earlyData': at the server, what came before the handshake was done: an attacker may send it again.
+--- * 'keylog': a line for NSS's key log. Who has it can read the connection.
 ---@alias tls.TLSSocketEvents<T>
 ---| fun(self: T, event: "secureConnect", listener: fun()): T
 ---| fun(self: T, event: "secure", listener: fun()): T
@@ -130,6 +144,8 @@ function Socket:resetAndDestroy() end
 ---| net.SocketEvents<tls.TLSSocket>
 ---| tls.TLSSocketEvents<tls.TLSSocket>
 
+--- One end of a TLS connection. Made by `tls.connect`, by a tls.Server for each client, and by `tls.TLSSocket` over a
+--- stream that exists.
 ---@class tls.TLSSocket : net.Socket
 ---@field encrypted true
 ---@field secureConnecting boolean the handshake is not done yet
@@ -161,9 +177,11 @@ local TLSSocket = {}
 ---@overload fun(self: tls.TLSSocket, path: string, callback?: fun()): tls.TLSSocket
 function TLSSocket:connect(options, callback) end
 
+--- The version of TLS that was agreed on.
 ---@return tls.Version? version nil before the handshake is done, and once destroyed
 function TLSSocket:getProtocol() end
 
+--- The cipher suite that was agreed on.
 ---@return tls.Cipher? cipher nil before the handshake is done, and once destroyed
 function TLSSocket:getCipher() end
 
@@ -184,9 +202,11 @@ function TLSSocket:getEch() end
 ---@return string? pem nil before the peer has shown one, where it shows none, and once destroyed
 function TLSSocket:getPeerPublicKey() end
 
+--- What the key exchange was made with, for a client.
 ---@return tls.EphemeralKey? key `{}`: the key exchange has none. nil on a server, before the handshake, once destroyed
 function TLSSocket:getEphemeralKeyInfo() end
 
+--- The peer's certificate.
 ---@param detailed? boolean with the issuer's certificate as `issuer`, up to one that is self-signed
 ---@return tls.Certificate? cert `{}`: it has shown none. nil once destroyed
 function TLSSocket:getPeerCertificate(detailed) end
@@ -203,6 +223,7 @@ function TLSSocket:getPeerX509Certificate() end
 ---@return tls.X509Certificate? cert nil: we have none, or the socket is destroyed
 function TLSSocket:getX509Certificate() end
 
+--- Whether the handshake has resumed a session.
 ---@return boolean? reused nil once destroyed
 function TLSSocket:isSessionReused() end
 
@@ -218,10 +239,12 @@ function TLSSocket:getTLSTicket() end
 ---@return string[]? names nil once destroyed
 function TLSSocket:getSharedSigalgs() end
 
----@return string? bytes our last Finished message; nil before it is sent, and once destroyed
+--- Our last Finished message.
+---@return string? bytes nil before it is sent, and once destroyed
 function TLSSocket:getFinished() end
 
----@return string? bytes the peer's last Finished message; nil before it comes, and once destroyed
+--- The peer's last Finished message.
+---@return string? bytes nil before it comes, and once destroyed
 function TLSSocket:getPeerFinished() end
 
 --- Bytes that both ends share and nobody else knows (RFC 5705).

@@ -4,8 +4,18 @@
 
 ---@alias tls.Encoding "utf8"|"utf-8"|"latin1"|"binary"|"ascii"|"hex"|"base64"|"base64url"
 
---- A normal end gives 'end', 'finish' and 'close', a failure 'error' and 'close'; nothing comes after 'close'. 'end'
---- comes only to a stream that is read. 'pipe' and 'unpipe' come on the stream that is piped to.
+--- A normal end gives 'end', 'finish' and 'close', a failure 'error' and 'close'; nothing comes after 'close'.
+--- * 'data': bytes have come. A listener makes them flow.
+--- * 'readable': there is something to `read`, or the end has come.
+--- * 'end': the peer has ended, and all was read. It comes only to a stream that is read.
+--- * 'drain': there is room again, after `write` has returned false.
+--- * 'finish': all was written, after `finish`.
+--- * 'pipe': a source is piped to this stream.
+--- * 'unpipe': a source is not piped to this stream any more.
+--- * 'pause': `pause` has stopped the flow.
+--- * 'resume': `resume` has begun it.
+--- * 'error': the stream has failed. Without a listener the error is thrown.
+--- * 'close': the end, always and once.
 ---@alias tls.StreamEvents<T>
 ---| fun(self: T, event: "data", listener: fun(data: string)): T
 ---| fun(self: T, event: "readable", listener: fun()): T
@@ -21,6 +31,7 @@
 
 ---@alias tls.StreamOn tls.EmitterEvents<tls.Stream>|tls.StreamEvents<tls.Stream>
 
+--- What bytes are read from and written to: every socket is one.
 ---@class tls.Stream : tls.Emitter
 ---@field destroyed boolean
 ---@field closed boolean 'close' has been emitted
@@ -74,6 +85,7 @@ function Stream:finish(data, encoding, callback) end
 --- Holds writes back, to send them joined, until uncork() was called as often.
 function Stream:cork() end
 
+--- Ends one cork(). After the last one, what was held back is sent.
 function Stream:uncork() end
 
 --- The encoding that write() takes when none is given. Throws ERR_UNKNOWN_ENCODING.
@@ -105,6 +117,7 @@ function Stream:pause() end
 ---@return T
 function Stream:resume() end
 
+--- Whether pause() was called, or 'readable' has a listener.
 ---@return boolean
 function Stream:isPaused() end
 
@@ -140,13 +153,15 @@ function Stream:destroy(err) end
 --- finish(), and destroy() once all is written.
 function Stream:destroySoon() end
 
+--- * 'secure': the handshake is done, whether or not the peer verified.
+--- * 'error': `cleartext` has failed. Without a listener here, it comes there alone.
 ---@alias tls.SecurePairEvents<T>
 ---| fun(self: T, event: "secure", listener: fun()): T
 ---| fun(self: T, event: "error", listener: fun(err: tls.Error)): T
 
 ---@alias tls.SecurePairOn tls.EmitterEvents<tls.SecurePair>|tls.SecurePairEvents<tls.SecurePair>
 
---- Emits 'secure' after the handshake, whether or not the peer verified.
+--- TLS between two streams. Made by `tls.createSecurePair`.
 ---@class tls.SecurePair : tls.Emitter
 ---@field cleartext tls.CleartextStream
 ---@field encrypted tls.CryptoStream

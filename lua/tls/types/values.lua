@@ -133,11 +133,13 @@ function X509Certificate:toString() end
 ---@return tls.Certificate
 function X509Certificate:toLegacyObject() end
 
+--- A cipher suite. From `getCipher`.
 ---@class tls.Cipher
 ---@field name string OpenSSL's: "ECDHE-RSA-AES128-GCM-SHA256"
 ---@field standardName string the RFC's: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
 ---@field version string the first version of TLS that has it
 
+--- What a key exchange was made with. From `getEphemeralKeyInfo`.
 ---@class tls.EphemeralKey
 ---@field type? "ECDH"|"DH"|"TLSGroup"
 ---@field name? string ECDH: the curve; TLSGroup: the group
