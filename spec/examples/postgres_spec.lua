@@ -5,6 +5,7 @@ local free_port = require "spec.support.free_port"
 local bytes = dofile "examples/bytes.lua"
 local co = require "tls.co"
 local programs = require "spec.support.programs"
+local shell = require "spec.support.shell"
 local tasks = require "spec.support.tasks"
 
 local example = programs.examples()
@@ -28,10 +29,8 @@ end
 local BIN, RELEASE = bin()
 
 local function sh(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status $?\""))
-  local text = pipe:read "*a"
-  pipe:close()
-  assert(text:find "status 0%s*$", text)
+  local text, status = shell.unsanitized(command)
+  assert(status == 0, text)
 end
 
 -- root may not run it; 65534 is nobody.

@@ -10,7 +10,9 @@ local tasks = require "spec.support.tasks"
 local example = programs.examples()
 local uv = helper.uv
 local LUA = os.getenv "LUA" or "lua5.4"
-local CPATH = LUA == "luajit" and luas.jit.cpath or os.getenv "LUA_CPATH" -- others start it, who do not know that
+-- Others start it, who know neither that nor of a sanitizer.
+local PLAIN = luas.this.build ~= luas.this.plain_build and ("%s/%s/?.so;;"):format(uv.cwd(), luas.this.plain_build)
+local CPATH = LUA == "luajit" and luas.jit.cpath or PLAIN or os.getenv "LUA_CPATH"
 local FILES = { certs.rsa.cert_file, certs.rsa.key_file }
 
 local function visit(port)

@@ -4,6 +4,7 @@ local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
 local core = require "tls.core"
 local luas = require "spec.support.luas"
+local merged = require "spec.support.merged"
 local ocsp = require "spec.support.ocsp_responses"
 local openssl = require "spec.support.openssl"
 local pair = require "spec.support.pair"
@@ -14,14 +15,6 @@ local LEAF, CA = certs.rsa, certs.ca
 local VERSIONS = { "TLSv1.2", "TLSv1.3" }
 local GOOD = ocsp.response { cert = LEAF, issuer = CA }
 local REVOKED = ocsp.response { cert = LEAF, issuer = CA, status = "revoked" }
-
-local function merged(...)
-  local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
-  return all
-end
 
 --- One connection: both ends' options; what the server staples.
 local function meet(client, server, response, begin)

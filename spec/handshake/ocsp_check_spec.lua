@@ -4,6 +4,7 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local Child = require "spec.support.child"
 local core = require "tls.core"
+local merged = require "spec.support.merged"
 local ocsp = require "spec.support.ocsp_responses"
 local openssl = require "spec.support.openssl"
 local pair = require "spec.support.pair"
@@ -29,14 +30,6 @@ local BAD = {
   { "ERR_OCSP_WEAK_SIGNATURE", ocsp.response { cert = LEAF, issuer = CA, signed = "sha1" } },
   { "ERR_OCSP_NOT_SUCCESSFUL", ocsp.refusal(3) },
 }
-
-local function merged(...)
-  local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
-  return all
-end
 
 --- One connection, to a server that staples 'response'; 'client' and 'server' are more options.
 local function meet(version, response, client, server, prepare)

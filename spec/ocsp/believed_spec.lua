@@ -1,6 +1,7 @@
 -- tls.ocsp.verify: whom it believes and about what, sentence by sentence of RFC 6960, 3.2 and 4.2.2.
 require "spec.helper"
 local certs = require "spec.support.certs"
+local merged = require "spec.support.merged"
 local ocsp = require "spec.support.ocsp_responses"
 local openssl = require "spec.support.openssl"
 local tls = require "tls"
@@ -8,14 +9,6 @@ local tls = require "tls"
 local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local LEAF, CA = certs.rsa, certs.ca
 local EKU, DAY = "extendedKeyUsage=OCSPSigning", 86400
-
-local function merged(...)
-  local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
-  return all
-end
 
 --- The answer to a response that has these fields.
 local function verify(fields)

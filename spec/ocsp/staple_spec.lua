@@ -6,6 +6,7 @@ local Child = require "spec.support.child"
 local core = require "tls.core"
 local fake_responder = require "spec.support.fake_responder"
 local free_port = require "spec.support.free_port"
+local merged = require "spec.support.merged"
 local ocsp = require "spec.support.ocsp_responses"
 local openssl = require "spec.support.openssl"
 local tls = require "tls"
@@ -14,14 +15,6 @@ local uv = require "luv"
 local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local CA, http = certs.ca, fake_responder.http
 local QUICK = { retryDelay = 20, maxRetryDelay = 80, timeout = 20000 }
-
-local function merged(...)
-  local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
-  return all
-end
 
 local function good(cert, more) return ocsp.response(merged({ cert = cert or certs.rsa, issuer = CA }, more)) end
 

@@ -4,6 +4,7 @@ local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local core = require "tls.core"
 local fake_responder = require "spec.support.fake_responder"
+local merged = require "spec.support.merged"
 local ocsp = require "spec.support.ocsp_responses"
 local openssl = require "spec.support.openssl"
 local tls = require "tls"
@@ -12,14 +13,6 @@ local it = openssl.with("ocsp", it, function(why) pending(why) end)
 local uv, http = helper.uv, fake_responder.http
 local LEAF, CA = certs.rsa, certs.ca
 local YEARS = 10 * 365 * 86400
-
-local function merged(...)
-  local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
-  return all
-end
 
 local function good(more) return ocsp.response(merged({ cert = LEAF, issuer = CA }, more)) end
 

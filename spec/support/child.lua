@@ -27,7 +27,15 @@ end
 -- Programs that are, or that start, a Lua with our core.
 local OURS = { [luas.this.name] = true, sh = true, script = true }
 
--- LuaJIT has a core of its own, also where a shell starts it.
+-- Others may start one as well, for whom no sanitizer is preloaded: they get a core without.
+local PLAIN = luas.this.build ~= luas.this.plain_build and ("%s/%s/?.so;;"):format(uv.cwd(), luas.this.plain_build)
+
+local function cpath(value, ours, jit)
+  if jit then return luas.jit.cpath end
+  return not ours and PLAIN or value
+end
+
+-- Beside another Lua, LuaJIT has a core of its own, also where a shell starts it.
 local function starts_luajit(command)
   return (" " .. table.concat(command, " ") .. " "):find "[%s/]luajit%s" ~= nil
 end
@@ -42,10 +50,10 @@ function Child.spawn(command, on_exit, more)
   local stdin, out, err = uv.new_pipe(false), uv.new_pipe(false), uv.new_pipe(false)
   local args, env = {}, {}
   for i = 2, #command do args[#args + 1] = command[i] end
-  local jit = starts_luajit(command)
+  local jit = luas.this.name ~= "luajit" and starts_luajit(command)
   local ours = OURS[command[1]] and not jit -- a sanitizer is preloaded for our own core alone
   for name, value in pairs(uv.os_environ()) do
-    if name == "LUA_CPATH" and jit then value = luas.jit.cpath end
+    if name == "LUA_CPATH" then value = cpath(value, ours, jit) end
     if name == "ASAN_OPTIONS" and not more.leaks then value = value .. ":detect_leaks=0" end
     if ours or name ~= "LD_PRELOAD" then env[#env + 1] = name .. "=" .. value end
   end

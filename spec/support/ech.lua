@@ -58,14 +58,7 @@ function ech.with_file(text, fn)
   if not ok then error(err, 0) end
 end
 
---- All these options in one table.
-function ech.merged(...)
-  local all = {}
-  for _, options in ipairs { ... } do
-    for name, value in pairs(options) do all[name] = value end
-  end
-  return all
-end
+ech.merged = require "spec.support.merged"
 
 --- A server for the public name, with a context for the hidden one; `prepare(server)` before it listens. Between it and
 -- its clients is a plain server, which notes in seen.wire what clients send. done(seen) when `client` has been called

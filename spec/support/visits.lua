@@ -1,17 +1,11 @@
 -- One visit after the other to servers that are the same, share their ticket keys, or have been started anew; what each
 -- visit showed.
+local merged = require "spec.support.merged"
 local pair = require "spec.support.pair"
 
 local visits = {}
 
---- Options of the first, and over them those of the others.
-function visits.merge(...)
-  local all = {}
-  for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...)) or {}) do all[name] = value end
-  end
-  return all
-end
+visits.merge = merged
 
 local function code_of(err)
   return err and (err.code or tostring(err)) or nil
