@@ -7,9 +7,11 @@ local OURS = "lua5.4 bench/servers/ours.lua"
 local SERVERS = {
   { name = "C limit", command = common.build .. "/bench/limit" },
   { name = "tls", command = OURS },
+  { name = "tls, short steps of the collector", command = "env BENCH_OURS=steps " .. OURS },
   { name = "tls, without a budget", command = "env BENCH_OURS=budget " .. OURS },
   { name = "tls, without a budget, not paced", command = "env BENCH_OURS=budget,paced " .. OURS },
   { name = "tls, handshakeThreads", command = "env BENCH_OURS=threads " .. OURS, both = true },
+  { name = "tls, handshakeThreads, short steps", command = "env BENCH_OURS=threads,steps " .. OURS, both = true },
   { name = "Node", command = "node bench/servers/node.js", needs = "node" },
   { name = "Node 24", command = "node24 bench/servers/node.js", needs = "node24" },
   { name = "Bun", command = "bun bench/servers/node.js", needs = "bun" },
