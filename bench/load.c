@@ -12,6 +12,10 @@
 **     put SIZE                         bytes that we write, SIZE at a time
 **     idle CONNECTIONS                 memory of the server's, each
 **     active CONNECTIONS               echo on 10 of them, 64 bytes
+**     storm CLIENTS                    full handshakes in a row, and a probe
+**     burst CLIENTS                    ClientHellos of clients that are all
+**                                      connected, at once and again, and a
+**                                      probe: see prober.h
 **
 ** The protocol: the first line says "ECHO", "GET n" or "PUT n"; from then on
 *the
@@ -45,12 +49,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "prober.h"
+
 #define SLICE 0.5 /* s */
 #define GATHER (64 * 1024)
 #define WARM 0.5 /* s at the beginning that are not counted */
 #define MAX_SAMPLES (1 << 20)
 
-enum work { HANDSHAKE, ECHO, GET, PUT, IDLE, ACTIVE };
+enum work { HANDSHAKE, BURST, ECHO, GET, PUT, IDLE, ACTIVE };
 
 struct client {
   SSL *ssl; /* owned */
@@ -290,10 +296,18 @@ static void handshake_event (struct client *c) {
     lost();
 }
 
+/* What gather() has held back. */
+static void send_held (struct client *c) {
+  if (BIO_flush(SSL_get_wbio(c->ssl)) != 1)
+    lost();
+}
+
 static void on_event (struct client *c) {
   if (!c->secure)
     shake(c);
-  if (!c->secure)
+  if (work == BURST)
+    send_held(c);
+  if (!c->secure || work == BURST)
     return;
   if (work == HANDSHAKE) {
     handshake_event(c);
@@ -433,12 +447,16 @@ static void set_up (int port) {
   verify(getenv("LOAD_CA"));
 }
 
+static void only_version (int number) {
+  SSL_CTX_set_min_proto_version(ctx, number);
+  SSL_CTX_set_max_proto_version(ctx, number);
+}
+
 static void run_handshakes (const char *version, const char *how,
                             double seconds) {
   int number = strcmp(version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
   resume = strcmp(how, "resumed") == 0;
-  SSL_CTX_set_min_proto_version(ctx, number);
-  SSL_CTX_set_max_proto_version(ctx, number);
+  only_version(number);
   /* one at a time where they are counted: the last ones are not done */
   int i, at_once = getenv("LOAD_UNITS") == NULL ? 16 : 1;
   struct client *clients = calloc(16, sizeof *clients);
@@ -447,6 +465,51 @@ static void run_handshakes (const char *version, const char *how,
   measure(clients, 0, seconds);
   if (resume && resumed + 32 < shaken) /* the first ones have no session */
     fprintf(stderr, "load: only %llu of %llu resumed\n", resumed, shaken);
+}
+
+static void run_storm (int count, double seconds) {
+  int i, prober = prober_start(ctx, &address, now() + WARM, seconds);
+  struct client *clients = calloc((size_t)count, sizeof *clients);
+  only_version(TLS1_3_VERSION);
+  for (i = 0; i < count; i++)
+    open_client(&clients[i]);
+  measure(clients, 0, seconds);
+  prober_join(prober);
+}
+
+/* Its ClientHello is made, and does not leave yet. */
+static void hold_hello (struct client *c) {
+  gather(c);
+  if (SSL_do_handshake(c->ssl) == 1)
+    lost();
+}
+
+/* Connects all of them, which the server accepts meanwhile. */
+static void one_burst (struct client *clients, int count) {
+  int i;
+  for (i = 0; i < count; i++)
+    open_client(&clients[i]);
+  usleep(100000);
+  for (i = 0; i < count; i++)
+    hold_hello(&clients[i]);
+  for (i = 0; i < count; i++)
+    send_held(&clients[i]);
+  for (shaken = 0; shaken < (unsigned long long)count;)
+    turn(1000);
+  for (i = 0; i < count; i++)
+    close_client(&clients[i]);
+  units += (unsigned long long)count;
+}
+
+static void run_burst (int count, double seconds) {
+  int prober = prober_start(ctx, &address, now() + WARM, seconds);
+  struct client *clients = calloc((size_t)count, sizeof *clients);
+  only_version(TLS1_3_VERSION);
+  double begin = now();
+  while (now() < begin + WARM + seconds)
+    one_burst(clients, count);
+  printf("total %llu %.6f\n", units, now() - begin);
+  prober_join(prober);
 }
 
 int main (int argc, char **argv) {
@@ -468,6 +531,12 @@ int main (int argc, char **argv) {
     work = ACTIVE;
     size = 64;
     run_echo((int)n, 10, seconds);
+  } else if (strcmp(name, "storm") == 0) {
+    work = HANDSHAKE;
+    run_storm((int)n, seconds);
+  } else if (strcmp(name, "burst") == 0) {
+    work = BURST;
+    run_burst((int)n, seconds);
   } else if (strcmp(name, "idle") == 0) {
     work = IDLE;
     run_idle((int)n);

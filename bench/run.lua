@@ -9,6 +9,7 @@
 package.path = package.path .. ";./?.lua"
 local clients = require "bench.clients"
 local common = require "bench.common"
+local storms = require "bench.storms"
 
 local BUILD, LOAD, capture = common.build, common.load, common.capture
 
@@ -242,6 +243,8 @@ if #latencies > 0 then
 end
 
 if not options.quick and (not options.only or ("clients"):find(options.only)) then clients.table(options, say) end
+
+if not options.quick and (not options.only or ("storms"):find(options.only)) then storms.table(options, say) end
 
 if not options.quick and not options.only then
   local f = assert(io.open("bench/RESULTS.md", "w"))

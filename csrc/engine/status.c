@@ -17,6 +17,41 @@ bool tls_engine_secure (const struct tls_engine *e) {
   return e->secure;
 }
 
+bool tls_engine_handshake_due (struct tls_engine *e) {
+  if (e->secure || tls_failed(e) || tls_suspended(e))
+    return false;
+  return tls_records_unread(&e->records) > 0 || !SSL_in_before(e->ssl);
+}
+
+/* The first record has come as a whole, and it is one of a handshake (RFC 8446,
+** 5.1). A server that waits for its client has nothing else to read. */
+static bool has_hello (const struct tls_records *r) {
+  const unsigned char *head = (const unsigned char *)r->first;
+  return r->first_size >= 5 && head[0] == SSL3_RT_HANDSHAKE &&
+         tls_records_unread(r) >= 5u + (size_t)(head[3] << 8 | head[4]);
+}
+
+/* What enters Lua or prints, and what verifies a client, stays. */
+static bool is_alone (const struct tls_engine *e) {
+  return e->psk.server == NULL && !e->want_keylog && e->trace == NULL &&
+         e->notes == NULL && e->early_data_state == EARLY_DATA_NONE;
+}
+
+bool tls_engine_signs_next (struct tls_engine *e) {
+  if (!e->server || !tls_engine_handshake_due(e) || !is_alone(e))
+    return false;
+  bool answered = e->client_hello_state == CLIENT_HELLO_ANSWERED;
+  switch (SSL_get_state(e->ssl)) {
+    case TLS_ST_BEFORE:
+      return answered || (!e->ask_client_hello && has_hello(&e->records));
+    case TLS_ST_SR_CLNT_HELLO: return answered;
+    case TLS_ST_SW_SRVR_DONE: /* TLS 1.2: the ClientKeyExchange comes */
+      return SSL_get_verify_mode(e->ssl) == SSL_VERIFY_NONE &&
+             tls_records_unread(&e->records) > 0;
+    default: return false;
+  }
+}
+
 bool tls_engine_writable (const struct tls_engine *e) {
   return tls_writable(e);
 }

@@ -14,6 +14,7 @@ local listen = require "tls.net.listen"
 local loop_never_ran = require "tls.support.loop_never_ran"
 local Socket = require "tls.net.socket"
 local tick = require "tls.support.next_tick"
+local uv = require "luv"
 
 local usable = handles.usable
 
@@ -100,8 +101,7 @@ local function is_blocked(list, handle)
   return not there or list:_blocks(there.ip)
 end
 
-local function on_connection(self, err)
-  if err or not self._handle then return end -- EMFILE: libuv tries again
+local function accept(self)
   self._accepting = false
   local handle = self._new_handle()
   if not self._handle:accept(handle) then return handles.close(handle) end
@@ -128,11 +128,42 @@ function Server:_memory_out()
     handle = self._new_handle()
     self._handle:accept(handle)
   end
-  self._accepting, self._newest = false, false
+  self._accepting, self._newest, self._accept_waits = false, false, false
   if socket then socket:_memory_out() end
   if not socket or socket._handle ~= handle then handles.close(handle) end
   if not socket then self:emit "drop" end
   return true
+end
+
+-- Up to 1.44 libuv accepts all that wait in one turn of its loop. Of those that it has not been asked for it keeps one,
+-- and takes no more until it is.
+local ACCEPTS_ALL = uv.version() < 0x012d00
+
+local function accept_waiting(self, listening)
+  self._accept_waits = false
+  if self._handle == listening then accept(self) end
+end
+
+-- One in a turn, which libuv's clock tells apart.
+local function accept_paced(self)
+  local now = uv.now()
+  if self._accepted_at ~= now then
+    self._accepted_at = now
+    return accept(self)
+  end
+  if self._accept_waits then return end
+  self._accept_waits = true
+  tick.immediate(accept_waiting, self, self._handle)
+end
+
+--- Whether connections are accepted one in a turn: what each of them costs at once is more than to accept it.
+-- Subclasses set it.
+Server._accepts_paced = false
+
+local function on_connection(self, err)
+  if err or not self._handle then return end -- EMFILE: libuv tries again
+  if ACCEPTS_ALL and self._class._accepts_paced then return accept_paced(self) end
+  accept(self)
 end
 
 local function failed(self, handle, err, place)
