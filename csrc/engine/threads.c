@@ -1,12 +1,20 @@
 /*
 ** threads: one lock around all steps elsewhere, see threads.h.
 */
+#define _GNU_SOURCE /* of glibc's: the initializer */
 #include "threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+/* Who stops the others does not wait for those that come behind it. */
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+#define LOCK_INITIALIZER PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+#else
+#define LOCK_INITIALIZER PTHREAD_RWLOCK_INITIALIZER
+#endif
+
+static pthread_rwlock_t lock = LOCK_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool allowed; /* set once */
 static bool exiting; /* guarded by the lock */
