@@ -296,7 +296,8 @@ $(BUILD)/hard/faults/%.so: hard/faults/%.c
 
 # What the suite is too slow for: see docs/reliability.md. PART="faults api" are some of its parts, QUICK=1 takes every
 # fiftieth case.
-hard: deps ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
+hard: ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
+	@sh scripts/deps.sh hard
 	@$(MAKE) --no-print-directory all $(PROGRAMS) $(HARD_PROGRAMS) $(SUPERVISE) jit
 	@[ $(LUA) != lua5.4 ] || ! $(PKG) --exists lua5.1 || $(MAKE) --no-print-directory LUA=lua5.1 all
 	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \

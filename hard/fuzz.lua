@@ -49,10 +49,5 @@ local function tell(lines)
   end
 end
 
-if have "clang" then
-  tell(run())
-else
-  print "fuzz: clang is not here"
-  if new_row.every == 1 then new_row.new("fuzz"):broke("make fuzz", "clang is not here") end
-end
+if have "clang" then tell(run()) else new_row.absent "clang" end
 new_row.exit()

@@ -6,15 +6,15 @@
 --   end
 --   row:finish "nothing but an error and a close"
 --
--- A part is a program. It ends with require("hard.row").exit(): status 1 when a case has broken, or when a row has
--- no case at all.
+-- A part is a program. It ends with require("hard.row").exit(): status 1 when a case has broken, or when a row or the
+-- part has no case at all. What it needs and does not find is a program for absent(), which breaks a whole run.
 local Row = {}
 Row.__index = Row
 
 local every = tonumber(os.getenv "HARD_EVERY") or 1
 local only = os.getenv "HARD_CASE"
 local SHOWN = 20 -- of the cases of a row that broke
-local rows, failed = {}, false
+local rows, failed, without = {}, false, false
 
 --- @param name string the first column
 --- @param whole? boolean a quick run takes all cases as well
@@ -58,17 +58,24 @@ function Row:finish(note)
   io.stdout:flush()
 end
 
+--- @param program string that is not here
+local function absent(program)
+  io.write(program, " is not here: see scripts/deps.sh hard\n")
+  without = true
+  failed = failed or every == 1
+end
+
 local function exit()
   local cases = 0
   for _, row in ipairs(rows) do
     if not row.finished then row:finish "ended early" failed = true end
     cases = cases + row.cases
   end
-  if cases == 0 then
+  if cases == 0 and not without then
     io.write("there is no case ", only or "at all", "\n")
     failed = true
   end
   os.exit(failed and 1 or 0, true)
 end
 
-return { new = new, exit = exit, every = every, only = only }
+return { new = new, absent = absent, exit = exit, every = every, only = only }

@@ -4,22 +4,24 @@
 #
 #   deps.sh build    to build it and to use it; `make demo` runs this
 #   deps.sh test     what only the specs need, too; `make deps` and `make test` run this
+#   deps.sh hard     and what only `make hard` needs
 #
 # What it is going to run is printed; with sudo, where that is needed. None of it starts a service.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-test}
 
-# The packages of each tool: to build; for the specs alone; and how luv and busted are installed by hand where they are
+# The packages of each tool: to build; for the specs alone; for `make hard` alone; and how luv and busted are installed by hand where they are
 # no packages for this Lua. The specs are run on Debian: elsewhere some find that what they want is missing.
-packages_of() { # TOOL: sets build, specs and by_hand
-  build= specs= by_hand=
+packages_of() { # TOOL: sets build, specs, hard and by_hand
+  build= specs= hard= by_hand=
   case $1 in
     apt)
       build="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv libssl-dev openssl ca-certificates"
       specs="lua-luv-dev lua-busted lua-check luarocks git zip libuv1-dev clang-format curl tinyproxy-bin luajit
         libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount
         nghttp2-client mosquitto-clients gnutls-bin"
+      hard="clang nodejs sslscan testssl.sh"
       case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
         lua5.1) build="$build lua5.1 liblua5.1-0-dev" ;;
         lua5.[23]) build="$build $LUA lib$LUA-dev" ;;
@@ -178,6 +180,7 @@ fi
 
 packages_of "$tool"
 [ "$what" = build ] || build="$build $specs"
+[ "$what" != hard ] || build="$build $hard"
 needed=$(missing $build)
 [ -z "$needed" ] || install_packages $needed
 [ -z "$by_hand" ] || [ -z "$needed" ] || echo "deps: then, what is no package here: $by_hand"

@@ -86,7 +86,7 @@ function strangers.run(only)
     if not only or only:find(peer.name, 1, true) == 1 then
       if peer.node and node == nil then node = foreign.start_node(PATIENCE) end
       if peer.node and not node then
-        io.write("skipped: ", peer.name, ": it is not on this machine\n")
+        Row.absent "node"
       else
         run(peer, Row.new(peer.name))
       end

@@ -48,7 +48,8 @@ methods.negotiated = { getCipher = true, getEphemeralKeyInfo = true, getGroup = 
 methods.properties = {
   allowHalfOpen = "boolean", alpnProtocol = "string boolean nil", authorized = "boolean",
   authorizationError = "string nil", bufferSize = "number nil",
-  bytesRead = "number", bytesWritten = "number", closed = "boolean", connecting = "boolean", defaultMaxListeners = "number",
+  bytesRead = "number", bytesWritten = "number", closed = "boolean", connecting = "boolean",
+  defaultMaxListeners = "number",
   encrypted = "boolean", localAddress = "string nil", localFamily = "string nil", localPort = "number nil",
   npnProtocol = "string boolean nil", pending = "boolean", readable = "boolean", readableFlowing = "boolean nil",
   readableHighWaterMark = "number", readableLength = "number", readyState = "string", remoteAddress = "string nil",
