@@ -96,7 +96,7 @@ local function on_renegotiating(self)
 end
 
 local function on_keylog(self, lines)
-  local server = self._options.isServer and self.server
+  local server = self._options.isServer and self._server
   for line in lines:gmatch "[^\n]*\n" do
     self:emit("keylog", line)
     if server then server:emit("keylog", line, self) end
@@ -106,7 +106,8 @@ end
 local function on_early_data(self, data)
   self._bytes_read = self._bytes_read + #data
   self:emit("earlyData", data)
-  if self.server then self.server:emit("earlyData", data, self) end
+  local server = self._server
+  if server then server:emit("earlyData", data, self) end
 end
 
 local push = Socket._push

@@ -43,7 +43,7 @@ end
 function Server:_add_socket(socket)
   local half_open = rawget(self, "allowHalfOpen") -- what a program has assigned counts
   if half_open ~= nil then socket.allowHalfOpen = half_open and true or false end
-  socket.server, socket._counted_by_server, self._newest = self, true, socket
+  socket._server, socket._counted_by_server, self._newest = self, true, socket
   self._connection_count = self._connection_count + 1
 end
 

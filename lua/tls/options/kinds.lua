@@ -324,12 +324,17 @@ end
 
 local function field_of(object, name) return object[name] end
 
--- A userdata without a metatable has no fields.
+--- Whether an object has a method. A userdata without a metatable has no fields.
+--- @param object any
+--- @param name string
+--- @return boolean
 local function has_method(object, name)
   if type(object) ~= "table" and type(object) ~= "userdata" then return false end
   local ok, method = pcall(field_of, object, name)
   return ok and type(method) == "function"
 end
+
+kinds.has_method = has_method
 
 local function is_luv_stream(object, names)
   return type(object) == "userdata" and names[errors.shown(object):match "^uv_%a+" or ""] ~= nil
