@@ -77,11 +77,9 @@ void tls_certificate_push_fingerprint (lua_State *L, const X509 *cert,
     tls_push_hex(L, digest, size, ':');
     return;
   }
-  if (ERR_peek_error() ==
-      0) /* for want of memory OpenSSL 3.0 gives no reason */
+  if (ERR_peek_error() == 0) /* OpenSSL 3.0's words for want of memory */
     tls_throw_memory(L);
-  lua_pushnil(L);
-  tls_accept_failure(L);
+  tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "no fingerprint");
 }
 
 static void push_signed_hex (lua_State *L, const BIGNUM *n) { /* [-0, +1] */
