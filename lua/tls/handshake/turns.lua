@@ -12,13 +12,16 @@ local queue, first, last = {}, 1, 0
 local runs = false
 
 -- In the next turn again, before anything is called that may throw or run the loop. What comes meanwhile waits behind
--- the others; so the core is told that there are none left only in the turn behind the last.
+-- the others; so the core is told that there are none left only in the turn behind the last. Where there is no memory
+-- for that turn, the next step that waits asks for it.
 local function run()
   if first > last then
     first, last, runs = 1, 0, false
     return core.endTurns()
   end
+  runs = false
   tick.immediate(run)
+  runs = true
   core.beginTurn()
   local left = true
   while left and first <= last do
@@ -31,11 +34,10 @@ end
 --- The handler `turn`: a step of this socket's handshake waits.
 --- @param socket tls.TLSSocket
 function turns.add(socket)
-  last = last + 1
-  queue[last] = socket
-  if runs then return end
+  if not runs then tick.immediate(run) end -- it, or the next line, may throw: there is no memory
   runs = true
-  tick.immediate(run)
+  queue[last + 1] = socket
+  last = last + 1
 end
 
 return turns
