@@ -163,7 +163,7 @@ $(SUPERVISE): spec/support/supervise.c
 	$(CC) -std=gnu11 $(WARN) -O2 -o $@ $<
 
 # The engine alone, without Lua and libuv: that it links is half the test.
-$(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
+$(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c spec/support/threads_test.c $(ENGINE)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 # Its name in Debian 12, and since.
