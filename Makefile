@@ -315,12 +315,13 @@ $(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 BENCH = $(BUILD)/bench/load $(BUILD)/bench/limit
 
 # OPTIONS="--table storms" measures one table anew. Servers are looked for in build/tools, too: see scripts/deps.sh.
-bench: deps ## measure against others; writes bench/RESULTS.md. OPTIONS= has options of bench/run.lua
+bench: deps-build ## measure against others; writes bench/RESULTS.md. OPTIONS= has options of bench/run.lua
 	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) PATH="$$PATH:build/tools/usr/sbin" $(LUA) bench/run.lua $(OPTIONS)
 
-bench-quick: deps ## the same in a minute
+bench-quick: deps-build ## the same in a minute
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/run.lua --quick
 

@@ -4,8 +4,9 @@ local common = require "bench.common"
 
 local OURS = "lua5.4 bench/servers/ours.lua"
 
+-- See bench/servers/ours.lua. With threads it has both processors.
 local function ours(name, words)
-  return { name = name, command = ("env BENCH_OURS=%s %s"):format(words, OURS) }
+  return { name = name, command = ("env BENCH_OURS=%s %s"):format(words, OURS), both = words:find "threads" ~= nil }
 end
 
 -- node24 and bun are names that npm's packages `node` and `bun` may be given: see docs/performance.md.
@@ -14,9 +15,11 @@ local NODE = "console.log(process.version.slice(1) + ' (OpenSSL ' + process.vers
 local peers = {
   limit = { name = "C limit", command = common.build .. "/bench/limit", quick = true },
   tls = { name = "tls", command = OURS, quick = true },
+  steps = ours("tls, short steps of the collector", "steps"),
   no_budget = ours("tls, without a budget", "budget"),
   no_pace = ours("tls, without a budget, not paced", "budget,paced"),
   threads = ours("tls, handshakeThreads", "threads"),
+  threads_steps = ours("tls, handshakeThreads, short steps", "threads,steps"),
   co = { name = "tls.co", command = "lua5.4 bench/servers/co.lua" },
   node = { name = "Node", command = "node bench/servers/node.js", needs = "command -v node",
     version = ('node -e "%s"'):format(NODE) },

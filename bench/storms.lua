@@ -4,8 +4,8 @@ local peers = require "bench.peers"
 
 local storms = { name = "Storms" }
 
-local SERVERS = { peers.limit, peers.tls, peers.no_budget, peers.no_pace, peers.threads, peers.node, peers.node24,
-  peers.bun, peers.luasec, peers.cqueues }
+local SERVERS = { peers.limit, peers.tls, peers.steps, peers.no_budget, peers.no_pace, peers.threads,
+  peers.threads_steps, peers.node, peers.node24, peers.bun, peers.luasec, peers.cqueues }
 
 -- name, load's work, certificate
 local ROWS = {
@@ -54,7 +54,7 @@ end
 local function measure(servers, row, options)
   local running, results = {}, {}
   for i, server in ipairs(servers) do
-    if not server.fresh then running[i] = common.start(server.command, row[3], server == peers.threads) end
+    if not server.fresh then running[i] = common.start(server.command, row[3], server.both) end
     results[i] = {}
   end
   for _ = 1, options.rounds do

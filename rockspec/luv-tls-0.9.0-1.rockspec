@@ -44,6 +44,7 @@ build = {
   modules = {
     ["tls.core"] = {
       sources = {
+        "csrc/connection/away.c",
         "csrc/connection/client_hello_table.c",
         "csrc/connection/commands.c",
         "csrc/connection/connection.c",
@@ -130,6 +131,7 @@ build = {
         "csrc/engine/setup.c",
         "csrc/engine/status.c",
         "csrc/engine/step.c",
+        "csrc/engine/threads.c",
         "csrc/engine/verify_chain.c",
         "csrc/engine/verify_code.c",
         "csrc/engine/write.c",

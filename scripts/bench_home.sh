@@ -21,18 +21,21 @@ if [ -z "${TLS_BENCH_ALONE:-}" ]; then
 fi
 shift
 
+exec 9>"$home.lock" # as in homes.sh: what else is at work in there would be measured, too
+flock -n 9 || { echo "bench_home: another run is at work in $home" >&2; exit 2; }
+
 mount -t proc proc "$home/proc"
 mount --bind /dev "$home/dev"
-mkdir -p "$home/w-bench/bin" "$home/w-bench/peers" "$home/w-bench/luv-tls"
-[ ! -d "$peers" ] || mount --bind "$peers" "$home/w-bench/peers"
-ln -sfn /w-bench/peers/node_modules/node/bin/node "$home/w-bench/bin/node24"
-ln -sfn /w-bench/peers/node_modules/bun/bin/bun.exe "$home/w-bench/bin/bun"
+mkdir -p "$home/luv-tls-bench/bin" "$home/luv-tls-bench/peers" "$home/luv-tls-bench/luv-tls"
+[ ! -d "$peers" ] || mount --bind "$peers" "$home/luv-tls-bench/peers"
+ln -sfn /luv-tls-bench/peers/node_modules/node/bin/node "$home/luv-tls-bench/bin/node24"
+ln -sfn /luv-tls-bench/peers/node_modules/bun/bin/bun.exe "$home/luv-tls-bench/bin/bun"
 
 # The files are new (tar -m), as in homes.sh: what is built of them stays from the last run.
-find "$home/w-bench/luv-tls" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+find "$home/luv-tls-bench/luv-tls" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 git ls-files -co --exclude-standard | while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
-  tar c -T - | tar xm -C "$home/w-bench/luv-tls"
+  tar c -T - | tar xm -C "$home/luv-tls-bench/luv-tls"
 env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-  PATH=/w-bench/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  chroot "$home" make -s -C /w-bench/luv-tls bench OPTIONS="--to $results $*"
-[ ! -e "$home/w-bench/luv-tls/$results" ] || cp "$home/w-bench/luv-tls/$results" "$results"
+  PATH=/luv-tls-bench/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  chroot "$home" make -s -C /luv-tls-bench/luv-tls bench OPTIONS="--to $results $*"
+[ ! -e "$home/luv-tls-bench/luv-tls/$results" ] || cp "$home/luv-tls-bench/luv-tls/$results" "$results"

@@ -4,7 +4,7 @@
 #
 #   deps.sh build    to build it and to use it; `make demo` runs this
 #   deps.sh test     what only the specs need, too; `make deps` and `make test` run this
-#   deps.sh bench    the servers that `make bench` measures beside ours, but for Node and Bun
+#   deps.sh bench    libuv's headers, and the servers that `make bench` measures beside ours, but for Node and Bun
 #   deps.sh chart    what draws docs/chart.svg; `make chart` runs this
 #
 # What it is going to run is printed; with sudo, where that is needed. None of it starts a service.
@@ -22,7 +22,7 @@ packages_of() { # TOOL: sets build, specs, by_hand, bench and chart
       specs="lua-luv-dev lua-busted lua-check luarocks git zip libuv1-dev clang-format curl tinyproxy-bin luajit
         libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount
         nghttp2-client mosquitto-clients gnutls-bin"
-      bench="lua-sec lua-cqueues lua-luaossl"
+      bench="libuv1-dev lua-sec lua-cqueues lua-luaossl"
       chart=gnuplot-nox
       case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
         lua5.1) build="$build lua5.1 liblua5.1-0-dev" ;;

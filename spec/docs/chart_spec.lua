@@ -97,7 +97,7 @@ describe("the tables of docs/performance.md", function()
     local text = summary.text(name)
     os.remove(name)
     assert.truthy(text:find("\n| storm of 32, RSA 2048 | tls | 1.5 ms | 6 ms | 1000 | 800 us | 790 us |\n", 1, true))
-    assert.truthy(text:find("\n| burst of 64, RSA 2048 | tls | 1.5 ms | 6 ms | | | |\n", 1, true), text)
+    assert.truthy(text:find("\n| burst of 64, RSA 2048 | tls | 1.5 ms | 6 ms |  |  |  |\n", 1, true), text)
     -- 3 s of the other cores' for 750 us each; then 1 s of the loop's for 150
     assert.truthy(text:find("\n| RSA 2048, 4 cores | 1250 | 4000 | 5000 |\n", 1, true), text)
     assert.truthy(text:find("\n| RSA 2048, 8 cores | 1250 | 6650 | 10000 |\n", 1, true), text)

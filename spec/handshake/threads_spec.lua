@@ -26,7 +26,7 @@ end
 -- A server with threads, and the sockets whose ClientHello it has seen.
 local function serve(options, fn)
   local sockets = {}
-  for name, value in pairs { key = certs.rsa.key, cert = certs.rsa.cert, handshakeThreads = true } do
+  for name, value in pairs { key = certs.rsa.key, cert = certs.rsa.cert, handshakeThreads = 3 } do
     if options[name] == nil then options[name] = value end
   end
   local server = tls.createServer(options, function(socket)
@@ -100,17 +100,30 @@ describe("handshakeThreads", function()
     end)
   end
 
-  it("takes no more threads than it is told, and leaves one to others", function()
-    serve({ handshakeThreads = 1 }, function(server)
+  -- How many steps are away at most, of N handshakes.
+  local function most_away(threads, told)
+    serve({ handshakeThreads = threads }, function(server)
       local most, check = 0, uv.new_check()
       check:start(function() most = math.max(most, core.handshakesAway()) end)
       echoes(server, {}, function()
-        assert.equal(1, most)
         check:close()
         server:close()
+        told(most)
       end)
     end)
     helper.run()
+  end
+
+  it("takes no more threads than it is told", function()
+    most_away(1, expect(function(most) assert.equal(1, most) end))
+  end)
+
+  it("leaves a processor to the loop where it may choose", function()
+    local processors = uv.available_parallelism and uv.available_parallelism() or #uv.cpu_info()
+    most_away(true, expect(function(most)
+      assert.is_true(most >= 1)
+      assert.is_true(most <= math.max(1, processors - 1))
+    end))
   end)
 
   it("lets a client go while its step is away, and others come", function()
