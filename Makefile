@@ -133,6 +133,7 @@ docs: ## the reference and the guides as pages, complete and without a dead link
 		{ echo "docs: there is no $$program here: make deps installs lua-ldoc and discount"; exit 1; }; done
 	@$(PATHS) $(LUA) scripts/site.lua
 	@cd build/site && LUA_PATH="$(CURDIR)/?.lua;;" ldoc --fatalwarnings --quiet .
+	@cp docs/*.svg build/docs/topics/
 	@$(PATHS) $(LUA) scripts/site_links.lua build/docs
 	@$(PATHS) $(LUA) scripts/site_complete.lua build/docs
 
@@ -360,11 +361,14 @@ $(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 
 BENCH = $(BUILD)/bench/load $(BUILD)/bench/limit
 
-bench: deps ## measure against others; writes bench/RESULTS.md
+# OPTIONS="--table storms" measures one table anew. Servers are looked for in build/tools, too: see scripts/deps.sh.
+bench: deps-build ## measure against others; writes bench/RESULTS.md. OPTIONS= has options of bench/run.lua
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
-	@$(PATHS) $(LUA) bench/run.lua
+	@$(PATHS) PATH="$$PATH:build/tools/usr/sbin" $(LUA) bench/run.lua $(OPTIONS)
 
-bench-quick: deps ## the same in a minute
+bench-quick: deps-build ## the same in a minute
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/run.lua --quick
 
@@ -373,6 +377,11 @@ bench-count: deps ## count instructions, by valgrind
 	@command -v valgrind >/dev/null || { echo 'bench-count: valgrind is not installed'; exit 1; }
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
+
+# From bench/RESULTS.md, by gnuplot; whether the picture is of those figures, spec/docs/chart_spec.lua says.
+chart: ## draw docs/chart.svg from bench/RESULTS.md; installs gnuplot, where it is missing
+	@sh scripts/deps.sh chart
+	@$(LUA) bench/draw.lua
 
 named:
 	@[ $(LUA_VERSION) != unknown ] || { echo "there is no '$(LUA)' here: name another Lua, LUA=..."; exit 1; }
@@ -398,4 +407,4 @@ clean: ## remove what was built
 	rm -f lua/tls/core.so # what make nvim does
 
 .PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan tsan valgrind gcstress timers hard tlsfuzzer scan fuzz bench bench-quick \
-	bench-count install uninstall clean
+	bench-count chart install uninstall clean
