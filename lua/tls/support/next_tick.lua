@@ -107,6 +107,10 @@ function tick.next_tick(fn, a, b)
   last = last + SLOTS
 end
 
+--- Has somebody closed our handle, and with it kept from running what waits for the next turn?
+--- @return boolean
+function tick.is_cut_off() return idle ~= nil and idle:is_closing() end
+
 --- Counts an open handle of a socket or server: while there is one, the idle handle that runs the queue is kept.
 function tick.handle_opened()
   open_handles, abandoned = open_handles + 1, false
