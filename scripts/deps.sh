@@ -4,6 +4,7 @@
 #
 #   deps.sh build    to build it and to use it; `make demo` runs this
 #   deps.sh test     what only the specs need, too; `make deps` and `make test` run this
+#   deps.sh hard     and what only `make hard` needs
 #   deps.sh bench    libuv's headers, and the servers that `make bench` measures beside ours, but for Node and Bun
 #   deps.sh chart    what draws docs/chart.svg; `make chart` runs this
 #
@@ -12,16 +13,18 @@ set -eu
 cd "$(dirname "$0")/.."
 what=${1:-test}
 
-# The packages of each tool: to build; for the specs alone; and how luv and busted are installed by hand where they are
-# no packages for this Lua. The specs are run on Debian: elsewhere some find that what they want is missing.
-packages_of() { # TOOL: sets build, specs, by_hand, bench and chart
-  build= specs= by_hand= bench= chart=gnuplot
+# The packages of each tool: to build; for the specs alone; for `make hard`, `make bench` and `make chart` alone; and how
+# luv and busted are installed by hand where they are no packages for this Lua. The specs are run on Debian: elsewhere
+# some find that what they want is missing.
+packages_of() { # TOOL: sets build, specs, hard, by_hand, bench and chart
+  build= specs= hard= by_hand= bench= chart=gnuplot
   case $1 in
     apt)
       build="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv libssl-dev openssl ca-certificates"
       specs="lua-luv-dev lua-busted lua-check luarocks git zip libuv1-dev clang-format curl tinyproxy-bin luajit
         libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount
         nghttp2-client mosquitto-clients gnutls-bin"
+      hard="clang nodejs sslscan testssl.sh"
       bench="libuv1-dev lua-sec lua-cqueues lua-luaossl"
       chart=gnuplot-nox
       case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
@@ -188,6 +191,7 @@ fi
 packages_of "$tool"
 case $what in
   build) wanted=$build ;;
+  hard) wanted="$build $specs $hard" ;;
   bench) wanted=$bench by_hand= ;;
   chart) wanted=$chart by_hand= ;;
   *) wanted="$build $specs" ;;
