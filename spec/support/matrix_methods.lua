@@ -53,7 +53,7 @@ methods.properties = {
   encrypted = "boolean", localAddress = "string nil", localFamily = "string nil", localPort = "number nil",
   npnProtocol = "string boolean nil", pending = "boolean", readable = "boolean", readableFlowing = "boolean nil",
   readableHighWaterMark = "number", readableLength = "number", readyState = "string", remoteAddress = "string nil",
-  remoteFamily = "string nil", remotePort = "number nil", secureConnecting = "boolean",
+  remoteFamily = "string nil", remotePort = "number nil", secureConnecting = "boolean", server = "table nil",
   servername = "string boolean nil", truncated = "boolean", writable = "boolean", writableCorked = "number",
   writableHighWaterMark = "number", writableLength = "number", writableNeedDrain = "boolean",
 }
