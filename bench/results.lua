@@ -20,7 +20,7 @@ function results.sections(text)
     if name then list[#list + 1] = { name = name, lines = {} } end
     if #list > 0 then table.insert(list[#list].lines, line) end
   end
-  for _, section in ipairs(list) do section.text = table.concat(section.lines, "\n"):gsub("%s*$", "\n") end
+  for _, section in ipairs(list) do section.text = table.concat(section.lines, "\n"):gsub("%s+$", "") .. "\n" end
   return list
 end
 

@@ -214,7 +214,7 @@ static void finish_round (struct tls_connection *c) {
     c->events &= ~(unsigned)TLS_EV_EOF; /* it was this failure, not an end */
   if (!c->drive_again)
     emit_event(c, TLS_EV_EOF, TLS_ON_eof);
-  if (!c->drive_again)
+  if (!c->drive_again && !tls_handshake_turns_waits(c))
     emit_failure(c);
 }
 

@@ -51,9 +51,12 @@ bool tls_handshake_turns_may_step (struct tls_connection *c) {
          !wait_for_turn(c);
 }
 
+bool tls_handshake_turns_waits (const struct tls_connection *c) {
+  return c->turn_waits || c->away != NULL;
+}
+
 bool tls_handshake_turns_reads_on (const struct tls_connection *c) {
-  bool waits = c->turn_waits || c->away != NULL;
-  return waits &&
+  return tls_handshake_turns_waits(c) &&
          tls_records_unread(tls_engine_records(c->engine)) < MOST_WAITING;
 }
 

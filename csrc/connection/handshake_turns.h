@@ -15,6 +15,11 @@
 ** to call conn:takeTurn() later, and what was received is to be kept. */
 bool tls_handshake_turns_may_step (struct tls_connection *c);
 
+/* Does a step wait, for its turn or for a thread? What has been received comes
+** before the end of the transport, which may be told only behind that step: it
+** may be the alert that says why. */
+bool tls_handshake_turns_waits (const struct tls_connection *c);
+
 /* Reads on although bytes wait for their turn: so the end of a client that has
 ** gone is seen, and epoll is not told twice. */
 bool tls_handshake_turns_reads_on (const struct tls_connection *c);

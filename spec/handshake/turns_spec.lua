@@ -187,6 +187,22 @@ describe("many handshakes at once", function()
     end)
     helper.run()
   end)
+
+  -- It was in the records of one who waited, and the reset was told first.
+  it("an alert that comes before a reset is what the error says", function()
+    serve({}, 1, function(server, seen, sockets)
+      say_hello(sockets, list)
+      sockets[1]:once("data", expect(function()
+        sockets[1]:write "\21\3\3\0\2\2\48" -- fatal, unknown_ca
+        sockets[1]:resetAndDestroy()
+      end))
+      soon(function() return #seen.errors > 0 end, function()
+        assert.same({ "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA" }, seen.errors)
+        close(server, sockets)
+      end)
+    end)
+    helper.run()
+  end)
 end)
 
 describe("many connections at once", function()
