@@ -1,6 +1,7 @@
 -- docs/chart.svg and the tables of docs/performance.md are made of bench/RESULTS.md, by `make chart`.
 require "spec.helper"
 local chart = require "bench.chart"
+local luas = require "spec.support.luas"
 local pages = require "spec.support.pages"
 local results = require "bench.results"
 local run = require("spec.support.shell").unsanitized
@@ -19,6 +20,11 @@ local function texts(svg)
 end
 
 describe("the chart", function()
+  if luas.this.name ~= "lua5.4" then
+    pending "is drawn by lua5.4: LuaJIT rounds halves another way"
+    return
+  end
+
   it("was drawn of the figures that there are", function()
     local sum = read(SVG):match "<!%-%- drawn by `make chart` from bench/RESULTS.md: (%x+) %-%->"
     assert.equal(chart.checksum(chart.script(chart.read(RESULTS))), sum, "`make chart` draws it anew")
