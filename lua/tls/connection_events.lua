@@ -20,6 +20,7 @@ local session_resumption = require "tls.handshake.session_resumption"
 local Socket = require "tls.net.socket"
 local steps = require "tls.handshake.steps"
 local tick = require "tls.support.next_tick"
+local turns = require "tls.handshake.turns"
 local verify = require "tls.handshake.verify"
 
 local emit, next_tick = Emitter._emit, tick.next_tick
@@ -207,6 +208,7 @@ core.handlers {
   eof = on_eof,
   written = on_written,
   driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on without end
+  turn = turns.add,
   error = on_error,
   memoryOut = function(self)
     if not self:_memory_out() then errors.throw(errors.no_memory()) end

@@ -24,6 +24,8 @@ local emit, ANNOUNCED = Emitter._emit, connection_events.ANNOUNCED
 
 local Server = class("tls.Server", net.Server)
 
+Server._accepts_paced = true -- or one turn accepts many, and the next one signs for all of them
+
 -- A handshake has failed; its socket is destroyed already, and still knows where the client is.
 local function client_error(socket, err)
   local server = socket._server

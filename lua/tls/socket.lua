@@ -6,6 +6,7 @@ local connect_options = require "tls.options.connect"
 local core = require "tls.core"
 local credentials = require "tls.options.credentials"
 local declared = require "tls.options.tls_socket"
+local defaults = require "tls.options.defaults"
 local class = require "tls.support.class"
 local debug_lines = require "tls.support.debug_lines"
 local commands = require "tls.connection_commands"
@@ -196,6 +197,7 @@ function TLSSocket:_make_core_options()
     readEarlyData = options.isServer and options.secureContext._max_early_data > 0,
     earlyData = options.earlyData,
     echConfig = hidden.config, echOuterName = hidden.outerServername, echGrease = hidden.grease,
+    threads = options.isServer and (options.handshakeThreads or defaults.handshake_threads) or 0,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
   }
 end
