@@ -36,6 +36,6 @@ for _, row in filters.each(rows) do
   local note = row.ended and ("%d worked, %d failed as they may"):format(row.worked or 0, row.ended)
   row:finish(note)
 end
-reset_behind_pipe.row()
+reset_behind_pipe.rows()
 strangers.run(only)
 Row.exit()

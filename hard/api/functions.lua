@@ -1,5 +1,6 @@
 -- Every function of the modules, each of its arguments.
 local certs = require "spec.support.certs"
+local co = require "tls.co"
 local net = require "tls.net"
 local tls = require "tls"
 local uv = require "luv"
@@ -26,11 +27,15 @@ local GOOD = {
   ["net.setDefaultAutoSelectFamily"] = { true }, ["net.setDefaultAutoSelectFamilyAttemptTimeout"] = { 250 },
   ["tls.ocsp.verify"] = { certs.file "ecdsa.ocsp", certs.ecdsa.cert, certs.ca.cert, os.time() },
   ["tls.ocsp.staple"] = { tls.createServer(key), {} },
+  ["co.run"] = { function() end }, ["co.pcall"] = { function() end }, ["co.sleep"] = { 1 },
+  ["co.connect"] = { { port = 1, host = "127.0.0.1" } }, ["co.wrap"] = { net.Socket() },
+  ["co.listen"] = { { port = 0, host = "127.0.0.1", key = key.key, cert = key.cert }, function() end },
 }
 
 -- Nonsense that is taken, and why.
 local TAKEN = {
   ["net.isIP"] = "as Node's: what is no text is no address", ["net.isIPv4"] = "the same", ["net.isIPv6"] = "the same",
+  ["co.pcall"] = "as Lua's: it returns false and the error",
 }
 
 local function sorted(map)
@@ -45,15 +50,33 @@ local function is_callable(value)
   return type(value) == "function" or type(meta) == "table" and meta.__call ~= nil
 end
 
+-- In a task, which is cancelled when it waits: then nothing is returned.
+local function in_task(run, fn, args)
+  local ok, result = true, nil
+  local task = co.run(function() ok, result = co.pcall(fn, args[1], args[2], args[3], args[4], args[5], args[6]) end)
+  run.turns()
+  if task:cancel() then ok, result = true, nil end
+  if ok and type(result) == "table" and rawget(result, "_co_socket") then
+    result.stream:destroy()
+    result = nil
+  end
+  return ok, result
+end
+
 return function(run)
-  local types = run.judge.read_types { "tls", "net", "ocsp" }
+  local types = run.judge.read_types { "tls", "net", "ocsp", "co" }
   uv.chdir(run.tmp)
 
   local function call(full, fn, i, value)
     local good, args = GOOD[full] or {}, {}
     for k = 1, 6 do args[k] = good[k] end
     args[i] = value[2]
-    local ok, result = pcall(fn, args[1], args[2], args[3], args[4], args[5], args[6])
+    local ok, result
+    if full:find "^co%." then
+      ok, result = in_task(run, fn, args)
+    else
+      ok, result = pcall(fn, args[1], args[2], args[3], args[4], args[5], args[6])
+    end
     tls.debug(false)
     if ok then run.hear(result) end
     run.turns()
@@ -68,7 +91,7 @@ return function(run)
     return taken and ("%s is taken for %s (%s)"):format(value[1], param.name, param.type) or nil
   end
 
-  for _, module in ipairs { { "tls", tls }, { "net", net }, { "tls.ocsp", tls.ocsp } } do
+  for _, module in ipairs { { "tls", tls }, { "net", net }, { "tls.ocsp", tls.ocsp }, { "co", co } } do
     for _, name in ipairs(sorted(module[2])) do
       local full, fn = module[1] .. "." .. name, module[2][name]
       if is_callable(fn) and full ~= "tls.debug" then

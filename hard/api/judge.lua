@@ -51,7 +51,9 @@ local function lua_types(text)
   end
   if plain:find "integer" or plain:find "number" then types.number = true end
   if plain:find "false" or plain:find "true" then types.boolean = true end
-  if plain:find "tls%." or plain:find "net%." or plain:find "[%[{<]" then types.table, types.userdata = true, true end
+  for _, object in ipairs { "tls%.", "net%.", "co%.", "[%[{<]" } do
+    if plain:find(object) then types.table, types.userdata = true, true end
+  end
   if plain:find "Lookup" or plain:find "Callback" or plain:find "Verify" then types["function"] = true end
   if plain:find "%d" then types.number = true end
   if plain:find "Version" or plain:find "Encoding" or plain:find "Format" then types.string = true end
@@ -79,7 +81,8 @@ function judge.read_types(names)
       local fn = line:match "^function ([%w_.:]+)%("
       if name and name ~= "self" then
         local type_of = rest:match "^fun%b().*" or rest:match "^%S+"
-        params[#params + 1] = { name = name, optional = optional == "?", type = type_of }
+        local may_be_nil = optional == "?" or type_of:find "%?$" ~= nil
+        params[#params + 1] = { name = name, optional = may_be_nil, type = type_of }
       elseif line:find "^%-%-%-@overload" then
         overloads = true
       elseif fn then

@@ -10,6 +10,8 @@ local left = require "hard.faults.left"
 local window = require "hard.faults.window"
 
 local CLIENTS = 100
+-- Whether the server itself destroys its sockets, in the middle of a write.
+local WAYS = { ["reset"] = false, ["given up"] = true }
 local MUCH = ("x"):rep(4 * 1024 * 1024)
 local HANDSHAKE = 8000 -- bytes that the client still gets: more than those of a handshake
 local STILL = 100 -- turns without a byte: the pipe waits
@@ -57,8 +59,7 @@ local function wait_for_stillness(state, clients)
   while not timer:is_closing() do uv.run "once" end
 end
 
--- So many clients.
-local function run(state, clients)
+local function run(state, clients, gives_up)
   local server = start_server(state)
   local proxy = Proxy.new(server:address().port)
   local links = {}
@@ -68,6 +69,7 @@ local function run(state, clients)
   state.reset = uv.hrtime()
   local timer = uv.new_timer()
   timer:start(100, 100, function() state.waited = state.waited + 0.1 end) -- a loop that is late counts less
+  for _, socket in ipairs(gives_up and state.sockets or {}) do socket:destroy() end
   for _, link in ipairs(links) do link:reset() end
   while state.closed < clients or state.gone < clients do uv.run "once" end
   timer:close()
@@ -87,27 +89,33 @@ end
 local LIMIT = 10 -- s from the reset to the last 'close', of a machine that does other things; it takes a tenth of one
 
 --- 100 clients, each a case; as many before them, for what is made once.
-local function row()
-  local one = Row.new(("reset while the server's pipe waits, %d clients"):format(CLIENTS), true)
+local function row(way)
+  local name = ("reset behind a pipe/%s "):format(way)
+  local one = Row.new(("%s while the server's pipe waits, %d clients"):format(way, CLIENTS), true)
   local state = new_state()
   local cases = {}
-  for i = 1, CLIENTS do cases[i] = one:takes("reset behind a pipe/" .. i) end
+  for i = 1, CLIENTS do cases[i] = one:takes(name .. i) end
   if not cases[1] then return one:finish() end
-  local case = { name = "reset behind a pipe/", row = one, done = function() end }
+  local case = { name = name, row = one, done = function() end }
   local fault
   function case.told() return ("%d of %d closed"):format(state.closed, CLIENTS) end
   window.run({ case }, 1, 1, 1, function(copy)
-    run(new_state(), CLIENTS)
+    run(new_state(), CLIENTS, WAYS[way])
     local before = left.now()
-    run(state, CLIENTS)
+    run(state, CLIENTS, WAYS[way])
     fault = left_after(before)
     copy.done()
   end)
   if state.waited > LIMIT then fault = ("the last one closed %.1f s after the reset"):format(state.took) end
   for i = 1, CLIENTS do
-    if fault then one:broke(cases[i] and "reset behind a pipe/" .. i, fault) else one:held() end
+    if fault then one:broke(name .. i, fault) else one:held() end
   end
   one:finish(("the last one closed %.2f s later"):format(state.took))
 end
 
-return { row = row }
+local function rows()
+  row "reset"
+  row "given up"
+end
+
+return { rows = rows }
