@@ -133,6 +133,7 @@ docs: ## the reference and the guides as pages, complete and without a dead link
 		{ echo "docs: there is no $$program here: make deps installs lua-ldoc and discount"; exit 1; }; done
 	@$(PATHS) $(LUA) scripts/site.lua
 	@cd build/site && LUA_PATH="$(CURDIR)/?.lua;;" ldoc --fatalwarnings --quiet .
+	@cp docs/*.svg build/docs/topics/
 	@$(PATHS) $(LUA) scripts/site_links.lua build/docs
 	@$(PATHS) $(LUA) scripts/site_complete.lua build/docs
 
@@ -163,7 +164,7 @@ $(SUPERVISE): spec/support/supervise.c
 	$(CC) -std=gnu11 $(WARN) -O2 -o $@ $<
 
 # The engine alone, without Lua and libuv: that it links is half the test.
-$(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c $(ENGINE)
+$(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c spec/support/threads_test.c $(ENGINE)
 	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 # Its name in Debian 12, and since.
@@ -276,6 +277,15 @@ asan: deps ## the suite under AddressSanitizer
 		LSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0 \
 		$(RUN) env LD_PRELOAD=$(ASAN_LIB) $(BUSTED)
 
+# Handshakes on threads, by ThreadSanitizer, in a program that has Lua, luv and libuv in it. They and OpenSSL are not
+# compiled for it: what they lock and count by themselves is not seen, so what is reported of them alone is passed over.
+TSAN = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+tsan: all $(SUPERVISE) ## the specs with handshakes on threads, under ThreadSanitizer
+	$(MAKE) BUILD=build-tsan CFLAGS='$(TSAN)' LDFLAGS='$(TSAN)' all build-tsan/host
+	$(subst $(BUILD)/?,build-tsan/?,$(PATHS)) TLS_BUILD=$(BUILD) TLS_HANDSHAKE_THREADS=3 TLS_SLOW=5 \
+		TSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/tsan.supp:exitcode=66 \
+		$(RUN) setarch -R build-tsan/host /usr/bin/busted
+
 valgrind: all $(SUPERVISE) ## the suite under valgrind
 	$(PATHS) TLS_BUILD=$(BUILD) TLS_SLOW=10 $(RUN) valgrind -q --error-exitcode=9 $(BUSTED)
 
@@ -341,9 +351,9 @@ build-fuzz/readers_fuzz: spec/fuzz/readers_fuzz.c
 
 # === benchmarks: see docs/performance.md ===
 
-$(BUILD)/bench/load: bench/load.c $(BUILD)/openssl
+$(BUILD)/bench/load: bench/load.c bench/prober.c bench/prober.h $(BUILD)/openssl
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 $(WARN) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
+	$(CC) -std=gnu11 -O2 $(WARN) $(OPENSSL_CFLAGS) -o $@ $(filter %.c,$^) $(OPENSSL_LIBS)
 
 $(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 	@mkdir -p $(@D)
@@ -351,11 +361,14 @@ $(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 
 BENCH = $(BUILD)/bench/load $(BUILD)/bench/limit
 
-bench: deps ## measure against others; writes bench/RESULTS.md
+# OPTIONS="--table storms" measures one table anew. Servers are looked for in build/tools, too: see scripts/deps.sh.
+bench: deps-build ## measure against others; writes bench/RESULTS.md. OPTIONS= has options of bench/run.lua
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
-	@$(PATHS) $(LUA) bench/run.lua
+	@$(PATHS) PATH="$$PATH:build/tools/usr/sbin" $(LUA) bench/run.lua $(OPTIONS)
 
-bench-quick: deps ## the same in a minute
+bench-quick: deps-build ## the same in a minute
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/run.lua --quick
 
@@ -364,6 +377,11 @@ bench-count: deps ## count instructions, by valgrind
 	@command -v valgrind >/dev/null || { echo 'bench-count: valgrind is not installed'; exit 1; }
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
+
+# From bench/RESULTS.md, by gnuplot; whether the picture is of those figures, spec/docs/chart_spec.lua says.
+chart: ## draw docs/chart.svg from bench/RESULTS.md; installs gnuplot, where it is missing
+	@sh scripts/deps.sh chart
+	@$(LUA) bench/draw.lua
 
 named:
 	@[ $(LUA_VERSION) != unknown ] || { echo "there is no '$(LUA)' here: name another Lua, LUA=..."; exit 1; }
@@ -388,5 +406,5 @@ clean: ## remove what was built
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan valgrind gcstress timers hard tlsfuzzer scan fuzz bench bench-quick \
-	bench-count install uninstall clean
+.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan tsan valgrind gcstress timers hard tlsfuzzer scan fuzz bench bench-quick \
+	bench-count chart install uninstall clean

@@ -12,20 +12,24 @@
 **     put SIZE                         bytes that we write, SIZE at a time
 **     idle CONNECTIONS                 memory of the server's, each
 **     active CONNECTIONS               echo on 10 of them, 64 bytes
+**     storm CLIENTS                    full handshakes in a row, and a probe
+**     burst CLIENTS                    ClientHellos of clients that are all
+**                                      connected, at once and again, and a
+**                                      probe: see prober.h
 **
 ** The protocol: the first line says "ECHO", "GET n" or "PUT n"; from then on
-*the
-** server echoes, or writes pieces of n bytes without end, or takes what comes.
+** the server echoes, or writes pieces of n bytes without end, or takes what
+** comes.
 **
 ** With LOAD_UNITS=n in the environment it stops after n units instead, and
 ** prints only the total: for counting instructions.
 **
 ** With LOAD_CA=file it verifies the server, whose name has to be localhost.
 **
-** Prints a line for each half second, "slice UNITS NANOSECONDS-OF-CPU", the CPU
-** being that of process PID and its threads, then "total UNITS SECONDS", "self
-** NANOSECONDS" (our own CPU), and for
-** echo "latency P50 P99" in microseconds; for idle "rss BYTES-EACH".
+** Prints a line for each half second, "slice UNITS NANOSECONDS NANOSECONDS":
+** the CPU of process PID with its threads, and that of its first thread alone;
+** then "total UNITS SECONDS", "self NANOSECONDS" (our own CPU), and for echo
+** "latency P50 P99" in microseconds; for idle "rss BYTES-EACH".
 */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -45,12 +49,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "prober.h"
+
 #define SLICE 0.5 /* s */
 #define GATHER (64 * 1024)
 #define WARM 0.5 /* s at the beginning that are not counted */
 #define MAX_SAMPLES (1 << 20)
 
-enum work { HANDSHAKE, ECHO, GET, PUT, IDLE, ACTIVE };
+enum work { HANDSHAKE, BURST, ECHO, GET, PUT, IDLE, ACTIVE };
 
 struct client {
   SSL *ssl; /* owned */
@@ -86,25 +92,34 @@ static double now (void) {
 }
 
 /* proc(5): /proc/PID/task/TID/schedstat begins with ns spent on the CPU. */
-static unsigned long long server_cpu (void) {
-  char path[64];
-  unsigned long long total = 0, ns;
+static unsigned long long thread_cpu (const char *tid) {
+  char name[400];
+  unsigned long long ns = 0;
+  snprintf(name, sizeof name, "/proc/%d/task/%s/schedstat", pid, tid);
+  FILE *f = fopen(name, "r");
+  if (f == NULL)
+    return 0;
+  if (fscanf(f, "%llu", &ns) != 1)
+    ns = 0;
+  fclose(f);
+  return ns;
+}
+
+/* ns of the server's CPU until now, in 'loop' those of its first thread. */
+static unsigned long long server_cpu (unsigned long long *loop) {
+  char path[64], first[16];
+  unsigned long long total = 0;
   struct dirent *entry;
   snprintf(path, sizeof path, "/proc/%d/task", pid);
+  snprintf(first, sizeof first, "%d", pid);
   DIR *dir = opendir(path);
   if (dir == NULL)
     die(path);
-  while ((entry = readdir(dir)) != NULL) {
-    char name[400];
-    snprintf(name, sizeof name, "%s/%s/schedstat", path, entry->d_name);
-    FILE *f = entry->d_name[0] == '.' ? NULL : fopen(name, "r");
-    if (f == NULL)
-      continue;
-    if (fscanf(f, "%llu", &ns) == 1)
-      total += ns;
-    fclose(f);
-  }
+  while ((entry = readdir(dir)) != NULL)
+    if (entry->d_name[0] != '.')
+      total += thread_cpu(entry->d_name);
   closedir(dir);
+  *loop = thread_cpu(first);
   return total;
 }
 
@@ -290,10 +305,18 @@ static void handshake_event (struct client *c) {
     lost();
 }
 
+/* What gather() has held back. */
+static void send_held (struct client *c) {
+  if (BIO_flush(SSL_get_wbio(c->ssl)) != 1)
+    lost();
+}
+
 static void on_event (struct client *c) {
   if (!c->secure)
     shake(c);
-  if (!c->secure)
+  if (work == BURST)
+    send_held(c);
+  if (!c->secure || work == BURST)
     return;
   if (work == HANDSHAKE) {
     handshake_event(c);
@@ -352,10 +375,11 @@ static void measure (struct client *clients, int count, double seconds) {
   double begin = now(), at = begin, self = own_cpu();
   unsigned long long total = 0;
   while (at - begin < seconds) {
-    unsigned long long cpu = server_cpu();
+    unsigned long long from, to, cpu = server_cpu(&from);
     units = 0;
     turns(clients, count, at + SLICE);
-    printf("slice %llu %llu\n", units, server_cpu() - cpu);
+    cpu = server_cpu(&to) - cpu;
+    printf("slice %llu %llu %llu\n", units, cpu, to - from);
     total += units;
     at = now();
   }
@@ -433,12 +457,16 @@ static void set_up (int port) {
   verify(getenv("LOAD_CA"));
 }
 
+static void only_version (int number) {
+  SSL_CTX_set_min_proto_version(ctx, number);
+  SSL_CTX_set_max_proto_version(ctx, number);
+}
+
 static void run_handshakes (const char *version, const char *how,
                             double seconds) {
   int number = strcmp(version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
   resume = strcmp(how, "resumed") == 0;
-  SSL_CTX_set_min_proto_version(ctx, number);
-  SSL_CTX_set_max_proto_version(ctx, number);
+  only_version(number);
   /* one at a time where they are counted: the last ones are not done */
   int i, at_once = getenv("LOAD_UNITS") == NULL ? 16 : 1;
   struct client *clients = calloc(16, sizeof *clients);
@@ -447,6 +475,51 @@ static void run_handshakes (const char *version, const char *how,
   measure(clients, 0, seconds);
   if (resume && resumed + 32 < shaken) /* the first ones have no session */
     fprintf(stderr, "load: only %llu of %llu resumed\n", resumed, shaken);
+}
+
+static void run_storm (int count, double seconds) {
+  int i, prober = prober_start(ctx, &address, now() + WARM, seconds);
+  struct client *clients = calloc((size_t)count, sizeof *clients);
+  only_version(TLS1_3_VERSION);
+  for (i = 0; i < count; i++)
+    open_client(&clients[i]);
+  measure(clients, 0, seconds);
+  prober_join(prober);
+}
+
+/* Its ClientHello is made, and does not leave yet. */
+static void hold_hello (struct client *c) {
+  gather(c);
+  if (SSL_do_handshake(c->ssl) == 1)
+    lost();
+}
+
+/* Connects all of them, which the server accepts meanwhile. */
+static void one_burst (struct client *clients, int count) {
+  int i;
+  for (i = 0; i < count; i++)
+    open_client(&clients[i]);
+  usleep(100000);
+  for (i = 0; i < count; i++)
+    hold_hello(&clients[i]);
+  for (i = 0; i < count; i++)
+    send_held(&clients[i]);
+  for (shaken = 0; shaken < (unsigned long long)count;)
+    turn(1000);
+  for (i = 0; i < count; i++)
+    close_client(&clients[i]);
+  units += (unsigned long long)count;
+}
+
+static void run_burst (int count, double seconds) {
+  int prober = prober_start(ctx, &address, now() + WARM, seconds);
+  struct client *clients = calloc((size_t)count, sizeof *clients);
+  only_version(TLS1_3_VERSION);
+  double begin = now();
+  while (now() < begin + WARM + seconds)
+    one_burst(clients, count);
+  printf("total %llu %.6f\n", units, now() - begin);
+  prober_join(prober);
 }
 
 int main (int argc, char **argv) {
@@ -468,6 +541,12 @@ int main (int argc, char **argv) {
     work = ACTIVE;
     size = 64;
     run_echo((int)n, 10, seconds);
+  } else if (strcmp(name, "storm") == 0) {
+    work = HANDSHAKE;
+    run_storm((int)n, seconds);
+  } else if (strcmp(name, "burst") == 0) {
+    work = BURST;
+    run_burst((int)n, seconds);
   } else if (strcmp(name, "idle") == 0) {
     work = IDLE;
     run_idle((int)n);

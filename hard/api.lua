@@ -13,6 +13,7 @@ local GROUPS = {
   { name = "options", words = "declared options" },
   { name = "callbacks", words = "what callbacks answer and throw" },
   { name = "properties", words = "properties assigned, then a connection" },
+  { name = "shapes", words = "streams, servers and signals of the program's own" },
 }
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end

@@ -86,10 +86,15 @@ local function pem_needles(name)
   for line in read(name):gmatch "\n(%w%S+)" do needle("PEM", line) end
 end
 
+local function hex_of(bytes)
+  return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
 local function text_needles()
   for at = 1, 600, 50 do
     needle("what was said to it", read("said_to_holder"):sub(at, at + 49))
     needle("what it has said", read("said_by_holder"):sub(at, at + 49))
+    needle("what was said to it, in hex", hex_of(read("said_to_holder"):sub(at, at + 49)))
   end
 end
 
@@ -121,6 +126,11 @@ local KINDS = {
   psk = { found = {}, add = function() needle("pre-shared key", read "psk") end },
   keylogged = { found = {}, add = function() key_needles "holder.key" end },
   cleansed = { found = {}, add = function() key_needles "holder.key" end }, -- with SSL_OP_CLEANSE_PLAINTEXT
+  -- by each getter that gives a secret, and in an encoding
+  asked_for = { found = { "exported key" }, said = "what was said to it, in hex", add = function()
+    needle("ticket key for HMAC", read("ticket.keys"):sub(17, 32))
+    needle("ticket key for AES", read("ticket.keys"):sub(33, 48))
+  end },
 }
 
 -- What both ends know of the connection, by its key log. Those of the handshake are gone when it has ended.
@@ -135,6 +145,7 @@ local function keylog_needles(lines)
     needle(label .. ", as text", secret)
     if LATER[label] then expected[#expected + 1] = label end
   end
+  needle("exported key", lines.exported)
   return expected
 end
 
@@ -150,11 +161,15 @@ local function peer_options(case)
   return options
 end
 
+-- What both ends can calculate.
+local function note_exported(lines, socket) lines.exported = socket:exportKeyingMaterial(48, "hard") end
+
 -- Talks to the holder, which is a server.
 local function connect(case, port, lines)
   local options = peer_options(case)
   options.port, options.host, options.servername, options.ca = port, "127.0.0.1", "localhost", certs.ca.cert
-  local socket = tls.connect(options)
+  local socket
+  socket = tls.connect(options, function() note_exported(lines, socket) end)
   socket:on("keylog", function(line) lines[#lines + 1] = line end)
   socket:write(read "said_to_holder")
   return socket
@@ -168,6 +183,7 @@ local function listen(case, lines, ready)
   end
   local server = tls.createServer(options, function(socket)
     socket:on("error", function() end)
+    note_exported(lines, socket)
     socket:write(read "said_to_holder")
     socket:resume()
   end)
@@ -215,7 +231,7 @@ local function look(case)
   local pid = holder.child.handle:get_pid()
   local expected = keylog_needles(lines)
   for _, name in ipairs(KINDS[case.kind].found) do expected[#expected + 1] = name end
-  expected[#expected + 1] = "what was said to it"
+  expected[#expected + 1] = KINDS[case.kind].said or "what was said to it"
   local before, wrong = scan(pid, needles), nil
   for _, name in ipairs(expected) do
     if not before[name] then wrong = "not found while it was in use: " .. name end
@@ -244,7 +260,8 @@ local function label_of(case) return ("%s, %s %s"):format(case.side, case.kind, 
 local function cases_of(side, wiped)
   local cases = {}
   for _, version in ipairs { "1.3", "1.2" } do
-    for _, kind in ipairs { "pem", "rsa", "in_a_file", "encrypted", "pfx", "psk", "keylogged", "cleansed" } do
+    for _, kind in ipairs { "pem", "rsa", "in_a_file", "encrypted", "pfx", "psk", "keylogged", "cleansed",
+      "asked_for" } do
       if side == "server" or kind ~= "pem" then
         cases[#cases + 1] = { side = side, kind = kind, version = version, wiped = wiped }
       end

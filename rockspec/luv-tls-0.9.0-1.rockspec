@@ -44,6 +44,7 @@ build = {
   modules = {
     ["tls.core"] = {
       sources = {
+        "csrc/connection/away.c",
         "csrc/connection/client_hello_table.c",
         "csrc/connection/commands.c",
         "csrc/connection/connection.c",
@@ -51,6 +52,7 @@ build = {
         "csrc/connection/ech_table.c",
         "csrc/connection/events.c",
         "csrc/connection/failure_details.c",
+        "csrc/connection/handshake_turns.c",
         "csrc/connection/key_exchange.c",
         "csrc/connection/methods.c",
         "csrc/connection/negotiated.c",
@@ -129,6 +131,7 @@ build = {
         "csrc/engine/setup.c",
         "csrc/engine/status.c",
         "csrc/engine/step.c",
+        "csrc/engine/threads.c",
         "csrc/engine/verify_chain.c",
         "csrc/engine/verify_code.c",
         "csrc/engine/write.c",
@@ -182,6 +185,7 @@ build = {
     ["tls.handshake.session_resumption"] = "lua/tls/handshake/session_resumption.lua",
     ["tls.handshake.steps"] = "lua/tls/handshake/steps.lua",
     ["tls.handshake.timeout"] = "lua/tls/handshake/timeout.lua",
+    ["tls.handshake.turns"] = "lua/tls/handshake/turns.lua",
     ["tls.handshake.user_callback"] = "lua/tls/handshake/user_callback.lua",
     ["tls.handshake.verify"] = "lua/tls/handshake/verify.lua",
     ["tls.handshake.verify_cures"] = "lua/tls/handshake/verify_cures.lua",

@@ -16,6 +16,13 @@ if os.getenv "TLS_GCSTRESS" then -- a cycle of the collector is always running
   require("spec.support.collector").hurry()
 end
 
+if os.getenv "TLS_HANDSHAKES_WAIT" then -- every step of a handshake waits for its turn
+  require("tls.core").handshakeBudget(0)
+end
+
+local threads = tonumber(os.getenv "TLS_HANDSHAKE_THREADS")
+if threads then require("tls.options.defaults").handshake_threads = threads end
+
 local timers = require "spec.support.timers"
 timers.begin(uv, os.getenv "TLS_TIMERS")
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "away.h"
 #include "lua/lua_error.h"
 #include "transport_failure.h"
 #include "write.h"
@@ -34,7 +35,10 @@ struct tls_connection *tls_connection_check (lua_State *L) {
 
 struct tls_connection *tls_connection_check_open (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
-  return tls_connection_is_closed(c) || c->engine == NULL ? NULL : c;
+  if (tls_connection_is_closed(c) || c->engine == NULL)
+    return NULL;
+  tls_away_call_back(c);
+  return c;
 }
 
 int tls_connection_push_needs_drive (lua_State *L, struct tls_connection *c) {
@@ -133,6 +137,7 @@ bool tls_connection_closed_meanwhile (struct tls_connection *c) {
 ** maybe after the Lua state: the libuv loop may be the host's. */
 int tls_connection_gc (lua_State *L) {
   struct tls_connection *c = luaL_checkudata(L, 1, TLS_CONNECTION_T);
+  tls_away_leave(c);
   tls_connection_detach(c);
   c->life = TLS_LIFE_CLOSED;
   tls_connection_drop_pending(c);

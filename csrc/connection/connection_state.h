@@ -13,6 +13,9 @@
 /* What libuv is writing: see write.c. */
 struct tls_write;
 
+/* A step on another thread: see away.c. */
+struct tls_away;
+
 /* From beginning to end; a connection never goes back. */
 enum tls_life {
   TLS_LIFE_NEW,     /* made; Lua has not called start() */
@@ -62,16 +65,23 @@ struct tls_connection {
   enum tls_life life;
   enum tls_transport_failure transport_failure;
   enum tls_output output;
-  unsigned queries;    /* of queries.c that are under way: what they have
-                          borrowed from the engine is not freed */
-  bool driving;        /* the drive loop is under way */
-  bool drive_again;    /* it has to run another round */
-  bool drive_asked;    /* Lua has been asked to call drive() */
-  bool reading;        /* libuv reads (or Lua, when it carries the records) */
-  bool paused;         /* Lua wants no data for now */
-  bool output_held;    /* conn:hold(true): nothing is sent for now */
-  bool written_wanted; /* Lua waits for 'written' */
-  bool written_told;   /* 'written' has been emitted in this drive */
+  struct tls_away *away; /* owned until libuv has it; a step that is not made
+                            here, see away.h; or NULL */
+  unsigned queries;      /* of queries.c that are under way: what they have
+                            borrowed from the engine is not freed */
+  bool driving;          /* the drive loop is under way */
+  bool drive_again;      /* it has to run another round */
+  bool drive_asked;      /* Lua has been asked to call drive() */
+  bool reading;          /* libuv reads (or Lua, when it carries the records) */
+  bool paused;           /* Lua wants no data for now */
+  bool output_held;      /* conn:hold(true): nothing is sent for now */
+  bool written_wanted;   /* Lua waits for 'written' */
+  bool written_told;     /* 'written' has been emitted in this drive */
+  bool turn_waits; /* a step of the handshake waits, see handshake_turns.h */
+  bool turn_taken; /* it has come to its turn */
+  bool is_away;    /* the engine belongs to another thread */
+  bool stays;      /* no step of it goes away any more */
+  unsigned char threads; /* how many of the pool's its steps may use */
 };
 
 /* What the userdata of an attached connection keeps alive. */

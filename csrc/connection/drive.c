@@ -11,8 +11,10 @@
 
 #include <errno.h>
 
+#include "away.h"
 #include "connection.h"
 #include "events.h"
+#include "handshake_turns.h"
 #include "read.h"
 #include "transport_failure.h"
 #include "write.h"
@@ -115,11 +117,22 @@ static void count_read_ahead (struct tls_connection *c, size_t n) {
     c->read_ahead += n;
 }
 
+/* What a step of the first handshake takes is counted. */
+static void run_engine (struct tls_connection *c, char *plain, size_t room,
+                        size_t *got) {
+  struct tls_lua_state *state = c->lua;
+  bool counts = tls_engine_handshake_due(c->engine);
+  uint64_t began = counts ? tls_handshake_turns_clock() : 0;
+  c->events |= tls_engine_step(c->engine, plain, room, got);
+  if (counts)
+    tls_handshake_turns_spend(state, began);
+}
+
 /* Before Lua is entered, what was received and not read is copied out of the
 ** shared read buffer. */
 static void step_into (struct tls_connection *c, char *plain) {
   size_t got, room = room_for_data(c);
-  c->events |= tls_engine_step(c->engine, plain, room, &got);
+  run_engine(c, plain, room, &got);
   if (tls_connection_is_closed(c))
     return; /* by the callback for a pre-shared key */
   tls_connection_keep_unread(c);
@@ -137,6 +150,12 @@ static void step_into (struct tls_connection *c, char *plain) {
 /* The plaintext lies in a buffer that no other connection uses meanwhile: Lua
 ** may run libuv's loop, which drives them. */
 static void step (struct tls_connection *c) {
+  if (tls_away_go(c))
+    return;
+  if (!tls_handshake_turns_may_step(c)) {
+    tls_connection_keep_unread(c);
+    return;
+  }
   char *plain = tls_lua_state_take_buffer(c->lua);
   if (plain == NULL) {
     tls_connection_fail_read(c, -ENOMEM);
@@ -201,7 +220,7 @@ static void finish_round (struct tls_connection *c) {
 
 static void drive_round (struct tls_connection *c) {
   step(c);
-  if (tls_connection_is_closed(c))
+  if (tls_connection_is_closed(c) || c->is_away)
     return;
   if (c->transport_failure == TLS_FAILURE_WRITE)
     tls_connection_excuse_write(c);
@@ -239,10 +258,12 @@ static void run_rounds (struct tls_connection *c) {
     drive_round(c);
     if (!c->drive_again && !tls_connection_is_closed(c))
       tls_connection_update_reading(c);
-  } while (c->drive_again && !tls_connection_is_closed(c));
+  } while (c->drive_again && !tls_connection_is_closed(c) && !c->is_away);
 }
 
 void tls_connection_drive (struct tls_connection *c) {
+  if (c->is_away)
+    return; /* it is driven when it has come back */
   if (c->driving) {
     c->drive_again = true;
     return;
@@ -250,7 +271,7 @@ void tls_connection_drive (struct tls_connection *c) {
   c->driving = true;
   c->drive_asked = c->written_told = false;
   run_rounds(c);
-  if (!tls_connection_is_closed(c))
+  if (!tls_connection_is_closed(c) && !c->is_away)
     ask_for_drive(c);
   c->driving = false;
   tls_connection_release(c);

@@ -247,6 +247,12 @@ void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
   }
 }
 
+bool tls_connection_emit_turn (struct tls_connection *c) {
+  struct event e = {c, TLS_ON_turn, NULL, 0, LUA_NOREF, false, NULL};
+  bool out_of_memory = false; /* then it does not wait */
+  return tls_lua_state_call(c->lua, call_handler_protected, &e, &out_of_memory);
+}
+
 void tls_connection_emit_note (struct tls_connection *c,
                                const struct tls_note *note) {
   struct event e = {c, TLS_ON_note, NULL, 0, LUA_NOREF, false, note};

@@ -14,6 +14,10 @@
 
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which);
 
+/* The step that is due waits for its turn. False when Lua could not keep it in
+** mind: there was no memory. */
+bool tls_connection_emit_turn (struct tls_connection *c);
+
 /* Tell Lua of a message, for those who look at the steps. */
 void tls_connection_emit_note (struct tls_connection *c,
                                const struct tls_note *note);

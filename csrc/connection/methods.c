@@ -11,12 +11,14 @@
 
 #include <string.h>
 
+#include "away.h"
 #include "commands.h"
 #include "connection.h"
 #include "credentials/secure_context.h"
 #include "credentials/session_der.h"
 #include "drive.h"
 #include "events.h"
+#include "handshake_turns.h"
 #include "lua/lua_error.h"
 #include "lua/table_fields.h"
 #include "options.h"
@@ -55,11 +57,26 @@ static int conn_start (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
+/* NULL when there is nothing to drive. What is away is not called back for
+** this: it is driven when it comes. */
+static struct tls_connection *check_driven (lua_State *L) {
+  struct tls_connection *c = tls_connection_check(L);
+  return tls_connection_is_closed(c) || c->engine == NULL ? NULL : c;
+}
+
 static int conn_drive (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
+  struct tls_connection *c = check_driven(L);
   if (c != NULL)
     tls_connection_drive(c);
   return 0;
+}
+
+/* conn:takeTurn() -> boolean: the step of the handshake that waits; is there
+** budget left for others? */
+static int conn_take_turn (lua_State *L) {
+  struct tls_connection *c = check_driven(L);
+  lua_pushboolean(L, c == NULL || tls_handshake_turns_take(c));
+  return 1;
 }
 
 /* conn:write(data) -> unsent, full, needsDrive. When it is full, no more may
@@ -182,6 +199,7 @@ static int conn_close (lua_State *L) {
   struct tls_connection *c = tls_connection_check(L);
   if (tls_connection_is_closed(c))
     return 0;
+  tls_away_leave(c);
   push_last_records(L, c);
   tls_connection_send_last(c);
   c->life = TLS_LIFE_CLOSED;
@@ -239,6 +257,7 @@ int tls_connection_new (lua_State *L) {
     read_session(L, &o);
   struct tls_connection *c = tls_connection_push_new(L, state);
   c->drive = tls_connection_drive;
+  c->threads = options->threads;
   if (options->psk)
     set_psk(c, &o);
   c->engine = tls_engine_new(&o);
@@ -250,6 +269,7 @@ int tls_connection_new (lua_State *L) {
 
 static const luaL_Reg methods[] = {{"start", conn_start},
                                    {"drive", conn_drive},
+                                   {"takeTurn", conn_take_turn},
                                    {"write", conn_write},
                                    {"notify", conn_notify},
                                    {"unsent", conn_unsent},

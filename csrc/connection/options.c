@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "away.h"
+#include "engine/threads.h"
+
 #define OPTIONS_T "tls.connection_options"
 
 enum { VALUE_TABLE = 1 }; /* the user value */
@@ -38,6 +41,15 @@ static enum tls_ocsp_mode ocsp_field (lua_State *L) {
   return strcmp(mode, "check") == 0 ? TLS_OCSP_CHECK : TLS_OCSP_REQUIRE;
 }
 
+static unsigned char threads_field (lua_State *L) {
+  lua_getfield(L, 1, "threads");
+  lua_Integer wanted = lua_tointeger(L, -1), most = tls_away_most();
+  lua_pop(L, 1);
+  if (wanted <= 0 || !tls_threads_allow())
+    return 0;
+  return (unsigned char)(wanted < most ? wanted : most);
+}
+
 static void read_options (lua_State *L, struct tls_connection_options *t) {
   struct tls_engine_options *o = &t->engine;
   o->server = flag_field(L, "server");
@@ -59,6 +71,7 @@ static void read_options (lua_State *L, struct tls_connection_options *t) {
   o->ech_grease = flag_field(L, "echGrease");
   o->psk_hint = string_field(L, "pskHint", NULL);
   t->psk = flag_field(L, "psk");
+  t->threads = threads_field(L);
   t->session = string_field(L, "session", NULL) != NULL;
 }
 

@@ -13,6 +13,7 @@ struct tls_connection_options {
                                        own; its strings are borrowed from the
                                        Lua table, which a user value keeps */
   bool psk;                         /* the handler 'psk' has the key */
+  unsigned char threads;            /* server: see away.h; 0: none */
   bool session;                     /* the table has a session to resume */
 };
 
@@ -24,7 +25,8 @@ void tls_connection_options_open (lua_State *L);
 **   booleans: server, requestCert, rejectUnauthorized, askClientHello,
 **     askVerify, requestOCSP, sessions, keylog, readEarlyData, psk;
 **   strings: servername, alpn and npn (as on the wire), earlyData, session
-**     (DER), pskHint, ocsp ("check" or "require"). */
+**     (DER), pskHint, ocsp ("check" or "require");
+**   integer: threads. */
 int tls_connection_options_new (lua_State *L);
 
 /* The options at 'arg'; throws when they are not options. Borrowed. */

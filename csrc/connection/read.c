@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "events.h"
+#include "handshake_turns.h"
 #include "lua/socket_options.h"
 #include "transport_failure.h"
 
@@ -107,11 +108,14 @@ static bool wants_to_read (const struct tls_connection *c) {
   if (c->transport_failure != TLS_FAILURE_NONE &&
       !tls_connection_awaits_alert(c))
     return false;
-  return !records->eof && tls_records_unread(records) == 0 &&
-         !tls_connection_reading_paused(c);
+  if (records->eof || tls_connection_reading_paused(c))
+    return false;
+  return tls_records_unread(records) == 0 || tls_handshake_turns_reads_on(c);
 }
 
 void tls_connection_update_reading (struct tls_connection *c) {
+  if (c->is_away)
+    return;
   bool wanted = wants_to_read(c);
   if (wanted == c->reading)
     return;

@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "engine/openssl_error.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 
@@ -100,6 +101,11 @@ static bool put_asn1 (BIO *out, const ASN1_STRING *s, const char *prefix,
   return put_text(out, &t, quote);
 }
 
+/* For what OpenSSL cannot print, unless it has no memory. */
+static bool put_invalid (BIO *out) {
+  return !tls_error_drop_queue() && put_string(out, "<invalid>");
+}
+
 static bool put_directory (BIO *out, const X509_NAME *name, bool quote) {
   struct text t = {NULL, 0, NULL, true};
   char *data = NULL;
@@ -108,7 +114,7 @@ static bool put_directory (BIO *out, const X509_NAME *name, bool quote) {
   if (memory == NULL)
     return false;
   if (X509_NAME_print_ex(memory, name, 0, DIRECTORY_FLAGS) < 0) {
-    ok = put_string(out, "<invalid>");
+    ok = put_invalid(out);
   } else {
     long size = BIO_get_mem_data(memory, &data);
     t.data = (const unsigned char *)data;
@@ -157,7 +163,7 @@ static bool put_address (BIO *out, const ASN1_OCTET_STRING *address) {
 static bool put_oid (BIO *out, const ASN1_OBJECT *oid) {
   char text[OID_SIZE] = "";
   if (OBJ_obj2txt(text, sizeof text, oid, 1) < 0)
-    return put_string(out, "<invalid>");
+    return put_invalid(out);
   return put_string(out, text);
 }
 
@@ -224,7 +230,7 @@ static void push_content (lua_State *L, BIO *memory) { /* [-0, +1] */
 void tls_names_push_oid (lua_State *L, const ASN1_OBJECT *oid) {
   char text[OID_SIZE] = "";
   if (OBJ_obj2txt(text, sizeof text, oid, 1) < 0)
-    ERR_clear_error();
+    tls_accept_failure(L);
   lua_pushstring(L, text);
 }
 
@@ -243,7 +249,7 @@ static void push_value (lua_State *L, struct tls_owned *owned,
   unsigned char *text = NULL;
   int size = ASN1_STRING_to_UTF8(&text, value);
   if (size < 0) {
-    ERR_clear_error();
+    tls_accept_failure(L);
     lua_pushlstring(L, (const char *)ASN1_STRING_get0_data(value),
                     (size_t)ASN1_STRING_length(value));
     return;
@@ -307,7 +313,7 @@ void tls_names_push_lines (lua_State *L, const X509_NAME *name) {
     lua_pushnil(L);
   tls_owned_free(lua_touserdata(L, -2));
   lua_remove(L, -2);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
@@ -317,7 +323,7 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   int found = 0;
   owned->p = X509_get_ext_d2i(cert, NID_subject_alt_name, &found, NULL);
   if (owned->p == NULL) { /* -1: absent; else twice there, or garbage */
-    ERR_clear_error();
+    tls_accept_failure(L);
     lua_settop(L, base);
     if (found == -1)
       lua_pushnil(L);
@@ -332,13 +338,13 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   lua_replace(L, base + 1); /* what is above is freed now */
   tls_owned_free(lua_touserdata(L, base + 2));
   lua_settop(L, base + 1);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 static bool put_method (BIO *out, const ASN1_OBJECT *method) {
   char text[OID_SIZE] = "";
-  if (i2t_ASN1_OBJECT(text, sizeof text, method) < 0)
-    ERR_clear_error();
+  if (i2t_ASN1_OBJECT(text, sizeof text, method) < 0 && tls_error_drop_queue())
+    return false;
   return put_string(out, text) && put_string(out, " - ");
 }
 
@@ -367,7 +373,7 @@ void tls_names_push_access_lines (lua_State *L, const X509 *cert) {
   tls_owned_free(owned);
   lua_replace(L, -3);
   lua_pop(L, 1);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 /* "OCSP - URI:http://x" becomes key "OCSP - URI" and value "http://x".
@@ -427,5 +433,5 @@ void tls_names_push_access (lua_State *L, const X509 *cert) {
     tls_owned_free(owned);
   }
   lua_settop(L, t);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }

@@ -13,6 +13,7 @@
 #include "certificate_table.h"
 #include "context_options.h"
 #include "default_ca.h"
+#include "engine/threads.h"
 #include "engine/callbacks.h"
 #include "engine/session_tickets.h"
 #include "engine/session_context.h"
@@ -77,7 +78,10 @@ static int context_gc (lua_State *L) {
 void tls_secure_context_need_anchors (lua_State *L, int arg) {
   struct context *c = check_context(L, arg);
   if (c->trust == TRUST_LATER) {
-    SSL_CTX_set1_cert_store(c->ctx, tls_default_ca_system(L));
+    X509_STORE *system = tls_default_ca_system(L);
+    tls_threads_stop();
+    SSL_CTX_set1_cert_store(c->ctx, system);
+    tls_threads_go_on();
     c->trust = TRUST_SHARED;
   } else if (c->trust == TRUST_OWN_LATER) {
     X509_STORE *own = SSL_CTX_get_cert_store(c->ctx);
@@ -123,12 +127,17 @@ int tls_secure_context_add_ca (lua_State *L) {
   } else if (c->trust == TRUST_SHARED) {
     X509_STORE *own = tls_default_ca_copy_store(SSL_CTX_get_cert_store(c->ctx));
     tls_require(L, own != NULL);
+    tls_threads_stop();
     SSL_CTX_set_cert_store(c->ctx, own); /* takes it over */
+    tls_threads_go_on();
     c->trust = TRUST_OWN;
   }
   X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
-  if (!tls_pem_load_anchors(store, c->ctx, pem) ||
-      !tls_session_context_add(c->ctx, pem.data, pem.size))
+  tls_threads_stop(); /* what clients are asked for is in a list of it */
+  bool added = tls_pem_load_anchors(store, c->ctx, pem) &&
+               tls_session_context_add(c->ctx, pem.data, pem.size);
+  tls_threads_go_on();
+  if (!added)
     return tls_return_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                               "OpenSSL refused the certificate");
   lua_pushboolean(L, true);

@@ -152,6 +152,15 @@ void tls_engine_free (struct tls_engine *e); /* NULL is allowed */
 /* The records: feed received ones, and send those of the queue 'out'. */
 struct tls_records *tls_engine_records (struct tls_engine *e);
 
+/* Would the next step go on with the first handshake? Not its beginning by a
+** client, nor while it is suspended. */
+bool tls_engine_handshake_due (struct tls_engine *e);
+
+/* Server: is the next step one that signs, or decrypts with the private key;
+** is all there that it reads; and does it call nobody but the engine? It may
+** run on another thread then, see threads.h. */
+bool tls_engine_signs_next (struct tls_engine *e);
+
 /* Go on with the handshake, then decrypt into 'plain': at most 'room' bytes,
 ** '*got' of them were written. Returns the event bits since the last step.
 ** When '*got' == 'room', after early data, or when there was data and

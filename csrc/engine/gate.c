@@ -5,6 +5,7 @@
 */
 #include "authorization.h"
 #include "engine_state.h"
+#include "ossl_compat.h"
 #include "handshake_watch.h"
 
 const struct tls_peer *tls_engine_peer (const struct tls_engine *e) {
@@ -36,6 +37,22 @@ bool tls_engine_set_verdict (struct tls_engine *e, unsigned generation,
   return true;
 }
 
+/* OpenSSL keeps the client's share of the key exchange as long as the
+** connection lives, and asks nothing of it any more; nor do we, on a server.
+** The key itself cannot be taken away from it, but emptied: its type is set
+** anew, which frees what is in it, EVP_PKEY_set_type(3). */
+static void drop_client_share (struct tls_engine *e) {
+#if TLS_HAS_LARGE_SHARES
+  EVP_PKEY *share = NULL;
+  if (!e->server || !SSL_get_peer_tmp_key(e->ssl, &share))
+    return;
+  EVP_PKEY_set_type(share, EVP_PKEY_X25519);
+  EVP_PKEY_free(share);
+#else
+  (void)e;
+#endif
+}
+
 /* From now on a later handshake is watched for. */
 void tls_engine_approve (struct tls_engine *e, unsigned generation) {
   if (e->peer == NULL || e->peer->generation != generation)
@@ -45,6 +62,7 @@ void tls_engine_approve (struct tls_engine *e, unsigned generation) {
     return;
   e->peer->gate_open = true;
   tls_engine_forget_handshake(e);
+  drop_client_share(e);
   tls_handshake_watch(e);
 }
 

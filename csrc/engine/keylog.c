@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine_state.h"
+#include "threads.h"
 
 /* The lines are secrets: memory is cleansed when it is freed. A line for which
 ** there is no memory is left out. */
@@ -34,6 +35,9 @@ char *tls_engine_take_keylog (struct tls_engine *e) {
 void tls_engine_want_keylog (struct tls_engine *e) {
   SSL_CTX *ctx = SSL_get_SSL_CTX(e->ssl);
   e->want_keylog = true;
-  if (SSL_CTX_get_keylog_callback(ctx) == NULL)
-    SSL_CTX_set_keylog_callback(ctx, tls_engine_on_keylog);
+  if (SSL_CTX_get_keylog_callback(ctx) != NULL)
+    return;
+  tls_threads_stop();
+  SSL_CTX_set_keylog_callback(ctx, tls_engine_on_keylog);
+  tls_threads_go_on();
 }

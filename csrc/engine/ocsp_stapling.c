@@ -10,6 +10,7 @@
 #include "ocsp_check.h"
 #include "ocsp_staples.h"
 #include "ossl_compat.h"
+#include "threads.h"
 
 /* A certificate that was compressed beforehand has no response in it: this
 ** connection sends it as it is. OpenSSL takes over the copy and frees it. */
@@ -29,8 +30,12 @@ static int staple (SSL *ssl, const struct tls_blob *response) {
 bool tls_staple_set (SSL_CTX *ctx, X509 *cert, const unsigned char *der,
                      size_t size, int64_t until) {
   struct tls_context_data *data = tls_ex_data_make_context(ctx);
-  return data != NULL &&
-         tls_staples_put(&data->staples, cert, der, size, until);
+  if (data == NULL)
+    return false;
+  tls_threads_stop();
+  bool put = tls_staples_put(&data->staples, cert, der, size, until);
+  tls_threads_go_on();
+  return put;
 }
 
 /* What the context has for the certificate that OpenSSL has chosen. A process

@@ -168,6 +168,14 @@ static bool no_memory (const unsigned long *entries, size_t n) {
   return false;
 }
 
+bool tls_error_drop_queue (void) {
+  unsigned long entry;
+  bool wanted = false;
+  while ((entry = ERR_get_error()) != 0)
+    wanted = wanted || ERR_GET_REASON(entry) == ERR_R_MALLOC_FAILURE;
+  return wanted;
+}
+
 bool tls_error_is_no_memory (const struct tls_error *e) {
   return strcmp(e->code, TLS_NO_MEMORY) == 0;
 }

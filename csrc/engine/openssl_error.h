@@ -39,6 +39,9 @@ void tls_error_from_queue (struct tls_error *e, const char *code,
 void tls_error_from_newest (struct tls_error *e, const char *code,
                             const char *message);
 
+/* Empty OpenSSL's queue. True when it said that there was no memory. */
+bool tls_error_drop_queue (void);
+
 /* Whether it says that there was no memory. */
 bool tls_error_is_no_memory (const struct tls_error *e);
 

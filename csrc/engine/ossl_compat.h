@@ -188,6 +188,13 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #define TLS_GET_NPN SSL_get0_next_proto_negotiated
 #endif
 
+/* ML-KEM's public keys are held with what is computed of them, 6 KiB. */
+#ifdef EVP_PKEY_ML_KEM_768
+#define TLS_HAS_LARGE_SHARES 1
+#else
+#define TLS_HAS_LARGE_SHARES 0
+#endif
+
 #ifdef OPENSSL_NO_OCSP
 #define TLS_HAS_OCSP 0
 #else

@@ -49,6 +49,17 @@ bool tls_records_keep (struct tls_records *records) {
   return kept;
 }
 
+void tls_records_use_pool (struct tls_records *records,
+                           struct tls_buffer_pool *pool) {
+  records->in.pool = records->out.pool = pool;
+}
+
+void tls_records_drop (struct tls_records *records) {
+  tls_byte_queue_clear(&records->in);
+  records->fed = NULL;
+  records->fed_size = 0;
+}
+
 bool tls_records_ended (const struct tls_records *records) {
   return records->eof && tls_records_unread(records) == 0;
 }

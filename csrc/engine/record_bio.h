@@ -43,6 +43,14 @@ bool tls_records_feed (struct tls_records *records, const char *data, size_t n);
 /* Copy what was fed and is still unread. False when there is no memory. */
 bool tls_records_keep (struct tls_records *records);
 
+/* Forget what has been received and not read. */
+void tls_records_drop (struct tls_records *records);
+
+/* The buffers come from this pool from now on, and go back to it: a pool
+** belongs to one thread. */
+void tls_records_use_pool (struct tls_records *records,
+                           struct tls_buffer_pool *pool);
+
 /* Normally OpenSSL reads as much as it likes. During a later handshake
 ** it gets the record (RFC 8446, 5.1) that it is reading, and one
 ** more for each tls_records_allow_one(). So it returns after the record that

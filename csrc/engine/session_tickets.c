@@ -12,6 +12,7 @@
 
 #include "engine_state.h"
 #include "ex_data.h"
+#include "threads.h"
 
 /* Where the parts of a key begin, and how long each is. */
 enum { NAME = 0, HMAC_KEY = 16, AES_KEY = 32, PART = 16 };
@@ -35,8 +36,13 @@ static const struct tls_blob *keys_of (const SSL_CTX *ctx) {
 bool tls_ticket_keys_set (SSL_CTX *ctx, const unsigned char *keys,
                           size_t count) {
   struct tls_context_data *data = tls_ex_data_make_context(ctx);
-  return data != NULL &&
-         tls_blob_set(&data->ticket_keys, keys, count * TLS_TICKET_KEY_SIZE);
+  if (data == NULL)
+    return false;
+  tls_threads_stop();
+  bool set =
+      tls_blob_set(&data->ticket_keys, keys, count * TLS_TICKET_KEY_SIZE);
+  tls_threads_go_on();
+  return set;
 }
 
 const unsigned char *tls_ticket_keys_get (const SSL_CTX *ctx, size_t *count) {

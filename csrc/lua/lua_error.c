@@ -59,6 +59,11 @@ int tls_throw_memory (lua_State *L) {
   return tls_throw(L, &e);
 }
 
+void tls_accept_failure (lua_State *L) {
+  if (tls_error_drop_queue())
+    tls_throw_memory(L);
+}
+
 int tls_throw_openssl (lua_State *L, const char *code, const char *message) {
   struct tls_error e;
   tls_error_from_queue(&e, code, message);

@@ -29,6 +29,8 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L) {
 static int state_gc (lua_State *L) {
   struct tls_lua_state *state = luaL_checkudata(L, 1, LUA_STATE_T);
   state->closing = true;
+  if (state->away.forget != NULL)
+    state->away.forget(state);
   BIO_meth_free(state->bio_method);
   state->bio_method = NULL;
   BIO_free(state->stderr_bio);
@@ -89,6 +91,7 @@ void tls_lua_state_open (lua_State *L) {
   state->sockets = new_sockets_table(L);
   state->door = tls_door_open(L);
   state->at_closing = LUA_NOREF;
+  state->handshakes.budget = TLS_HANDSHAKE_BUDGET_NS;
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)

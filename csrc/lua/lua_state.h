@@ -36,6 +36,7 @@
   X(written)            \
   X(driveLater)         \
   X(memoryOut)          \
+  X(turn)               \
   X(error)
 /* clang-format on */
 
@@ -46,6 +47,29 @@ enum tls_handler {
       TLS_HANDLER_COUNT
 };
 
+/* What handshakes may take of a turn of the loop, and have: see
+** connection/handshake_turns.h. */
+#define TLS_HANDSHAKE_BUDGET_NS 1000000
+
+struct tls_handshake_budget {
+  uint64_t budget, spent; /* ns */
+  bool queued;            /* Lua has steps that wait */
+};
+
+struct tls_lua_state;
+
+/* Steps on other threads: see connection/away.h. */
+struct tls_away_list {
+  struct tls_away *first, *last; /* borrowed */
+};
+
+struct tls_away_work {
+  struct tls_away_list waiting, at_work;
+  unsigned running;                            /* with libuv */
+  void (*forget)(struct tls_lua_state *state); /* in lua_close(): nobody waits
+                                                 for these; or NULL */
+};
+
 struct tls_lua_state {
   lua_State *main;             /* borrowed; never a coroutine */
   struct tls_luv_context *luv; /* borrowed; has the host's policy for errors */
@@ -53,6 +77,8 @@ struct tls_lua_state {
   BIO_METHOD *bio_method; /* owned */
   BIO *stderr_bio;        /* owned; stderr, for traces */
   struct tls_buffer_pool pool;
+  struct tls_handshake_budget handshakes;
+  struct tls_away_work away;
   int handlers[TLS_HANDLER_COUNT]; /* registry references */
   bool handlers_set;               /* by core.handlers */
   int sockets;  /* registry reference: table with weak values, connection (light

@@ -10,7 +10,9 @@
 #include <openssl/crypto.h>
 
 #include "class.h"
+#include "connection/away.h"
 #include "connection/connection.h"
+#include "connection/handshake_turns.h"
 #include "connection/methods.h"
 #include "connection/options.h"
 #include "connection/protocol_names.h"
@@ -66,6 +68,10 @@ static const luaL_Reg functions[] = {
     {"handleInUse", tls_connection_handle_in_use},
     {"handlers", tls_lua_state_set_handlers},
     {"closing", tls_lua_state_closing},
+    {"beginTurn", tls_handshake_turns_begin},
+    {"endTurns", tls_handshake_turns_end},
+    {"handshakeBudget", tls_handshake_turns_set_budget},
+    {"handshakesAway", tls_away_count},
     {"wrap", tls_lua_state_wrap},
     {"attempt", tls_door_attempt},
     {"throw", tls_error_place_throw},

@@ -1,6 +1,7 @@
 -- Scenarios: a client of ours and a server of ours in one Lua state shake hands, echo and close. The server is made
 -- once for all N of a process, so that each connection is the next one after a failure.
 local certs = require "spec.support.certs"
+local core = require "tls.core"
 local tls = require "tls"
 local uv = require "luv"
 
@@ -226,6 +227,9 @@ end
 
 local function named(self) self.server:addContext("named.test", AGENT) end
 
+-- What OpenSSL keeps for a thread is there after the first connection.
+local function one_thread() uv.os_setenv("UV_THREADPOOL_SIZE", "1") end
+
 local function always(value) return function() return value end end
 
 return function(scenarios)
@@ -262,6 +266,8 @@ return function(scenarios)
   })
   add("renegotiation", { context = V12, on_echo = renegotiate })
   add("getters", { server = ASKS, context = AGENT, begin = look_at_all, calls = true })
+  add("each step waits for its turn", { before = function() core.handshakeBudget(0) end })
+  add("steps on threads", { server = { handshakeThreads = 1 }, before = one_thread })
   add("own context", { own_context = true, client = fill({ ca = certs.ca.cert, crl = certs.file "ca.crl",
     ciphers = "TLS_AES_128_GCM_SHA256", ecdhCurve = "P-256" }, AGENT) })
 

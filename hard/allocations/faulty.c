@@ -38,12 +38,12 @@ enum kind { LUA, OPENSSL, OURS, KINDS };
 static const char *const names[] = {"lua", "openssl", "ours", NULL};
 
 static struct {
-  bool armed, failed;
+  _Atomic bool armed, failed;
   enum kind kind;
-  long left, count;
+  _Atomic long left, count; /* steps of handshakes are made on threads too */
 } fault;
 
-static long live[KINDS];
+static _Atomic long live[KINDS];
 
 /* Where the allocation is that fails: FAULTY_TRACE=1. */
 static lua_State *main_state;

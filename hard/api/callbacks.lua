@@ -90,6 +90,64 @@ local CALLBACKS = {
   end,
 }
 
+-- Tables that callbacks are given, and in which each field is assigned: what they hold is the callback's own. How one
+-- is given: (take) -> options for the server and the client, and what prepares the server.
+local GIVEN = {
+  ["clientHello's info"] = function(take)
+    return {}, { ALPNProtocols = { "x", "1" } }, function(server)
+      server:on("clientHello", function(info, answer)
+        take(info)
+        answer()
+      end)
+    end
+  end,
+  ["ALPNCallback's info"] = function(take)
+    return { ALPNCallback = function(info)
+      take(info)
+      return "1"
+    end }, { ALPNProtocols = { "x", "1" } }
+  end,
+  ["checkServerIdentity's certificate"] = function(take)
+    return {}, { checkServerIdentity = function(_, cert) take(cert) end }
+  end,
+  ["verify's chain"] = function(take)
+    return {}, { verify = function(chain, _, answer)
+      take(chain[1])
+      take(chain)
+      answer()
+    end }
+  end,
+  ["verify's verdict"] = function(take)
+    return {}, { ca = {}, verify = function(_, verdict, answer)
+      take(verdict)
+      answer(nil, true)
+    end }
+  end,
+  ["lookup's options"] = function(take)
+    return {}, { host = "name.test", lookup = function(_, options, answer)
+      take(options)
+      answer(nil, "127.0.0.1", 4)
+    end }
+  end,
+}
+
+local function names_of(object)
+  local list = {}
+  for name in pairs(object) do list[#list + 1] = name end
+  return list
+end
+
+-- Each field of a table that was given, and of the lists in it, becomes this value.
+local function assign_to_all(object, value)
+  for _, name in ipairs(names_of(object)) do
+    local list = object[name]
+    if type(list) == "table" then
+      for i = 1, #list + 1 do list[i] = value end
+    end
+    object[name] = value
+  end
+end
+
 -- Answers of a server's events: (value, throw) -> a function that prepares the server, and the client's options.
 local EVENTS = {
   OCSPRequest = { requestOCSP = true }, newSession = {}, resumeSession = { maxVersion = "TLSv1.2" }, clientHello = {},
@@ -168,6 +226,22 @@ return function(run)
         local server, client = CALLBACKS[name](value[2], throw)
         try(("%s %s %s"):format(name, throw and "throws" or "is", value[1]), value, server, client)
       end
+    end
+  end
+
+  for _, name in ipairs(sorted(GIVEN)) do
+    for _, value in ipairs(run.values) do
+      run.case(("%s is all %s"):format(name, value[1]), function()
+        local taken = false
+        local server, client, prepare = GIVEN[name](function(object)
+          taken = true
+          assign_to_all(object, value[2])
+        end)
+        local seen, wrong = connection(server, client, prepare)
+        if not taken then wrong = "it was not called" end
+        if seen.errors[1] then wrong = wrong or "it has an error: " .. tostring(seen.errors[1]) end
+        return judge(seen, wrong, value[2])
+      end)
     end
   end
 

@@ -64,7 +64,7 @@ run.tmp = os.getenv "HARD_TMP" or "/tmp"
 
 local groups = {
   functions = "hard.api.functions", methods = "hard.api.methods", options = "hard.api.options",
-  callbacks = "hard.api.callbacks", properties = "hard.api.properties",
+  callbacks = "hard.api.callbacks", properties = "hard.api.properties", shapes = "hard.api.shapes",
 }
 local part = require(assert(groups[group], group))
 tls.debug(false)

@@ -8,7 +8,7 @@ end
 
 -- What Lua says of a mistake in our own code.
 local RAW = { "attempt to ", "bad argument", "stack overflow", "invalid value %(", "number has no integer",
-  "expected, got", "out of memory" }
+  "expected, got", "out of memory", "table index is ", "chain too long", "'for' %l+ must", "string length overflow" }
 
 local function is_raw(text)
   for _, pattern in ipairs(RAW) do
@@ -58,13 +58,14 @@ local function lua_types(text)
   return types
 end
 
---- Whether a value is nonsense where this type is wanted. A value may be left out where the name ends in "?".
+--- Whether a value is nonsense where this type is wanted; NaN is wherever a number is. A value may be left out where
+--- the name ends in "?".
 --- @param text string LuaCATS
 --- @param optional boolean
 function judge.is_nonsense(value, text, optional)
   local types = lua_types(text)
   if not types or value == nil then return types ~= nil and not optional and value == nil and not types["nil"] end
-  return not types[type(value)]
+  return value ~= value or not types[type(value)]
 end
 
 --- The parameters of the functions in lua/tls/types: "Class:method" -> list of {name, type, optional}, and whether

@@ -49,15 +49,26 @@ function options.cleansed()
   return { key = file "holder.key", cert = file "holder.crt", secureOptions = 2 } -- SSL_OP_CLEANSE_PLAINTEXT
 end
 
+function options.asked_for()
+  return { key = file "holder.key", cert = file "holder.crt", ticketKeys = { file "ticket.keys" } }
+end
+
 local kind, version = case:match "^(.-) (1%.[23])$"
-local server, socket, held -- all that this program has
+local server, socket, held, kept -- all that this program has
+
+-- What is asked for is kept, and said in an encoding; so is what comes.
+local function ask_for_all()
+  kept = { socket:exportKeyingMaterial(48, "hard"), socket:getSession(), server and server:getTicketKeys() }
+  return (file("said_by_holder"):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
 
 local function use(connection)
   socket = connection
   socket:on("error", function(err) say("ERROR", err.code, err.message) end)
+  if kind == "asked_for" then socket:setEncoding "hex" end
   socket:on("data", function(data)
     held = data
-    socket:write(file "said_by_holder")
+    if kind == "asked_for" then socket:write(ask_for_all(), "hex") else socket:write(file "said_by_holder") end
     say "HELD"
   end)
 end
@@ -89,7 +100,7 @@ local collector = uv.new_timer()
 function commands.close()
   if socket then socket:destroy() end
   if server then server:close() end
-  server, socket, held = nil, nil, nil
+  server, socket, held, kept = nil, nil, nil, nil
   local turns = 0
   collector:start(0, 10, function()
     collectgarbage()
@@ -107,4 +118,4 @@ stdin:read_start(function(_, data)
   for word in (data or "end\n"):gmatch "(%l+)\n" do commands[word]() end
 end)
 uv.run()
-assert(held == nil)
+assert(held == nil and kept == nil)

@@ -1,7 +1,8 @@
 /*
 ** host: a program with Lua, luv and libuv linked in, whose Lua wipes each block
-** of memory that it gives back. So of what Lua strings have held nothing stays,
-** and what is found in this process is C's: ours, OpenSSL's or libuv's.
+** of memory that it gives back but for userdata, in which C has its own copies.
+** So of what Lua strings have held nothing stays, and what is found in this
+** process is C's: ours, OpenSSL's or libuv's.
 **
 **   host SCRIPT [ARGUMENT...]
 **
@@ -11,6 +12,8 @@
 #define _GNU_SOURCE /* explicit_bzero */
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,9 +28,8 @@
 #endif
 
 /* A block that grows moves, so that its old place is wiped. */
-static void *reallocate (void *ud, void *block, size_t size, size_t wanted) {
+static void *moved (void *block, size_t size, size_t wanted) {
   void *result = NULL;
-  (void)ud;
   if (block != NULL && wanted == size)
     return block;
   if (wanted != 0) {
@@ -41,6 +43,29 @@ static void *reallocate (void *ud, void *block, size_t size, size_t wanted) {
     explicit_bzero(block, size);
   free(block);
   return result;
+}
+
+/* What stands in front of each block of Lua's. */
+struct header {
+  _Alignas(max_align_t) bool is_userdata;
+};
+
+/* lua_Alloc. For a new block Lua 5.2 and later say in 'size' what it is for. */
+static void *reallocate (void *ud, void *block, size_t size, size_t wanted) {
+  struct header *header = block == NULL ? NULL : (struct header *)block - 1;
+  bool is_userdata =
+      block == NULL ? size == LUA_TUSERDATA : header->is_userdata;
+  (void)ud;
+  if (wanted == 0 && is_userdata) {
+    free(header);
+    return NULL;
+  }
+  header = moved(header, block == NULL ? 0 : size + sizeof *header,
+                 wanted == 0 ? 0 : wanted + sizeof *header);
+  if (header == NULL)
+    return NULL;
+  header->is_userdata = is_userdata;
+  return header + 1;
 }
 
 static void *allocate (size_t size, const char *file, int line) {
@@ -59,7 +84,7 @@ static void release (void *block, const char *file, int line) {
 
 static void *move (void *block, size_t wanted, const char *file, int line) {
   if (block != NULL)
-    return reallocate(NULL, block, malloc_usable_size(block), wanted);
+    return moved(block, malloc_usable_size(block), wanted);
   return allocate(wanted, file, line);
 }
 

@@ -20,6 +20,7 @@ local session_resumption = require "tls.handshake.session_resumption"
 local Socket = require "tls.net.socket"
 local steps = require "tls.handshake.steps"
 local tick = require "tls.support.next_tick"
+local turns = require "tls.handshake.turns"
 local verify = require "tls.handshake.verify"
 
 local emit, next_tick = Emitter._emit, tick.next_tick
@@ -95,7 +96,7 @@ local function on_renegotiating(self)
 end
 
 local function on_keylog(self, lines)
-  local server = self._options.isServer and self.server
+  local server = self._options.isServer and self._server
   for line in lines:gmatch "[^\n]*\n" do
     self:emit("keylog", line)
     if server then server:emit("keylog", line, self) end
@@ -105,7 +106,8 @@ end
 local function on_early_data(self, data)
   self._bytes_read = self._bytes_read + #data
   self:emit("earlyData", data)
-  if self.server then self.server:emit("earlyData", data, self) end
+  local server = self._server
+  if server then server:emit("earlyData", data, self) end
 end
 
 local push = Socket._push
@@ -206,6 +208,7 @@ core.handlers {
   eof = on_eof,
   written = on_written,
   driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on without end
+  turn = turns.add,
   error = on_error,
   memoryOut = function(self)
     if not self:_memory_out() then errors.throw(errors.no_memory()) end

@@ -6,6 +6,7 @@ local connect_options = require "tls.options.connect"
 local core = require "tls.core"
 local credentials = require "tls.options.credentials"
 local declared = require "tls.options.tls_socket"
+local defaults = require "tls.options.defaults"
 local class = require "tls.support.class"
 local debug_lines = require "tls.support.debug_lines"
 local commands = require "tls.connection_commands"
@@ -26,7 +27,7 @@ local Socket = require "tls.net.socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
-local next_tick = tick.next_tick
+local next_tick, is_heard = tick.next_tick, require("tls.stream.event_emitter")._is_heard
 
 TLSSocket.encrypted = true
 
@@ -95,7 +96,7 @@ end
 function TLSSocket._create(checked, class_of)
   local self = (class_of or TLSSocket)._new_instance()
   Socket._set_up(self, checked)
-  self.server = checked.server
+  self._server = checked.server
   return self
 end
 
@@ -106,7 +107,7 @@ end
 function TLSSocket._accepted(class_of, checked)
   local self = class_of._new_instance()
   Socket._start(self, checked)
-  self.server = checked.server
+  self._server = checked.server
   return self
 end
 
@@ -160,8 +161,8 @@ end
 
 -- On the socket, or on the server that has accepted it.
 local function anyone_listens(self, name)
-  local server = self._options.isServer and self.server
-  return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
+  local server = self._options.isServer and self._server
+  return self:listenerCount(name) > 0 or is_heard(server, name)
 end
 
 -- As in Node: false for what the handshake did not bring, nil before it is done. What it did bring is a field of the
@@ -193,9 +194,10 @@ function TLSSocket:_make_core_options()
     session = options.session,
     sessions = not options.isServer or anyone_listens(self, "newSession"),
     keylog = anyone_listens(self, "keylog"),
-    readEarlyData = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
+    readEarlyData = options.isServer and options.secureContext._max_early_data > 0,
     earlyData = options.earlyData,
     echConfig = hidden.config, echOuterName = hidden.outerServername, echGrease = hidden.grease,
+    threads = options.isServer and (options.handshakeThreads or defaults.handshake_threads) or 0,
     psk = options.pskCallback ~= nil, pskHint = options.pskIdentityHint,
   }
 end
@@ -206,7 +208,7 @@ local function make_conn(self, options)
   local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
   local core_options = options._core_options or self._class._make_core_options(self)
-  local ok, conn = core.attempt(core.conn, options.secureContext.context, core_options)
+  local ok, conn = core.attempt(core.conn, options.secureContext._native, core_options)
   if not ok then return self:destroy(errors.thrown(conn)) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end

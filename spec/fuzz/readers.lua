@@ -69,7 +69,7 @@ function readers.described(bytes)
 end
 
 function readers.session(der)
-  refused(pcall(core.conn, CLIENT.context, core.connectionOptions { session = der }))
+  refused(pcall(core.conn, CLIENT._native, core.connectionOptions { session = der }))
 end
 
 function readers.names(text)

@@ -66,6 +66,104 @@ describe("what is assigned to", function()
   end)
 end)
 
+-- A server and its client, which echoes; returns how many of its two ends have closed.
+local function closed_with(assign_server, assign_socket)
+  local closes = 0
+  local function count() closes = closes + 1 end
+  local server = tls.createServer(KEY, function(socket)
+    assign_socket(socket)
+    socket:on("close", count)
+    socket:resume()
+  end)
+  assign_server(server)
+  server:listen(0, "127.0.0.1", function()
+    local client = tls.connect { port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert,
+      servername = "localhost" }
+    client:on("secureConnect", function() client:finish() end)
+    client:on("close", function()
+      count()
+      server:close()
+    end)
+    client:resume()
+  end)
+  helper.run()
+  return closes
+end
+
+local function keep() end
+
+describe("what is assigned to what the module itself needs", function()
+  it("is not what it uses: a socket's server", function()
+    for _, value in ipairs(ODD) do
+      assert.equal(2, closed_with(keep, function(socket) socket.server = value end))
+      assert.equal(2, closed_with(function(server)
+        server:on("connection", function(socket) socket.server = value end)
+      end, keep))
+    end
+    local server = net.createServer(helper.expect(function(socket)
+      socket.server = 5
+      socket:on("close", helper.expect(function() end))
+      socket:resume()
+    end))
+    server:listen(0, "127.0.0.1", helper.expect(function()
+      local client = net.connect(server:address().port, "127.0.0.1")
+      client:finish()
+      client:on("close", function() server:close() end)
+      client:resume()
+    end))
+    helper.run()
+  end)
+
+  it("is not what it uses: a context's fields", function()
+    for _, name in ipairs { "context", "groups", "maxEarlyData", "maxVersion" } do
+      local context = tls.createSecureContext(KEY)
+      context[name] = "x"
+      local closes = 0
+      local server = tls.createServer({ secureContext = context }, function(socket) socket:resume() end)
+      server:listen(0, "127.0.0.1", function()
+        local client = tls.connect { port = server:address().port, host = "127.0.0.1", ca = certs.ca.cert,
+          servername = "localhost" }
+        client:on("secureConnect", function() client:finish() end)
+        client:on("close", function()
+          closes = closes + 1
+          server:close()
+        end)
+        client:resume()
+      end)
+      helper.run()
+      assert.equal(1, closes)
+    end
+  end)
+
+  it("is not what it uses: a controller's signal, a pair's streams", function()
+    local controller, pair_of_streams = net.AbortController(), tls.createSecurePair(tls.createSecureContext(KEY), true)
+    local aborted = 0
+    controller.signal:on("abort", function() aborted = aborted + 1 end)
+    controller.signal = 5
+    controller:abort()
+    assert.equal(1, aborted)
+    local clear = pair_of_streams.cleartext
+    pair_of_streams.cleartext, pair_of_streams.encrypted = 5, 5
+    pair_of_streams:on("error", keep)
+    pair_of_streams:destroy()
+    assert.is_true(clear.destroyed)
+    helper.run()
+  end)
+
+  it("is not what it uses: an address", function()
+    for _, value in ipairs(ODD) do
+      local address, list = net.SocketAddress { address = "192.0.2.1" }, net.BlockList()
+      address.address, address.family, address.port = value, value, value
+      list:addAddress(address)
+      list:addSubnet(address, 31)
+      list:addRange(address, "192.0.2.9")
+      assert.is_true(list:check(address))
+      assert.is_true(list:check "192.0.2.8")
+      assert.is_false(list:check "192.0.2.10")
+    end
+  end)
+end)
+
 describe("nonsense", function()
   it("for unpipe, listenerCount, setTimeout and unshift throws", function()
     local socket = net.Socket()
@@ -73,6 +171,7 @@ describe("nonsense", function()
     throws("ERR_INVALID_ARG_TYPE", "listener", socket.listenerCount, socket, "x", 5)
     throws("ERR_INVALID_ARG_TYPE", "listener", socket.listenerCount, socket, "x", false)
     throws("ERR_INVALID_ARG_TYPE", "callback", socket.setTimeout, socket, 1000, false)
+    throws("ERR_OUT_OF_RANGE", "n", socket.read, socket, 0 / 0)
     throws("ERR_UNKNOWN_ENCODING", "5", socket.unshift, socket, "", 5)
     assert.equal(socket, socket:unpipe {})
     socket:destroy()

@@ -13,6 +13,7 @@
 
 _Static_assert(TLS_UV_EOF == UV_EOF, "UV_EOF");
 _Static_assert(TLS_UV_WRITE == UV_WRITE, "UV_WRITE");
+_Static_assert(TLS_UV_WORK == UV_WORK, "UV_WORK");
 _Static_assert(TLS_UV_RUN_NOWAIT == UV_RUN_NOWAIT, "UV_RUN_NOWAIT");
 _Static_assert(sizeof(struct tls_uv_buf) == sizeof(uv_buf_t), "uv_buf_t");
 SAME_OFFSET(struct tls_uv_buf, uv_buf_t, base);

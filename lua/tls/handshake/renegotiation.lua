@@ -62,7 +62,7 @@ local function begin(socket, request_cert, reject)
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))
   end
   local verifying = socket._chosen_context or socket._options.secureContext
-  return socket._conn:renegotiate(request_cert and verifying.context, reject)
+  return socket._conn:renegotiate(request_cert and verifying._native, reject)
 end
 
 --- See TLSSocket:renegotiate.

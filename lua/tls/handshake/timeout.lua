@@ -26,7 +26,8 @@ function timeout.queue(ms)
 end
 
 local function duration_for(socket)
-  local queue = socket.server and socket.server._handshake_queue
+  local server = socket._server
+  local queue = server and server._handshake_queue
   return queue and queue.duration or defaults.handshake_timeout
 end
 

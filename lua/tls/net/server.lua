@@ -14,6 +14,7 @@ local listen = require "tls.net.listen"
 local loop_never_ran = require "tls.support.loop_never_ran"
 local Socket = require "tls.net.socket"
 local tick = require "tls.support.next_tick"
+local uv = require "luv"
 
 local usable = handles.usable
 
@@ -42,7 +43,7 @@ end
 function Server:_add_socket(socket)
   local half_open = rawget(self, "allowHalfOpen") -- what a program has assigned counts
   if half_open ~= nil then socket.allowHalfOpen = half_open and true or false end
-  socket.server, socket._counted_by_server, self._newest = self, true, socket
+  socket._server, socket._counted_by_server, self._newest = self, true, socket
   self._connection_count = self._connection_count + 1
 end
 
@@ -100,11 +101,14 @@ local function is_blocked(list, handle)
   return not there or list:_blocks(there.ip)
 end
 
-local function on_connection(self, err)
-  if err or not self._handle then return end -- EMFILE: libuv tries again
-  self._accepting = false
+-- A handle of the connection that libuv has for us; nil when it has none any more.
+local function take(self)
   local handle = self._new_handle()
-  if not self._handle:accept(handle) then return handles.close(handle) end
+  if self._handle:accept(handle) then return handle end
+  handles.close(handle)
+end
+
+local function admit(self, handle)
   self._accepting = handle
   local block_list = self._options.blockList
   if block_list and is_blocked(block_list, handle) then
@@ -123,16 +127,70 @@ end
 --- @return boolean ended
 function Server:_memory_out()
   local handle, socket = self._accepting, self._newest
-  if not usable(self._handle) then return false end
   if not handle then
+    if not usable(self._handle) then return false end
     handle = self._new_handle()
     self._handle:accept(handle)
   end
-  self._accepting, self._newest = false, false
+  self._accepting, self._newest, self._accept_waits = false, false, false
   if socket then socket:_memory_out() end
   if not socket or socket._handle ~= handle then handles.close(handle) end
   if not socket then self:emit "drop" end
   return true
+end
+
+local function accept(self)
+  self._accepting = false
+  local handle = take(self)
+  if handle then admit(self, handle) end
+end
+
+-- Up to 1.44 libuv accepts all that wait in one turn of its loop. Of those that it has not been asked for it keeps one,
+-- and takes no more until it is.
+local ACCEPTS_ALL = uv.version() < 0x012d00
+
+local function accept_waiting(self, listening)
+  if self._handle ~= listening then return end -- see accept_last
+  self._accept_waits = false
+  accept(self)
+end
+
+-- One in a turn, which libuv's clock tells apart.
+local function accept_paced(self)
+  local now = uv.now()
+  if self._accepted_at ~= now then
+    self._accepted_at = now
+    return accept(self)
+  end
+  if self._accept_waits then return end
+  self._accept_waits, self._accepting = true, false
+  tick.immediate(accept_waiting, self, self._handle)
+end
+
+local function admit_last(self, handle)
+  self._connection_count = self._connection_count - 1
+  tick.next_tick(maybe_closed, self) -- not here: a listener may throw
+  admit(self, handle)
+end
+
+-- The server is closed while a connection waits: nobody else would get that, libuv has it already. It counts until it
+-- is let in, because 'close' comes behind it.
+local function accept_last(self)
+  self._accept_waits = false
+  local handle = usable(self._handle) and take(self)
+  if not handle then return end
+  self._connection_count = self._connection_count + 1
+  tick.immediate(admit_last, self, handle)
+end
+
+--- Whether connections are accepted one in a turn: what each of them costs at once is more than to accept it.
+-- Subclasses set it.
+Server._accepts_paced = false
+
+local function on_connection(self, err)
+  if err or not self._handle then return end -- EMFILE: libuv tries again
+  if ACCEPTS_ALL and self._class._accepts_paced then return accept_paced(self) end
+  accept(self)
 end
 
 local function failed(self, handle, err, place)
@@ -226,6 +284,7 @@ function Server:close(callback)
   if not handle and not binding then return self end
   if debug_lines.on then connection_steps.stopped_listening(self) end
   if binding then binding.cancelled = true end
+  if self._accept_waits then accept_last(self) end
   self._handle, self._binding = nil, nil
   self.listening, self._closing = false, true
   if not handle then

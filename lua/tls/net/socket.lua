@@ -32,6 +32,7 @@ local usable, apply_options, wrap = handles.usable, socket_options.apply, core.w
 -- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
 Socket._block_list = false -- connect()'s, which later ones keep unless they bring another
+Socket._server = false -- that has accepted it
 
 Socket:_instance_fields {
   _bytes_read = 0, _bytes_written = 0,
@@ -283,7 +284,7 @@ end
 
 local function count_no_more(self)
   self._counted_by_server = false
-  self.server._class._remove_socket(self.server)
+  self._server._class._remove_socket(self._server)
 end
 
 -- Its handles have been closed: emits 'close', at once or, if there is an error or another handle is still closing,
@@ -408,6 +409,9 @@ function Socket:_give_handle_to(owner)
   tick.handle_closed()
   return handle, unread, self._r_eof
 end
+
+--- The server that has accepted it, or whose events count for it; nil without one. Source: Node's socket.server.
+function getters.server(self) return self._server or nil end
 
 --- Bytes that were read, of plaintext. Source: Node's socket.bytesRead.
 function getters.bytesRead(self) return self._bytes_read end

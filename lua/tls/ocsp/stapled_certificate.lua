@@ -61,7 +61,7 @@ local function ends_at(answer) return answer.nextUpdate or answer.thisUpdate + U
 
 -- A context that nobody uses any more may have been finalized, and still be in the weak table.
 local function set_staple(self, context, response, seconds)
-  local alive = core.attempt(core.ocsp.staple, context.context, self.certificate, response, seconds)
+  local alive = core.attempt(core.ocsp.staple, context._native, self.certificate, response, seconds)
   if not alive then self.contexts[context] = nil end
 end
 

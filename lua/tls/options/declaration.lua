@@ -135,20 +135,28 @@ local function refuse_object(meta)
     ("The options must be a plain table, and no %s%s"):format(name, ADVICE[name] or "")))
 end
 
+-- Lua gives up looking in a chain of metatables somewhere, in 5.1 behind the hundredth table.
+local LONGEST_CHAIN = 100
+
+local function refuse_table(why)
+  errors.throw(errors.new("ERR_INVALID_ARG_VALUE", "The options must be a plain table: " .. why))
+end
+
 -- A table's fields, and those that it finds through the `__index` tables of its metatables: what `pairs` does not show
--- would be read but not checked. Returns the table itself when it has no metatable.
-local function flat(options)
+-- would be read but not checked. Returns the table itself when it has no metatable. `depth`: of how many it is the
+-- `__index`.
+local function flat(options, depth)
   local meta = getmetatable(options)
-  local index = type(meta) == "table" and rawget(meta, "__index")
   if not meta then return options end
   refuse_object(meta)
-  if type(index) == "function" or meta and type(meta) ~= "table" then
-    return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
-      "The options must be a plain table: the names that a function in __index knows cannot be checked"))
+  local index = type(meta) == "table" and rawget(meta, "__index")
+  if type(meta) ~= "table" or type(index) == "function" then
+    return refuse_table "the names that a function in __index knows cannot be checked"
   end
+  if (depth or 0) >= LONGEST_CHAIN then return refuse_table "__index leads from one to the next without an end" end
   local all_fields = {}
   if type(index) == "table" then
-    for name, value in pairs(flat(index)) do all_fields[name] = value end
+    for name, value in pairs(flat(index, (depth or 0) + 1)) do all_fields[name] = value end
   end
   for name, value in pairs(options) do all_fields[name] = value end
   return all_fields

@@ -42,6 +42,7 @@ local defaults = {
   auto_select_family_attempt_timeout = 250, -- ms, RFC 8305, 8
 
   handshake_timeout = 120000, -- ms
+  handshake_threads = false, -- none
   session_timeout = 300, -- s
   session_id_context = "luv-tls", -- OpenSSL resumes no session with a verified peer without one
 }

@@ -70,7 +70,7 @@ handshake.server = {
 
 --- The names of options that are about TLS alone. Plain sockets and servers pass them over, so that one table can be
 -- given to a function of tls and to the one of net that it stands for; a misspelt name is one of neither.
-handshake.tls_only = { rejectUnauthorized = true, handshakeTimeout = true }
+handshake.tls_only = { rejectUnauthorized = true, handshakeTimeout = true, handshakeThreads = true }
 for _, group in ipairs { handshake.both, handshake.client, handshake.server, credentials.group } do
   for _, option in ipairs(group) do
     if not option.refused then handshake.tls_only[option[1]] = true end

@@ -4,6 +4,7 @@
 -- the one form that the rest of the code takes, or throws an error that names the option and what was expected.
 -- @module tls.options.kinds
 
+local uv = require "luv"
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
@@ -63,6 +64,23 @@ function kinds.integer(min, max, unit)
     return floor(value)
   end)
 end
+
+local MOST_THREADS = 64
+
+-- The loop's thread keeps one to itself: more threads than processors, and it waits for them to yield.
+local function spare_processors()
+  local processors = uv.available_parallelism and uv.available_parallelism() or #(uv.cpu_info() or {})
+  return math.min(math.max(processors - 1, 1), MOST_THREADS)
+end
+
+--- How many threads of a pool; `true`: one less than this process may use processors, one at least.
+kinds.threads = kind("true or integer", "boolean|integer", function(value, name)
+  if value == true then return spare_processors() end
+  if type(value) ~= "number" then return wrong_type(name, "true or an integer", value) end
+  check_range(value, name, 1, MOST_THREADS)
+  if value % 1 ~= 0 then return errors.throw(errors.out_of_range(name, "an integer", value)) end
+  return floor(value)
+end)
 
 local LONGEST = 2 ^ 31 - 1 -- ms, 24 days: what libuv's and Node's timers take
 
@@ -306,12 +324,17 @@ end
 
 local function field_of(object, name) return object[name] end
 
--- A userdata without a metatable has no fields.
+--- Whether an object has a method. A userdata without a metatable has no fields.
+--- @param object any
+--- @param name string
+--- @return boolean
 local function has_method(object, name)
   if type(object) ~= "table" and type(object) ~= "userdata" then return false end
   local ok, method = pcall(field_of, object, name)
   return ok and type(method) == "function"
 end
+
+kinds.has_method = has_method
 
 local function is_luv_stream(object, names)
   return type(object) == "userdata" and names[errors.shown(object):match "^uv_%a+" or ""] ~= nil

@@ -36,6 +36,10 @@ local tls_only = {
     text = "refuse a client without a certificate, or with one that does not verify; only with `requestCert`" },
   { "handshakeTimeout", kinds.milliseconds, or_false = true, shown = "120000",
     text = "for the whole handshake; 0: no limit" },
+  { "handshakeThreads", kinds.threads, or_false = true, shown = "none",
+    text = "sign on threads of luv's pool, of which one at least is left to others: at most so many; `true`: one " ..
+      "less than there are processors, one at least. See " ..
+      "[Handshakes that hold nobody up](performance.md#handshakes-that-hold-nobody-up). Not in Node" },
 }
 
 -- How the options of a context differ on a server: it prefers its own order of ciphers and, as in Node, takes `false`

@@ -153,7 +153,7 @@ end
 --- The error of a stream that ends because there was no memory. A server's to which nobody listens yet, as in a
 -- listener for 'connection', ends without: the program is not to end for it.
 function Stream:_memory_error()
-  return (not self.server or self:listenerCount("error") > 0) and errors.no_memory() or nil
+  return (not self._server or self:listenerCount("error") > 0) and errors.no_memory() or nil
 end
 
 --- There was no memory in the middle of something that belongs to this stream: it ends.

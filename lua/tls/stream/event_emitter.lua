@@ -55,6 +55,15 @@ function Emitter._has_listener(self, name)
   return events and events[name] ~= nil
 end
 
+--- Whether an event has a listener on an object that need not be one of ours.
+--- @param emitter table|false|nil
+--- @param name string
+--- @return boolean
+function Emitter._is_heard(emitter, name)
+  local n = emitter and emitter:listenerCount(name)
+  return type(n) == "number" and n > 0
+end
+
 local function count(self, name)
   local events = self._events
   if not events or not events[name] then return 0 end

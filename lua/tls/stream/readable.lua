@@ -265,6 +265,7 @@ local function read_size(self, n)
     return length
   end
   if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
+  if n ~= n then errors.throw(errors.out_of_range("n", "a number of bytes", n)) end
   n = math.floor(n)
   if n > self._r_mark then raise_mark(self, n) end
   if n <= length then return n > 0 and n or 0 end
@@ -274,7 +275,7 @@ end
 --- Takes bytes out of the buffer. Source: Node's readable.read.
 ---@param n integer? bytes wanted; nil for all there are. In utf8 a character is not split: a few more or less may come
 ---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
--- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for more than 1 GiB
+-- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for more than 1 GiB, and for NaN
 function Readable:read(n)
   local size = read_size(self, n)
   local data = size > 0 and take(self, size) or nil

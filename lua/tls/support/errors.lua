@@ -127,7 +127,7 @@ end
 -- table is wanted. An error names their type alone.
 local SECRET = {
   passphrase = true, key = true, pfx = true, psk = true, pskCallback = true, keys = true, ticketKeys = true,
-  echKeys = true, session = true, resumeSession = true, earlyData = true,
+  echKeys = true, session = true, resumeSession = true, earlyData = true, initialData = true, pkey = true,
 }
 
 local function describe_value_of(name, value)

@@ -1,0 +1,343 @@
+-- Steps of handshakes that are made on threads of luv's pool: `handshakeThreads`.
+local helper = require "spec.helper"
+local certs = require "spec.support.certs"
+local core = require "tls.core"
+local luas = require "spec.support.luas"
+local net = require "tls.net"
+local tls = require "tls"
+
+local expect, soon, uv = helper.expect, helper.soon, helper.uv
+local ignore = function() end
+
+local N = 8
+
+-- Calls `fn` in the turn in which a step is away first.
+local function when_away(fn)
+  local check, most = uv.new_check(), 0
+  fn = expect(fn)
+  check:start(helper.wrap(function()
+    most = core.handshakesAway()
+    if most == 0 then return end
+    check:close()
+    fn(most)
+  end))
+end
+
+-- A server with threads, and the sockets whose ClientHello it has seen.
+local function serve(options, fn)
+  local sockets, asks_nobody = {}, options.asks_nobody
+  options.asks_nobody = nil
+  for name, value in pairs { key = certs.rsa.key, cert = certs.rsa.cert, handshakeThreads = 3 } do
+    if options[name] == nil then options[name] = value end
+  end
+  local server = tls.createServer(options, function(socket)
+    socket:on("error", ignore)
+    socket:pipe(socket)
+  end)
+  if not asks_nobody then
+    server:on("clientHello", function(_, callback, socket)
+      sockets[#sockets + 1] = socket
+      callback()
+    end)
+  end
+  server:listen(0, "127.0.0.1", expect(function() fn(server, sockets) end))
+  return server
+end
+
+local function connect(server, options)
+  local all = { host = "localhost", port = server:address().port, ca = certs.ca.cert }
+  for name, value in pairs(options) do all[name] = value end
+  return tls.connect(all)
+end
+
+-- Connects N clients; each gets an echo, and is given to `check`. `done` is called behind the last.
+local function echoes(server, options, done, check)
+  local left = N
+  for _ = 1, N do
+    local client = connect(server, options)
+    client:write "x"
+    client:once("data", expect(function(data)
+      assert.equal("x", data)
+      if check then check(client) end
+      client:destroy()
+      left = left - 1
+      if left == 0 then done() end
+    end))
+  end
+end
+
+describe("handshakeThreads", function()
+  for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
+    it("makes the steps that sign elsewhere: " .. version, function()
+      serve({ maxVersion = version, minVersion = "TLSv1.2" }, function(server)
+        when_away(function(most) assert.is_true(most >= 1) end)
+        echoes(server, {}, function() server:close() end, function(client)
+          assert.equal(version, client:getProtocol())
+        end)
+      end)
+      helper.run()
+    end)
+
+    it("works with certificates of clients, SNI, ALPN and sessions: " .. version, function()
+      local session
+      serve({ maxVersion = version, requestCert = true, rejectUnauthorized = true, ca = certs.ca.cert,
+        ALPNProtocols = { "b" } }, function(server)
+        server:addContext("localhost", { key = certs.ecdsa.key, cert = certs.ecdsa.cert, ca = certs.ca.cert })
+        local options = { key = certs.ecdsa.key, cert = certs.ecdsa.cert, ALPNProtocols = { "a", "b" } }
+        local first = connect(server, options)
+        first:write "x"
+        first:once("session", function(der) session = der end)
+        first:once("data", expect(function()
+          soon(function() return session end, function()
+            assert.equal("b", first.alpnProtocol)
+            assert.equal("prime256v1", first:getPeerCertificate().asn1Curve)
+            first:destroy()
+            options.session = session
+            echoes(server, options, function() server:close() end, function(client)
+              assert.is_true(client:isSessionReused())
+            end)
+          end)
+        end))
+      end)
+      helper.run()
+    end)
+  end
+
+  -- How many steps are away at most, of N handshakes.
+  local function most_away(threads, told)
+    serve({ handshakeThreads = threads }, function(server)
+      local most, check = 0, uv.new_check()
+      check:start(function() most = math.max(most, core.handshakesAway()) end)
+      echoes(server, {}, function()
+        check:close()
+        server:close()
+        told(most)
+      end)
+    end)
+    helper.run()
+  end
+
+  it("takes no more threads than it is told", function()
+    most_away(1, expect(function(most) assert.equal(1, most) end))
+  end)
+
+  it("leaves a processor to the loop where it may choose", function()
+    local processors = uv.available_parallelism and uv.available_parallelism() or #uv.cpu_info()
+    most_away(true, expect(function(most)
+      assert.is_true(most >= 1)
+      assert.is_true(most <= math.max(1, processors - 1))
+    end))
+  end)
+
+  it("lets a client go while its step is away, and others come", function()
+    serve({}, function(server)
+      server:on("tlsClientError", expect(function(err) assert.equal("ECONNRESET", err.code) end, N))
+      local gone = {}
+      for i = 1, N do gone[i] = connect(server, {}):on("error", ignore) end
+      when_away(function()
+        for _, client in ipairs(gone) do client:resetAndDestroy() end
+        echoes(server, {}, function() server:close() end)
+      end)
+    end)
+    helper.run()
+  end)
+
+  it("closes a socket whose step is away, once", function()
+    serve({}, function(server, sockets)
+      local failed = 0
+      server:on("tlsClientError", function() failed = failed + 1 end)
+      for _ = 1, N do connect(server, {}):on("error", ignore) end
+      when_away(function()
+        local closed = 0
+        for _, socket in ipairs(sockets) do
+          socket:on("close", function() closed = closed + 1 end)
+          socket:destroy()
+        end
+        local n = #sockets
+        helper.turns(50, function()
+          assert.equal(n, closed)
+          assert.equal(n, failed)
+          for _, socket in ipairs(sockets) do socket:destroy() end
+          server:close()
+        end)
+      end)
+    end)
+    helper.run()
+  end)
+
+  it("answers what is asked meanwhile", function()
+    serve({}, function(server, sockets)
+      when_away(function()
+        for _, socket in ipairs(sockets) do
+          assert.is_false(socket.authorized)
+          socket:getProtocol()
+          socket:getCipher()
+          socket:getPeerCertificate()
+          socket:getSession()
+          socket:isSessionReused()
+          socket:write "hello"
+        end
+      end)
+      local left = N
+      for _ = 1, N do
+        local client = connect(server, {})
+        client:finish()
+        client:resume()
+        client:on("close", expect(function()
+          left = left - 1
+          if left == 0 then server:close() end
+        end))
+      end
+    end)
+    helper.run()
+  end)
+
+  it("goes on while ticket keys and contexts change", function()
+    serve({}, function(server)
+      local timer = uv.new_timer()
+      timer:start(0, 1, function()
+        server:setTicketKeys(("k"):rep(47) .. string.char(math.random(0, 255)))
+        server:setSecureContext { key = certs.rsa.key, cert = certs.rsa.cert }
+      end)
+      local rounds = 5
+      local function round()
+        rounds = rounds - 1
+        if rounds > 0 then return echoes(server, {}, round) end
+        timer:close()
+        server:close()
+      end
+      echoes(server, {}, round)
+    end)
+    helper.run()
+  end)
+
+  -- Counts how often a step goes away where none was.
+  local function count_departures()
+    local check, was, seen = uv.new_check(), false, { count = 0 }
+    check:start(function()
+      local is = core.handshakesAway() > 0
+      if is and not was then seen.count = seen.count + 1 end
+      was = is
+    end)
+    function seen.close() check:close() end
+    return seen
+  end
+
+  it("makes the second ClientHello's step elsewhere, too, after a HelloRetryRequest", function()
+    for _, asks_nobody in ipairs { true, false } do
+      serve({ ecdhCurve = "P-384", minVersion = "TLSv1.3", asks_nobody = asks_nobody }, function(server)
+        local departures = count_departures()
+        local client = connect(server, {})
+        client:finish "x"
+        client:once("data", expect(function()
+          assert.equal("secp384r1", client:getGroup())
+          assert.equal(2, departures.count)
+          departures.close()
+          server:close()
+        end))
+      end)
+      helper.run()
+    end
+  end)
+
+  -- A ClientHello, as it is sent.
+  local function hello()
+    local bytes
+    local server = net.createServer()
+    server:on("connection", function(socket)
+      socket:once("data", expect(function(data)
+        bytes = data
+        socket:destroy()
+        server:close()
+      end))
+    end)
+    server:listen(0, "127.0.0.1", expect(function()
+      tls.connect { port = server:address().port, host = "127.0.0.1" }:on("error", ignore)
+    end))
+    helper.run()
+    return bytes
+  end
+
+  local function record(head, body)
+    return head:sub(1, 3) .. string.char(math.floor(#body / 256), #body % 256) .. body
+  end
+
+  -- Whoever has a key exchange that is safe from quantum computers in its ClientHello needs two packets for that.
+  it("makes the step of a ClientHello elsewhere that comes in pieces", function()
+    local bytes = hello()
+    for what, pieces in pairs {
+      packets = { bytes:sub(1, 100), bytes:sub(101) },
+      three = { bytes:sub(1, 3), bytes:sub(4, 200), bytes:sub(201) },
+      records = { record(bytes, bytes:sub(6, 105)), record(bytes, bytes:sub(106)) },
+    } do
+      serve({ asks_nobody = true }, function(server)
+        server:on("tlsClientError", expect(function(err) assert.equal("ECONNRESET", err.code) end))
+        local departures = count_departures()
+        local client, n = net.connect(server:address().port, "127.0.0.1"):setNoDelay(true), 0
+        local function write_next()
+          n = n + 1
+          client:write(pieces[n])
+          if pieces[n + 1] then helper.turns(5, write_next) end
+        end
+        client:once("connect", expect(write_next))
+        client:once("data", expect(function(data)
+          assert.equal(22, data:byte(), what)
+          assert.is_true(departures.count >= 1, what)
+          departures.close()
+          client:resetAndDestroy()
+          server:close()
+        end))
+      end)
+      helper.run()
+    end
+  end)
+
+  it("lets a handshake go on of whom somebody asks in each turn", function()
+    serve({}, function(server, sockets)
+      local check = uv.new_check()
+      check:start(helper.wrap(function()
+        for _, socket in ipairs(sockets) do
+          if not socket.destroyed then socket:getProtocol() end
+        end
+      end))
+      echoes(server, {}, function()
+        check:close()
+        server:close()
+      end)
+    end)
+    helper.run()
+  end)
+
+  it("says what it wants", function()
+    for _, wrong in ipairs { 0, 65, 1.5, 0 / 0, "2", {} } do
+      local ok, err = pcall(tls.createServer, { handshakeThreads = wrong })
+      assert.is_false(ok)
+      assert.truthy(err.message:find("handshakeThreads", 1, true))
+    end
+    assert.is_true(pcall(tls.createServer, { handshakeThreads = false }))
+    assert.is_true(pcall(net.createServer, { handshakeThreads = true })) -- an option of tls's own is passed over
+  end)
+end)
+
+describe("a program that ends while steps are away", function()
+  local WAYS = { ["return"] = 0, exit = 0, exit_at_once = 0, destroy = 0, collect = 0, error = 255 }
+
+  local function run(way)
+    local command = "env TLS_CERTS=%s timeout 120 %s spec/support/ends_while_away.lua %s 2>&1; echo status $?"
+    local pipe = assert(io.popen(command:format(certs.dir, os.getenv "LUA" or "lua5.4", way)))
+    local output = pipe:read "*a"
+    pipe:close()
+    return output
+  end
+
+  for way, status in pairs(WAYS) do
+    local it = way == "exit" and luas.outside_nvim(it, "no program of its closes the state") or it
+    it("ends well: " .. way, function()
+      for _ = 1, 5 do
+        local output = run(way)
+        assert.truthy(output:find("away yes\n", 1, true), output)
+        assert.equal("status " .. status .. "\n", output:match "status %d+\n$", output)
+      end
+    end)
+  end
+end)
