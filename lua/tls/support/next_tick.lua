@@ -81,8 +81,8 @@ local function wake()
     abandoned = abandoned or idle ~= nil
     idle = make(uv.new_idle)
   end
+  idle:start(wrapped_drain) -- may throw: there is no memory
   active = true
-  idle:start(wrapped_drain)
 end
 
 --- Runs `fn(a, b)` in the loop's next turn, after all that was given to it before.
