@@ -71,7 +71,8 @@ bool tls_door_call (lua_State *L, const struct tls_luv_context *luv, int door,
   struct call call = {fn, arg, out_of_memory};
   lua_rawgeti(L, LUA_REGISTRYINDEX, door);
   lua_pushlightuserdata(L, &call);
-  return luv->cb_pcall(L, 1, 0, NO_TRACEBACK) >= 0;
+  bool ended = luv->cb_pcall(L, 1, 0, NO_TRACEBACK) >= 0;
+  return ended && (out_of_memory == NULL || !*out_of_memory);
 }
 
 /* Upvalues: luv's context, the function, how many arguments are bound, and

@@ -1,7 +1,8 @@
 -- The scenarios of hard/allocations.lua: what is done while an allocation fails, and what must hold.
 --
 -- Each is a table: `run(arm, disarm)` does it and returns what came of it, between the two the allocation fails;
--- `prepare()` is called once in a process. `step`: of as many N one is tried, where there are tens of thousands.
+-- `prepare()` is called once in a process, `before()` once, before there are others. `cold`: the module is not loaded.
+-- `step`: of as many N one is tried, where there are tens of thousands.
 -- `must` is "work" (the default: works or fails by an error) or "fail": it is refused without a failure, too.
 local uv = require "luv"
 
@@ -95,7 +96,18 @@ local function run_require(arm, disarm)
   return { thrown = "not enough memory", wrong = wrong }
 end
 
-scenarios.add("require", { run = run_require, cold = true, chunk = 1, step = 29 })
+-- All modules are compiled, and none has run: what fails is theirs. A child for each N begins there.
+local function compile()
+  local pipe = assert(io.popen "find lua/tls -name '*.lua'")
+  for path in pipe:lines() do
+    local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+    package.preload[name] = assert(loadfile(path))
+  end
+  pipe:close()
+end
+
+scenarios.add("require", { run = run_require, cold = true, chunk = 1, before = compile })
+scenarios.add("require, from its files", { run = run_require, cold = true, chunk = 1, step = 11 })
 
 --- All others need the module.
 function scenarios.load()

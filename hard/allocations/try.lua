@@ -11,9 +11,10 @@ local scenarios = require "hard.allocations.scenarios"
 
 local name, kind, first, every, last = arg[1], arg[2], tonumber(arg[3]), tonumber(arg[4]), tonumber(arg[5])
 scenarios.kind = kind
-if name ~= "require" then scenarios.load() end
+if not (scenarios.named[name] and scenarios.named[name].cold) then scenarios.load() end
 local scenario = assert(scenarios.named[name], name)
-local CHUNK = scenario.chunk or 24 -- of N in a child
+if scenario.before then scenario.before() end
+local CHUNK = scenario.chunk or 96 -- of N in a child
 local LIMIT = 200 -- seconds for a child, of a machine that does other things
 local ENDED, LEFT = 3, 4 -- statuses of a child that has found the end, or that something was left of some N
 

@@ -1,7 +1,8 @@
 -- Run as a program of its own: it ends while something is under way that no other end will bring to its end.
 --
 --   pending.lua list
---   pending.lua NAME WAY    WAY: return, stop, close, as in hard/endings/moments.lua; TLS_CERTS is the certificates'
+--   pending.lua NAME WAY    WAY: close, exit, stop, walk, as in hard/endings/moments.lua; return: the end of the main
+--                           chunk, and if the stage was not reached by then, as stop. TLS_CERTS is the certificates'
 --                           folder
 local uv = require "luv"
 local co = require "tls.co"
@@ -28,14 +29,23 @@ local server_options = merged
 
 local reached = false
 
+local ways = { close = function() os.exit(0, true) end, exit = function() os.exit(0) end, stop = uv.stop }
+ways["return"] = uv.stop
+
+-- The loop runs dry.
+function ways.walk()
+  uv.walk(function(handle)
+    if not handle:is_closing() then handle:close() end
+  end)
+end
+
 -- The stage is reached: the program ends from inside a callback of the loop.
 local function here()
   if reached then return end
   reached = true
   io.stdout:write "reached\n"
   io.stdout:flush()
-  if way == "close" then os.exit(0, true) end
-  uv.stop()
+  ways[way]()
 end
 
 -- In a later turn, when what was begun is under way. A program's timer that is being closed is more than luv 1.44 can

@@ -23,7 +23,8 @@ describe("without memory", function()
     return
   end
 
-  for _, scenario in ipairs { "TLS 1.3", "addContext", "refused: another name", "server" } do
+  for _, scenario in ipairs { "TLS 1.3", "addContext", "refused: another name", "server", "steps on threads",
+    "each step waits for its turn" } do
     it("in Lua one connection ends, with an error, and the next one works: " .. scenario, function()
       local broken, tried = try(scenario, "lua", 1, 1, 100000)
       assert.same({}, broken)
@@ -35,6 +36,18 @@ describe("without memory", function()
     local broken, tried = try("TLS 1.3", "openssl", 2200, 3, 100000)
     assert.same({}, broken)
     assert.is_true(tried > 100)
+  end)
+
+  it("in OpenSSL it does as well, where close_notify is sent", function()
+    local broken, tried = try("renegotiation", "openssl", 5090, 1, 100000)
+    assert.same({}, broken)
+    assert.is_true(tried > 20)
+  end)
+
+  it("no field of a certificate is missing", function()
+    local broken, tried = try("X509Certificate", "openssl", 1050, 1, 100000)
+    assert.same({}, broken)
+    assert.is_true(tried > 50)
   end)
 
   it("in the core it does as well", function()

@@ -81,8 +81,8 @@ local function wake()
     abandoned = abandoned or idle ~= nil
     idle = make(uv.new_idle)
   end
+  idle:start(wrapped_drain) -- may throw: there is no memory
   active = true
-  idle:start(wrapped_drain)
 end
 
 --- Runs `fn(a, b)` in the loop's next turn, after all that was given to it before.
@@ -106,6 +106,10 @@ function tick.next_tick(fn, a, b)
   running[last + 1], running[last + 2], running[last + 3] = fn, a, b
   last = last + SLOTS
 end
+
+--- Has somebody closed our handle, and with it kept from running what waits for the next turn?
+--- @return boolean
+function tick.is_cut_off() return idle ~= nil and idle:is_closing() end
 
 --- Counts an open handle of a socket or server: while there is one, the idle handle that runs the queue is kept.
 function tick.handle_opened()
