@@ -189,7 +189,7 @@ static inline void tls_ossl_release_objects (X509_STORE *store,
 #endif
 
 /* ML-KEM's public keys are held with what is computed of them, 6 KiB. */
-#ifdef EVP_PKEY_ML_KEM_768
+#if defined(NID_ML_KEM_768) && !defined(OPENSSL_NO_ML_KEM)
 #define TLS_HAS_LARGE_SHARES 1
 #else
 #define TLS_HAS_LARGE_SHARES 0

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -15,6 +16,7 @@
 #include "engine/authorization.h"
 #include "engine/engine.h"
 #include "engine/openssl_loaded.h"
+#include "engine/ossl_compat.h"
 #include "engine/verify_code.h"
 
 int checks, failures;
@@ -185,6 +187,23 @@ static void test_shutdown (struct side *c, struct side *s) {
   CHECK(c->got == 5); /* half-closed: the other way is open */
 }
 
+/* What the client has sent for the key exchange, which is large with ML-KEM, is
+** emptied on the server. In TLS 1.2 it is not kept. */
+static void test_share (const struct side *s) {
+#if TLS_HAS_LARGE_SHARES
+  unsigned char bytes[8192];
+  size_t n = sizeof bytes;
+  EVP_PKEY *share = tls_engine_peer_ephemeral_key(s->engine);
+  bool is_kept = SSL_version(tls_engine_ssl(s->engine)) == TLS1_3_VERSION;
+  CHECK((share != NULL) == is_kept);
+  CHECK(!is_kept || EVP_PKEY_get_raw_public_key(share, bytes, &n) == 0);
+  ERR_clear_error();
+  EVP_PKEY_free(share);
+#else
+  (void)s;
+#endif
+}
+
 static void test_connection (int version, size_t piece) {
   struct side *c = new_side(false, version, true);
   struct side *s = new_side(true, version, true);
@@ -194,6 +213,7 @@ static void test_connection (int version, size_t piece) {
   SSL_get0_alpn_selected(tls_engine_ssl(c->engine), &alpn, &n);
   CHECK(n == 2 && memcmp(alpn, "h2", 2) == 0); /* the server's order */
   test_gate(c, s);
+  test_share(s);
   test_bounded_write(c, s);
   test_shutdown(c, s);
   free_side(c);
