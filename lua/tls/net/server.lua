@@ -49,7 +49,7 @@ end
 function Server:_when_rest_closed(fn) fn() end
 
 local function maybe_closed(self)
-  if not self._closing or self._connection_count > 0 or self._handle then return end
+  if not self._closing or self._connection_count > 0 or self._handle or self._waiting_handle then return end
   self._closing = false
   self._class._when_rest_closed(self, function() tick.immediate(self.emit, self, "close") end)
 end
@@ -91,9 +91,14 @@ local function is_blocked(list, handle)
   return not there or list:_blocks(there.ip)
 end
 
-local function accept(self)
+-- The handle of the connection that libuv has for us.
+local function take(self)
   local handle = self._new_handle()
-  if not self._handle:accept(handle) then return handles.close(handle) end
+  if self._handle:accept(handle) then return handle end
+  handles.close(handle)
+end
+
+local function let_in(self, handle)
   local block_list = self._options.blockList
   if block_list and is_blocked(block_list, handle) then
     if debug_lines.on then connection_steps.not_accepted(self, handle, "blockList") end
@@ -105,13 +110,24 @@ local function accept(self)
   self._class._accept(self, handle)
 end
 
+local function accept(self)
+  local handle = take(self)
+  if handle then let_in(self, handle) end
+end
+
 -- Up to 1.44 libuv accepts all that wait in one turn of its loop. Of those that it has not been asked for it keeps one,
 -- and takes no more until it is.
 local ACCEPTS_ALL = uv.version() < 0x012d00
 
+-- `_waiting_handle` is that of one whom close() has found waiting.
 local function accept_waiting(self, listening)
-  self._accept_waits = false
-  if self._handle == listening then accept(self) end
+  local handle = self._waiting_handle
+  self._accept_waits, self._waiting_handle = false, nil
+  if handle then
+    let_in(self, handle)
+    return maybe_closed(self)
+  end
+  if self._handle == listening and usable(listening) then accept(self) end
 end
 
 -- One in a turn, which libuv's clock tells apart.
@@ -227,6 +243,8 @@ function Server:close(callback)
   if not handle and not binding then return self end
   if debug_lines.on then connection_steps.stopped_listening(self) end
   if binding then binding.cancelled = true end
+  -- libuv has taken this one out of the kernel's queue: nobody else can accept it
+  if self._accept_waits and not self._waiting_handle and usable(handle) then self._waiting_handle = take(self) end
   self._handle, self._binding = nil, nil
   self.listening, self._closing = false, true
   if not handle then
