@@ -1,12 +1,21 @@
 /*
 ** threads: one lock around all steps elsewhere, see threads.h.
 */
+#define _GNU_SOURCE /* for the initializer below */
 #include "threads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+/* Who waits to change something goes before steps that have not begun. Else, in
+** glibc, steps that overlap would let it wait for as long as clients come. */
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+static pthread_rwlock_t lock =
+    PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+#else
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+#endif
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool allowed; /* set once */
 static bool exiting; /* guarded by the lock */

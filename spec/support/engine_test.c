@@ -463,6 +463,7 @@ int main (void) {
   test_settings();
   test_blob();
   test_wire();
+  test_threads();
   EVP_PKEY_free(key);
   X509_free(cert);
   BIO_meth_free(method);
