@@ -14,6 +14,7 @@
 local uv = require "luv"
 local tls = require "tls"
 local duplex_pair = require "tls.stream.duplex_pair"
+local read = require("spec.support.program").read
 
 local Case = {}
 Case.__index = Case
@@ -25,15 +26,6 @@ local SLOW = tonumber(os.getenv "TLS_SLOW") or 1
 local QUIET, QUIET_TURNS, FOREVER = 2, 50, 4000 * SLOW
 local LIMIT = 20000 * SLOW -- ms: more than any case takes, also under a sanitizer
 local NO_TICKET = 0x4000 -- SSL_OP_NO_TICKET: sessions go to 'newSession'
-
-local CERTS = assert(os.getenv "TLS_CERTS", "TLS_CERTS is the folder of the certificates")
-
-local function read(name)
-  local f = assert(io.open(CERTS .. "/" .. name, "rb"))
-  local text = f:read "*a"
-  f:close()
-  return text
-end
 
 -- === contexts and sessions, which cases share ===
 
