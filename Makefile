@@ -48,7 +48,11 @@ CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wformat=2
 DEFS = -DOPENSSL_NO_DEPRECATED -DOPENSSL_API_COMPAT=30000
-BASE_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) \
+# What a fault in the core is harder to exploit with. Those that this compiler takes are found out when something is
+# compiled, once. HARDEN= leaves them away.
+HARDEN ?= -fstack-protector-strong -fcf-protection -D_FORTIFY_SOURCE=3 -Wl,-z,relro -Wl,-z,now
+HARDENED = $(eval HARDENED := $(shell sh scripts/hardening.sh '$(CC)' '$(CFLAGS)' $(HARDEN)))$(HARDENED)
+BASE_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden $(WARN) $(DEFS) $(filter-out -Wl%,$(HARDENED)) \
 	$(OPENSSL_CFLAGS) $(CFLAGS)
 SAN = -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
 
@@ -78,7 +82,7 @@ all: $(if $(LUA_CFLAGS),,named) $(CORE) ## build the core
 
 $(CORE): $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(MODULE_FLAGS) $(LDFLAGS) -o $@ $^ $(OPENSSL_LIBS) $(DL_LIBS)
+	$(CC) $(MODULE_FLAGS) $(filter -Wl%,$(HARDENED)) $(LDFLAGS) -o $@ $^ $(OPENSSL_LIBS) $(DL_LIBS)
 
 # The engine finds its own headers and OpenSSL's, and no others: neither Lua's
 # nor libuv's, nor those of another folder.
@@ -92,11 +96,12 @@ $(BUILD)/%.o: csrc/%.c
 
 -include $(OBJ:.o=.d)
 
-# Another OpenSSL than the last time: all is compiled anew.
+# Another OpenSSL than the last time, or another HARDEN: all is compiled anew.
 $(OBJ): $(BUILD)/openssl
 $(BUILD)/openssl: which-openssl
 	@mkdir -p $(@D)
-	@echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS)' | cmp -s - $@ || echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS)' >$@
+	@echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS) $(HARDEN)' | cmp -s - $@ || \
+		echo '$(OPENSSL_CFLAGS) $(OPENSSL_LIBS) $(HARDEN)' >$@
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -128,6 +133,7 @@ docs: ## the reference and the guides as pages, complete and without a dead link
 		{ echo "docs: there is no $$program here: make deps installs lua-ldoc and discount"; exit 1; }; done
 	@$(PATHS) $(LUA) scripts/site.lua
 	@cd build/site && LUA_PATH="$(CURDIR)/?.lua;;" ldoc --fatalwarnings --quiet .
+	@cp docs/*.svg build/docs/topics/
 	@$(PATHS) $(LUA) scripts/site_links.lua build/docs
 	@$(PATHS) $(LUA) scripts/site_complete.lua build/docs
 
@@ -143,7 +149,7 @@ dist: ## the archive and the rock of the commit, tried: build/dist
 # Each file of SPEC is a process of its own, JOBS at a time: see scripts/test.lua.
 # SPEC may name one test: spec/net/data_spec.lua:211
 SUPERVISE = build/supervise
-PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer
+PROGRAMS = $(BUILD)/host $(BUILD)/whole $(BUILD)/states $(BUILD)/raw_peer $(BUILD)/hard/secrets_host $(BUILD)/faulty
 RUN = $(SUPERVISE) $(RUNNER) scripts/test.lua $(SUPERVISE) '$(SPEC)'
 
 test: deps ## the whole suite; SPEC=spec/... is a part of it, LUA=luajit another Lua
@@ -159,7 +165,7 @@ $(SUPERVISE): spec/support/supervise.c
 
 # The engine alone, without Lua and libuv: that it links is half the test.
 $(BUILD)/engine_test: spec/support/engine_test.c spec/support/wire_test.c spec/support/threads_test.c $(ENGINE)
-	$(CC) -std=gnu11 -pthread $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -Icsrc -o $@ $^ $(OPENSSL_LIBS)
 
 # Its name in Debian 12, and since.
 LIBUV_A = $(firstword $(wildcard $(LIBDIR)/libuv_a.a $(LIBDIR)/libuv.a))
@@ -181,11 +187,29 @@ $(BUILD)/whole: spec/support/host.c spec/support/state.h $(OBJ)
 	$(CC) $(HOST_CFLAGS) -DWITH_CORE -o $@ $< $(OBJ) \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
 
+# The same, whose allocations fail when they are told so: what our objects call malloc has another name there.
+OWN_MALLOC = $(foreach name,malloc calloc realloc free,--redefine-sym $(name)=faulty_$(name))
+$(BUILD)/faulty: hard/allocations/faulty.c spec/support/state.h $(OBJ)
+	ld -r -o $(BUILD)/faulty.o $(OBJ)
+	objcopy $(OWN_MALLOC) $(BUILD)/faulty.o
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -DWITH_CORE -I. -Wl,--wrap=time -o $@ $< $(BUILD)/faulty.o \
+		$(WHOLE_HOST) $(OPENSSL_LIBS)
+
 # Another, with several Lua states.
 $(BUILD)/states: spec/support/states.c spec/support/state.h $(BUILD)/openssl
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< \
 		$(WHOLE_HOST) $(OPENSSL_LIBS)
+
+# Programs of `make hard`.
+HARD_PROGRAMS = $(BUILD)/hard/flood
+$(BUILD)/hard/flood: hard/floods/flood.c hard/floods/hello.h hard/floods/junk.h $(BUILD)/openssl
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(DEFS) $(CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(OPENSSL_LIBS)
+
+$(BUILD)/hard/secrets_host: hard/secrets/host.c spec/support/state.h $(BUILD)/openssl
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) $(OPENSSL_CFLAGS) -o $@ $< $(WHOLE_HOST) $(OPENSSL_LIBS)
 
 # A peer on OpenSSL alone, which does what our sockets never do.
 $(BUILD)/raw_peer: spec/support/raw_peer.c $(BUILD)/openssl
@@ -214,8 +238,8 @@ homes: ## the suite in other releases of Debian; needs root and debootstrap
 # its own.
 CHECKED = build/check$(subst /,_,$(OPENSSL_DIR))
 check: ## lint, format, warnings, and the rules of docs/internals.md; OPENSSL_DIR= names other headers
-	luacheck -q lua spec examples bench scripts
-	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c
+	luacheck -q lua spec examples bench scripts hard
+	clang-format --dry-run -Werror csrc/*/*.[ch] spec/support/*.[ch] spec/fuzz/*.[ch] bench/*.c hard/*/*.[ch]
 	@$(MAKE) -s BUILD=$(CHECKED) CFLAGS='-O2 -Werror' all
 	$(CC) -std=gnu11 -Wall -Werror -fsyntax-only $(LUA_CFLAGS) -Icsrc \
 		spec/support/abi_check.c
@@ -281,6 +305,30 @@ TIMERS = early late
 timers: all $(SUPERVISE) ## the suite while timers are early, and late
 	for mode in $(TIMERS); do $(PATHS) TLS_BUILD=$(BUILD) TLS_TIMERS=$$mode $(RUN) $(BUSTED) || exit 1; done
 
+# How much malloc has given out, for Lua.
+HARD_PROGRAMS += $(BUILD)/hard/faults/malloc.so
+$(BUILD)/hard/faults/%.so: hard/faults/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -fPIC $(CFLAGS) $(LUA_CFLAGS) $(MODULE_FLAGS) -o $@ $<
+
+# What the suite is too slow for: see docs/reliability.md. PART="faults api" are some of its parts, QUICK=1 takes every
+# fiftieth case.
+hard: ## faults, floods, want of memory: docs/reliability.md; QUICK=1, PART=...
+	@sh scripts/deps.sh hard
+	@$(MAKE) --no-print-directory all $(PROGRAMS) $(HARD_PROGRAMS) $(SUPERVISE) jit
+	@[ $(LUA) != lua5.4 ] || ! $(PKG) --exists lua5.1 || $(MAKE) --no-print-directory LUA=lua5.1 all
+	$(PATHS) TLS_BUILD=$(BUILD) $(if $(QUICK),HARD_EVERY=50) HARD_PAGE=$(HARD_PAGE) \
+		$(LUA) hard/run.lua $(SUPERVISE) $(LUA) $(PART)
+
+# A checkout of tlsfuzzer is not ours to fetch. SCRIPTS= is a word in the names of those scripts that are wanted.
+tlsfuzzer: ## what of tlsfuzzer's scripts fails with our server alone; TLSFUZZER=its checkout
+	@[ -d "$(TLSFUZZER)/scripts" ] || { echo 'tlsfuzzer: TLSFUZZER= names no checkout of tlsfuzzer'; exit 1; }
+	@$(MAKE) --no-print-directory all $(SUPERVISE)
+	$(PATHS) TLS_BUILD=$(BUILD) $(SUPERVISE) $(LUA) hard/tlsfuzzer.lua "$(TLSFUZZER)" $(SCRIPTS)
+
+scan: ## what sslscan and testssl.sh say of a server with our defaults
+	@$(MAKE) --no-print-directory hard PART=scan
+
 # Hostile bytes, FUZZ seconds for each target; needs clang. What it finds stays
 # in build-fuzz and is run first the next time.
 FUZZ ?= 60
@@ -320,11 +368,14 @@ $(BUILD)/bench/limit: bench/limit.c $(BUILD)/openssl
 
 BENCH = $(BUILD)/bench/load $(BUILD)/bench/limit
 
-bench: deps ## measure against others; writes bench/RESULTS.md
+# OPTIONS="--table storms" measures one table anew. Servers are looked for in build/tools, too: see scripts/deps.sh.
+bench: deps-build ## measure against others; writes bench/RESULTS.md. OPTIONS= has options of bench/run.lua
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
-	@$(PATHS) $(LUA) bench/run.lua
+	@$(PATHS) PATH="$$PATH:build/tools/usr/sbin" $(LUA) bench/run.lua $(OPTIONS)
 
-bench-quick: deps ## the same in a minute
+bench-quick: deps-build ## the same in a minute
+	-@sh scripts/deps.sh bench
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/run.lua --quick
 
@@ -333,6 +384,11 @@ bench-count: deps ## count instructions, by valgrind
 	@command -v valgrind >/dev/null || { echo 'bench-count: valgrind is not installed'; exit 1; }
 	@$(MAKE) -s all $(BENCH)
 	@$(PATHS) $(LUA) bench/count.lua $(if $(ACCEPT),--accept)
+
+# From bench/RESULTS.md, by gnuplot; whether the picture is of those figures, spec/docs/chart_spec.lua says.
+chart: ## draw docs/chart.svg from bench/RESULTS.md; installs gnuplot, where it is missing
+	@sh scripts/deps.sh chart
+	@$(LUA) bench/draw.lua
 
 named:
 	@[ $(LUA_VERSION) != unknown ] || { echo "there is no '$(LUA)' here: name another Lua, LUA=..."; exit 1; }
@@ -357,5 +413,5 @@ clean: ## remove what was built
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 	rm -f lua/tls/core.so # what make nvim does
 
-.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan tsan valgrind gcstress timers fuzz bench bench-quick \
-	bench-count install uninstall clean
+.PHONY: all named which-openssl help env deps deps-build certs demo options docs rockspec dist test suite jit nvim homes check asan tsan valgrind gcstress timers hard tlsfuzzer scan fuzz bench bench-quick \
+	bench-count chart install uninstall clean

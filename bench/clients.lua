@@ -1,11 +1,12 @@
 -- The second table: our client beside load.c's, which is the C limit of a client, at the same servers.
 local certs = require "spec.support.certs"
 local common = require "bench.common"
+local peers = require "bench.peers"
 
-local clients = {}
+local clients = { name = "Clients" }
 
 local SERVERS = {
-  { name = "C limit", command = common.build .. "/bench/limit" },
+  peers.limit,
   { name = "openssl s_server", command = "sh bench/servers/s_server.sh", only = "^handshake" },
 }
 
@@ -60,12 +61,15 @@ local function measure(server, row, options)
   return best(c), best(ours)
 end
 
---- @param options table rounds, seconds
+function clients.rows(options) return common.rows(ROWS, options.only) end
+
+--- @param options table rounds, seconds, only
 --- @param say fun(line: string)
 function clients.table(options, say)
-  say "\nThe client's own CPU in us per unit (ratio to a client in C); rate. Both verify the chain and the name.\n"
+  say(peers.heading {} .. "\n")
+  say "The client's own CPU in us per unit (ratio to a client in C); rate. Both verify the chain and the name.\n"
   say "| work | server | unit | C client | tls |\n|---|---|---|---|---|"
-  for _, row in ipairs(ROWS) do
+  for _, row in ipairs(clients.rows(options)) do
     for _, server in ipairs(SERVERS) do
       if not server.only or row[2]:find(server.only) then
         local c, ours = measure(server, row, options)

@@ -11,6 +11,22 @@ function common.capture(command)
   return (text:gsub("%s+$", ""))
 end
 
+--- The middle one, or the mean of the two in the middle.
+function common.median(list)
+  table.sort(list)
+  local n = #list
+  return n % 2 == 1 and list[(n + 1) / 2] or (list[n / 2] + list[n / 2 + 1]) / 2
+end
+
+--- Those rows whose name, their first value, has a pattern in it; all of them when there is none.
+function common.rows(rows, only)
+  local list = {}
+  for _, row in ipairs(rows) do
+    if not only or row[1]:find(only) then list[#list + 1] = row end
+  end
+  return list
+end
+
 --- Starts `command CERT KEY` on the first processor, or on both. Its first line is its port.
 --- @return table|nil running pid, port
 function common.start(command, cert, both)

@@ -7,6 +7,7 @@
 **   limit CERT KEY [CIPHERS]      prints its port
 */
 #include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,6 +275,7 @@ int main (int argc, char **argv) {
   int size = sizeof at;
   if (argc < 3)
     return fprintf(stderr, "usage: limit CERT KEY [CIPHERS]\n"), 2;
+  signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of write() */
   make_context(argv[1], argv[2], argc > 3 ? argv[3] : NULL);
   filling = malloc(1 << 20);
   memset(filling, 'x', 1 << 20);

@@ -18,18 +18,18 @@
 **                                      probe: see prober.h
 **
 ** The protocol: the first line says "ECHO", "GET n" or "PUT n"; from then on
-*the
-** server echoes, or writes pieces of n bytes without end, or takes what comes.
+** the server echoes, or writes pieces of n bytes without end, or takes what
+** comes.
 **
 ** With LOAD_UNITS=n in the environment it stops after n units instead, and
 ** prints only the total: for counting instructions.
 **
 ** With LOAD_CA=file it verifies the server, whose name has to be localhost.
 **
-** Prints a line for each half second, "slice UNITS NANOSECONDS-OF-CPU", the CPU
-** being that of process PID and its threads, then "total UNITS SECONDS", "self
-** NANOSECONDS" (our own CPU), and for
-** echo "latency P50 P99" in microseconds; for idle "rss BYTES-EACH".
+** Prints a line for each half second, "slice UNITS NANOSECONDS NANOSECONDS":
+** the CPU of process PID with its threads, and that of its first thread alone;
+** then "total UNITS SECONDS", "self NANOSECONDS" (our own CPU), and for echo
+** "latency P50 P99" in microseconds; for idle "rss BYTES-EACH".
 */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -92,25 +92,34 @@ static double now (void) {
 }
 
 /* proc(5): /proc/PID/task/TID/schedstat begins with ns spent on the CPU. */
-static unsigned long long server_cpu (void) {
-  char path[64];
-  unsigned long long total = 0, ns;
+static unsigned long long thread_cpu (const char *tid) {
+  char name[400];
+  unsigned long long ns = 0;
+  snprintf(name, sizeof name, "/proc/%d/task/%s/schedstat", pid, tid);
+  FILE *f = fopen(name, "r");
+  if (f == NULL)
+    return 0;
+  if (fscanf(f, "%llu", &ns) != 1)
+    ns = 0;
+  fclose(f);
+  return ns;
+}
+
+/* ns of the server's CPU until now, in 'loop' those of its first thread. */
+static unsigned long long server_cpu (unsigned long long *loop) {
+  char path[64], first[16];
+  unsigned long long total = 0;
   struct dirent *entry;
   snprintf(path, sizeof path, "/proc/%d/task", pid);
+  snprintf(first, sizeof first, "%d", pid);
   DIR *dir = opendir(path);
   if (dir == NULL)
     die(path);
-  while ((entry = readdir(dir)) != NULL) {
-    char name[400];
-    snprintf(name, sizeof name, "%s/%s/schedstat", path, entry->d_name);
-    FILE *f = entry->d_name[0] == '.' ? NULL : fopen(name, "r");
-    if (f == NULL)
-      continue;
-    if (fscanf(f, "%llu", &ns) == 1)
-      total += ns;
-    fclose(f);
-  }
+  while ((entry = readdir(dir)) != NULL)
+    if (entry->d_name[0] != '.')
+      total += thread_cpu(entry->d_name);
   closedir(dir);
+  *loop = thread_cpu(first);
   return total;
 }
 
@@ -366,10 +375,11 @@ static void measure (struct client *clients, int count, double seconds) {
   double begin = now(), at = begin, self = own_cpu();
   unsigned long long total = 0;
   while (at - begin < seconds) {
-    unsigned long long cpu = server_cpu();
+    unsigned long long from, to, cpu = server_cpu(&from);
     units = 0;
     turns(clients, count, at + SLICE);
-    printf("slice %llu %llu\n", units, server_cpu() - cpu);
+    cpu = server_cpu(&to) - cpu;
+    printf("slice %llu %llu %llu\n", units, cpu, to - from);
     total += units;
     at = now();
   }

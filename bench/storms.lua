@@ -1,20 +1,11 @@
 -- The third table: how long a quiet connection waits for an echo, while others make handshakes: see prober.h.
 local common = require "bench.common"
+local peers = require "bench.peers"
 
-local storms = {}
+local storms = { name = "Storms" }
 
-local OURS = "lua5.4 bench/servers/ours.lua"
-local SERVERS = {
-  { name = "C limit", command = common.build .. "/bench/limit" },
-  { name = "tls", command = OURS },
-  { name = "tls, without a budget", command = "env BENCH_OURS=budget " .. OURS },
-  { name = "tls, without a budget, not paced", command = "env BENCH_OURS=budget,paced " .. OURS },
-  { name = "tls, handshakeThreads", command = "env BENCH_OURS=threads " .. OURS, both = true },
-  { name = "Node", command = "node bench/servers/node.js", needs = "node" },
-  { name = "Node 24", command = "node24 bench/servers/node.js", needs = "node24" },
-  { name = "Bun", command = "bun bench/servers/node.js", needs = "bun" },
-  { name = "cqueues", command = "lua5.4 bench/servers/cqueues.lua", needs = "lua5.4" },
-}
+local SERVERS = { peers.limit, peers.tls, peers.steps, peers.no_budget, peers.no_pace, peers.threads,
+  peers.threads_steps, peers.node, peers.node24, peers.bun, peers.luasec, peers.cqueues }
 
 -- name, load's work, certificate
 local ROWS = {
@@ -23,11 +14,11 @@ local ROWS = {
   { "burst of 64, RSA 2048", "burst 64", "rsa" },
 }
 
-local function is_there(server)
-  return not server.needs or common.capture("command -v " .. server.needs) ~= ""
-end
+-- The figures of a round, in this order: the echo's p50, p99, p999 and longest in us; handshakes a second; the server's
+-- CPU for one in us, and that of its first thread, which is the loop's.
+local P50, P99, P999, LONGEST, RATE, CPU, LOOP = 1, 2, 3, 4, 5, 6, 7
 
--- One round: {p50, p99, p999, longest} in us, handshakes a second, us of the server's CPU for one; nil when it failed.
+-- nil when it failed.
 local function round(running, work, seconds)
   local text = common.capture(("timeout 60 taskset -c 1 %s %d %d %g %s"):format(common.load, running.port, running.pid,
     seconds, work))
@@ -35,45 +26,72 @@ local function round(running, work, seconds)
   local units, took = text:match "total (%d+) (%S+)"
   if not p50 or not units then return nil end
   local result = { tonumber(p50), tonumber(p99), tonumber(p999), tonumber(longest), tonumber(units) / tonumber(took) }
-  local cpu, done = 0, 0
-  for n, ns in text:gmatch "slice (%d+) (%d+)" do cpu, done = cpu + tonumber(ns), done + tonumber(n) end
-  result[6] = done > 0 and cpu / done / 1000 or nil
+  local cpu, loop, done = 0, 0, 0
+  for n, ns, of_loop in text:gmatch "slice (%d+) (%d+) (%d+)" do
+    cpu, loop, done = cpu + tonumber(ns), loop + tonumber(of_loop), done + tonumber(n)
+  end
+  if done > 0 then result[CPU], result[LOOP] = cpu / done / 1000, loop / done / 1000 end
   return result
 end
 
 local function median(rounds, i)
   local list = {}
   for _, r in ipairs(rounds) do list[#list + 1] = r[i] end
-  table.sort(list)
-  return list[math.floor((#list + 1) / 2)]
+  return #list > 0 and common.median(list) or nil
 end
 
-local function measure(server, row, options)
-  local running = common.start(server.command, row[3], server.both)
-  if not running then return nil end
-  local rounds = {}
-  for _ = 1, options.rounds do rounds[#rounds + 1] = round(running, row[2], options.seconds) end
-  common.stop(running)
-  return #rounds > 0 and rounds
+-- One round of a server that is started for it, or runs already.
+local function one_round(server, running, row, seconds)
+  local new = server.fresh and common.start(server.command, row[3])
+  if not (new or running) then return nil end
+  local result = round(new or running, row[2], seconds)
+  if new then common.stop(new) end
+  if not result then io.stderr:write(("%s, %s: a round has failed\n"):format(server.name, row[1])) end
+  return result
 end
+
+--- The rounds go from server to server and around again, so that what shakes the machine shakes all of them.
+local function measure(servers, row, options)
+  local running, results = {}, {}
+  for i, server in ipairs(servers) do
+    if not server.fresh then running[i] = common.start(server.command, row[3], server.both) end
+    results[i] = {}
+  end
+  for _ = 1, options.rounds do
+    for i, server in ipairs(servers) do
+      table.insert(results[i], (one_round(server, running[i], row, options.seconds)))
+    end
+  end
+  for _, one in pairs(running) do common.stop(one) end
+  return results
+end
+
+local function ms(us) return ("%.2f"):format(us / 1000) end
+
+local function us(value) return value and ("%.0f"):format(value) or "" end
 
 local function cells(rounds)
-  local cpu = median(rounds, 6)
-  return ("%.2f | %.2f | %.2f | %.2f | %.0f/s%s"):format(median(rounds, 1) / 1000, median(rounds, 2) / 1000,
-    median(rounds, 3) / 1000, median(rounds, 4) / 1000, median(rounds, 5), cpu and ("; %.0f us"):format(cpu) or "")
+  return table.concat({ ms(median(rounds, P50)), ms(median(rounds, P99)), ms(median(rounds, P999)),
+    ms(median(rounds, LONGEST)), us(median(rounds, RATE)), us(median(rounds, CPU)), us(median(rounds, LOOP)) }, " | ")
 end
 
---- @param options table rounds, seconds
+function storms.rows(options) return common.rows(ROWS, options.only) end
+
+--- @param options table rounds, seconds, only
 --- @param say fun(line: string)
 function storms.table(options, say)
-  say "\nA quiet connection's echo of 64 B, one every 2 ms, counted from when it was due, in ms, while others make full"
+  local servers = peers.installed(SERVERS)
+  say(peers.heading(servers) .. "\n")
+  say "A quiet connection's echo of 64 B, one every 2 ms, counted from when it was due, in ms, while others make full"
   say "handshakes in TLS 1.3: in a row (storm), or all at once, connected before (burst). The server has one processor,"
-  say "with handshakeThreads both. Medians of the rounds; handshakes a second, and the server's CPU for one.\n"
-  say "| work | server | median | 99 of 100 | 999 of 1,000 | longest | handshakes |\n|---|---|---|---|---|---|---|"
-  for _, row in ipairs(ROWS) do
-    for _, server in ipairs(SERVERS) do
-      local rounds = is_there(server) and measure(server, row, options)
-      if rounds then say(("| %s | %s | %s |"):format(row[1], server.name, cells(rounds))) end
+  say "with handshakeThreads both. Then handshakes a second, and the CPU for one in us: the server's, and that of its"
+  say(("loop's thread. Medians of %d round(s) of %g s.\n"):format(options.rounds, options.seconds))
+  say "| work | server | median | 99 of 100 | 999 of 1,000 | longest | handshakes/s | CPU | of the loop |"
+  say "|---|---|---|---|---|---|---|---|---|"
+  for _, row in ipairs(storms.rows(options)) do
+    local results = measure(servers, row, options)
+    for i, server in ipairs(servers) do
+      if #results[i] > 0 then say(("| %s | %s | %s |"):format(row[1], server.name, cells(results[i]))) end
     end
   end
 end

@@ -44,6 +44,7 @@ build = {
   modules = {
     ["tls.core"] = {
       sources = {
+        "csrc/connection/away.c",
         "csrc/connection/client_hello_table.c",
         "csrc/connection/commands.c",
         "csrc/connection/connection.c",
@@ -130,6 +131,7 @@ build = {
         "csrc/engine/setup.c",
         "csrc/engine/status.c",
         "csrc/engine/step.c",
+        "csrc/engine/threads.c",
         "csrc/engine/verify_chain.c",
         "csrc/engine/verify_code.c",
         "csrc/engine/write.c",
@@ -153,7 +155,7 @@ build = {
       incdirs = { "csrc", "$(OPENSSL_INCDIR)" },
       libdirs = { "$(OPENSSL_LIBDIR)" },
       libraries = { "ssl", "crypto" },
-      defines = { "OPENSSL_NO_DEPRECATED", "OPENSSL_API_COMPAT=30000" },
+      defines = { "OPENSSL_NO_DEPRECATED", "OPENSSL_API_COMPAT=30000", "_FORTIFY_SOURCE=3" },
     },
     ["tls.co"] = "lua/tls/co.lua",
     ["tls.co.buffer"] = "lua/tls/co/buffer.lua",
@@ -199,6 +201,7 @@ build = {
     ["tls.net.idle_timeout"] = "lua/tls/net/idle_timeout.lua",
     ["tls.net.listen"] = "lua/tls/net/listen.lua",
     ["tls.net.lookup"] = "lua/tls/net/lookup.lua",
+    ["tls.net.lookup_failure"] = "lua/tls/net/lookup_failure.lua",
     ["tls.net.server"] = "lua/tls/net/server.lua",
     ["tls.net.socket"] = "lua/tls/net/socket.lua",
     ["tls.net.socket_address"] = "lua/tls/net/socket_address.lua",

@@ -4,22 +4,29 @@
 #
 #   deps.sh build    to build it and to use it; `make demo` runs this
 #   deps.sh test     what only the specs need, too; `make deps` and `make test` run this
+#   deps.sh hard     and what only `make hard` needs
+#   deps.sh bench    libuv's headers, and the servers that `make bench` measures beside ours, but for Node and Bun
+#   deps.sh chart    what draws docs/chart.svg; `make chart` runs this
 #
 # What it is going to run is printed; with sudo, where that is needed. None of it starts a service.
 set -eu
 cd "$(dirname "$0")/.."
 what=${1:-test}
 
-# The packages of each tool: to build; for the specs alone; and how luv and busted are installed by hand where they are
-# no packages for this Lua. The specs are run on Debian: elsewhere some find that what they want is missing.
-packages_of() { # TOOL: sets build, specs and by_hand
-  build= specs= by_hand=
+# The packages of each tool: to build; for the specs alone; for `make hard`, `make bench` and `make chart` alone; and how
+# luv and busted are installed by hand where they are no packages for this Lua. The specs are run on Debian: elsewhere
+# some find that what they want is missing.
+packages_of() { # TOOL: sets build, specs, hard, by_hand, bench and chart
+  build= specs= hard= by_hand= bench= chart=gnuplot
   case $1 in
     apt)
       build="gcc make pkg-config lua5.4 liblua5.4-dev lua-luv libssl-dev openssl ca-certificates"
       specs="lua-luv-dev lua-busted lua-check luarocks git zip libuv1-dev clang-format curl tinyproxy-bin luajit
         libluajit-5.1-dev neovim python3-aiosmtpd lua5.1 lua-sec lua-ldoc discount
         nghttp2-client mosquitto-clients gnutls-bin"
+      hard="clang nodejs sslscan testssl.sh"
+      bench="libuv1-dev lua-sec lua-cqueues lua-luaossl"
+      chart=gnuplot-nox
       case ${LUA:-} in # another Lua than lua5.4 or LuaJIT, as in make test LUA=lua5.1
         lua5.1) build="$build lua5.1 liblua5.1-0-dev" ;;
         lua5.[23]) build="$build $LUA lib$LUA-dev" ;;
@@ -30,6 +37,7 @@ packages_of() { # TOOL: sets build, specs and by_hand
       build="gcc make pkgconf-pkg-config lua lua-devel lua-luv openssl-devel openssl ca-certificates"
       specs="luarocks curl nodejs luajit"
       by_hand="luarocks install busted"
+      chart=gnuplot-minimal
       ;;
     pacman)
       build="gcc make pkgconf cmake lua54 lua54-luarocks openssl ca-certificates"
@@ -45,6 +53,7 @@ packages_of() { # TOOL: sets build, specs and by_hand
       build="gmake pkgconf cmake lua54 lua54-luarocks ca_root_nss"
       specs="curl node luajit"
       by_hand="luarocks54 install luv busted"
+      chart=gnuplot-lite
       ;;
     brew)
       build="pkgconf cmake lua@5.4 luarocks openssl@3"
@@ -115,6 +124,7 @@ install_packages() {
 system=/usr # where the programs are else
 tools=build/tools # programs without their packages
 services="haproxy mosquitto redis-server postgres"
+[ "$what" != bench ] || services=nginx
 
 there() { # PROGRAM
   for path in $system/sbin $system/bin $tools/usr/sbin $tools/usr/bin $system/lib/postgresql/*/bin \
@@ -164,7 +174,9 @@ unpack_services() {
   for program in $wanted; do unpack_service "$program"; done
 }
 
+[ "$what" != chart ] || ! have gnuplot || exit 0
 tool=$(find_tool)
+[ "$what$tool" != chart ] || { echo "deps: gnuplot is missing"; exit 1; }
 if [ -z "$tool" ]; then
   echo "deps: none of apt, dnf, pacman, apk, pkg and brew is here. Please see that these are: a C compiler, make,"
   echo "deps: pkg-config, Lua and luv, and OpenSSL 3 or later, with the headers of Lua and OpenSSL"
@@ -177,9 +189,18 @@ if [ -z "$tool" ]; then
 fi
 
 packages_of "$tool"
-[ "$what" = build ] || build="$build $specs"
-needed=$(missing $build)
+case $what in
+  build) wanted=$build ;;
+  hard) wanted="$build $specs $hard" ;;
+  bench) wanted=$bench by_hand= ;;
+  chart) wanted=$chart by_hand= ;;
+  *) wanted="$build $specs" ;;
+esac
+needed=$(missing $wanted)
 [ -z "$needed" ] || install_packages $needed
 [ -z "$by_hand" ] || [ -z "$needed" ] || echo "deps: then, what is no package here: $by_hand"
-[ "$tool" != apt ] || [ "$what" = build ] || unpack_services
+case $tool-$what in
+  apt-build | apt-chart) ;;
+  apt-*) unpack_services ;;
+esac
 [ "$tool" != apt ] || [ "${LUA:-}" != lua5.5 ] || sh scripts/luv.sh $LUA

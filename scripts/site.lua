@@ -13,11 +13,14 @@ local TO = "build/site"
 local ORDER = { "README.md", "docs/install.md", "docs/tutorial.md", "docs/coroutines.md", "docs/cookbook.md",
   "docs/cookbook_more.md", "docs/migrating.md", "docs/api.md", "docs/handshake.md", "docs/ocsp.md", "docs/errors.md",
   "docs/debugging.md", "docs/scaling.md", "docs/performance.md" }
-local LAST = { "CHANGELOG.md", "bench/RESULTS.md" }
+local LAST = { "SECURITY.md", "CHANGELOG.md", "bench/RESULTS.md", "bench/RESULTS-trixie.md" }
 -- Where the heading of a page does not say what it is.
-local TITLES = { ["README.md"] = "README", ["RESULTS.md"] = "Benchmarks" }
+local TITLES = { ["README.md"] = "README", ["RESULTS.md"] = "Benchmarks",
+  ["RESULTS-trixie.md"] = "Benchmarks in Debian 13" }
 local SUMMARIES = { ["README.md"] = "what it is, how it is installed, a first server and client",
+  ["SECURITY.md"] = "what is promised, what is not, how to report",
   ["CHANGELOG.md"] = "what each version has changed", ["RESULTS.md"] = "what was measured, and on what",
+  ["RESULTS-trixie.md"] = "the same with OpenSSL 3.5",
   ["names.md"] = "every function, event, option and field, in alphabetical order" }
 
 local function read(path)

@@ -96,6 +96,31 @@ describe("make deps", function()
     end
   end)
 
+  it("installs gnuplot alone for the chart, and nothing where it is there", function()
+    for tool, expected in pairs(COMMANDS) do
+      local output, status, log = deps(tool, "chart", 0)
+      assert.equal(0, status, output)
+      local names = installed(log, expected[1])
+      local name = next(names)
+      assert.matches("^gnuplot", name)
+      assert.is_nil(next(names, name), log)
+      assert.is_nil(log:find "download")
+      assert.same({ "", 0, "" }, { deps(tool, "chart", 1000, { gnuplot = "" }) })
+    end
+    assert.same({ "deps: gnuplot is missing\n", 1, "" }, { deps("none", "chart", 0) })
+  end)
+
+  it("takes the server that a benchmark wants out of its package, and installs libraries", function()
+    local output, status, log = deps("apt", "bench", 0)
+    assert.equal(0, status, output)
+    local names = installed(log, COMMANDS.apt[1])
+    for _, name in ipairs { "lua-cqueues", "lua-sec", "liblua5.3-0" } do assert.is_true(names[name], name) end
+    for _, name in ipairs { "nginx", "adduser", "gcc", "curl" } do assert.is_nil(names[name], name) end
+    assert.matches("apt%-get download %-qq nginx\n", log)
+    output, status, log = deps("dnf", "bench", 0)
+    assert.same({ "", 0, true }, { output, status, log:find "install" == nil })
+  end)
+
   it("installs nothing where all is there", function()
     for tool, there in pairs {
       apt = { ["dpkg-query"] = "echo install ok installed" }, dnf = { rpm = "" }, pacman = { pacman = "" },

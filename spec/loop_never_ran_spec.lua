@@ -56,6 +56,10 @@ local SILENT = {
   { "when a server was closed", 'net.createServer():listen(0, "127.0.0.1"):close()' },
   { "when one was closed before it knew its address", 'net.createServer():listen(0, "localhost"):close()' },
   { "when a client was destroyed", 'net.connect(8123, "localhost"):destroy()' },
+  { "when all handles were closed in the loop's first turn", [[
+    net.connect(8123, "127.0.0.1"):on("error", function() end)
+    uv.new_timer():start(0, 0, function() uv.walk(function(handle) handle:close() end) end)
+    uv.run()]] },
   { "after os.exit", 'net.createServer():listen(0, "127.0.0.1") os.exit(0)' },
 }
 

@@ -31,8 +31,9 @@ struct tls_away {
   struct tls_away *next, *before; /* in the state's list */
   unsigned events;                /* what the step has given */
   bool queued;                    /* with libuv */
-  bool called_back;               /* the step is not to be begun any more;
-                                     guarded by threads.h's lock */
+  bool called_back; /* the step is not to be begun any more; this and the next
+                       are guarded by threads.h's lock */
+  bool made;        /* the step, as a whole */
 };
 
 /* === the state's list: those that wait, then those that are queued ======= */
@@ -58,8 +59,10 @@ static void work (void *req) {
   size_t got;
   if (!tls_threads_enter())
     return;
-  if (!a->called_back)
+  if (!a->called_back) {
     a->events = tls_engine_step(a->engine, NULL, 0, &got);
+    a->made = true;
+  }
   tls_threads_leave();
 }
 
@@ -84,12 +87,14 @@ static void forget (struct tls_away *a) {
 }
 
 static void start_next (struct tls_lua_state *state);
+static void drive_next (struct tls_lua_state *state);
 
+/* The last of it enters Lua, which may free any connection. */
 static void on_done (void *req, int status) {
   struct tls_away *a = (struct tls_away *)req - 1;
   struct tls_lua_state *state = a->state;
   struct tls_connection *c = a->connection;
-  (void)status; /* nobody cancels */
+  (void)status; /* cancelled or not */
   if (state != NULL)
     unlink_one(&state->away.at_work, a);
   if (c != NULL)
@@ -103,6 +108,7 @@ static void on_done (void *req, int status) {
   start_next(state);
   if (c != NULL)
     c->drive(c);
+  drive_next(state);
   state->away.telling--;
 }
 
@@ -184,16 +190,44 @@ static bool start (struct tls_away *a) {
   return false;
 }
 
+/* Nothing may be under way that would come back to the engine. */
+static bool may_leave (const struct tls_connection *c) {
+  return c->threads > 0 && !c->stays && c->handle != NULL &&
+         c->life == TLS_LIFE_STARTED && c->output == TLS_OUTPUT_IDLE &&
+         c->write == NULL && c->transport_failure == TLS_FAILURE_NONE &&
+         c->events == 0 && c->queries == 0 && !c->output_held;
+}
+
+/* While it waited, it may have begun what keeps it here: a query, say, whose
+** finalizer runs the loop. */
+static bool may_start (const struct tls_connection *c) {
+  return !c->driving && may_leave(c) && tls_engine_signs_next(c->engine);
+}
+
 /* One for each that has come back. Lua is not entered: the one that has come
-** back is still to be driven. (Where libuv had no memory, its handshake ends by
-** its timeout; it does not ask for any.) */
+** back is still to be driven. */
 static void start_next (struct tls_lua_state *state) {
   struct tls_away *a = state->away.waiting.first;
-  if (a == NULL || state->closing)
+  if (a == NULL || state->closing || !may_start(a->connection))
     return;
   unlink_one(&state->away.waiting, a);
   if (!start(a))
     stay(a);
+}
+
+/* Whoever waits although there is room: the first could not start. Each does
+** here what it can, or goes after all. (One that libuv has had no memory for
+** ends by its timeout; libuv does not ask for any.) */
+static void drive_next (struct tls_lua_state *state) {
+  struct tls_away *a;
+  while ((a = state->away.waiting.first) != NULL && !state->closing &&
+         state->away.running < a->connection->threads) {
+    struct tls_connection *c = a->connection;
+    unlink_one(&state->away.waiting, a);
+    forget(a);
+    free(a);
+    c->drive(c);
+  }
 }
 
 /* === going ============================================================= */
@@ -209,14 +243,6 @@ unsigned tls_away_most (void) {
   if (size < 2)
     return 1;
   return size > MOST_THREADS ? MOST_THREADS : (unsigned)size - 1;
-}
-
-/* Nothing may be under way that would come back to the engine. */
-static bool may_leave (const struct tls_connection *c) {
-  return c->threads > 0 && !c->stays && c->handle != NULL &&
-         c->life == TLS_LIFE_STARTED && c->output == TLS_OUTPUT_IDLE &&
-         c->write == NULL && c->transport_failure == TLS_FAILURE_NONE &&
-         c->events == 0 && c->queries == 0 && !c->output_held;
 }
 
 static struct tls_away *make (struct tls_connection *c) {
@@ -264,6 +290,8 @@ void tls_away_call_back (struct tls_connection *c) {
     return;
   tls_threads_stop();
   c->away->called_back = true;
+  c->stays =
+      !c->away->made; /* or who asks each turn would never let it begin */
   tls_threads_go_on();
   come_home(c->away);
 }

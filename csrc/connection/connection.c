@@ -122,6 +122,7 @@ void tls_connection_release (struct tls_connection *c) {
     return;
   tls_engine_free(c->engine);
   c->engine = NULL;
+  tls_lua_state_wipe_plaintext(c->lua);
   luaL_unref(c->lua->main, LUA_REGISTRYINDEX, c->self_ref);
   c->self_ref = LUA_NOREF;
 }
@@ -144,5 +145,6 @@ int tls_connection_gc (lua_State *L) {
     return 0; /* lua_close() in the callback for a key: OpenSSL still uses it */
   tls_engine_free(c->engine);
   c->engine = NULL;
+  tls_lua_state_wipe_plaintext(c->lua);
   return 0;
 }

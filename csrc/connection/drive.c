@@ -138,9 +138,12 @@ static void step_into (struct tls_connection *c, char *plain) {
   tls_connection_keep_unread(c);
   if (got == 0)
     return;
+  tls_lua_state_note_plaintext(c->lua, got);
   count_read_ahead(c, got);
-  if (got == room || tls_engine_renegotiating(c->engine))
-    c->drive_again = true; /* there may be more */
+  if (got == room || tls_engine_renegotiating(c->engine) ||
+      (c->events & TLS_EV_EARLY_DATA) != 0)
+    c->drive_again = true; /* there may be more: behind early data the rest of
+                              the handshake */
   emit_data(c, plain, got);
 }
 

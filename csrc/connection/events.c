@@ -129,6 +129,28 @@ static int push_arguments (lua_State *L, const struct event *e) {
   }
 }
 
+static int call_handler_protected (lua_State *L) {
+  struct event *e = lua_touserdata(L, 1);
+  bool wanted = push_call(L, e->connection, e->which);
+  int n = wanted ? push_arguments(L, e) : 0;
+  e->pushed = true;
+  if (wanted)
+    lua_call(L, 1 + n, 0);
+  else if (e->which == TLS_ON_memoryOut)
+    tls_throw_memory(L); /* nobody is left who could be told */
+  return 0;
+}
+
+/* When there is no memory, in Lua or in OpenSSL, the connection ends with that:
+** what has just been done for it may be half done. */
+static void call (struct tls_connection *c, lua_CFunction fn, void *arg) {
+  struct event e = {c, TLS_ON_memoryOut, NULL, 0, LUA_NOREF, false, NULL};
+  bool out_of_memory = false;
+  tls_lua_state_call(c->lua, fn, arg, &out_of_memory);
+  if (out_of_memory)
+    tls_lua_state_call(c->lua, call_handler_protected, &e, NULL);
+}
+
 /* Push the id and the DER of a session. The DER holds keys:
 ** tls_session_der_push() cleanses its buffer. [-0, +2] */
 static void push_session (lua_State *L, SSL_SESSION *session) {
@@ -212,49 +234,36 @@ unsigned tls_connection_emit_psk (struct tls_connection *c, const char *text,
   if (!tls_records_keep(
           tls_engine_records(c->engine))) /* Lua may run the loop */
     return 0;
-  tls_lua_state_call(c->lua, ask_psk_protected, &q);
+  call(c, ask_psk_protected, &q);
   return (unsigned)q.size;
-}
-
-static int call_handler_protected (lua_State *L) {
-  struct event *e = lua_touserdata(L, 1);
-  bool wanted = push_call(L, e->connection, e->which);
-  int n = wanted ? push_arguments(L, e) : 0;
-  e->pushed = true;
-  if (wanted)
-    lua_call(L, 1 + n, 0);
-  return 0;
 }
 
 void tls_connection_emit (struct tls_connection *c, enum tls_handler which) {
   struct event e = {c, which, NULL, 0, LUA_NOREF, false, NULL};
   switch (which) {
-    case TLS_ON_session:
-      tls_lua_state_call(c->lua, emit_session_protected, c);
-      return;
-    case TLS_ON_keylog:
-      tls_lua_state_call(c->lua, emit_keylog_protected, c);
-      return;
-    default: tls_lua_state_call(c->lua, call_handler_protected, &e);
+    case TLS_ON_session: call(c, emit_session_protected, c); return;
+    case TLS_ON_keylog: call(c, emit_keylog_protected, c); return;
+    default: call(c, call_handler_protected, &e);
   }
 }
 
 bool tls_connection_emit_turn (struct tls_connection *c) {
   struct event e = {c, TLS_ON_turn, NULL, 0, LUA_NOREF, false, NULL};
-  return tls_lua_state_call(c->lua, call_handler_protected, &e);
+  bool out_of_memory = false; /* then it does not wait */
+  return tls_lua_state_call(c->lua, call_handler_protected, &e, &out_of_memory);
 }
 
 void tls_connection_emit_note (struct tls_connection *c,
                                const struct tls_note *note) {
   struct event e = {c, TLS_ON_note, NULL, 0, LUA_NOREF, false, note};
-  tls_lua_state_call(c->lua, call_handler_protected, &e);
+  call(c, call_handler_protected, &e);
 }
 
 bool tls_connection_emit_bytes (struct tls_connection *c,
                                 enum tls_handler which, const char *data,
                                 size_t size) {
   struct event e = {c, which, data, size, LUA_NOREF, false, NULL};
-  tls_lua_state_call(c->lua, call_handler_protected, &e);
+  call(c, call_handler_protected, &e);
   return e.pushed || c->lua->closing;
 }
 
@@ -269,7 +278,8 @@ static int make_string_protected (lua_State *L) {
 int tls_connection_keep_bytes (struct tls_connection *c, const char *data,
                                size_t size) {
   struct event e = {c, TLS_ON_data, data, size, LUA_NOREF, false, NULL};
-  tls_lua_state_call(c->lua, make_string_protected, &e);
+  bool out_of_memory = false; /* the caller sees it */
+  tls_lua_state_call(c->lua, make_string_protected, &e, &out_of_memory);
   return e.ref;
 }
 
@@ -277,6 +287,6 @@ void tls_connection_emit_kept (struct tls_connection *c, enum tls_handler which,
                                int ref) {
   struct event e = {c, which, NULL, 0, ref, false, NULL};
   if (!tls_connection_is_closed(c))
-    tls_lua_state_call(c->lua, call_handler_protected, &e);
+    call(c, call_handler_protected, &e);
   luaL_unref(c->lua->main, LUA_REGISTRYINDEX, ref);
 }

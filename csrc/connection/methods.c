@@ -57,8 +57,15 @@ static int conn_start (lua_State *L) {
   return tls_connection_push_needs_drive(L, c);
 }
 
+/* NULL when there is nothing to drive. What is away is not called back for
+** this: it is driven when it comes. */
+static struct tls_connection *check_driven (lua_State *L) {
+  struct tls_connection *c = tls_connection_check(L);
+  return tls_connection_is_closed(c) || c->engine == NULL ? NULL : c;
+}
+
 static int conn_drive (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
+  struct tls_connection *c = check_driven(L);
   if (c != NULL)
     tls_connection_drive(c);
   return 0;
@@ -67,7 +74,7 @@ static int conn_drive (lua_State *L) {
 /* conn:takeTurn() -> boolean: the step of the handshake that waits; is there
 ** budget left for others? */
 static int conn_take_turn (lua_State *L) {
-  struct tls_connection *c = tls_connection_check_open(L);
+  struct tls_connection *c = check_driven(L);
   lua_pushboolean(L, c == NULL || tls_handshake_turns_take(c));
   return 1;
 }
@@ -159,7 +166,7 @@ static int conn_feed (lua_State *L) {
     records->eof = true;
   else if (!tls_records_keep(records) || !tls_records_feed(records, data, n) ||
            !tls_records_keep(records)) /* after what is there already */
-    return luaL_error(L, "out of memory");
+    return tls_throw_memory(L);
   return tls_connection_push_needs_drive(L, c);
 }
 

@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "names_table.h"
 #include "public_key_table.h"
@@ -29,20 +30,21 @@ static void push_written (lua_State *L, struct tls_owned *owned, bool ok) {
     lua_pushnil(L);
   tls_owned_free(owned);
   lua_remove(L, -2);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 static struct tls_owned *push_memory (lua_State *L) { /* [-0, +1] */
   struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
   owned->p = BIO_new(BIO_s_mem());
+  if (owned->p == NULL)
+    tls_throw_memory(L);
   return owned;
 }
 
 void tls_certificate_push_time (lua_State *L, const ASN1_TIME *time) {
   struct tls_owned *owned = push_memory(L);
-  if (owned->p != NULL)
-    ASN1_TIME_print(owned->p, time);
-  push_written(L, owned, owned->p != NULL);
+  ASN1_TIME_print(owned->p, time); /* or that it is none */
+  push_written(L, owned, true);
 }
 
 /* The integers of Lua 5.1 and LuaJIT have 32 bits on a machine of 32 bits. */
@@ -64,7 +66,7 @@ void tls_certificate_push_seconds (lua_State *L, const ASN1_TIME *time) {
     return;
   }
   lua_pushnil(L);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 void tls_certificate_push_fingerprint (lua_State *L, const X509 *cert,
@@ -75,8 +77,9 @@ void tls_certificate_push_fingerprint (lua_State *L, const X509 *cert,
     tls_push_hex(L, digest, size, ':');
     return;
   }
-  lua_pushnil(L);
-  ERR_clear_error();
+  if (ERR_peek_error() == 0) /* OpenSSL 3.0's words for want of memory */
+    tls_throw_memory(L);
+  tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "no fingerprint");
 }
 
 static void push_signed_hex (lua_State *L, const BIGNUM *n) { /* [-0, +1] */
@@ -101,6 +104,7 @@ void tls_certificate_push_serial (lua_State *L, const X509 *cert) {
     lua_pushnil(L);
   tls_owned_free(owned);
   lua_remove(L, -2);
+  tls_accept_failure(L);
 }
 
 void tls_certificate_push_usage (lua_State *L, const X509 *cert) {
@@ -118,7 +122,7 @@ void tls_certificate_push_usage (lua_State *L, const X509 *cert) {
   }
   tls_owned_free(owned);
   lua_remove(L, -2);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 void tls_certificate_push_der (lua_State *L, X509 *cert) {
@@ -136,8 +140,7 @@ void tls_certificate_push_der (lua_State *L, X509 *cert) {
 
 void tls_certificate_push_pem (lua_State *L, X509 *cert) {
   struct tls_owned *owned = push_memory(L);
-  push_written(L, owned,
-               owned->p != NULL && PEM_write_bio_X509(owned->p, cert) == 1);
+  push_written(L, owned, PEM_write_bio_X509(owned->p, cert) == 1);
 }
 
 /* As it stands in the certificate: a kind of key that OpenSSL does not know
@@ -145,7 +148,7 @@ void tls_certificate_push_pem (lua_State *L, X509 *cert) {
 void tls_certificate_push_spki_pem (lua_State *L, const unsigned char *bytes,
                                     int size) {
   struct tls_owned *owned = push_memory(L);
-  bool ok = size > 0 && owned->p != NULL &&
+  bool ok = size > 0 &&
             PEM_write_bio(owned->p, PEM_STRING_PUBLIC, "", bytes, size) > 0;
   push_written(L, owned, ok);
 }

@@ -71,7 +71,7 @@ static void push_fields (lua_State *L, X509 *cert) { /* [-0, +1] */
   lua_setfield(L, t, "serialNumber");
   tls_certificate_push_der(L, cert);
   lua_setfield(L, t, "raw");
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 void tls_certificate_push (lua_State *L, X509 *cert) {
@@ -167,7 +167,7 @@ static X509 *find_stored (lua_State *L, X509 *cert, X509_STORE *store,
     owned->p = issuer;
   tls_owned_free(finder);
   lua_pop(L, 1);
-  ERR_clear_error();
+  tls_accept_failure(L);
   return owned->p;
 }
 
@@ -203,7 +203,7 @@ void tls_certificate_push_chain (lua_State *L, X509 *leaf,
     link_issuer(L);
   }
   lua_pop(L, 1);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 /* ---- from text ---- */

@@ -13,6 +13,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "engine/openssl_error.h"
+#include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 
 /* RFC 2253, but bytes above 127 and control characters stay as they are: they
@@ -99,6 +101,11 @@ static bool put_asn1 (BIO *out, const ASN1_STRING *s, const char *prefix,
   return put_text(out, &t, quote);
 }
 
+/* For what OpenSSL cannot print, unless it has no memory. */
+static bool put_invalid (BIO *out) {
+  return !tls_error_drop_queue() && put_string(out, "<invalid>");
+}
+
 static bool put_directory (BIO *out, const X509_NAME *name, bool quote) {
   struct text t = {NULL, 0, NULL, true};
   char *data = NULL;
@@ -107,7 +114,7 @@ static bool put_directory (BIO *out, const X509_NAME *name, bool quote) {
   if (memory == NULL)
     return false;
   if (X509_NAME_print_ex(memory, name, 0, DIRECTORY_FLAGS) < 0) {
-    ok = put_string(out, "<invalid>");
+    ok = put_invalid(out);
   } else {
     long size = BIO_get_mem_data(memory, &data);
     t.data = (const unsigned char *)data;
@@ -156,7 +163,7 @@ static bool put_address (BIO *out, const ASN1_OCTET_STRING *address) {
 static bool put_oid (BIO *out, const ASN1_OBJECT *oid) {
   char text[OID_SIZE] = "";
   if (OBJ_obj2txt(text, sizeof text, oid, 1) < 0)
-    return put_string(out, "<invalid>");
+    return put_invalid(out);
   return put_string(out, text);
 }
 
@@ -206,16 +213,11 @@ static bool put_alternatives (BIO *out, const GENERAL_NAMES *names) {
 
 /* ---- from here on Lua may throw ---- */
 
-static int memory_error (lua_State *L) {
-  ERR_clear_error();
-  return luaL_error(L, "not enough memory");
-}
-
 static BIO *push_memory (lua_State *L) { /* [-0, +1] */
   struct tls_owned *owned = tls_owned_push(L, tls_free_bio);
   owned->p = BIO_new(BIO_s_mem());
   if (owned->p == NULL)
-    memory_error(L);
+    tls_throw_memory(L);
   return owned->p;
 }
 
@@ -228,7 +230,7 @@ static void push_content (lua_State *L, BIO *memory) { /* [-0, +1] */
 void tls_names_push_oid (lua_State *L, const ASN1_OBJECT *oid) {
   char text[OID_SIZE] = "";
   if (OBJ_obj2txt(text, sizeof text, oid, 1) < 0)
-    ERR_clear_error();
+    tls_accept_failure(L);
   lua_pushstring(L, text);
 }
 
@@ -247,7 +249,7 @@ static void push_value (lua_State *L, struct tls_owned *owned,
   unsigned char *text = NULL;
   int size = ASN1_STRING_to_UTF8(&text, value);
   if (size < 0) {
-    ERR_clear_error();
+    tls_accept_failure(L);
     lua_pushlstring(L, (const char *)ASN1_STRING_get0_data(value),
                     (size_t)ASN1_STRING_length(value));
     return;
@@ -297,7 +299,7 @@ void tls_names_push (lua_State *L, const X509_NAME *name) {
 void tls_names_push_line (lua_State *L, const X509_NAME *name) {
   BIO *memory = push_memory(L);
   if (X509_NAME_print_ex(memory, name, 0, XN_FLAG_ONELINE) < 0)
-    memory_error(L);
+    tls_throw_memory(L);
   push_content(L, memory);
   tls_owned_free(lua_touserdata(L, -2));
   lua_remove(L, -2);
@@ -311,7 +313,7 @@ void tls_names_push_lines (lua_State *L, const X509_NAME *name) {
     lua_pushnil(L);
   tls_owned_free(lua_touserdata(L, -2));
   lua_remove(L, -2);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
@@ -321,7 +323,7 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   int found = 0;
   owned->p = X509_get_ext_d2i(cert, NID_subject_alt_name, &found, NULL);
   if (owned->p == NULL) { /* -1: absent; else twice there, or garbage */
-    ERR_clear_error();
+    tls_accept_failure(L);
     lua_settop(L, base);
     if (found == -1)
       lua_pushnil(L);
@@ -331,18 +333,18 @@ void tls_names_push_alternatives (lua_State *L, const X509 *cert) {
   }
   memory = push_memory(L);
   if (!put_alternatives(memory, owned->p))
-    memory_error(L);
+    tls_throw_memory(L);
   push_content(L, memory);
   lua_replace(L, base + 1); /* what is above is freed now */
   tls_owned_free(lua_touserdata(L, base + 2));
   lua_settop(L, base + 1);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 static bool put_method (BIO *out, const ASN1_OBJECT *method) {
   char text[OID_SIZE] = "";
-  if (i2t_ASN1_OBJECT(text, sizeof text, method) < 0)
-    ERR_clear_error();
+  if (i2t_ASN1_OBJECT(text, sizeof text, method) < 0 && tls_error_drop_queue())
+    return false;
   return put_string(out, text) && put_string(out, " - ");
 }
 
@@ -364,14 +366,14 @@ void tls_names_push_access_lines (lua_State *L, const X509 *cert) {
   if (owned->p == NULL)
     lua_pushnil(L);
   else if (!put_access(memory, owned->p))
-    memory_error(L);
+    tls_throw_memory(L);
   else
     push_content(L, memory);
   tls_owned_free(lua_touserdata(L, -2));
   tls_owned_free(owned);
   lua_replace(L, -3);
   lua_pop(L, 1);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 /* "OCSP - URI:http://x" becomes key "OCSP - URI" and value "http://x".
@@ -383,10 +385,10 @@ static void push_description (lua_State *L, BIO *memory,
   long size, method;
   (void)BIO_reset(memory);
   if (!put_method(memory, desc->method))
-    memory_error(L);
+    tls_throw_memory(L);
   method = BIO_get_mem_data(memory, &data);
   if (!put_general(memory, desc->location, false))
-    memory_error(L);
+    tls_throw_memory(L);
   size = BIO_get_mem_data(memory, &data);
   colon = memchr(data + method, ':', (size_t)(size - method));
   lua_pushlstring(L, data, (size_t)(colon - data)); /* kind() ends in one */
@@ -431,5 +433,5 @@ void tls_names_push_access (lua_State *L, const X509 *cert) {
     tls_owned_free(owned);
   }
   lua_settop(L, t);
-  ERR_clear_error();
+  tls_accept_failure(L);
 }

@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/objects.h>
 
+#include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "lua/table_fields.h"
 
@@ -129,5 +130,5 @@ void tls_public_key_set_fields (lua_State *L, X509 *cert) {
     set_rsa(L, key, t);
   if (key != NULL)
     tls_set_integer(L, "bits", EVP_PKEY_get_bits(key));
-  ERR_clear_error(); /* an unknown type of key is not an error */
+  tls_accept_failure(L); /* an unknown type of key is not an error */
 }

@@ -81,7 +81,7 @@ void tls_x509_push_chain (lua_State *L, X509 *leaf, STACK_OF(X509) * chain) {
   }
   lua_pop(L, 1);
   lua_remove(L, -2); /* the buffer */
-  ERR_clear_error();
+  tls_accept_failure(L);
 }
 
 /* ---- from text ---- */
@@ -224,7 +224,7 @@ static int get_field (lua_State *L) {
     return 0;
   luaL_checkstack(L, 16, "certificate");
   properties[number - 1].push(L, cert);
-  ERR_clear_error();
+  tls_accept_failure(L);
   return 1;
 }
 

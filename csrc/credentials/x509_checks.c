@@ -47,7 +47,7 @@ static bool matches (lua_State *L, int result, const char *message) {
   if (result < 0)
     tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED",
                       "cannot compare the names of the certificate");
-  ERR_clear_error();
+  tls_accept_failure(L);
   if (result == 0)
     lua_pushnil(L);
   return result > 0;
@@ -100,7 +100,7 @@ static int check_ip (lua_State *L) {
 static int check_issued (lua_State *L) {
   X509 *cert = tls_x509_check(L, 1);
   lua_pushboolean(L, tls_chain_issued(tls_x509_check(L, 2), cert));
-  ERR_clear_error();
+  tls_accept_failure(L);
   return 1;
 }
 
@@ -120,7 +120,7 @@ static int verify (lua_State *L) {
     return return_unreadable(L);
   lua_pushboolean(L, X509_verify(cert, key) == 1);
   tls_owned_free(owned);
-  ERR_clear_error();
+  tls_accept_failure(L);
   return 1;
 }
 
@@ -136,7 +136,7 @@ static int check_private_key (lua_State *L) {
     return return_unreadable(L);
   lua_pushboolean(L, X509_check_private_key(cert, key) == 1);
   tls_owned_free(owned);
-  ERR_clear_error();
+  tls_accept_failure(L);
   return 1;
 }
 

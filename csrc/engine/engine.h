@@ -163,7 +163,7 @@ bool tls_engine_signs_next (struct tls_engine *e);
 
 /* Go on with the handshake, then decrypt into 'plain': at most 'room' bytes,
 ** '*got' of them were written. Returns the event bits since the last step.
-** When '*got' == 'room', or when there was data and
+** When '*got' == 'room', after early data, or when there was data and
 ** tls_engine_renegotiating(), there may be more: step again. */
 unsigned tls_engine_step (struct tls_engine *e, char *plain, size_t room,
                           size_t *got);

@@ -16,8 +16,8 @@
 #include "fatal_alert.h"
 
 /* The error when there is no memory to write the real one down. */
-static const struct tls_error no_memory = {
-    .code = "ERR_MEMORY_ALLOCATION_FAILED", .message = "out of memory"};
+static const struct tls_error no_memory = {.code = TLS_NO_MEMORY,
+                                           .message = TLS_NO_MEMORY_TEXT};
 
 /* False when there is no memory: then 'no_memory' is the error. */
 static bool set_failed (struct tls_engine *e) {
@@ -91,6 +91,18 @@ static enum tls_ocsp_fault ocsp_refusal (const struct tls_engine *e) {
                                                  : TLS_OCSP_OK;
 }
 
+/* OpenSSL's words are not all there is to say. */
+static void explain (struct tls_engine *e, bool no_ech, bool refused,
+                     enum tls_ocsp_fault ocsp) {
+  if (no_ech)
+    tls_error_set(e->error, ECH_CODE, ECH_TEXT);
+  if (refused)
+    set_refusal(e);
+  if (ocsp != TLS_OCSP_OK)
+    tls_error_set(e->error, tls_ocsp_fault_code(ocsp),
+                  tls_ocsp_fault_message(ocsp));
+}
+
 void tls_engine_fail_ssl (struct tls_engine *e) {
   bool refused = peer_was_refused(e);
   enum tls_ocsp_fault ocsp = ocsp_refusal(e);
@@ -102,13 +114,8 @@ void tls_engine_fail_ssl (struct tls_engine *e) {
   bool no_ech = ech_was_refused(e);
   tls_error_from_queue(e->error, "ERR_SSL_PROTOCOL_ERROR",
                        "TLS protocol error");
-  if (no_ech)
-    tls_error_set(e->error, ECH_CODE, ECH_TEXT);
-  if (refused)
-    set_refusal(e);
-  if (ocsp != TLS_OCSP_OK)
-    tls_error_set(e->error, tls_ocsp_fault_code(ocsp),
-                  tls_ocsp_fault_message(ocsp));
+  if (!tls_error_is_no_memory(e->error))
+    explain(e, no_ech, refused, ocsp);
   tls_fatal_alert_describe(e, e->error);
 }
 

@@ -39,9 +39,8 @@ bool tls_engine_set_verdict (struct tls_engine *e, unsigned generation,
 
 /* OpenSSL keeps the client's share of the key exchange as long as the
 ** connection lives, and asks nothing of it any more; nor do we, on a server.
-** The key itself cannot be taken away from it, but emptied:
-*EVP_PKEY_set_type(3)
-** frees what is in it. */
+** The key itself cannot be taken away from it, but emptied: its type is set
+** anew, which frees what is in it, EVP_PKEY_set_type(3). */
 static void drop_client_share (struct tls_engine *e) {
 #if TLS_HAS_LARGE_SHARES
   EVP_PKEY *share = NULL;

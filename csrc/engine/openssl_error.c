@@ -158,6 +158,28 @@ static void keep_stack (struct tls_error *e, const unsigned long *entries,
       e->stack[e->stack_size++] = entries[n];
 }
 
+/* What OpenSSL makes of the want of memory may be anything: no certificate was
+** found, a key does not match. */
+static bool no_memory (const unsigned long *entries, size_t n) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (ERR_GET_REASON(entries[i]) == ERR_R_MALLOC_FAILURE)
+      return true;
+  return false;
+}
+
+bool tls_error_drop_queue (void) {
+  unsigned long entry;
+  bool wanted = false;
+  while ((entry = ERR_get_error()) != 0)
+    wanted = wanted || ERR_GET_REASON(entry) == ERR_R_MALLOC_FAILURE;
+  return wanted;
+}
+
+bool tls_error_is_no_memory (const struct tls_error *e) {
+  return strcmp(e->code, TLS_NO_MEMORY) == 0;
+}
+
 static void from_queue (struct tls_error *e, bool newest, const char *code,
                         const char *message) {
   unsigned long entries[TLS_ERROR_STACK + 1];
@@ -166,7 +188,10 @@ static void from_queue (struct tls_error *e, bool newest, const char *code,
   if (n == 0)
     return;
   size_t cause = newest ? n - 1 : find_cause(entries, n);
-  describe(e, entries[cause]);
+  if (no_memory(entries, n))
+    tls_error_set(e, TLS_NO_MEMORY, TLS_NO_MEMORY_TEXT);
+  else
+    describe(e, entries[cause]);
   keep_stack(e, entries, n, cause);
 }
 

@@ -12,6 +12,9 @@
 ** cause. */
 #define TLS_ERROR_STACK 15
 
+#define TLS_NO_MEMORY "ERR_MEMORY_ALLOCATION_FAILED"
+#define TLS_NO_MEMORY_TEXT "out of memory"
+
 struct tls_error {
   char code[96];     /* Node's code: ERR_SSL_WRONG_VERSION_NUMBER */
   char message[512]; /* what happened, for a person */
@@ -26,7 +29,8 @@ struct tls_error {
 };
 
 /* Fill 'e' from the entry of the queue that names the cause, and empty the
-** queue. When the queue is empty, the error is 'code' and 'message'. */
+** queue. When the queue is empty, the error is 'code' and 'message'. When any
+** entry says that there was no memory, that is the error. */
 void tls_error_from_queue (struct tls_error *e, const char *code,
                            const char *message);
 
@@ -34,6 +38,12 @@ void tls_error_from_queue (struct tls_error *e, const char *code,
 ** that it was PEM. */
 void tls_error_from_newest (struct tls_error *e, const char *code,
                             const char *message);
+
+/* Empty OpenSSL's queue. True when it said that there was no memory. */
+bool tls_error_drop_queue (void);
+
+/* Whether it says that there was no memory. */
+bool tls_error_is_no_memory (const struct tls_error *e);
 
 void tls_error_set (struct tls_error *e, const char *code, const char *message);
 

@@ -23,12 +23,29 @@ bool tls_engine_handshake_due (struct tls_engine *e) {
   return tls_records_unread(&e->records) > 0 || !SSL_in_before(e->ssl);
 }
 
-/* The first record has come as a whole, and it is one of a handshake (RFC 8446,
-** 5.1). A server that waits for its client has nothing else to read. */
-static bool has_hello (const struct tls_records *r) {
+/* The first record is one of a handshake (RFC 8446, 5.1), and has come as a
+** whole, or OpenSSL has its beginning and the rest comes: many a ClientHello
+** takes two packets. A server that waits for its client has nothing else to
+** read. */
+static bool has_hello (const struct tls_engine *e) {
+  const struct tls_records *r = &e->records;
   const unsigned char *head = (const unsigned char *)r->first;
-  return r->first_size >= 5 && head[0] == SSL3_RT_HANDSHAKE &&
+  if (r->first_size < 5 || head[0] != SSL3_RT_HANDSHAKE)
+    return false;
+  return SSL_has_pending(e->ssl) ||
          tls_records_unread(r) >= 5u + (size_t)(head[3] << 8 | head[4]);
+}
+
+/* Nobody need be asked about the ClientHello, whose rest has come. */
+static bool has_rest (const struct tls_engine *e) {
+  return !e->ask_client_hello && tls_records_unread(&e->records) > 0;
+}
+
+/* In this state a server of TLS 1.3 waits for its client's Finished, or for
+** another ClientHello: then it has sent no Finished itself. */
+static bool wants_another_hello (const struct tls_engine *e) {
+  unsigned char nothing;
+  return SSL_get_finished(e->ssl, &nothing, 0) == 0;
 }
 
 /* What enters Lua or prints, and what verifies a client, stays. */
@@ -42,9 +59,10 @@ bool tls_engine_signs_next (struct tls_engine *e) {
     return false;
   bool answered = e->client_hello_state == CLIENT_HELLO_ANSWERED;
   switch (SSL_get_state(e->ssl)) {
-    case TLS_ST_BEFORE:
-      return answered || (!e->ask_client_hello && has_hello(&e->records));
-    case TLS_ST_SR_CLNT_HELLO: return answered;
+    case TLS_ST_BEFORE: return answered || (has_rest(e) && has_hello(e));
+    case TLS_ST_SR_CLNT_HELLO: return answered || has_rest(e);
+    case TLS_ST_EARLY_DATA:
+      return wants_another_hello(e) && tls_records_unread(&e->records) > 0;
     case TLS_ST_SW_SRVR_DONE: /* TLS 1.2: the ClientKeyExchange comes */
       return SSL_get_verify_mode(e->ssl) == SSL_VERIFY_NONE &&
              tls_records_unread(&e->records) > 0;

@@ -55,8 +55,8 @@ static bool may_close (const struct tls_engine *e) {
 }
 
 /* After it nothing is sent, so a server of TLS 1.3 sends no tickets either
-** when a client's late certificate arrives. An error of SSL_shutdown() does
-** not matter: the end of the transport follows. */
+** when a client's late certificate arrives. When SSL_shutdown() has failed,
+** SSL_read() does, too: there was no memory for the alert. */
 void tls_write_close_notify (struct tls_engine *e) {
   if (e->close_notify != CLOSE_NOTIFY_DUE || !may_close(e) ||
       !tls_engine_enter(e))
@@ -64,9 +64,13 @@ void tls_write_close_notify (struct tls_engine *e) {
   if (e->server)
     SSL_set_num_tickets(e->ssl, 0);
   e->close_notify = CLOSE_NOTIFY_SENT;
-  if (SSL_shutdown(e->ssl) < 0)
-    ERR_clear_error();
+  int r = SSL_shutdown(e->ssl);
+  bool failed = r < 0 && SSL_get_error(e->ssl, r) == SSL_ERROR_SSL;
   tls_engine_leave(e);
+  if (failed)
+    tls_engine_fail_ssl(e);
+  else
+    ERR_clear_error();
 }
 
 void tls_engine_shutdown (struct tls_engine *e) {

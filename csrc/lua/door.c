@@ -9,8 +9,15 @@
 
 struct call {
   lua_CFunction fn;
-  void *arg; /* borrowed */
+  void *arg;           /* borrowed */
+  bool *out_of_memory; /* borrowed; NULL: that goes to the host, too */
 };
+
+/* Whether what a protected call has thrown says that there was no memory: Lua's
+** error, or one of ours. It is on top. */
+static bool no_memory (lua_State *L, int status) {
+  return status == LUA_ERRMEM || tls_error_is_memory(L, -1);
+}
 
 /* The error on top is text but when there was no memory for it, or when the
 ** handler has failed itself: that is still to be more than "(null)". */
@@ -38,9 +45,14 @@ static int enter (lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_pushvalue(L, 1);
-  if (lua_pcall(L, 1, 0, 2) == LUA_OK)
+  const struct call *call = lua_touserdata(L, 1);
+  int status = lua_pcall(L, 1, 0, 2);
+  if (status == LUA_OK)
     return 0;
-  return throw_text(L);
+  if (call->out_of_memory == NULL || !no_memory(L, status))
+    return throw_text(L);
+  *call->out_of_memory = true;
+  return 0;
 }
 
 int tls_door_open (lua_State *L) {
@@ -55,11 +67,12 @@ int tls_door_open (lua_State *L) {
 }
 
 bool tls_door_call (lua_State *L, const struct tls_luv_context *luv, int door,
-                    lua_CFunction fn, void *arg) {
-  struct call call = {fn, arg};
+                    lua_CFunction fn, void *arg, bool *out_of_memory) {
+  struct call call = {fn, arg, out_of_memory};
   lua_rawgeti(L, LUA_REGISTRYINDEX, door);
   lua_pushlightuserdata(L, &call);
-  return luv->cb_pcall(L, 1, 0, NO_TRACEBACK) >= 0;
+  bool ended = luv->cb_pcall(L, 1, 0, NO_TRACEBACK) >= 0;
+  return ended && (out_of_memory == NULL || !*out_of_memory);
 }
 
 /* Upvalues: luv's context, the function, how many arguments are bound, and
@@ -77,18 +90,45 @@ static int report (lua_State *L) {
   return 0;
 }
 
+/* Runs protected: owner:_memory_out(). Returns what that does. */
+static int tell_owner (lua_State *L) {
+  lua_pushliteral(L, "_memory_out");
+  lua_gettable(L, 1);
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/* There was no memory. When the first bound argument is what the callback
+** belongs to, a socket for example, that is what ends; and the host is not
+** told. */
+static bool owner_has_ended (lua_State *L) {
+  if (lua_tointeger(L, lua_upvalueindex(COUNT)) == 0 ||
+      !lua_istable(L, lua_upvalueindex(FIRST)))
+    return false;
+  lua_pushcfunction(L, tell_owner);
+  lua_pushvalue(L, lua_upvalueindex(FIRST));
+  bool ended = lua_pcall(L, 1, 1, 0) == LUA_OK && lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return ended;
+}
+
+#define USUAL 8 /* Lua always has room for LUA_MINSTACK */
+
 static int enter_function (lua_State *L) {
   int bound = (int)lua_tointeger(L, lua_upvalueindex(COUNT)), i;
   int given = lua_gettop(L);
-  luaL_checkstack(L, bound + given + 4, "tls");
+  if (bound + given > USUAL)
+    luaL_checkstack(L, bound + given + 8, "tls");
   lua_rawgetp(L, LUA_REGISTRYINDEX, &handler_key);
   lua_pushvalue(L, lua_upvalueindex(FUNCTION));
   for (i = 0; i < bound; i++)
     lua_pushvalue(L, lua_upvalueindex(FIRST + i));
   for (i = 1; i <= given; i++)
     lua_pushvalue(L, i);
-  if (lua_pcall(L, bound + given, LUA_MULTRET, given + 1) != LUA_OK)
-    return report(L);
+  int status = lua_pcall(L, bound + given, LUA_MULTRET, given + 1);
+  if (status != LUA_OK)
+    return no_memory(L, status) && owner_has_ended(L) ? 0 : report(L);
   return lua_gettop(L) - given - 1;
 }
 

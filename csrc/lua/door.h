@@ -18,13 +18,17 @@ int tls_door_open (lua_State *L);
 
 /* Run fn(arg) on the main thread 'L', with 'arg' as a light userdata. 'door' is
 ** what tls_door_open() has returned. Nothing is allocated outside of the
-** protected call. False when it threw and the host went on. [-0, +0] */
+** protected call. False when it threw and the host went on. When there was no
+** memory, the host is not told but '*out_of_memory' is set, if it is given.
+** [-0, +0] */
 bool tls_door_call (lua_State *L, const struct tls_luv_context *luv, int door,
-                    lua_CFunction fn, void *arg);
+                    lua_CFunction fn, void *arg, bool *out_of_memory);
 
 /* Replace the function at the bottom of the stack, and the arguments above it,
 ** by a function for luv: it calls that one with these arguments before its
-** own, and what it throws goes to the host's policy as text. 'luv' is
+** own, and what it throws goes to the host's policy as text. When there was no
+** memory, and the first argument is a table with a method _memory_out, that is
+** called first: where it returns true, the host is not told. 'luv' is
 ** borrowed. [-n, +1] */
 void tls_door_push (lua_State *L, const struct tls_luv_context *luv);
 

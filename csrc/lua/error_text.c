@@ -70,6 +70,15 @@ bool tls_error_is (lua_State *L, int idx) {
   return ours;
 }
 
+bool tls_error_is_memory (lua_State *L, int idx) {
+  if (idx < 0)
+    idx = lua_gettop(L) + idx + 1;
+  if (lua_type(L, idx) == LUA_TSTRING) /* Lua's own, thrown once more */
+    return strcmp(lua_tostring(L, idx), "not enough memory") == 0;
+  const char *code = tls_error_is(L, idx) ? raw_text(L, idx, "code") : NULL;
+  return code != NULL && strcmp(code, TLS_NO_MEMORY) == 0;
+}
+
 /* Runs protected. Returns what __tostring of its argument does. */
 static int by_tostring (lua_State *L) {
   if (!luaL_getmetafield(L, 1, "__tostring"))
@@ -148,6 +157,8 @@ static void drop_our_place (lua_State *L, int idx) {
 
 int tls_error_handler (lua_State *L) {
   lua_settop(L, 1);
+  if (tls_error_is_memory(L, 1))
+    return 1;
   tls_error_push_text(L, 1);
   drop_our_place(L, 2);
   const char *stack = tls_error_is(L, 1) ? raw_text(L, 1, "stack") : NULL;

@@ -3,6 +3,8 @@
 */
 #include "lua_error.h"
 
+#include <openssl/err.h>
+
 #include "error_place.h"
 #include "table_fields.h"
 
@@ -48,6 +50,18 @@ int tls_throw (lua_State *L, const struct tls_error *e) {
   tls_push_error(L, e);
   tls_error_place_add(L);
   return lua_error(L);
+}
+
+int tls_throw_memory (lua_State *L) {
+  struct tls_error e;
+  ERR_clear_error();
+  tls_error_set(&e, TLS_NO_MEMORY, TLS_NO_MEMORY_TEXT);
+  return tls_throw(L, &e);
+}
+
+void tls_accept_failure (lua_State *L) {
+  if (tls_error_drop_queue())
+    tls_throw_memory(L);
 }
 
 int tls_throw_openssl (lua_State *L, const char *code, const char *message) {

@@ -18,6 +18,15 @@ void tls_push_error (lua_State *L, const struct tls_error *e);
 ** error_place.h. Never returns. */
 int tls_throw (lua_State *L, const struct tls_error *e);
 
+/* Throw that there is no memory, when OpenSSL or malloc(3) has had none. Its
+** queue is empty then. Never returns. */
+int tls_throw_memory (lua_State *L);
+
+/* What OpenSSL has not done counts as an answer, and its queue is emptied: but
+** not when there was no memory, which is thrown. The caller must own nothing
+** that Lua does not own, too. */
+void tls_accept_failure (lua_State *L);
+
 /* Throw the oldest entry of OpenSSL's error queue; when it is empty, 'code'
 ** and 'message'. Never returns, so the caller must own nothing that Lua does
 ** not collect. */

@@ -95,7 +95,7 @@ void tls_lua_state_open (lua_State *L) {
   state->bio_method = tls_record_bio_method();
   state->stderr_bio = BIO_new_fp(stderr, BIO_NOCLOSE);
   if (state->bio_method == NULL || state->stderr_bio == NULL)
-    luaL_error(L, "tls: out of memory");
+    luaL_error(L, "tls: " TLS_NO_MEMORY_TEXT); /* errors have no class yet */
   lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
 }
 
@@ -106,19 +106,39 @@ char *tls_lua_state_take_buffer (struct tls_lua_state *state) {
 }
 
 void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer) {
-  if (state->plaintext == NULL && !state->closing)
-    state->plaintext = buffer;
-  else
+  if (state->plaintext != NULL || state->closing) {
     OPENSSL_clear_free(buffer, TLS_PLAINTEXT_SIZE);
+    return;
+  }
+  state->plaintext = buffer;
+  if (state->plaintext_stale)
+    tls_lua_state_wipe_plaintext(state);
+}
+
+void tls_lua_state_note_plaintext (struct tls_lua_state *state, size_t n) {
+  if (n > state->plaintext_used)
+    state->plaintext_used = n;
+}
+
+/* The C library's memset(3), which the compiler cannot leave out like this.
+** OPENSSL_cleanse(3) takes eight times as long for 16 KiB. */
+static void *(*const volatile fill)(void *, int, size_t) = memset;
+
+void tls_lua_state_wipe_plaintext (struct tls_lua_state *state) {
+  state->plaintext_stale = state->plaintext == NULL;
+  if (state->plaintext_stale)
+    return;
+  fill(state->plaintext, 0, state->plaintext_used);
+  state->plaintext_used = 0;
 }
 
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
-                         void *arg) {
+                         void *arg, bool *out_of_memory) {
   lua_State *L = state->main;
   if (state->closing ||
       !lua_checkstack(L, 4)) /* a function, its argument, spare */
     return false;
-  return tls_door_call(L, state->luv, state->door, fn, arg);
+  return tls_door_call(L, state->luv, state->door, fn, arg, out_of_memory);
 }
 
 int tls_lua_state_wrap (lua_State *L) {

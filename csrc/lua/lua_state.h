@@ -35,6 +35,7 @@
   X(eof)                \
   X(written)            \
   X(driveLater)         \
+  X(memoryOut)          \
   X(turn)               \
   X(error)
 /* clang-format on */
@@ -91,9 +92,11 @@ struct tls_lua_state {
   int at_closing; /* registry reference; LUA_NOREF before core.atClosing() */
   const void *closing_sentinel; /* borrowed from the registry; NULL at first;
                                    see state_closing.c */
-  lua_Alloc allocate; /* once the loop was abandoned; see state_closing.c */
-  void *allocate_arg; /* borrowed */
-  char *plaintext;    /* owned; NULL while a connection uses it */
+  lua_Alloc allocate;    /* once the loop was abandoned; see state_closing.c */
+  void *allocate_arg;    /* borrowed */
+  char *plaintext;       /* owned; NULL while a connection uses it */
+  size_t plaintext_used; /* the most that lies in it */
+  bool plaintext_stale;  /* to be wiped when it is given back */
   char read_buffer[TLS_READ_SIZE]; /* libuv reads into it, for any of the
                                       connections */
 };
@@ -112,12 +115,19 @@ struct tls_lua_state *tls_lua_state_get (lua_State *L);
 char *tls_lua_state_take_buffer (struct tls_lua_state *state);
 void tls_lua_state_give_buffer (struct tls_lua_state *state, char *buffer);
 
+/* 'n' bytes of plaintext have been in the buffer. */
+void tls_lua_state_note_plaintext (struct tls_lua_state *state, size_t n);
+
+/* A connection has ended, whose plaintext may be in the state's buffer: wipes
+** it, or has it wiped when it is given back. */
+void tls_lua_state_wipe_plaintext (struct tls_lua_state *state);
+
 /* The core's one way from libuv's callbacks into Lua. 'fn' gets 'arg' as a
 ** light userdata and runs protected: it may allocate and throw, while this
 ** function does not. False when it was not run, or when it threw and the host
-** went on, see door.h. */
+** went on, see door.h, as for 'out_of_memory'. */
 bool tls_lua_state_call (struct tls_lua_state *state, lua_CFunction fn,
-                         void *arg);
+                         void *arg, bool *out_of_memory);
 
 /* core.wrap(fn, ...) -> function: for luv's callbacks, see tls_door_push();
 ** the arguments behind 'fn' come before luv's. */

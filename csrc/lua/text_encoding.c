@@ -1,13 +1,15 @@
 /*
 ** text_encoding: hexadecimal digits and base64, see text_encoding.h. Each
 ** function writes to a userdata, which Lua frees, also when making the result
-** throws.
+** throws. What it holds is plaintext: it is wiped when it has become a string.
 */
 #include "text_encoding.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <openssl/crypto.h>
 
 static const char DIGITS[] = "0123456789abcdef";
 
@@ -23,6 +25,13 @@ static char *new_room (lua_State *L, size_t n, size_t times) {
   return lua_newuserdata(L, n * times + 8);
 }
 
+/* Push the 'size' bytes at 'to' as a string. [-0, +1] */
+static int push_result (lua_State *L, char *to, size_t size) {
+  lua_pushlstring(L, to, size);
+  OPENSSL_cleanse(to, size);
+  return 1;
+}
+
 int tls_text_encode_hex (lua_State *L) {
   size_t n;
   const unsigned char *from = (const void *)luaL_checklstring(L, 1, &n);
@@ -31,8 +40,7 @@ int tls_text_encode_hex (lua_State *L) {
     to[2 * i] = DIGITS[from[i] >> 4];
     to[2 * i + 1] = DIGITS[from[i] & 15];
   }
-  lua_pushlstring(L, to, 2 * n);
-  return 1;
+  return push_result(L, to, 2 * n);
 }
 
 /* The value of a hexadecimal digit, or -1. */
@@ -55,8 +63,7 @@ int tls_text_decode_hex (lua_State *L) {
       break;
     to[size] = (char)(high << 4 | low);
   }
-  lua_pushlstring(L, to, size);
-  return 1;
+  return push_result(L, to, size);
 }
 
 /* Write the one or two bytes at the end. Returns how many characters. */
@@ -84,8 +91,7 @@ int tls_text_encode_base64 (lua_State *L) {
   }
   if (n > 0)
     size += encode_rest(from, n, alphabet, !url, to + size);
-  lua_pushlstring(L, to, size);
-  return 1;
+  return push_result(L, to, size);
 }
 
 /* For each byte the value of that character in either alphabet, plus one; 0
@@ -116,6 +122,5 @@ int tls_text_decode_base64 (lua_State *L) {
     held -= 8;
     to[size++] = (char)(bits >> held & 255);
   }
-  lua_pushlstring(L, to, size);
-  return 1;
+  return push_result(L, to, size);
 }

@@ -64,7 +64,7 @@ end
 -- @raise ERR_INVALID_ARG_TYPE; what createSecureContext throws
 function methods:setKeyCert(given)
   local context = secure_context.given(given, declared.create, "context")
-  if self._conn then return self._conn:setKeyCert(context.context) end
+  if self._conn then return self._conn:setKeyCert(context._native) end
   if self.destroyed then return end
   errors.throw(errors.new("ERR_TLS_INVALID_STATE", "There is no handshake yet that could show the certificate"))
 end

@@ -96,7 +96,7 @@ local function on_renegotiating(self)
 end
 
 local function on_keylog(self, lines)
-  local server = self._options.isServer and self.server
+  local server = self._options.isServer and self._server
   for line in lines:gmatch "[^\n]*\n" do
     self:emit("keylog", line)
     if server then server:emit("keylog", line, self) end
@@ -104,16 +104,17 @@ local function on_keylog(self, lines)
 end
 
 local function on_early_data(self, data)
-  self.bytesRead = self.bytesRead + #data
+  self._bytes_read = self._bytes_read + #data
   self:emit("earlyData", data)
-  if self.server then self.server:emit("earlyData", data, self) end
+  local server = self._server
+  if server then server:emit("earlyData", data, self) end
 end
 
 local push = Socket._push
 
 -- Called for each batch of plaintext. `_push` alone would do the same for a flowing stream, with one call more.
 local function on_data(self, data)
-  self.bytesRead = self.bytesRead + #data
+  self._bytes_read = self._bytes_read + #data
   if self._reports_traffic then self:_restart_idle_timer() end
   if not self._r_direct then return push(self, data) end
   local listeners = self._events
@@ -209,6 +210,9 @@ core.handlers {
   driveLater = function(self) tick.immediate(drive, self) end, -- not next_tick: it may go on without end
   turn = turns.add,
   error = on_error,
+  memoryOut = function(self)
+    if not self:_memory_out() then errors.throw(errors.no_memory()) end
+  end,
 }
 
 return events

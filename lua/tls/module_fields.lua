@@ -7,11 +7,13 @@ local default_ca = require "tls.default_ca"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
+local nearest = require "tls.options.nearest"
 local secure_context = require "tls.secure_context"
 
 local module_fields = {}
 
 local WRITABLE = "^[%u_]+$"
+local OURS = { "^DEFAULT_", "^CLIENT_RENEG_" } -- what the names of defaults begin with
 
 -- A value of `kind` that OpenSSL takes, too: the option `name` of a context is tried with it.
 local function tried(kind, name)
@@ -42,15 +44,33 @@ function module_fields.get(_, name)
   return nil
 end
 
+local NAMES = {} -- as tls.options.nearest takes them
+for name in pairs(CHECKS) do NAMES[name] = {} end
+
+-- A default that is misspelt would count for nothing. Other names are the user's own.
+local function check_name(name)
+  for _, beginning in ipairs(OURS) do
+    if type(name) == "string" and name:find(beginning) then
+      local close = nearest(name, NAMES)
+      errors.throw(errors.new("ERR_INVALID_ARG_VALUE", ("tls has no field '%s'%s"):format(name,
+        close and ("; did you mean '%s'?"):format(close) or "")))
+    end
+  end
+end
+
 --- A field is assigned: a default is checked, and read by every later call.
--- @raise what the option throws that the default is for; ERR_INVALID_STATE for rootCertificates
+-- @raise what the option throws that the default is for; ERR_INVALID_STATE for rootCertificates; ERR_INVALID_ARG_VALUE
+-- for a default that does not exist
 function module_fields.set(module, name, value)
   if name == "rootCertificates" then
     errors.throw(errors.new("ERR_INVALID_STATE",
       "tls.rootCertificates cannot be assigned: tls.setDefaultCACertificates says who is trusted"))
   end
   local check = CHECKS[name]
-  if not check then return rawset(module, name, value) end
+  if not check then
+    check_name(name)
+    return rawset(module, name, value)
+  end
   defaults[name] = check(value, "tls." .. name)
 end
 

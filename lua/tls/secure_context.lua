@@ -173,7 +173,7 @@ function SecureContext:addCACert(pem)
   end
   local text, file = pem, nil
   if type(pem) ~= "string" then text, file = credential_kinds.read(pem, "cert") end
-  local done, err = core.addCACert(self.context, text)
+  local done, err = core.addCACert(self._native, text)
   if done then return end
   errors.throw(credential_fault.explain(err, "cert", { option = "ca", text = text, file = file }))
 end
@@ -222,8 +222,8 @@ function secure_context.make(checked)
     rawPublicKey = raw_public_key(checked), peerPublicKeys = peer_public_keys(checked),
   }
   return setmetatable({
-    context = native, groups = curve, maxEarlyData = checked.maxEarlyData, maxVersion = max,
-    echKeys = checked.echKeys ~= nil, raw_keys = checked.peerPublicKeys ~= nil,
+    _native = native, _groups = curve, _max_early_data = checked.maxEarlyData or 0, _max_version = max,
+    _has_ech_keys = checked.echKeys ~= nil, _trusts_raw_keys = checked.peerPublicKeys ~= nil,
   }, SecureContext)
 end
 

@@ -27,7 +27,7 @@ function clear_getters.bytesWritten(self)
   return self._encrypted_end._bytes_given
 end
 
-local SecurePair = class("tls.SecurePair", Emitter)
+local SecurePair, pair_getters = class("tls.SecurePair", Emitter)
 
 -- The options of the pair's TLSSocket: `options`, and what comes by position, which counts before them.
 local function with_arguments(given_context, is_server, request_cert, reject, options)
@@ -55,11 +55,17 @@ function SecurePair._init(self, given_context, is_server, request_cert, reject, 
   local all_options = with_arguments(given_context, is_server, request_cert, reject, options or {})
   local clear = setmetatable(TLSSocket.new(nil, all_options), CleartextStream.__meta)
   clear._class, clear._encrypted_end = CleartextStream, outer
-  self.cleartext, self.encrypted = clear, outer
+  self._cleartext, self._encrypted = clear, outer
   clear:once("secure", function() self:emit("secure") end)
   clear:once("close", function() outer:destroySoon() end)
   existing_stream.over(clear, inner)
 end
+
+--- The TLSSocket, which has the plaintext. Source: this and the next are Node's.
+function pair_getters.cleartext(self) return self._cleartext end
+
+--- The stream of the records.
+function pair_getters.encrypted(self) return self._encrypted end
 
 SecurePair._watched_events = { error = true }
 
@@ -67,13 +73,13 @@ SecurePair._watched_events = { error = true }
 function SecurePair:_listener_added(name)
   if self._forwards_errors or name ~= "error" then return end
   self._forwards_errors = true
-  self.cleartext:on("error", function(err) self:emit("error", err) end)
+  self._cleartext:on("error", function(err) self:emit("error", err) end)
 end
 
 --- Destroys both streams at once.
 function SecurePair:destroy()
-  self.cleartext:destroy()
-  self.encrypted:destroy()
+  self._cleartext:destroy()
+  self._encrypted:destroy()
 end
 
 CryptoStream:_finish("Duplex", "stream")

@@ -28,7 +28,7 @@ Server._accepts_paced = true -- or one turn accepts many, and the next one signs
 
 -- A handshake has failed; its socket is destroyed already, and still knows where the client is.
 local function client_error(socket, err)
-  local server = socket.server
+  local server = socket._server
   if errors.is(err) then err.remoteAddress, err.remotePort = socket.remoteAddress, socket.remotePort end
   server:emit("tlsClientError", err, socket)
   server:emit("clientError", err, socket)
@@ -44,7 +44,7 @@ Accepted:_expect_fields(32)
 
 function Accepted:_make_core_options()
   local options, core_options = self._options, TLSSocket._make_core_options(self)
-  local shared = options == self.server._options_for_sockets
+  local shared = options == self._server._options_for_sockets
   if shared then options._core_options = core_options end -- until forget_options_for_sockets
   return core_options
 end
@@ -57,16 +57,23 @@ function Accepted:_set_option(name, value)
 end
 
 function Accepted:_on_secure()
-  local server = self.server
+  local server = self._server
   self._handshake_state = ANNOUNCED
   server._handshake_queue:remove(self)
   emit(server, "secureConnection", self)
 end
 
+Accepted._memory_error = errors.no_memory -- the server's events tell of it where nobody listens yet
+
+-- Whether the socket's own events are enough. When there was no memory for the listeners, they are not.
+local function is_told(self, err)
+  return self._handshake_state == ANNOUNCED and not (errors.is_no_memory(err) and self:listenerCount("error") == 0)
+end
+
 -- The socket is destroyed: if before 'secureConnection', its handshake has failed.
 function Accepted:_on_destroyed(err)
-  if self._handshake_state == ANNOUNCED then return end
-  self.server._handshake_queue:remove(self)
+  if is_told(self, err) then return end
+  self._server._handshake_queue:remove(self)
   self:on("error", ignore) -- the server's events tell of it
   client_error(self, err or errors.new("ECONNRESET", "socket hang up"))
 end
@@ -136,7 +143,7 @@ local function new_socket(self, handle)
   local socket = TLSSocket._accepted(Accepted, self._options_for_sockets)
   net.Server._add_socket(self, socket)
   self._handshake_queue:add(socket)
-  if self._options.pauseOnConnect then socket:pause() end
+  if self:_pauses() then socket:pause() end
   if handle then
     if debug_lines.on then connection_steps.accepted(self, socket, handle) end
     net.Socket._adopt_handle(socket, handle)
@@ -198,7 +205,7 @@ function Server:setSecureContext(options)
   local checked = declared.set_context:read(options)
   local fresh = secure_context.of(checked)
   if not checked.ticketKeys and not checked.secureContext then
-    core.ticketKeys(fresh.context, core.ticketKeys(self._context.context))
+    core.ticketKeys(fresh._native, core.ticketKeys(self._context._native))
   end
   self._context = fresh
   if self._stapler then self._stapler:_see(fresh) end
@@ -209,7 +216,7 @@ end
 -- this one's tickets. Source: Node's server.getTicketKeys.
 --- @return string key the newest of several
 function Server:getTicketKeys()
-  local _, newest = core.ticketKeys(self._context.context)
+  local _, newest = core.ticketKeys(self._context._native)
   return newest
 end
 
@@ -217,7 +224,7 @@ end
 --- @param keys string|string[] 48 bytes each; of several the first encrypts, and all decrypt
 -- @raise ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function Server:setTicketKeys(keys)
-  core.ticketKeys(self._context.context, ticket_keys.join(keys, "keys", "Session ticket keys must be a 48-byte buffer"))
+  core.ticketKeys(self._context._native, ticket_keys.join(keys, "keys", "Session ticket keys must be a 48-byte buffer"))
 end
 
 -- The server's own listener for 'connection'. A user may emit that event with any stream: the server speaks TLS over
@@ -238,7 +245,7 @@ function Server:_accept(handle)
     return
   end
   local plain = net.Socket.new { handle = handle }
-  plain.server = self
+  plain._server, self._newest = self, plain
   if debug_lines.on then connection_steps.accepted(self, plain, handle) end
   self:emit("connection", plain)
 end

@@ -27,7 +27,7 @@ local Socket = require "tls.net.socket"
 
 local TLSSocket, getters = class("tls.TLSSocket", Socket)
 
-local next_tick = tick.next_tick
+local next_tick, is_heard = tick.next_tick, require("tls.stream.event_emitter")._is_heard
 
 TLSSocket.encrypted = true
 
@@ -96,7 +96,7 @@ end
 function TLSSocket._create(checked, class_of)
   local self = (class_of or TLSSocket)._new_instance()
   Socket._set_up(self, checked)
-  self.server = checked.server
+  self._server = checked.server
   return self
 end
 
@@ -107,7 +107,7 @@ end
 function TLSSocket._accepted(class_of, checked)
   local self = class_of._new_instance()
   Socket._start(self, checked)
-  self.server = checked.server
+  self._server = checked.server
   return self
 end
 
@@ -161,8 +161,8 @@ end
 
 -- On the socket, or on the server that has accepted it.
 local function anyone_listens(self, name)
-  local server = self._options.isServer and self.server
-  return self:listenerCount(name) > 0 or server and server:listenerCount(name) > 0 or false
+  local server = self._options.isServer and self._server
+  return self:listenerCount(name) > 0 or is_heard(server, name)
 end
 
 -- As in Node: false for what the handshake did not bring, nil before it is done. What it did bring is a field of the
@@ -194,7 +194,7 @@ function TLSSocket:_make_core_options()
     session = options.session,
     sessions = not options.isServer or anyone_listens(self, "newSession"),
     keylog = anyone_listens(self, "keylog"),
-    readEarlyData = options.isServer and (options.secureContext.maxEarlyData or 0) > 0,
+    readEarlyData = options.isServer and options.secureContext._max_early_data > 0,
     earlyData = options.earlyData,
     echConfig = hidden.config, echOuterName = hidden.outerServername, echGrease = hidden.grease,
     threads = options.isServer and (options.handshakeThreads or defaults.handshake_threads) or 0,
@@ -208,8 +208,8 @@ local function make_conn(self, options)
   local refused = options.pskIdentityHint and psk.check_hint(options.pskIdentityHint)
   if refused then return self:destroy(refused) and nil end
   local core_options = options._core_options or self._class._make_core_options(self)
-  local ok, conn = core.attempt(core.conn, options.secureContext.context, core_options)
-  if not ok then return self:destroy(conn) and nil end
+  local ok, conn = core.attempt(core.conn, options.secureContext._native, core_options)
+  if not ok then return self:destroy(errors.thrown(conn)) and nil end
   if options.maxSendFragment then conn:setMaxSendFragment(options.maxSendFragment) end
   if options.enableTrace then conn:trace() end
   if debug_lines.on then conn:wantNotes() end
@@ -389,9 +389,9 @@ function TLSSocket:_destroy(err)
     self:_learn_addresses()
   end
   if conn and conn:isAuthorized() then self._was_authorized = true end
+  local rest = conn and conn:close()
   self._conn = false
   if handshaking then self._handshake_state = NEVER_SECURE end
-  local rest = conn and conn:close()
   if rest and self._handle then self._handle:send(rest) end -- over a stream: an alert, for example
   Socket._destroy(self, err)
   self._class._on_destroyed(self, err) -- last: a listener may throw

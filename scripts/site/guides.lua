@@ -14,6 +14,7 @@ local function page_of(target)
   if path:find "^%a+:" or path == "" then return target end
   local name = path:match "([^/]+)$"
   if name:find "%.md$" then return name .. ".html" .. anchor end
+  if name:find "%.svg$" then return name end -- `make docs` puts it beside the pages
   local example = path:match "^[%./]*examples/?(.*)$"
   if example then return examples.place(example) end
   return target

@@ -163,10 +163,10 @@ describe("a lack of descriptors when the system's certificates are read", functi
       local core = require "tls.core"
       local terms = core.connectionOptions { servername = "localhost" }
       take()
-      local ok, err = pcall(core.conn, context.context, terms)
+      local ok, err = pcall(core.conn, context._native, terms)
       print(ok, err.code, err.message:match "%d: (.*)")
       give()
-      core.conn(context.context, terms):close()
+      core.conn(context._native, terms):close()
       server:listen(0, "127.0.0.1", function()
         local client = visit(server, {})
         client:on("secureConnect", function() client:finish() end)
@@ -214,7 +214,7 @@ describe("Lua states on several threads", function()
           for k = 1, 20 do
             local options = k % 2 == 0 and { crl = crl } or {}
             local client = core.connectionOptions { servername = "localhost" }
-            core.conn(tls.createSecureContext(options).context, client):close()
+            core.conn(tls.createSecureContext(options)._native, client):close()
           end
         end), package.path, package.cpath, read "ca.crl")
       end

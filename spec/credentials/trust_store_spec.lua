@@ -254,7 +254,7 @@ describe("a thousand contexts", function()
       for i = 1, n do
         list[i] = tls.createSecureContext()
         local client = core.connectionOptions { servername = "localhost" } -- which needs the anchors
-        core.conn(list[i].context, client):close()
+        core.conn(list[i]._native, client):close()
       end
       return list
     end

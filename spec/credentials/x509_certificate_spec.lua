@@ -151,7 +151,7 @@ describe("the methods of an X509Certificate", function()
   end)
 
   it("are methods of one", function()
-    local other = tls.createSecureContext().context
+    local other = tls.createSecureContext()._native
     for _, name in ipairs {
       "checkHost", "checkEmail", "checkIP", "checkPrivateKey", "verify", "toString", "toLegacyObject",
     } do
@@ -199,7 +199,7 @@ describe("the methods of an X509Certificate", function()
     assert.is_true(X509(certs.chained.cert):checkIssued(intermediate))
     assert.is_false(cert:checkIssued(intermediate))
     assert.is_false(stranger:checkIssued(ca))
-    for _, value in ipairs { true, 5, "x", {}, io.stderr, tls.createSecureContext().context } do
+    for _, value in ipairs { true, 5, "x", {}, io.stderr, tls.createSecureContext()._native } do
       throws("ERR_INVALID_ARG_TYPE", cert.checkIssued, cert, value)
     end
     throws("ERR_INVALID_ARG_TYPE", cert.checkIssued, cert)

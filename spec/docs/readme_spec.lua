@@ -75,36 +75,3 @@ describe("the README's server", function()
     assert.matches("ECONNRESET", child.output)
   end)
 end)
-
---- The figures of a row of bench/RESULTS.md, by the names that stand above them.
-local function measured(results, row)
-  local names, figures = {}, {}
-  for name in results:match("| work | unit |([^\n]+)"):gmatch " ([^|]+) |" do names[#names + 1] = name end
-  local line = assert(results:match("\n| " .. row:gsub("%p", "%%%0") .. " | [^|]+ |([^\n]+)"), row)
-  local i = 0
-  for cell in line:gmatch "([^|]*)|" do
-    i = i + 1
-    figures[names[i]] = tonumber(cell:match "[%d.]+")
-  end
-  return figures
-end
-
-describe("the README's chart", function()
-  it("shows what was measured", function()
-    local results = read "bench/RESULTS.md"
-    local seen, figures = 0, nil
-    for line in read("README.md"):match("Server's CPU;.-\n\n(.-)```"):gmatch "[^\n]+" do
-      for head, row in pairs {
-        ["full handshake"] = "full handshake, TLS 1.3, P-256", ["resumed handshake"] = "resumed handshake, TLS 1.3",
-        ["echo of 1 KiB"] = "echo, 64 connections, 1 KiB", ["memory of an"] = "idle, 2,000 connections",
-      } do
-        if line:find("^" .. head) then figures = measured(results, row) end
-      end
-      local name, figure = line:match "^.* (%a+) +([%d.]+) %a+"
-      local unit = figure:find "%." and 0.1 or 1
-      assert.is_true(math.abs(figures[name] - tonumber(figure)) <= unit / 2 + 1e-9, line)
-      seen = seen + 1
-    end
-    assert.equal(13, seen)
-  end)
-end)

@@ -4,6 +4,7 @@
 -- and so is what a reader asserts.
 local certs = require "spec.support.certs"
 local core = require "tls.core"
+local declarations = require "tls.options.declaration"
 local ech = require "tls.options.ech"
 local encoding = require "tls.stream.encoding"
 local HttpAnswer = require "tls.ocsp.http_answer"
@@ -68,7 +69,7 @@ function readers.described(bytes)
 end
 
 function readers.session(der)
-  refused(pcall(core.conn, CLIENT.context, core.connectionOptions { session = der }))
+  refused(pcall(core.conn, CLIENT._native, core.connectionOptions { session = der }))
 end
 
 function readers.names(text)
@@ -149,9 +150,48 @@ function readers.http(bytes)
   assert(read(size) == read(#text + 1))
 end
 
+-- As one reads it from a file: a key, and certificates, of which each may have others in front of and behind it.
+function readers.pem(text)
+  refused(pcall(tls.createSecureContext, { key = text, cert = text }))
+  refused(pcall(tls.createSecureContext, { ca = text, crl = text }))
+end
+
+-- A number of more than 16 bits may be that of the rounds that make the key: a file can ask for hours of that.
+function readers.pfx(bytes)
+  if bytes:find "\2[\3\4\5]" then return end
+  refused(pcall(tls.createSecureContext, { pfx = bytes, passphrase = certs.passphrase }))
+end
+
+local function nothing() end
+
+-- What an option may be given, made of some bytes.
+local VALUES = {
+  function(text) return text end, function(text) return #text end, function(text) return -#text end,
+  function(text) return (text:byte(1) or 0) * 2 ^ 40 + 0.5 end, function() return 0 / 0 end,
+  function() return 1 / 0 end, function() return true end, function() return false end,
+  function() return {} end, function(text) return { text } end, function(text) return { text, text, 5 } end,
+  function(text) return { [text] = text } end, function(text) return { file = "/nowhere/" .. text } end,
+  function() return nothing end, function(text) return { { pem = text, passphrase = text } } end,
+  function() return CLIENT end, function() return setmetatable({}, { __index = nothing, __tostring = error }) end,
+}
+
+-- The options of any of our functions: a name, a value and its bytes, over and over.
+function readers.options(bytes)
+  local all = declarations.all()
+  local declared, options, at = all[(bytes:byte(1) or 0) % #all + 1], {}, 2
+  while at + 2 <= #bytes do
+    local option, kind, size = bytes:byte(at, at + 2)
+    local name = declared.list[option % #declared.list + 1][1]
+    options[name] = VALUES[kind % #VALUES + 1](bytes:sub(at + 3, at + 2 + size))
+    at = at + 3 + size
+  end
+  refused(pcall(declared.read, declared, options))
+  refused(pcall(tls.createSecureContext, options))
+end
+
 local ORDER = {
   "certificate", "cert", "ca", "crl", "key", "session", "names", "address", "pieces", "x509",
-  "described", "public_key", "ech", "ech_keys", "ocsp", "http",
+  "described", "public_key", "ech", "ech_keys", "ocsp", "http", "pem", "pfx", "options",
 }
 
 -- What `openssl ech -public_name cover.example.test` has made.
@@ -203,6 +243,10 @@ local function write_seeds(dir)
   seed("ech", "entry", encoding.decode(ECH_LIST, "base64"):sub(3))
   seed("ech_keys", "list", encoding.decode(ECH_LIST, "base64"))
   seed("ocsp", "try_later", "0\3\10\1\3")
+  seed("pem", "rsa", certs.rsa.key .. certs.rsa.cert .. certs.ca.cert)
+  seed("pem", "crl", certs.ca.cert .. certs.file "ca.crl")
+  for _, name in ipairs { "open", "keyless" } do seed("pfx", name, certs.file(name .. ".pfx")) end
+  for i = 0, 40 do seed("options", i, string.char(i) .. ("%c%c\5hello"):format(i, i % 17):rep(8)) end
   seed("names", "dns", "a.example.org\nDNS:*.example.org, IP Address:127.0.0.1, URI:https://example.org/")
   seed("names", "quoted", "localhost\nDNS:\"a, DNS:localhost\", DNS:x")
   for i, text in ipairs { "127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "2001:db8:0:0:1::" } do

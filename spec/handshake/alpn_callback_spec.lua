@@ -75,6 +75,22 @@ describe("ALPNCallback", function()
     end
   end)
 
+  it("changes nothing by what it does to the list that it is given", function()
+    for _, change in ipairs {
+      function(list) list[#list + 1] = "x" end, function(list) list[1] = "x" end,
+      function(list)
+        list[1], list[2] = {}, "x"
+      end,
+    } do
+      local _, _, r = choose(function(info)
+        change(info.protocols)
+        return "x"
+      end, { "a", "b" })
+      assert.equal("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT", r.client_error.code)
+      assert.truthy(r.client_error.message:find("(a, b)", 1, true))
+    end
+  end)
+
   it("throws into 'tlsClientError', never further", function()
     local thrown = { code = "MINE", message = "thrown" }
     local _, _, r = choose(function() error(thrown) end, { "a" })

@@ -57,6 +57,23 @@ describe("'clientHello'", function()
     assert.equal(0, info.extensions[place]) -- in the order they came, as OpenSSL sends them
   end)
 
+  it("is the listener's own: what it does to it changes nothing of the handshake", function()
+    for _, value in ipairs { false, 5, "x", {} } do
+      local asked
+      local server = { key = certs.rsa.key, cert = certs.rsa.cert, SNICallback = function(name, callback)
+        asked = name
+        callback()
+      end, ALPNCallback = function(info) return info.protocols[2] end }
+      local r = hello(function(info, callback)
+        for name in pairs(info) do info[name] = value end
+        callback()
+      end, { servername = "one.test", ALPNProtocols = { "a", "b" }, requestOCSP = true }, server)
+      assert.is_nil(r.client_error)
+      assert.equal("one.test", asked)
+      assert.equal("b", r.socket.alpnProtocol)
+    end
+  end)
+
   it("goes on with the context it is given, later as well", function()
     for _, wait in ipairs { false, true } do
       local name

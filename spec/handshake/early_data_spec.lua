@@ -170,6 +170,39 @@ describe("early data", function()
     assert.equal(1, #seen.errors)
   end)
 
+  it("may end in the same read as what follows it", function()
+    local net = require "tls.net"
+    local relayed, accepted = 0, nil
+    local seen = start(nil, function(server, port)
+      local relay, kept
+      relay = net.createServer({ allowHalfOpen = true }, function(plain)
+        local upstream = net.connect { port = port, host = "127.0.0.1", allowHalfOpen = true }
+        plain:on("data", function(data) -- the last byte of the first flight goes with the second one
+          relayed = relayed + 1
+          if relayed == 1 then data, kept = data:sub(1, -2), data:sub(-1) end
+          if relayed == 2 then data = kept .. data end
+          upstream:write(data)
+        end)
+        plain:on("end", function() upstream:finish() end)
+        upstream:pipe(plain)
+      end)
+      relay:listen(0, "127.0.0.1", function()
+        visit(port, nil, nil, function(_, session)
+          visit(relay:address().port, session, "GET /", function(socket)
+            accepted = socket.earlyDataAccepted
+            relay:close()
+            server:close()
+          end)
+        end)
+      end)
+    end)
+    assert.is_true(relayed > 1)
+    assert.is_true(accepted)
+    assert.same({ "GET /" }, seen.early)
+    assert.same({ "late", "late" }, seen.data)
+    assert.same({}, seen.errors)
+  end)
+
   it("waits while the server's callbacks answer later", function()
     local function later(fn)
       local timer = helper.uv.new_timer()

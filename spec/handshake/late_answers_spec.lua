@@ -168,7 +168,7 @@ describe("many handshakes", function()
     local server = tls.createServer({ key = certs.rsa.key, cert = certs.rsa.cert, SNICallback = function(name, callback)
       callbacks[#callbacks + 1] = function()
         local index = tonumber(name:match "%d+") % #contexts + 1
-        callback(nil, contexts[index].context)
+        callback(nil, contexts[index]._native)
       end
       if #callbacks < N then return end
       for i = N, 1, -1 do later(callbacks[i], i % 7) end

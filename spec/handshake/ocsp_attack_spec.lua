@@ -207,7 +207,7 @@ describe("ocsp", function()
         socket:resume()
       end)
     local function staple(response)
-      core.ocsp.staple(server._context.context, core.x509((cert or LEAF).cert), response or "", os.time() + 600)
+      core.ocsp.staple(server._context._native, core.x509((cert or LEAF).cert), response or "", os.time() + 600)
     end
     staple(first)
     server:on("tlsClientError", function(err) order.alert = err.code end)

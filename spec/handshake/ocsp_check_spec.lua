@@ -106,7 +106,7 @@ for _, version in ipairs(VERSIONS) do
       for _, junk in ipairs { "junk", GOOD:sub(1, -2), GOOD .. "\0" } do
         for _, mode in ipairs(MODES) do
           assert_out("ERR_OCSP_MALFORMED", meet(version, nil, { ocsp = mode }, nil, function(server)
-            core.ocsp.staple(server._context.context, core.x509(LEAF.cert), junk, os.time() + 600)
+            core.ocsp.staple(server._context._native, core.x509(LEAF.cert), junk, os.time() + 600)
           end))
         end
       end

@@ -67,6 +67,16 @@ describe("a default that is assigned", function()
     with("CLIENT_RENEG_WINDOW", math.huge, function() assert.equal(math.huge, tls.CLIENT_RENEG_WINDOW) end)
   end)
 
+  it("that does not exist is an error, which names the one that was meant", function()
+    for name, meant in pairs { DEFAULT_MIN_VERSIONS = "DEFAULT_MIN_VERSION", DEFAULT_CIPHER = "DEFAULT_CIPHERS",
+      CLIENT_RENEG_LIMITS = "CLIENT_RENEG_LIMIT" } do
+      assert.equal("ERR_INVALID_ARG_VALUE", refused(name, "TLSv1.3"))
+      local _, err = pcall(function() tls[name] = 1 end)
+      assert.equal(("tls has no field '%s'; did you mean '%s'?"):format(name, meant), helper.thrown_message(err))
+    end
+    assert.equal("ERR_INVALID_ARG_VALUE", refused("DEFAULT_NOTHING_LIKE_IT_AT_ALL", 1))
+  end)
+
   it("is not confused with a name of the user's own", function()
     tls.MY_OWN, tls.handshake_timeout = 1, 2
     assert.equal(1, rawget(tls, "MY_OWN"))

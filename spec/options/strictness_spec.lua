@@ -185,6 +185,11 @@ describe("options that are found through a metatable", function()
     throws("ERR_INVALID_ARG_VALUE", "rejectUnauthorised", tls.connect, inherited(names))
     throws("ERR_INVALID_ARG_VALUE", "rejectUnauthorised", tls.createServer, inherited(inherited(names)))
     throws("ERR_INVALID_ARG_VALUE", "plain table", tls.createServer, setmetatable({}, { __index = function() end }))
+    local circle = { port = 1 }
+    setmetatable(circle, { __index = circle })
+    for _, fn in ipairs { tls.createServer, tls.connect, net.connect, tls.createSecureContext } do
+      throws("ERR_INVALID_ARG_VALUE", "plain table", fn, circle)
+    end
     throws("ERR_INVALID_ARG_VALUE", "plain tables", tls.createSecureContext,
       { key = { setmetatable({ pem = certs.rsa.key }, { __index = { passphrase = "x" } }) } })
     with_server({}, function(port, close)

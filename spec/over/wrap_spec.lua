@@ -1,6 +1,7 @@
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local errors = require "tls.support.errors"
+local handles = require "tls.support.luv_handles"
 local net = require "tls.net"
 local tick = require "tls.support.next_tick"
 local tls = require "tls"
@@ -195,6 +196,26 @@ describe("any object with a stream's methods", function()
     helper.run()
   end)
 
+  it("whose resume throws ends the connection with that, once", function()
+    local a = duplex_pair(10, 1)
+    a.resume = function() error { code = "BROKEN", message = "resume" } end
+    local client = tls.connect { socket = a, servername = "localhost" }
+    client:on("error", expect(function(err) assert.equal("BROKEN", err.code) end))
+    client:on("close", expect(function(had_error) assert.is_true(had_error) end))
+    helper.run()
+  end)
+
+  it("whose destroy throws is closed all the same, and others close at once as before", function()
+    local a = duplex_pair(10, 1)
+    a.destroy = function() error "destroy" end
+    local client = tls.connect { socket = a, servername = "localhost" }
+    client:on("error", helper.never "error")
+    client:on("close", expect(function(had_error) assert.is_false(had_error) end))
+    tick.immediate(function() client:destroy() end)
+    helper.run()
+    assert.is_true(handles.all_closed())
+  end)
+
   it("that ends in the handshake is a connection cut off", function()
     local a = duplex_pair(10, 1)
     local client = tls.connect { socket = a, servername = "localhost" }
@@ -299,6 +320,28 @@ describe("tls.TLSSocket", function()
       talk(socket, "hello")
       socket:on("close", done)
     end)
+  end)
+
+  it("without a server may have a listener for 'newSession', whom nobody tells", function()
+    local server
+    server = net.createServer(expect(function(plain)
+      local socket = tls.TLSSocket(plain, { isServer = true, key = certs.rsa.key, cert = certs.rsa.cert,
+        secureOptions = 0x4000 }) -- SSL_OP_NO_TICKET
+      socket:on("newSession", helper.never "newSession")
+      socket:on("error", helper.never "error")
+      socket:resume()
+    end))
+    server:listen(0, "127.0.0.1", function()
+      local client
+      client = tls.connect({ port = server:address().port, ca = certs.ca.cert, servername = "localhost",
+        maxVersion = "TLSv1.2" }, expect(function() client:finish() end))
+      client:on("close", expect(function(had_error)
+        assert.is_false(had_error)
+        server:close()
+      end))
+      client:resume()
+    end)
+    helper.run()
   end)
 
   it("rejects when it is told to", function()

@@ -638,6 +638,29 @@ describe("stream, piping", function()
     assert.equal(1, ended)
   end)
 
+  it("throws for one whose write or on is no function, and calls nothing else that is none", function()
+    local function nothing() end
+    for _, name in ipairs { "write", "on" } do
+      local sink = { write = nothing, on = nothing }
+      sink[name] = 5
+      local ok, err = pcall(Fake().pipe, Fake(), sink)
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+    end
+    local parts, listeners = {}, {}
+    local sink = { emit = true, ["end"] = 5, finish = 5, prependListener = 5, removeListener = 5, off = {},
+      listenerCount = 5, on = function(_, name, listener) listeners[name] = listener end,
+      write = function(_, chunk) parts[#parts + 1] = chunk end }
+    local src = Fake()
+    src:pipe(sink)
+    src:_push("x")
+    src:_push_eof()
+    uv.run()
+    src:unpipe(sink)
+    listeners.error "boom"
+    assert.same({ "x" }, parts)
+  end)
+
   it("leaves an error of the destination unheard when nobody listens", function()
     local src, dst = Fake(), Emitter.new()
     dst.write = function() return true end

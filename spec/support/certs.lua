@@ -16,7 +16,7 @@ end
 local SCRIPT = [=[
 set -eu
 dir=$1
-stamp=stamp-12 # another number where what is made here changes
+stamp=stamp-14 # another number where what is made here changes
 exec 9>"$dir.lock"
 flock 9 # of several processes the first one makes them
 [ -n "$(find "$dir/$stamp" -mtime "-$2" 2>/dev/null)" ] && exit 0
@@ -134,6 +134,12 @@ sed 's/\(BEGIN\|END\) CERT/\1 X509 CERT/' ca.crt >oldlabel.crt; cp ca.key oldlab
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out small.key
 openssl req -new -x509 -key small.key -subj /CN=localhost -addext subjectAltName=$san -days 30 -out small.crt
 openssl pkcs12 -export -legacy -descert -inkey rsa.key -in rsa.crt -certfile ca.crt -passout pass:sesame -out legacy.pfx
+# whose keys are derived in one step, not in thousands that are alike
+openssl pkcs8 -topk8 -in rsa.key -v2 aes128 -iter 1 -passout pass:sesame -out one_step.key
+for more in "" -legacy; do
+  openssl pkcs12 -export $more ${more:+-descert} -iter 1 -inkey rsa.key -in rsa.crt -certfile ca.crt \
+    -passout pass:sesame -out "one_step$more.pfx"
+done
 openssl pkcs12 -export -inkey rsa.key -in rsa.crt -passout pass: -out open.pfx
 openssl pkcs8 -topk8 -in rsa.key -v1 PBE-SHA1-RC2-40 -provider legacy -provider default \
   -passout pass:sesame -out rc2.key

@@ -21,7 +21,7 @@ extern int checks, failures;
 /* wire_test: what the engine reads from the wire, and writes to it. */
 void test_wire (void);
 
-/* threads_test: the lock around steps that run elsewhere. */
+/* threads_test: what must not happen while steps run on other threads. */
 void test_threads (void);
 
 #endif

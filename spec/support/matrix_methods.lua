@@ -48,13 +48,14 @@ methods.negotiated = { getCipher = true, getEphemeralKeyInfo = true, getGroup = 
 methods.properties = {
   allowHalfOpen = "boolean", alpnProtocol = "string boolean nil", authorized = "boolean",
   authorizationError = "string nil", bufferSize = "number nil",
-  bytesWritten = "number", closed = "boolean", connecting = "boolean", defaultMaxListeners = "number",
+  bytesRead = "number", bytesWritten = "number", closed = "boolean", connecting = "boolean",
+  defaultMaxListeners = "number",
   encrypted = "boolean", localAddress = "string nil", localFamily = "string nil", localPort = "number nil",
   npnProtocol = "string boolean nil", pending = "boolean", readable = "boolean", readableFlowing = "boolean nil",
   readableHighWaterMark = "number", readableLength = "number", readyState = "string", remoteAddress = "string nil",
   remoteFamily = "string nil", remotePort = "number nil", secureConnecting = "boolean",
   servername = "string boolean nil", truncated = "boolean", writable = "boolean", writableCorked = "number",
-  writableLength = "number", writableNeedDrain = "boolean",
+  writableHighWaterMark = "number", writableLength = "number", writableNeedDrain = "boolean",
 }
 
 -- It belongs to the class and makes sockets: nobody calls it on one.

@@ -20,9 +20,13 @@
 int luaopen_tls_core (lua_State *L);
 #endif
 
+#ifndef NEW_LUA_STATE
+#define NEW_LUA_STATE() luaL_newstate()
+#endif
+
 /* 'loop' is the host's; NULL lets luv make one. */
 static lua_State *new_state (uv_loop_t *loop) {
-  lua_State *L = luaL_newstate();
+  lua_State *L = NEW_LUA_STATE();
   if (L == NULL)
     return NULL;
   luaL_openlibs(L);

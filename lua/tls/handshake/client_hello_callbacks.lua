@@ -14,11 +14,9 @@ local core = require "tls.core"
 local errors = require "tls.support.errors"
 local debug_steps = require "tls.handshake.steps"
 
-local client_hello_callbacks = {}
+local has_listener = require("tls.stream.event_emitter")._is_heard
 
-local function has_listener(server, name)
-  return server ~= nil and server.listenerCount ~= nil and server:listenerCount(name) > 0
-end
+local client_hello_callbacks = {}
 
 -- As a function for user_callback. Every listener gets the callback; a second answer is an error.
 local function emit(server, name)
@@ -46,8 +44,8 @@ local function refuse(socket, err)
 end
 
 -- 'clientHello': the user answers with a context, a refusal with an alert, or nothing.
-function steps.client_hello(socket, info, answer, done)
-  if not has_listener(socket.server, "clientHello") then return done() end
+function steps.client_hello(socket, _, answer, done)
+  if not has_listener(socket._server, "clientHello") then return done() end
   user_callback(socket, refuse, function(choice)
     if not choice then return done() end
     if kinds.is_secure_context(choice) then
@@ -57,7 +55,9 @@ function steps.client_hello(socket, info, answer, done)
     answer.alert = alert.wanted(choice)
     if answer.alert then return done() end
     refuse(socket, errors.arg_value("answer to 'clientHello'", choice, "is no SecureContext and no { alert = }"))
-  end, function(_, callback) socket.server:emit("clientHello", info, callback, socket) end, info)
+  end, function(copy, callback)
+    socket._server:emit("clientHello", copy, callback, socket)
+  end, socket._conn:getClientHello()) -- the listener's own: what it changes there changes no answer
 end
 
 -- SNICallback, whose default looks through what addContext was given.
@@ -81,6 +81,12 @@ local function contains(list, value)
   return false
 end
 
+local function copy_of(list)
+  local copy = {}
+  for i = 1, #list do copy[i] = list[i] end
+  return copy
+end
+
 local function not_offered(choice, offered)
   return errors.new("ERR_TLS_ALPN_CALLBACK_INVALID_RESULT",
     ("ALPN callback returned a value (%s) that did not match any of the client's offered protocols (%s)"):format(
@@ -92,7 +98,8 @@ function steps.alpn(socket, info, answer, done)
   local callback = socket._options.ALPNCallback
   local offered = info.ALPNProtocols
   if answer.alert or not callback or #offered == 0 then return done() end
-  local ok, choice = pcall(callback, { servername = info.servername or "", protocols = offered }, socket)
+  local asked = { servername = info.servername or "", protocols = copy_of(offered) }
+  local ok, choice = pcall(callback, asked, socket)
   if not ok then return alert.destroy(socket, errors.thrown(choice)) end
   if choice == nil then
     answer.alpnRefused = true
@@ -106,14 +113,14 @@ end
 
 -- 'resumeSession': the session that was stored under this id.
 function steps.resume_session(socket, info, answer, done)
-  if answer.alert or not info.sessionId or not has_listener(socket.server, "resumeSession") then return done() end
+  if answer.alert or not info.sessionId or not has_listener(socket._server, "resumeSession") then return done() end
   user_callback(socket, alert.destroy, function(data)
     if data ~= nil and data ~= false and type(data) ~= "string" then
       return socket:destroy(errors.arg_type("resumeSession's data", "string", data))
     end
     answer.session = data or nil
     done()
-  end, emit(socket.server, "resumeSession"), info.sessionId)
+  end, emit(socket._server, "resumeSession"), info.sessionId)
 end
 
 -- OpenSSL would send anything up to 3.5, and since 3.6 nothing, without a word. Most often it is PEM or base64.
@@ -126,9 +133,9 @@ end
 -- 'OCSPRequest': a response to staple. A listener's answer counts, also where it is none; else the core staples what
 -- the context has (tls.ocsp.staple), and asks nobody.
 function steps.ocsp(socket, info, answer, done)
-  if answer.alert or not info.wantsOCSP or not has_listener(socket.server, "OCSPRequest") then return done() end
+  if answer.alert or not info.wantsOCSP or not has_listener(socket._server, "OCSPRequest") then return done() end
   local chosen = answer.chosen or socket._options.secureContext
-  local cert, issuer = core.contextCertificate(chosen.context)
+  local cert, issuer = core.contextCertificate(chosen._native)
   if not cert then return done() end
   user_callback(socket, alert.destroy, function(response)
     if response ~= nil and response ~= false and type(response) ~= "string" then
@@ -138,7 +145,7 @@ function steps.ocsp(socket, info, answer, done)
     answer.ocsp = response ~= "" and response or nil -- an empty one is none
     if answer.ocsp and not core.isOCSPResponse(answer.ocsp) then return socket:destroy(not_a_response(answer.ocsp)) end
     done()
-  end, emit(socket.server, "OCSPRequest"), cert, issuer)
+  end, emit(socket._server, "OCSPRequest"), cert, issuer)
 end
 
 local ORDER = { "client_hello", "sni", "alpn", "resume_session", "ocsp" }
@@ -147,16 +154,16 @@ local function finish(socket, answer)
   local conn = socket._conn
   if not conn then return end
   local chosen = answer.chosen
-  local stapler = chosen and socket.server and socket.server._stapler
+  local stapler = chosen and socket._server and socket._server._stapler
   if stapler then stapler:_see(chosen) end
   if chosen then socket._chosen_context = chosen end -- its CAs verify the client, if a certificate is asked for later
   if debug_lines.on and (chosen or socket._options.SNICallback) then debug_steps.context(socket, chosen) end
   local ok, result = core.attempt(conn.answerClientHello, conn, {
-    context = chosen and chosen.context, groups = chosen and chosen.groups, alpn = answer.alpn,
+    context = chosen and chosen._native, groups = chosen and chosen._groups, alpn = answer.alpn,
     alpnRefused = answer.alpnRefused, session = answer.session, ocsp = answer.ocsp,
     ocspAnswered = answer.ocsp_answered, alert = answer.alert,
   })
-  if not ok then return refuse(socket, result) end
+  if not ok then return refuse(socket, errors.thrown(result)) end
   socket:_drive_if(result)
 end
 
@@ -164,7 +171,7 @@ end
 --- @param socket tls.TLSSocket
 --- @return boolean
 function client_hello_callbacks.wanted(socket)
-  local options, server = socket._options, socket.server
+  local options, server = socket._options, socket._server
   return options.SNICallback ~= nil or options.ALPNCallback ~= nil or has_listener(server, "clientHello") or
     has_listener(server, "resumeSession") or has_listener(server, "OCSPRequest")
 end

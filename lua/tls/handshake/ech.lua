@@ -21,10 +21,10 @@ end
 function ech.check(checked)
   if checked.ech and checked.isServer then refuse("ech", "is a client's: a server has options.echKeys") end
   if checked.echKeys and not checked.isServer then refuse("echKeys", "is a server's: a client has options.ech") end
-  if not checked.isServer and checked.secureContext.echKeys then -- OpenSSL would use them as the client's config
+  if not checked.isServer and checked.secureContext._has_ech_keys then -- OpenSSL would use them as the client's config
     refuse("secureContext", "has echKeys, which are a server's: make another one for clients")
   end
-  local max = checked.ech and checked.secureContext.maxVersion
+  local max = checked.ech and checked.secureContext._max_version
   if max and max < credentials.VERSIONS["TLSv1.3"] then
     refuse("ech", "needs TLSv1.3, which the other options exclude")
   end

@@ -5,6 +5,7 @@
 
 local core = require "tls.core"
 local first_bytes = require "tls.handshake.first_bytes"
+local is_heard = require("tls.stream.event_emitter")._is_heard
 
 local explanation = {}
 
@@ -78,7 +79,7 @@ local function context_of(socket)
 end
 
 local function kind_of_certificate(socket)
-  local der = core.contextCertificate(context_of(socket).context)
+  local der = core.contextCertificate(context_of(socket)._native)
   if not der then return nil end
   local key = core.parseCertificate(der)
   return key.asn1Curve and "an EC key on " .. key.asn1Curve or key.modulus and "an RSA key" or "a key of its own kind"
@@ -88,7 +89,7 @@ local NO_KEY = "the server has a certificate and no key for it, pass 'key'"
 
 -- A certificate whose key was forgotten is of no use in a handshake.
 local function has_no_key(socket)
-  local context = context_of(socket).context
+  local context = context_of(socket)._native
   return core.contextCertificate(context) ~= nil and not core.contextHasKey(context)
 end
 
@@ -96,7 +97,7 @@ local function without_certificate(socket)
   if socket._options.pskCallback then
     return "the server has no certificate, and pskCallback no key that the client has offered"
   end
-  if core.contextHasKey(context_of(socket).context) then
+  if core.contextHasKey(context_of(socket)._native) then
     return "the server has a key and no certificate: pass 'cert', or 'rawPublicKey' and to the client 'peerPublicKeys'"
   end
   return "the server has no certificate, pass 'key' and 'cert'"
@@ -137,7 +138,7 @@ end
 
 -- A client whose key fits no signature that is accepted here sends no certificate either.
 local function no_client_certificate(_, socket)
-  local beside = context_of(socket).raw_keys and "'rawPublicKey'" or "'cert'"
+  local beside = context_of(socket)._trusts_raw_keys and "'rawPublicKey'" or "'cert'"
   return "this server asks every client for one (options 'requestCert' and 'rejectUnauthorized'), the client has to "
     .. "pass its 'key' and " .. beside .. (socket._options.sigalgs and ", of a kind that 'sigalgs' allows here" or "")
 end
@@ -156,7 +157,7 @@ end
 
 local function other_ech_key(_, socket, on_server)
   if not on_server then return nil end
-  return socket._options.secureContext.echKeys
+  return socket._options.secureContext._has_ech_keys
     and "the client has hidden its ClientHello for a key that is none of option 'echKeys'"
     or "the client has hidden its ClientHello, and this server has no option 'echKeys'"
 end
@@ -321,11 +322,11 @@ end
 
 -- Who of this server's user has not answered yet.
 local function awaited(socket, details)
-  local server, list = socket.server, {}
+  local server, list = socket._server, {}
   local function add(shown, there)
     if there then list[#list + 1] = shown end
   end
-  local function listens(name) return server and server:listenerCount(name) > 0 end
+  local function listens(name) return is_heard(server, name) end
   if details.clientHelloPending then
     add("'clientHello'", listens "clientHello")
     add("SNICallback", socket.servername and sni_callback(socket, server))

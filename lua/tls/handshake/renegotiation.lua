@@ -62,7 +62,7 @@ local function begin(socket, request_cert, reject)
     errors.throw(errors.new("ERR_TLS_INVALID_STATE", "no other handshake can begin now"))
   end
   local verifying = socket._chosen_context or socket._options.secureContext
-  return socket._conn:renegotiate(request_cert and verifying.context, reject)
+  return socket._conn:renegotiate(request_cert and verifying._native, reject)
 end
 
 --- See TLSSocket:renegotiate.
@@ -74,7 +74,7 @@ function renegotiation.request(socket, options, callback)
   local request_cert, reject = chosen(socket, checked, "requestCert"), chosen(socket, checked, "rejectUnauthorized")
   local ok, result = core.attempt(begin, socket, request_cert, reject)
   if not ok then
-    if callback then tick.immediate(callback, result) end
+    if callback then tick.immediate(callback, errors.thrown(result)) end
     return false
   end
   if socket.destroyed then return nil end -- by the callback for a pre-shared key

@@ -144,7 +144,7 @@ end
 local function matches_any(hostname, patterns)
   local host = labels_of(hostname)
   for i = 1, #patterns do
-    if matches(host, tostring(patterns[i])) then
+    if matches(host, errors.shown(patterns[i])) then
       return true
     end
   end
@@ -179,7 +179,7 @@ end
 local function shown(names)
   local list = {}
   for i = 1, math.min(#names, MOST_NAMES) do
-    local name = printable(tostring(names[i]))
+    local name = printable(errors.shown(names[i]))
     list[i] = #name > LONGEST_NAME and name:sub(1, LONGEST_NAME) .. "..." or name
   end
   if #names > MOST_NAMES then list[#list + 1] = ("... and %d more"):format(#names - MOST_NAMES) end
@@ -241,7 +241,7 @@ end
 function server_identity.check(hostname, cert)
   if cert ~= nil and type(cert) ~= "table" then errors.throw(errors.arg_type("cert", "object", cert)) end
   cert = cert or {}
-  local host = without_dot(tostring(hostname))
+  local host = without_dot(errors.shown(hostname))
   local names = split_names(cert.subjectaltname or "")
   if not names then
     local message = "Invalid subject alternative name string"

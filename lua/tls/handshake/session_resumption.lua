@@ -21,7 +21,8 @@ local function store(socket, id, data)
     socket._on_stored = false
     if stored then stored() end
   end, function(new_id, new_data, callback)
-    if not socket.server:emit("newSession", new_id, new_data, callback) then callback() end -- nobody listens any more
+    local server = socket._server -- a TLSSocket may have none
+    if not (server and server:emit("newSession", new_id, new_data, callback)) then callback() end -- nobody listens
   end, id, data)
 end
 

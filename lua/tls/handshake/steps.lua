@@ -129,7 +129,7 @@ end
 function steps.context(socket, chosen)
   local name = socket.servername and shown(socket.servername) or "a client without servername"
   if not chosen then return write(socket, "no context for %s: the server's own is used", name) end
-  local der = core.contextCertificate(chosen.context)
+  local der = core.contextCertificate(chosen._native)
   write(socket, "context chosen for %s: %s", name,
     der and "certificate " .. certificate_name(core.x509(der).subject) or "without a certificate")
 end

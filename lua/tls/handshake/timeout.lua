@@ -26,7 +26,8 @@ function timeout.queue(ms)
 end
 
 local function duration_for(socket)
-  local queue = socket.server and socket.server._handshake_queue
+  local server = socket._server
+  local queue = server and server._handshake_queue
   return queue and queue.duration or defaults.handshake_timeout
 end
 
@@ -35,7 +36,7 @@ end
 function timeout.start(socket)
   local ms = duration_for(socket)
   if ms <= 0 then return end
-  local timer = handles.register(uv.new_timer())
+  local timer = handles.make(uv.new_timer)
   socket._extra_timer = timer
   uv.update_time() -- the loop's clock may be older than this callback
   timer:start(math.max(1, math.floor(ms)), 0, core.wrap(expire, socket))

@@ -12,17 +12,20 @@ local Signal = class("tls.AbortSignal", Emitter)
 Signal:_instance_fields { aborted = false }
 
 --- `controller.signal` is given to what may be aborted; it emits 'abort' once.
-local Controller = class("tls.AbortController")
+local Controller, getters = class("tls.AbortController")
 
 --- Source: the web's AbortController, as in Node.
 function Controller._init(self)
-  self.signal = Signal.new()
+  self._signal = Signal.new()
 end
+
+--- Given to what is to be aborted; what is assigned to it changes nothing.
+function getters.signal(self) return self._signal end
 
 --- Ends everything that has the signal. Calls after the first do nothing.
 ---@param reason any? `cause` of the error that it ends with
 function Controller:abort(reason)
-  local signal = self.signal
+  local signal = self._signal
   if signal.aborted then return end
   signal.aborted, signal.reason = true, reason
   signal:emit("abort")

@@ -24,12 +24,13 @@ local function check_address(value, family, name)
   if family ~= nil and type(family) ~= "string" then errors.throw(errors.arg_type("family", "string", family)) end
 end
 
+-- Of an address its own fields are read: what a program assigns to the others is none.
 local function read_address(value, family, name)
   check_address(value, family, name)
   return SocketAddress.isSocketAddress(value) and value or SocketAddress.new { address = value, family = family }
 end
 
-local function shown_family(address) return address.family == "ipv6" and "IPv6" or "IPv4" end
+local function shown_family(address) return address._family == "ipv6" and "IPv6" or "IPv4" end
 
 -- IPv4 that is mapped into IPv6, as IPv4; nil for other addresses.
 local function unmapped(groups)
@@ -71,8 +72,8 @@ end
 -- @raise ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
 function BlockList:addAddress(address, family)
   local one = read_address(address, family, "address")
-  local groups = ip.groups(one.address)
-  add(self, ("Address: %s %s"):format(shown_family(one), one.address), function(other)
+  local groups = ip.groups(one._address)
+  add(self, ("Address: %s %s"):format(shown_family(one), one._address), function(other)
     return compare(other, groups) == 0
   end)
 end
@@ -86,11 +87,11 @@ function BlockList:addRange(first, last, family)
   check_address(first, family, "start")
   check_address(last, family, "end")
   first, last = read_address(first, family, "start"), read_address(last, family, "end")
-  local from, to = ip.groups(first.address), ip.groups(last.address)
+  local from, to = ip.groups(first._address), ip.groups(last._address)
   if (compare(from, to) or 1) > 0 then
-    errors.throw(errors.arg_value("start", first.address, "must come before end"))
+    errors.throw(errors.arg_value("start", first._address, "must come before end"))
   end
-  add(self, ("Range: %s %s-%s"):format(shown_family(first), first.address, last.address), function(other)
+  add(self, ("Range: %s %s-%s"):format(shown_family(first), first._address, last._address), function(other)
     return (compare(other, from) or -1) >= 0 and (compare(other, to) or 1) <= 0
   end)
 end
@@ -104,9 +105,9 @@ local prefixes = { ipv4 = kinds.integer(0, 32), ipv6 = kinds.integer(0, 128) }
 -- @raise ERR_INVALID_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
 function BlockList:addSubnet(network, prefix, family)
   network = read_address(network, family, "network")
-  prefix = prefixes[network.family].check(prefix, "prefix")
-  local groups = ip.groups(network.address)
-  add(self, ("Subnet: %s %s/%d"):format(shown_family(network), network.address, prefix), function(other)
+  prefix = prefixes[network._family].check(prefix, "prefix")
+  local groups = ip.groups(network._address)
+  add(self, ("Subnet: %s %s/%d"):format(shown_family(network), network._address, prefix), function(other)
     return is_in_subnet(other, groups, prefix)
   end)
 end
@@ -118,7 +119,7 @@ end
 -- @raise ERR_INVALID_ARG_TYPE
 function BlockList:check(address, family)
   check_address(address, family, "address")
-  if SocketAddress.isSocketAddress(address) then return self:_blocks(address.address) end
+  if SocketAddress.isSocketAddress(address) then return self:_blocks(address._address) end
   local version = ip.version(address)
   if version == 0 or (family or "ipv4"):lower() ~= "ipv" .. version then return false end
   return self:_blocks(address)

@@ -87,7 +87,7 @@ local function finish(socket, err, handle)
 end
 
 local function to_path(socket, path)
-  local pipe = handles.register(uv.new_pipe(false))
+  local pipe = handles.make(uv.new_pipe, false)
   socket._attempt = { cancel = function() socket:_close_part(pipe) end }
   local function failed(name)
     socket:_close_part(pipe)
@@ -101,16 +101,16 @@ local function to_path(socket, path)
   if socket.destroyed then return end
   local ok, _, name = false, nil, "ENAMETOOLONG"
   if #path <= core.maxUnixPath then
-    ok, _, name = pcall(pipe.connect, pipe, path, core.wrap(function(err)
+    ok, _, name = pcall(pipe.connect, pipe, path, core.wrap(function(_, err)
       if socket.destroyed or core.closing() then return end
       if err then return failed(err) end
       finish(socket, nil, pipe)
-    end))
+    end, socket))
   end
   if ok then return end
   tick.immediate(function()
     if not socket.destroyed then failed(name or "EINVAL") end
-  end)
+  end, socket)
 end
 
 --- One attempt to connect to a host, made by one call of connect(): a lookup, then attempts at its addresses.
@@ -139,7 +139,7 @@ local function to_host(socket, options)
   local attempt = setmetatable({ cancelled = false, attempts = false }, HostAttempt)
   socket._attempt = attempt
   local function close(handle) socket:_close_part(handle) end
-  lookup(options, function(err, list, is_literal)
+  lookup(socket, options, function(err, list, is_literal)
     if attempt.cancelled then return end
     if debug_lines.on and not is_literal then connection_steps.looked_up(socket, options.host, err, list) end
     if not is_literal then emit_lookup(socket, attempt, err, list, options.host) end

@@ -99,7 +99,7 @@ end
 --- @param err any
 function steps.closed(socket, err)
   local why = err and (" with an error: %s%s;"):format(text_of(err), alert_of(err)) or ":"
-  steps.write(socket, "closed%s %d bytes read, %d written", why, socket.bytesRead, socket._bytes_written)
+  steps.write(socket, "closed%s %d bytes read, %d written", why, socket._bytes_read, socket._bytes_written)
 end
 
 return steps

@@ -7,7 +7,7 @@ local handles = require "tls.support.luv_handles"
 
 local descriptor = {}
 
-local function new_pipe() return handles.register(uv.new_pipe(false)) end
+local function new_pipe() return handles.make(uv.new_pipe, false) end
 
 local MAKERS = { tcp = uv.new_tcp, pipe = new_pipe }
 
@@ -18,7 +18,7 @@ local MAKERS = { tcp = uv.new_tcp, pipe = new_pipe }
 function descriptor.open(fd)
   local make = MAKERS[uv.guess_handle(fd) or "unknown"]
   if not make then return nil end
-  local handle = handles.register(make())
+  local handle = handles.make(make)
   local ok, err = handle:open(fd)
   if ok then return handle, nil, make end
   handles.close(handle)

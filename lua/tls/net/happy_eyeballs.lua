@@ -24,36 +24,53 @@ local LEAST_DELAY = 10 -- ms, the same
 ---@field delay number ms between two attempts
 ---@field timer userdata? owned: starts the next attempt
 ---@field open table<userdata, true> owned: handles that are connecting
+---@field newest userdata|false borrowed: one of these, or not in the table yet
 ---@field failures tls.Error[]
 ---@field tried string[]? "address:port" of those that were tried, if there are several
 ---@field cancelled boolean
----@field close fun(handle: userdata?)
+---@field close fun(handle: userdata?)|nil nil, as `socket`, `options` and `done`, when it is cancelled
 ---@field done fun(err: tls.Error?, handle: userdata?)
 local HappyEyeballs = {}
 HappyEyeballs.__index = HappyEyeballs
 
---- Gives up: `done` is not called any more.
+--- Gives up: `done` is not called any more. luv loses its reference to a callback for which it had no memory: so the
+-- socket is not held any longer by what a callback holds.
 function HappyEyeballs:cancel()
   self.cancelled = true
+  if not self.close then return end -- once is enough
   self.close(self.timer)
+  self.close(self.newest)
   self.timer = nil
-  for handle in pairs(self.open) do self.close(handle) end
-  self.open = {}
+  for handle in pairs(self.open) do
+    self.close(handle)
+    self.open[handle] = nil
+  end
+  self.socket, self.options, self.done, self.close = nil, nil, nil, nil
+end
+
+--- There was no memory, see core.wrap.
+function HappyEyeballs:_memory_out() return self.socket and self.socket:_memory_out() end
+
+-- What comes of it. The socket is known meanwhile: there may be no memory for what it does now.
+local function end_with(self, err, handle)
+  local done, socket = self.done, self.socket
+  self:cancel()
+  self.socket = socket
+  done(err, handle)
+  self.socket = nil
 end
 
 local function succeed(self, handle)
-  self.open[handle] = nil
-  self:cancel()
-  self.done(nil, handle)
+  self.open[handle], self.newest = nil, false
+  end_with(self, nil, handle)
 end
 
 -- The error of the first address; `errors` has them all.
 local function fail(self)
   local failures = self.failures
-  self:cancel()
   local err = failures[1]
   if #failures > 1 then err.errors = failures end
-  self.done(err)
+  end_with(self, err)
 end
 
 local try_next
@@ -127,7 +144,8 @@ local function attempt(self, address)
     connection_steps.attempt(self.socket, address.addr, port, self.options.host, self.next - 1, #self.addresses)
     if self.cancelled then return end -- by a finalizer
   end
-  local handle = handles.register(uv.new_tcp())
+  local handle = handles.make(uv.new_tcp)
+  self.newest = handle -- there may be no memory for the next line
   self.open[handle] = true
   local err, untold = prepare(self, handle, address)
   if err then return attempt_failed(self, handle, address, err, untold) end
@@ -137,11 +155,11 @@ local function attempt(self, address)
   if not tell(self, "connectionAttempt", address) then return end
   local tried = self.tried
   if tried then tried[#tried + 1] = address.addr .. ":" .. port end
-  local ok, _, name = handle:connect(address.addr, port, core.wrap(function(status)
+  local ok, _, name = handle:connect(address.addr, port, core.wrap(function(_, status)
     if self.cancelled or core.closing() then return end
     if status then return failed(status) end
     succeed(self, handle)
-  end))
+  end, self))
   if not ok then failed(name) end
 end
 
@@ -149,14 +167,14 @@ try_next = function(self)
   local address = self.addresses[self.next]
   self.next = self.next + 1
   if self.next <= #self.addresses then
-    self.timer = self.timer or handles.register(uv.new_timer())
+    self.timer = self.timer or handles.make(uv.new_timer)
     self.timer:start(self.delay, 0, core.wrap(function()
       if self.cancelled or self.next > #self.addresses then return end
       if debug_lines.on then
         connection_steps.attempt_is_slow(self.socket, address.addr, self.options.port, self.delay)
       end
       if tell(self, "connectionAttemptTimeout", address) then try_next(self) end
-    end))
+    end, self))
   elseif self.timer then
     self.timer:stop()
   end
@@ -207,7 +225,7 @@ local function happy_eyeballs(socket, list, options, done, close)
   local self = setmetatable({
     socket = socket, options = options, block_lists = block_lists_of(socket),
     addresses = one and { list[1] } or alternate(list), next = 1, timer = nil, open = {}, tried = not one and {} or nil,
-    delay = math.max(LEAST_DELAY, delay), failures = {}, cancelled = false, done = done, close = close,
+    delay = math.max(LEAST_DELAY, delay), failures = {}, newest = false, cancelled = false, done = done, close = close,
   }, HappyEyeballs)
   socket.autoSelectFamilyAttemptedAddresses = self.tried
   return self

@@ -24,7 +24,10 @@ function methods:_restart_idle_timer()
   if timer and not timer:is_closing() then timer:again() end
 end
 
-local function check(ms)
+local function check(ms, callback)
+  if callback ~= nil and type(callback) ~= "function" then
+    errors.throw(errors.arg_type("callback", "function", callback))
+  end
   if type(ms) ~= "number" then
     errors.throw(errors.arg_type("msecs", "number", ms))
   end
@@ -35,14 +38,14 @@ end
 
 -- The timer does not keep the loop running. Its interval is for again(), after traffic.
 local function start_timer(self, ms)
-  local timer = handles.register(uv.new_timer())
+  local timer = handles.make(uv.new_timer)
   self._idle_timer, self._reports_traffic = timer, true
   uv.update_time() -- the loop's clock may be older than this callback
   timer:unref()
   timer:start(ms, ms, core.wrap(function()
     timer:stop()
     self:emit("timeout")
-  end))
+  end, self))
 end
 
 --- Emits 'timeout' after `ms` without traffic, once until there is traffic again; nothing is closed. Source: Node's
@@ -52,7 +55,7 @@ end
 --- @return table self
 -- @raise ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
 function methods:setTimeout(ms, callback)
-  check(ms)
+  check(ms, callback)
   self.timeout = ms
   close_timer(self)
   if ms == 0 then

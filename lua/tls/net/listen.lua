@@ -9,11 +9,12 @@ local descriptor = require "tls.net.descriptor"
 local errors = require "tls.support.errors"
 local handles = require "tls.support.luv_handles"
 local ip = require "tls.support.ip"
+local lookup_failure = require "tls.net.lookup_failure"
 local tick = require "tls.support.next_tick"
 
 local listen = {}
 
-local function new_pipe() return handles.register(uv.new_pipe(false)) end
+local function new_pipe() return handles.make(uv.new_pipe, false) end
 
 -- The arguments behind the first: a host, then a backlog.
 local function rest(options, list, from, last)
@@ -111,8 +112,9 @@ local function share_port(tcp)
 end
 
 local function bind_tcp(options, address)
-  local tcp = handles.register(uv.new_tcp(ip.version(address) == 6 and "inet6" or "inet"))
-  if not tcp then return nil, "EAFNOSUPPORT: address family not supported" end
+  local family = ip.version(address) == 6 and "inet6" or "inet"
+  local tcp, failure = handles.make(uv.new_tcp, family) -- which opens a descriptor
+  if not tcp then return nil, failure end
   local ok, err = true, nil
   if options.reusePort then ok, err = share_port(tcp) end
   if ok then
@@ -139,13 +141,18 @@ end
 
 local function on_host(options, done)
   if ip.version(options.host) ~= 0 then return on_address(options, done, options.host) end
-  local function answer(err, list)
+  local function answer(_, err, list)
     if options.cancelled or core.closing() then return end
     if not err and list[1] then return on_address(options, done, list[1].addr) end
-    done(errors.from_uv(err or "EAI_NONAME", "getaddrinfo", { host = options.host }))
+    done(lookup_failure(err or "EAI_NONAME", options.host))
   end
-  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, core.wrap(answer))
-  if not ok then tick.immediate(answer, err) end
+  local owner = {} -- see core.wrap
+  function owner._memory_out()
+    done(errors.no_memory())
+    return true
+  end
+  local ok, _, err = uv.getaddrinfo(options.host, nil, { socktype = "stream" }, core.wrap(answer, owner))
+  if not ok then tick.immediate(answer, owner, err) end
 end
 
 -- A descriptor that another process has bound, systemd for example.

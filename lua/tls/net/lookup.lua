@@ -7,6 +7,7 @@ local core = require "tls.core"
 local defaults = require "tls.options.defaults"
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
+local lookup_failure = require "tls.net.lookup_failure"
 local tick = require "tls.support.next_tick"
 
 ---@class tls.FoundAddress
@@ -65,16 +66,16 @@ local function getaddrinfo_hints(options)
   }
 end
 
-local function system_lookup(options, done)
-  local function answer(err, list)
+local function system_lookup(socket, options, done)
+  local function answer(_, err, list)
     if not err and (not list or #list == 0) then err = "EAI_NONAME" end
-    if err then return done(errors.from_uv(err, "getaddrinfo", { host = options.host })) end
+    if err then return done(lookup_failure(err, options.host)) end
     done(nil, unique(list))
   end
-  local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), core.wrap(function(failure, list)
-    if not core.closing() then answer(failure, list) end
-  end))
-  if not ok then tick.immediate(answer, err or "EAI_NONAME") end
+  local ok, _, err = uv.getaddrinfo(options.host, nil, getaddrinfo_hints(options), core.wrap(function(_, failure, list)
+    if not core.closing() then answer(socket, failure, list) end
+  end, socket))
+  if not ok then tick.immediate(answer, socket, err or "EAI_NONAME") end
 end
 
 local FAMILIES = { [4] = true, [6] = true }
@@ -131,15 +132,16 @@ local function user_lookup(options, done)
 end
 
 --- Finds the addresses of `options.host`.
+---@param socket net.Socket ends when there is no memory for the answer
 ---@param options table host, family (0, 4 or 6), hints, lookup, autoSelectFamily, localAddress: see tls.options.socket
 ---@param done fun(err: any, list: tls.FoundAddress[]?, is_literal: boolean?) called once: later, or at once by
 ---   `options.lookup`. A list has at least one entry, and each address once. `is_literal`: the host was an address
 ---   itself
-local function lookup(options, done)
+local function lookup(socket, options, done)
   local literal = to_entry(options.host)
-  if literal then return tick.immediate(function() done(nil, { literal }, true) end) end
+  if literal then return tick.immediate(function() done(nil, { literal }, true) end, socket) end
   if options.lookup then return user_lookup(options, done) end
-  system_lookup(options, done)
+  system_lookup(socket, options, done)
 end
 
 return lookup

@@ -24,6 +24,7 @@ local Server, getters = class("net.Server", Emitter)
 function Server._start(self, checked)
   self._options = checked
   self._connection_count, self._closing = 0, false
+  self._accepting, self._newest = false, false -- a handle and its socket, while a connection is accepted
   self.listening = false
 end
 
@@ -40,7 +41,9 @@ end
 
 --- Counts a socket of this server: 'close' waits for it, until it calls _remove_socket.
 function Server:_add_socket(socket)
-  socket.server, socket._counted_by_server = self, true
+  local half_open = rawget(self, "allowHalfOpen") -- what a program has assigned counts
+  if half_open ~= nil then socket.allowHalfOpen = half_open and true or false end
+  socket._server, socket._counted_by_server, self._newest = self, true, socket
   self._connection_count = self._connection_count + 1
 end
 
@@ -49,7 +52,7 @@ end
 function Server:_when_rest_closed(fn) fn() end
 
 local function maybe_closed(self)
-  if not self._closing or self._connection_count > 0 or self._handle or self._waiting_handle then return end
+  if not self._closing or self._connection_count > 0 or self._handle then return end
   self._closing = false
   self._class._when_rest_closed(self, function() tick.immediate(self.emit, self, "close") end)
 end
@@ -59,12 +62,19 @@ function Server:_remove_socket()
   if self._closing then maybe_closed(self) end
 end
 
+--- Whether its sockets begin paused: what a program has assigned counts, whatever its type, as in Node.
+function Server:_pauses()
+  local assigned = rawget(self, "pauseOnConnect")
+  if assigned == nil then return self._options.pauseOnConnect end
+  return assigned
+end
+
 --- Makes a socket of an accepted handle. Subclasses override it.
 function Server:_accept(handle)
   local socket = Socket._on_handle(handle, self._options)
   self:_add_socket(socket)
   if debug_lines.on then connection_steps.accepted(self, socket, handle) end
-  if self._options.pauseOnConnect then socket:pause() else socket:_read_start() end
+  if self:_pauses() then socket:pause() else socket:_read_start() end
   self:emit("connection", socket)
 end
 
@@ -91,14 +101,15 @@ local function is_blocked(list, handle)
   return not there or list:_blocks(there.ip)
 end
 
--- The handle of the connection that libuv has for us.
+-- A handle of the connection that libuv has for us; nil when it has none any more.
 local function take(self)
   local handle = self._new_handle()
   if self._handle:accept(handle) then return handle end
   handles.close(handle)
 end
 
-local function let_in(self, handle)
+local function admit(self, handle)
+  self._accepting = handle
   local block_list = self._options.blockList
   if block_list and is_blocked(block_list, handle) then
     if debug_lines.on then connection_steps.not_accepted(self, handle, "blockList") end
@@ -108,26 +119,40 @@ local function let_in(self, handle)
   if limit then limit = tonumber(limit) end -- what is no number is no limit, as in Node
   if limit and self._connection_count >= limit then return drop(self, handle) end
   self._class._accept(self, handle)
+  self._accepting, self._newest = false, false
+end
+
+--- There was no memory for a connection: it is closed, and so is its socket, if there is one. libuv accepts no other
+-- before this one was accepted.
+--- @return boolean ended
+function Server:_memory_out()
+  local handle, socket = self._accepting, self._newest
+  if not handle then
+    if not usable(self._handle) then return false end
+    handle = self._new_handle()
+    self._handle:accept(handle)
+  end
+  self._accepting, self._newest, self._accept_waits = false, false, false
+  if socket then socket:_memory_out() end
+  if not socket or socket._handle ~= handle then handles.close(handle) end
+  if not socket then self:emit "drop" end
+  return true
 end
 
 local function accept(self)
+  self._accepting = false
   local handle = take(self)
-  if handle then let_in(self, handle) end
+  if handle then admit(self, handle) end
 end
 
 -- Up to 1.44 libuv accepts all that wait in one turn of its loop. Of those that it has not been asked for it keeps one,
 -- and takes no more until it is.
 local ACCEPTS_ALL = uv.version() < 0x012d00
 
--- `_waiting_handle` is that of one whom close() has found waiting.
 local function accept_waiting(self, listening)
-  local handle = self._waiting_handle
-  self._accept_waits, self._waiting_handle = false, nil
-  if handle then
-    let_in(self, handle)
-    return maybe_closed(self)
-  end
-  if self._handle == listening and usable(listening) then accept(self) end
+  if self._handle ~= listening then return end -- see accept_last
+  self._accept_waits = false
+  accept(self)
 end
 
 -- One in a turn, which libuv's clock tells apart.
@@ -138,8 +163,24 @@ local function accept_paced(self)
     return accept(self)
   end
   if self._accept_waits then return end
-  self._accept_waits = true
+  self._accept_waits, self._accepting = true, false
   tick.immediate(accept_waiting, self, self._handle)
+end
+
+local function admit_last(self, handle)
+  self._connection_count = self._connection_count - 1
+  tick.next_tick(maybe_closed, self) -- not here: a listener may throw
+  admit(self, handle)
+end
+
+-- The server is closed while a connection waits: nobody else would get that, libuv has it already. It counts until it
+-- is let in, because 'close' comes behind it.
+local function accept_last(self)
+  self._accept_waits = false
+  local handle = usable(self._handle) and take(self)
+  if not handle then return end
+  self._connection_count = self._connection_count + 1
+  tick.immediate(admit_last, self, handle)
 end
 
 --- Whether connections are accepted one in a turn: what each of them costs at once is more than to accept it.
@@ -243,8 +284,7 @@ function Server:close(callback)
   if not handle and not binding then return self end
   if debug_lines.on then connection_steps.stopped_listening(self) end
   if binding then binding.cancelled = true end
-  -- libuv has taken this one out of the kernel's queue: nobody else can accept it
-  if self._accept_waits and not self._waiting_handle and usable(handle) then self._waiting_handle = take(self) end
+  if self._accept_waits then accept_last(self) end
   self._handle, self._binding = nil, nil
   self.listening, self._closing = false, true
   if not handle then

@@ -32,9 +32,10 @@ local usable, apply_options, wrap = handles.usable, socket_options.apply, core.w
 -- Not class defaults: they stay as they are when the socket connects once more.
 Socket._handle_options = false -- a table once some are changed for this socket, see tls.net.socket_options
 Socket._block_list = false -- connect()'s, which later ones keep unless they bring another
+Socket._server = false -- that has accepted it
 
 Socket:_instance_fields {
-  bytesRead = 0, _bytes_written = 0,
+  _bytes_read = 0, _bytes_written = 0,
   _handle = false,
   _reports_traffic = false, -- see tls.net.idle_timeout
 }
@@ -59,8 +60,8 @@ Socket:_expect_fields(64)
 --- @param handle userdata|table luv's, or a tls.over.stream_as_handle
 function Socket:_adopt_handle(handle)
   self._handle = handle
-  handles.register(handle)
   tick.handle_opened()
+  handles.register(handle)
   apply_options(self, handle)
 end
 
@@ -196,7 +197,7 @@ local function on_read(self, err, data)
     if reset then return self:_fail(errors.from_uv(reset, "read")) end
     return self:_push_eof()
   end
-  self.bytesRead = self.bytesRead + #data
+  self._bytes_read = self._bytes_read + #data
   self:_push(data)
 end
 
@@ -241,7 +242,7 @@ function Socket:_write(chunk)
   self._unsent_bytes = self._unsent_bytes + size
   local req, _, name = handle:write(chunk, wrap(on_written, self, size))
   if not req then
-    tick.immediate(function() on_written(self, size, name or "EPIPE") end)
+    tick.immediate(function() on_written(self, size, name or "EPIPE") end, self)
   end
   return self._unsent_bytes, true
 end
@@ -281,6 +282,11 @@ function Socket:_shutdown()
   if not req then tick.immediate(shut, self, err or "ENOTCONN") end
 end
 
+local function count_no_more(self)
+  self._counted_by_server = false
+  self._server._class._remove_socket(self._server)
+end
+
 -- Its handles have been closed: emits 'close', at once or, if there is an error or another handle is still closing,
 -- from next_tick's queue. A server's 'close' always comes by `immediate`, so it comes after those of its sockets.
 local function released(self, err)
@@ -290,7 +296,7 @@ local function released(self, err)
   end
   local now = not err and handles.all_closed()
   if not now then self._class._released(self, err) end
-  if self._counted_by_server then self.server._class._remove_socket(self.server) end
+  if self._counted_by_server then count_no_more(self) end
   if now then self._class._released(self, nil, true) end -- last: a listener may throw
 end
 
@@ -319,19 +325,28 @@ function Socket:_destroy(err)
   if debug_lines.on and not self._new_owner then connection_steps.closed(self, err) end
   if err and handle then self:_learn_addresses() end -- for who tells of it
   if not handle and self.connecting then
-    self.connecting = false
     if self._attempt then self._attempt:cancel() end
-    self._attempt = false
+    self.connecting, self._attempt = false, false
   end
   if self._reports_traffic then idle_timeout.close_timer(self) end
   local timer = rawget(self, "_extra_timer")
   if timer then self:_close_part(timer) end
-  self._handle = false
-  if not usable(handle) then
-    if self._new_owner then return taken_over.destroy_owner(self, err, released) end
-    return tick.immediate(handle and handle_closed or released, self, err)
+  if usable(handle) then
+    handles.close(handle, handle_closed, self, err, self._close_with_reset)
+  elseif self._new_owner then
+    taken_over.destroy_owner(self, err, released)
+  else
+    tick.immediate(handle and handle_closed or released, self, err)
   end
-  handles.close(handle, handle_closed, self, err, self._close_with_reset)
+  self._handle = false -- last: see _memory_out
+end
+
+--- There was no memory, see tls.stream.duplex. Its server counts it no more.
+function Socket:_memory_out()
+  local begun = self.destroyed and not self._handle
+  local ended = Stream._memory_out(self)
+  if begun and ended and self._counted_by_server then count_no_more(self) end
+  return ended
 end
 
 --- The error for the callback of a write that was lost: one that waited for a connection was not even tried.
@@ -394,6 +409,12 @@ function Socket:_give_handle_to(owner)
   tick.handle_closed()
   return handle, unread, self._r_eof
 end
+
+--- The server that has accepted it, or whose events count for it; nil without one. Source: Node's socket.server.
+function getters.server(self) return self._server or nil end
+
+--- Bytes that were read, of plaintext. Source: Node's socket.bytesRead.
+function getters.bytesRead(self) return self._bytes_read end
 
 --- Bytes given to write(), those still waiting included. Source: Node's socket.bytesWritten.
 function getters.bytesWritten(self)

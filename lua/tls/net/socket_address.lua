@@ -42,7 +42,10 @@ end
 function SocketAddress._init(self, options)
   if options == nil then options = {} end
   if type(options) ~= "table" then errors.throw(errors.arg_type("options", "object", options)) end
-  if not SocketAddress.isSocketAddress(options) then names:check_names(options) end
+  if not SocketAddress.isSocketAddress(options) then
+    options = declare.flat(options)
+    names:check_names(options)
+  end
   self._family = family_of(options.family)
   self._address = address_of(options.address, self._family)
   self._port = port_of(options.port)

@@ -16,11 +16,11 @@ local function request_of(url, body)
   }, "\r\n")
 end
 
-local function timer_of(ms, fn)
-  local timer = handles.register(uv.new_timer())
+local function timer_of(ms, owner, fn)
+  local timer = handles.make(uv.new_timer)
   uv.update_time() -- the loop's clock may be older than this callback
   timer:unref()
-  timer:start(ms, 0, core.wrap(fn))
+  timer:start(ms, 0, core.wrap(fn, owner))
   return timer
 end
 
@@ -47,8 +47,13 @@ local function post(url, body, limits, done)
   local function read(text, err)
     if text or err then finish(err, text) end
   end
+  local owner = {} -- see core.wrap
+  function owner._memory_out()
+    finish(errors.no_memory())
+    return true
+  end
   socket = net.Socket()
-  timer = timer_of(limits.timeout, function()
+  timer = timer_of(limits.timeout, owner, function()
     finish(errors.new("ERR_OCSP_TIMEOUT", ("the OCSP responder has not answered within %d ms"):format(limits.timeout)))
   end)
   socket:on("data", function(data) read(answer:feed(data)) end)

@@ -50,7 +50,7 @@ end
 function Stapler:_see(context)
   if self.stopped or self._seen[context] then return end
   self._seen[context] = true
-  for _, pair in ipairs(core.ocsp.certificates(context.context)) do
+  for _, pair in ipairs(core.ocsp.certificates(context._native)) do
     local stapled, begin = stapled_of(self, pair)
     stapled:add(context)
     if begin then tick.immediate(start, stapled) end

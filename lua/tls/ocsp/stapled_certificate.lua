@@ -61,7 +61,7 @@ local function ends_at(answer) return answer.nextUpdate or answer.thisUpdate + U
 
 -- A context that nobody uses any more may have been finalized, and still be in the weak table.
 local function set_staple(self, context, response, seconds)
-  local alive = core.attempt(core.ocsp.staple, context.context, self.certificate, response, seconds)
+  local alive = core.attempt(core.ocsp.staple, context._native, self.certificate, response, seconds)
   if not alive then self.contexts[context] = nil end
 end
 
@@ -94,7 +94,7 @@ end
 
 function Stapled:_sleep()
   if self.stopped or core.closing() then return end
-  if not handles.usable(self.timer) then self.timer = handles.register(uv.new_timer()) end
+  if not handles.usable(self.timer) then self.timer = handles.make(uv.new_timer) end
   uv.update_time()
   self.timer:unref()
   local ms = math.max(1, math.min(time_left(self), LONGEST_SLEEP))
@@ -209,6 +209,13 @@ local function restore(self)
   if response then err = take(self, response) end
   if err then report(self, err) end
   return response ~= nil and not err
+end
+
+--- There was no memory, see core.wrap: it asks again later.
+--- @return boolean ended
+function Stapled:_memory_out()
+  failed(self, errors.no_memory())
+  return true
 end
 
 --- Begins: what the folder has, else the responder.

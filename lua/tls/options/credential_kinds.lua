@@ -76,10 +76,12 @@ end
 -- === one entry ===
 
 local function check_fields(entry, name, known)
-  if getmetatable(entry) then return wrong_value(name, tostring(entry), "takes plain tables") end
+  if getmetatable(entry) then -- its text may be the key
+    return wrong_value(name, "a table with a metatable", "takes plain tables")
+  end
   for key in pairs(entry) do
     if type(key) == "number" then return wrong_type(name, ENTRY, entry) end -- a list in a list
-    if not known[key] then return wrong_value(name, tostring(key), known.takes) end
+    if not known[key] then return wrong_value(name, errors.shown(key), known.takes) end
   end
 end
 

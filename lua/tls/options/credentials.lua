@@ -19,7 +19,7 @@ local function version(bound)
     check = function(value)
       if VERSIONS[value] then return value end
       return errors.throw(errors.new("ERR_TLS_INVALID_PROTOCOL_VERSION",
-        ("%s is not a valid %s TLS protocol version: give %s"):format(tostring(value), bound, NAMES)))
+        ("%s is not a valid %s TLS protocol version: give %s"):format(errors.shown(value), bound, NAMES)))
     end,
   }
 end

@@ -86,7 +86,7 @@ local function owner_of(name)
 end
 
 local function unknown(self, name, names)
-  local message = ("%s has no option '%s'"):format(self.name, tostring(name))
+  local message = ("%s has no option '%s'"):format(self.name, errors.shown(name))
   local owner, close = owner_of(name), type(name) == "string" and nearest(name, names)
   if owner then
     message = ("%s; %s has"):format(message, owner)
@@ -135,20 +135,28 @@ local function refuse_object(meta)
     ("The options must be a plain table, and no %s%s"):format(name, ADVICE[name] or "")))
 end
 
+-- Lua gives up looking in a chain of metatables somewhere, in 5.1 behind the hundredth table.
+local LONGEST_CHAIN = 100
+
+local function refuse_table(why)
+  errors.throw(errors.new("ERR_INVALID_ARG_VALUE", "The options must be a plain table: " .. why))
+end
+
 -- A table's fields, and those that it finds through the `__index` tables of its metatables: what `pairs` does not show
--- would be read but not checked. Returns the table itself when it has no metatable.
-local function flat(options)
+-- would be read but not checked. Returns the table itself when it has no metatable. `depth`: of how many it is the
+-- `__index`.
+local function flat(options, depth)
   local meta = getmetatable(options)
-  local index = type(meta) == "table" and rawget(meta, "__index")
   if not meta then return options end
   refuse_object(meta)
-  if type(index) == "function" or meta and type(meta) ~= "table" then
-    return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
-      "The options must be a plain table: the names that a function in __index knows cannot be checked"))
+  local index = type(meta) == "table" and rawget(meta, "__index")
+  if type(meta) ~= "table" or type(index) == "function" then
+    return refuse_table "the names that a function in __index knows cannot be checked"
   end
+  if (depth or 0) >= LONGEST_CHAIN then return refuse_table "__index leads from one to the next without an end" end
   local all_fields = {}
   if type(index) == "table" then
-    for name, value in pairs(flat(index)) do all_fields[name] = value end
+    for name, value in pairs(flat(index, (depth or 0) + 1)) do all_fields[name] = value end
   end
   for name, value in pairs(options) do all_fields[name] = value end
   return all_fields
@@ -160,11 +168,14 @@ local function check_table(options)
   return flat(options)
 end
 
--- Lists of texts and of tables with texts: what their owner changes later is not to count.
-local function copy_list(value)
-  if type(value) ~= "table" then return value end
+-- Lists of texts and of tables with texts: what their owner changes later is not to count. What is deeper is no such
+-- list, and may contain itself; its check says so.
+local DEEPEST = 3
+
+local function copy_list(value, depth)
+  if type(value) ~= "table" or depth > DEEPEST then return value end
   local copy = {}
-  for key, entry in pairs(value) do copy[key] = copy_list(entry) end
+  for key, entry in pairs(value) do copy[key] = copy_list(entry, depth + 1) end
   return copy
 end
 
@@ -206,7 +217,7 @@ function Declaration:keep(options)
   for name, value in pairs(options) do
     local option = self.named[name]
     if option and (value ~= false or not option.or_false) then
-      given[name] = option[2] and option[2].is_list and copy_list(value) or value
+      given[name] = option[2] and option[2].is_list and copy_list(value, 1) or value
     end
   end
   return given

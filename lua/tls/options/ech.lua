@@ -91,7 +91,7 @@ local FIELDS = { config = true, outerServername = true, grease = true }
 local function check_fields(value, name)
   for key in pairs(value) do
     if not FIELDS[key] then
-      local shown = type(key) == "number" and "a list" or tostring(key)
+      local shown = type(key) == "number" and "a list" or errors.shown(key)
       return refuse(name, shown, "takes a table with config and outerServername, or with grease")
     end
   end

@@ -4,6 +4,7 @@
 -- the one form that the rest of the code takes, or throws an error that names the option and what was expected.
 -- @module tls.options.kinds
 
+local uv = require "luv"
 local ip = require "tls.support.ip"
 local errors = require "tls.support.errors"
 local certificate_compression = require "tls.options.certificate_compression"
@@ -66,9 +67,15 @@ end
 
 local MOST_THREADS = 64
 
---- How many threads of a pool; `true`: as many as it has to give.
+-- The loop's thread keeps one to itself: more threads than processors, and it waits for them to yield.
+local function spare_processors()
+  local processors = uv.available_parallelism and uv.available_parallelism() or #(uv.cpu_info() or {})
+  return math.min(math.max(processors - 1, 1), MOST_THREADS)
+end
+
+--- How many threads of a pool; `true`: one less than this process may use processors, one at least.
 kinds.threads = kind("true or integer", "boolean|integer", function(value, name)
-  if value == true then return MOST_THREADS end
+  if value == true then return spare_processors() end
   if type(value) ~= "number" then return wrong_type(name, "true or an integer", value) end
   check_range(value, name, 1, MOST_THREADS)
   if value % 1 ~= 0 then return errors.throw(errors.out_of_range(name, "an integer", value)) end
@@ -121,7 +128,7 @@ end)
 -- What server:listen is given: the errors that Node has there.
 local function not_to_listen_at(name, value)
   return errors.throw(errors.new("ERR_INVALID_ARG_VALUE",
-    ("The argument 'options' is invalid. Received %s %s"):format(name:match "%.(.*)", tostring(value))))
+    ("The argument 'options' is invalid. Received %s %s"):format(name:match "%.(.*)", errors.shown(value))))
 end
 
 kinds.listening_port = kind("integer, or string of one", "integer|string", function(value, name)
@@ -250,7 +257,7 @@ function kinds.check_sequence(value, name)
   for key in pairs(value) do
     count = count + 1
     if type(key) ~= "number" then
-      return wrong_value(name, tostring(key), "must be a sequence, without named fields")
+      return wrong_value(name, errors.shown(key), "must be a sequence, without named fields")
     end
   end
   if count ~= #value then return wrong_value(name, "a table with holes", "must be a sequence") end
@@ -317,15 +324,20 @@ end
 
 local function field_of(object, name) return object[name] end
 
--- A userdata without a metatable has no fields.
+--- Whether an object has a method. A userdata without a metatable has no fields.
+--- @param object any
+--- @param name string
+--- @return boolean
 local function has_method(object, name)
   if type(object) ~= "table" and type(object) ~= "userdata" then return false end
   local ok, method = pcall(field_of, object, name)
   return ok and type(method) == "function"
 end
 
+kinds.has_method = has_method
+
 local function is_luv_stream(object, names)
-  return type(object) == "userdata" and names[tostring(object):match "^uv_%a+" or ""] ~= nil
+  return type(object) == "userdata" and names[errors.shown(object):match "^uv_%a+" or ""] ~= nil
 end
 
 local CONNECTIONS = { uv_tcp = true, uv_pipe = true }
@@ -336,7 +348,7 @@ function kinds.is_connection_handle(object) return is_luv_stream(object, CONNECT
 
 local function check_open(handle, name)
   if not handle:is_closing() then return handle end
-  return wrong_value(name, tostring(handle), "is closed")
+  return wrong_value(name, errors.shown(handle), "is closed")
 end
 
 kinds.stream_handle = kind("luv's `uv_tcp`, `uv_pipe` or `uv_tty`", "userdata", function(value, name)
@@ -402,7 +414,7 @@ kinds.read_into = kind("`{buffer=, callback=}`",
     if type(value) ~= "table" then return wrong_type(name, "object", value) end
     for key in pairs(value) do
       if key ~= "buffer" and key ~= "callback" then
-        return wrong_value(name, tostring(key), "takes a table with buffer and callback")
+        return wrong_value(name, errors.shown(key), "takes a table with buffer and callback")
       end
     end
     local size = value.buffer

@@ -12,6 +12,7 @@ local errors = require "tls.support.errors"
 local kinds = require "tls.options.kinds"
 local Socket = require "tls.net.socket"
 local StreamHandle = require "tls.over.stream_as_handle"
+local usable = require("tls.support.luv_handles").usable
 
 local existing_stream = {}
 
@@ -56,7 +57,7 @@ end
 
 local function take_over(socket, plain)
   if not is_carried(socket, plain) then return end
-  if plain.destroyed then return cut_off(socket) end
+  if plain.destroyed or not usable(plain._handle) then return cut_off(socket) end -- by uv.walk(uv.close), too
   socket._plain_socket, socket._reports_traffic = plain, true
   socket._known_addresses = plain._known_addresses -- the peer may have reset the connection since
   socket:_start_on_handle(plain:_give_handle_to(socket))

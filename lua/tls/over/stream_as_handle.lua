@@ -5,6 +5,7 @@
 -- @module tls.over.stream_as_handle
 
 local errors = require "tls.support.errors"
+local callable = require("tls.options.kinds").has_method
 local tick = require "tls.support.next_tick"
 
 ---@class tls.StreamHandle
@@ -24,11 +25,6 @@ StreamHandle.__index = StreamHandle
 
 StreamHandle.in_lua = true
 
-local function callable(object, name)
-  local kind = type(object)
-  return (kind == "table" or kind == "userdata") and type(object[name]) == "function"
-end
-
 --- @param duplex table borrowed
 --- @return tls.StreamHandle
 function StreamHandle.new(duplex)
@@ -37,10 +33,14 @@ function StreamHandle.new(duplex)
   }, StreamHandle)
 end
 
+-- What a stream's method throws is its failure: as its 'error', of no interest after our own close.
 local function call(self, name, ...)
   local duplex = self.duplex
-  if callable(duplex, name) then return duplex[name](duplex, ...) end
-  return nil
+  if not callable(duplex, name) then return end
+  local ok, err = pcall(duplex[name], duplex, ...)
+  if ok or self.closing then return end
+  if not self.socket then error(err, 0) end -- nobody has it yet
+  self.socket:destroy(errors.thrown(err))
 end
 
 --- === the way in ===
@@ -185,7 +185,7 @@ local function close(self, method, callback)
   end
   if callable(duplex, method) then
     if self.presumed and not self.finished then return destroy_when_finished(self, method) end
-    return duplex[method](duplex)
+    return call(self, method)
   end
   if not self.shut then call(self, callable(duplex, "end") and "end" or "finish") end
 end

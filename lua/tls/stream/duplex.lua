@@ -24,6 +24,7 @@
 
 local class = require "tls.support.class"
 local Emitter = require "tls.stream.event_emitter"
+local errors = require "tls.support.errors"
 local pipes = require "tls.stream.pipe"
 local readable = require "tls.stream.readable"
 local tick = require "tls.support.next_tick"
@@ -35,11 +36,12 @@ local emit, has_listener = Emitter._emit, Emitter._has_listener
 local Stream, getters = class("tls.Stream", Emitter)
 
 -- Bytes that a stream buffers before it stops its source, and before write() returns false. The writable side's mark is
--- read at each write, hence a field of each instance.
+-- read at each write, hence a field of each instance. What a program sees of these and other numbers is computed by
+-- getters: what it assigns there is never calculated with.
 local HIGH_WATER_MARK = 64 * 1024
 
-Stream:_instance_fields { destroyed = false, writableHighWaterMark = HIGH_WATER_MARK }
-Stream:_class_defaults { closed = false, allowHalfOpen = false, readableHighWaterMark = HIGH_WATER_MARK }
+Stream:_instance_fields { destroyed = false, _w_mark = HIGH_WATER_MARK }
+Stream:_class_defaults { closed = false, allowHalfOpen = false, _r_mark = HIGH_WATER_MARK }
 
 for _, half in ipairs { readable, writable } do
   for name, method in pairs(half.methods) do Stream[name] = method end
@@ -48,9 +50,14 @@ for _, half in ipairs { readable, writable } do
   for name, getter in pairs(half.getters) do getters[name] = getter end
 end
 
-local function set_mark(self, name, options)
+--- How many bytes the buffer may hold before the source is stopped; how many may wait before write() returns false.
+-- Source: Node's readable.readableHighWaterMark, writable.writableHighWaterMark.
+function getters.readableHighWaterMark(self) return self._r_mark end
+function getters.writableHighWaterMark(self) return self._w_mark end
+
+local function set_mark(self, field, name, options)
   local value = options[name] or options.highWaterMark
-  if value then self[name] = value end
+  if value then self[field] = value end
 end
 
 ---@class tls.StreamOptions
@@ -65,8 +72,8 @@ end
 function Stream._init(self, options)
   if not options then return end
   if options.allowHalfOpen == true then self.allowHalfOpen = true end
-  set_mark(self, "readableHighWaterMark", options)
-  set_mark(self, "writableHighWaterMark", options)
+  set_mark(self, "_r_mark", "readableHighWaterMark", options)
+  set_mark(self, "_w_mark", "writableHighWaterMark", options)
 end
 
 --- Makes the stream anew after 'close'; listeners stay. Arguments as for `_init`.
@@ -101,6 +108,7 @@ function Stream:_after_finish()
 end
 
 local function emit_close(self, had_error)
+  if self.closed then return end -- see _memory_out
   self.closed = true
   emit(self, "close", had_error)
 end
@@ -118,18 +126,46 @@ function Stream:_released(err, now)
   next_tick(emit_close, self, err ~= nil)
 end
 
+local unfinished = false -- the stream that destroy() is at, or was when it ran out of memory
+
 --- Ends the stream at once: what is buffered is dropped and waiting callbacks get the error. 'error' (if there is one)
 -- and 'close' follow when the resource is released. Calls after the first do nothing. Source: Node's stream.destroy.
 ---@param err table|string?
 ---@return table self
 function Stream:destroy(err)
   if self.destroyed then return self end
-  self.destroyed = true
+  self.destroyed, unfinished = true, self
   if err then self.errored = err end
   if not self.writableFinished then writable.abandon(self, err) end -- callbacks may wait
   readable.drop(self)
   self._class._destroy(self, err)
+  unfinished = false
   return self
+end
+
+-- What was to destroy it has had no memory. Its resource may not be released yet, or 'close' may not be in the queue.
+local function finish_destroying(self)
+  if unfinished ~= self then return next_tick(emit_close, self, self.errored ~= nil) end
+  unfinished = false
+  self._class._destroy(self, self.errored)
+end
+
+--- The error of a stream that ends because there was no memory. A server's to which nobody listens yet, as in a
+-- listener for 'connection', ends without: the program is not to end for it.
+function Stream:_memory_error()
+  return (not self._server or self:listenerCount("error") > 0) and errors.no_memory() or nil
+end
+
+--- There was no memory in the middle of something that belongs to this stream: it ends.
+---@return boolean ended false when it had ended before
+function Stream:_memory_out()
+  if self.closed then return false end
+  if self.destroyed then
+    finish_destroying(self)
+    return true
+  end
+  self:destroy(self._class._memory_error(self))
+  return true
 end
 
 --- Called by the resource: it has failed. Writes fail at once; `destroy(err)` follows when the data that came before

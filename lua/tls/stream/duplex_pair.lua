@@ -69,7 +69,7 @@ function End:_write(chunk)
   self._held[#self._held + 1] = chunk
   self._held_size = self._held_size + #chunk
   if self._other._wanted then schedule(self) end
-  return self._held_size, self._held_size >= self.writableHighWaterMark
+  return self._held_size, self._held_size >= self._w_mark
 end
 
 function End:_unsent()

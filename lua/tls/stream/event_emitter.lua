@@ -55,6 +55,15 @@ function Emitter._has_listener(self, name)
   return events and events[name] ~= nil
 end
 
+--- Whether an event has a listener on an object that need not be one of ours.
+--- @param emitter table|false|nil
+--- @param name string
+--- @return boolean
+function Emitter._is_heard(emitter, name)
+  local n = emitter and emitter:listenerCount(name)
+  return type(n) == "number" and n > 0
+end
+
 local function count(self, name)
   local events = self._events
   if not events or not events[name] then return 0 end
@@ -100,7 +109,7 @@ local function warn_leak(self, name, n)
   if self._warned[name] then return end
   self._warned[name] = true
   io.stderr:write(("MaxListenersExceededWarning: possible memory leak detected: %d %s listeners added to %s, the limit "
-    .. "is %s; use setMaxListeners() to raise it\n"):format(n, tostring(name), getmetatable(self).__name, limit))
+    .. "is %s; use setMaxListeners() to raise it\n"):format(n, errors.shown(name), getmetatable(self).__name, limit))
 end
 
 local function add(self, name, fn, listener, first)
@@ -275,7 +284,8 @@ end
 ---@param listener function? counts only this one
 ---@return integer
 function Emitter:listenerCount(name, listener)
-  if not listener then return count(self, name) end
+  if listener == nil then return count(self, name) end
+  if type(listener) ~= "function" then refuse(listener) end
   local n = 0
   for _, fn in ipairs(self:listeners(name)) do
     if fn == listener then n = n + 1 end

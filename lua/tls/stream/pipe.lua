@@ -3,22 +3,35 @@
 
 local declared = require "tls.options.stream"
 local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
 local tick = require "tls.support.next_tick"
 
 local pipes = {}
 
+-- A method of a destination that need not be one of ours; nil where it has none of this name.
+local function method_of(object, name)
+  local method = object[name]
+  return type(method) == "function" and method or nil
+end
+
 local function finish(dst)
-  local close = dst["end"] or dst.finish
+  local close = method_of(dst, "end") or method_of(dst, "finish")
   if close then close(dst) end
 end
 
 local function remove(target, name, listener)
-  local off = target.removeListener or target.off
+  local off = method_of(target, "removeListener") or method_of(target, "off")
   if off then off(target, name, listener) end
 end
 
+local function emit(target, ...)
+  local method = method_of(target, "emit")
+  if method then method(target, ...) end
+end
+
 local function attach(pipe, target, name, listener, first)
-  if first and target.prependListener then target:prependListener(name, listener) else target:on(name, listener) end
+  local add = first and method_of(target, "prependListener") or target.on
+  add(target, name, listener)
   pipe.listeners[#pipe.listeners + 1] = { target, name, listener }
 end
 
@@ -42,7 +55,7 @@ local function detach(src, pipe)
   if not src.destroyed and #src._r_pipes == 0 then src:pause() end
   -- It is not the one that the source waits for any more.
   if pipe.waiting and not is_waiting(src) and src:listenerCount("data") > 0 then src:resume() end
-  if pipe.dst.emit then pipe.dst:emit("unpipe", src) end -- last: a listener may resume the source
+  emit(pipe.dst, "unpipe", src) -- last: a listener may resume the source
 end
 
 -- The destination has taken what it was given: what the source holds goes on at once, not in the next turn.
@@ -75,9 +88,11 @@ local function connect(src, dst, pipe)
   -- Listened to in order to undo the pipe: an error that nobody else listens to is still raised. It comes before the
   -- others, so that one added by once() is still there to be counted.
   attach(pipe, dst, "error", function(err)
+    if pipe.detached then return end -- one without removeListener still calls us
     leave()
-    if not dst.listenerCount or dst:listenerCount("error") > 0 then return end
-    if dst._emit_error then dst:_emit_error(err) else dst:emit("error", err) end
+    local count = method_of(dst, "listenerCount")
+    if not count or count(dst, "error") ~= 0 then return end
+    if dst._emit_error then dst:_emit_error(err) else emit(dst, "error", err) end
   end, true)
 end
 
@@ -108,13 +123,8 @@ function pipes.is_stuck(src)
   return false
 end
 
-local function has_method(object, name)
-  local kind = type(object)
-  return (kind == "table" or kind == "userdata") and object[name] ~= nil
-end
-
 local function check_destination(dst)
-  if has_method(dst, "write") and has_method(dst, "on") then return end
+  if kinds.has_method(dst, "write") and kinds.has_method(dst, "on") then return end
   local err = errors.arg_type("destination", "table with the methods write and on", dst)
   if dst == nil then err.message = err.message .. ": call source:pipe(destination), with a colon" end
   errors.throw(err)
@@ -134,7 +144,7 @@ function pipes.pipe(src, dst, options)
   table.insert(src._r_pipes, pipe)
   on_end(src, dst, pipe, checked["end"])
   connect(src, dst, pipe)
-  if dst.emit then dst:emit("pipe", src) end
+  emit(dst, "pipe", src)
   if dst.writableNeedDrain == true then
     wait_for_drain(src, pipe)
   else
@@ -148,6 +158,9 @@ end
 ---@param dst table?
 ---@return table src
 function pipes.unpipe(src, dst)
+  if dst ~= nil and type(dst) ~= "table" and type(dst) ~= "userdata" then
+    errors.throw(errors.arg_type("destination", "stream", dst))
+  end
   local list = rawget(src, "_r_pipes") or {}
   for i = #list, 1, -1 do
     local pipe = list[i]

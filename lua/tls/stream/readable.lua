@@ -97,7 +97,7 @@ end
 
 -- To be called for a stream that holds something only.
 local function is_full(self)
-  return self._r_queue.length >= self.readableHighWaterMark
+  return self._r_queue.length >= self._r_mark
 end
 
 local function read_more(self)
@@ -194,7 +194,7 @@ local function receive(self, chunk)
   local first = self._r_queue.length == 0
   if self._r_mode == FLOWING and first and not self._r_onread then return emit(self, "data", chunk) end
   -- A reader that has been told of more than the mark, and has not read it, is not told of each chunk that follows.
-  local told = not first and self._r_queue.length > self.readableHighWaterMark
+  local told = not first and self._r_queue.length > self._r_mark
   append(self, chunk)
   if self._r_mode == FLOWING and first then return flow(self) end
   if self._r_mode == FLOWING then return immediate(flow, self) end
@@ -255,7 +255,7 @@ local function raise_mark(self, n)
   if n > MAX_HIGH_WATER_MARK then errors.throw(errors.out_of_range("size", "<= 1GiB", n)) end
   local mark = 1
   while mark < n do mark = mark * 2 end
-  self.readableHighWaterMark = mark
+  self._r_mark = mark
 end
 
 local function read_size(self, n)
@@ -265,8 +265,9 @@ local function read_size(self, n)
     return length
   end
   if type(n) ~= "number" then errors.throw(errors.arg_type("n", "number", n)) end
+  if n ~= n then errors.throw(errors.out_of_range("n", "a number of bytes", n)) end
   n = math.floor(n)
-  if n > self.readableHighWaterMark then raise_mark(self, n) end
+  if n > self._r_mark then raise_mark(self, n) end
   if n <= length then return n > 0 and n or 0 end
   return self._r_eof and length or 0
 end
@@ -274,7 +275,7 @@ end
 --- Takes bytes out of the buffer. Source: Node's readable.read.
 ---@param n integer? bytes wanted; nil for all there are. In utf8 a character is not split: a few more or less may come
 ---@return string? data nil when there are fewer than `n` (at the end of the data the rest is given)
--- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for more than 1 GiB
+-- @raise ERR_INVALID_ARG_TYPE; ERR_OUT_OF_RANGE for more than 1 GiB, and for NaN
 function Readable:read(n)
   local size = read_size(self, n)
   local data = size > 0 and take(self, size) or nil
@@ -312,6 +313,7 @@ end
 -- @raise ERR_INVALID_ARG_TYPE
 function Readable:unshift(chunk, enc)
   if type(chunk) ~= "string" then errors.throw(errors.arg_type("chunk", "string", chunk)) end
+  if enc then encoding.normalize(enc) end
   if self.destroyed or chunk == "" then return end
   if self.readableEnded then
     self:destroy(errors.new("ERR_STREAM_UNSHIFT_AFTER_END_EVENT", "stream.unshift() after end event"))

@@ -78,7 +78,7 @@ local function account(self, size, unsent, full)
     self._w_resource_full, self._w_direct = true, false
     request_notify(self)
   end
-  if unsent < self.writableHighWaterMark and burst < BURST_LIMIT then return true end
+  if unsent < self._w_mark and burst < BURST_LIMIT then return true end
   self._w_need_drain = true
   request_notify(self)
   return false
@@ -95,7 +95,7 @@ local function write_chunk(self, chunk)
   local burst = self._w_burst_bytes + #chunk
   self._w_burst_bytes = burst
   if full then self._w_resource_full = true end
-  return not full and unsent < self.writableHighWaterMark and burst < BURST_LIMIT
+  return not full and unsent < self._w_mark and burst < BURST_LIMIT
 end
 
 local function add_write_callback(self, callback)
@@ -169,7 +169,7 @@ local function buffer(self, data, callback)
   list.chunks[last], list.callbacks[last], list.last = data, callback or false, last
   self._w_length = self._w_length + #data
   self._w_direct = false
-  local going_on = self._w_length + self._class._unsent(self) < self.writableHighWaterMark
+  local going_on = self._w_length + self._class._unsent(self) < self._w_mark
   if not going_on then self._w_need_drain = true end
   wait_if_needed(self)
   return going_on
@@ -223,7 +223,7 @@ function Writable:write(data, enc, callback)
   local unsent, full = self._class._write(self, data)
   local burst = self._w_burst_bytes + #data
   self._w_burst_bytes = burst
-  if not full and unsent < self.writableHighWaterMark and burst < BURST_LIMIT then return true end
+  if not full and unsent < self._w_mark and burst < BURST_LIMIT then return true end
   return account(self, 0, unsent, full)
 end
 

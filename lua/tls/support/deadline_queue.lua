@@ -24,10 +24,12 @@ local hrtime = uv.hrtime
 ---@field limit integer when `last` reaches it, the slots are compacted
 ---@field lasting boolean see keep_timer
 ---@field keeps_loop boolean
+---@field expiring table|false the item that is just expiring
 ---@field closing integer timers that have not finished closing
 ---@field closed (fun())|false called when they have
 ---@field timer userdata? owned; there while items wait, and if `lasting` until its time is over
 
+local RETRY = 1e8 -- ns
 local KEEP = 1024 -- unused slots that are never compacted
 
 -- Moves the items that wait to the first slots: else one slow item would keep the slots of all that came after it.
@@ -49,7 +51,7 @@ end
 function DeadlineQueue.new(duration, expired, keeps_loop)
   return setmetatable({
     duration = duration, expired = expired, items = {}, times = {}, first = 1, last = 0, live = 0, limit = KEEP,
-    lasting = false, keeps_loop = keeps_loop or false, closing = 0, closed = false,
+    expiring = false, lasting = false, keeps_loop = keeps_loop or false, closing = 0, closed = false,
   }, DeadlineQueue)
 end
 
@@ -90,17 +92,29 @@ local function expire(self)
     local i = head(self)
     if self.times[i] > now then return arm(self, self.times[i] - now) end
     local item = self.items[i]
+    self.expiring = item
     self:remove(item)
     if self.live > 0 then arm(self, 0) else disarm(self) end -- before `expired`, which may throw
     self.expired(item)
   end
+  self.expiring = false
   if self.live == 0 then disarm(self) end
+end
+
+--- There was no memory while an item expired, see core.wrap: that one ends, and the others are looked at a bit later.
+--- @return boolean ended
+function DeadlineQueue:_memory_out()
+  local item = self.expiring
+  self.expiring = false
+  if self.live > 0 then arm(self, RETRY) end
+  if item then item:_memory_out() end
+  return true
 end
 
 -- Starts the timer a millisecond late rather than early: else it would have to wait once more.
 arm = function(self, ns)
   if not usable(self.timer) then
-    self.timer = handles.register(uv.new_timer())
+    self.timer = handles.make(uv.new_timer)
     if not self.keeps_loop then self.timer:unref() end
   end
   uv.update_time() -- the loop's clock, from which the timer counts, may be older than this callback

@@ -31,6 +31,26 @@ function errors.shown(value)
   return ok and type(text) == "string" and text or type(value)
 end
 
+local NO_MEMORY, NO_MEMORY_TEXT = "ERR_MEMORY_ALLOCATION_FAILED", "out of memory"
+local LUA_HAS_NONE = "not enough memory" -- what Lua throws
+
+local spare = errors.new(NO_MEMORY, NO_MEMORY_TEXT)
+
+--- ERR_MEMORY_ALLOCATION_FAILED: Lua, OpenSSL or the core had no memory. Where there is none for another error either,
+-- it is one that was made before.
+--- @return table err
+function errors.no_memory()
+  local ok, err = pcall(errors.new, NO_MEMORY, NO_MEMORY_TEXT)
+  return ok and err or spare
+end
+
+--- Whether what was thrown says that there was no memory.
+--- @param err any
+--- @return boolean
+function errors.is_no_memory(err)
+  return err == LUA_HAS_NONE or errors.is(err) and rawget(err, "code") == NO_MEMORY
+end
+
 local function field_of(value, name) return value[name] end
 
 --- A field of an error that the user has given us, whose __index may throw: nil then.
@@ -48,6 +68,7 @@ end
 --- @param value any
 --- @return table|userdata err
 function errors.thrown(value)
+  if value == LUA_HAS_NONE then return errors.no_memory() end -- and no text of the user's
   if type(value) == "table" or type(value) == "userdata" then return value end
   if value == nil or value == false then value = "Unhandled error. (" .. tostring(value) .. ")" end
   return errors.new("ERR_UNHANDLED_ERROR", errors.shown(value))
@@ -106,7 +127,7 @@ end
 -- table is wanted. An error names their type alone.
 local SECRET = {
   passphrase = true, key = true, pfx = true, psk = true, pskCallback = true, keys = true, ticketKeys = true,
-  echKeys = true, session = true, resumeSession = true, earlyData = true,
+  echKeys = true, session = true, resumeSession = true, earlyData = true, initialData = true, pkey = true,
 }
 
 local function describe_value_of(name, value)

@@ -8,7 +8,7 @@
 
 local uv = require "luv"
 local core = require "tls.core"
-local immediate = require("tls.support.next_tick").immediate
+local next_tick = require "tls.support.next_tick"
 
 local loop_never_ran = {}
 
@@ -24,13 +24,14 @@ end
 --- To be called by what does nothing before the loop runs.
 ---@param object table its method `_waits_for()` returns what it is doing, or nil when it has stopped
 function loop_never_ran.note(object)
-  if count == 0 then immediate(loop_ran) end
+  if count == 0 then next_tick.immediate(loop_ran) end
   count = count + 1
   waiting[count] = object
 end
 
 local function report()
   if uv.loop_mode() then return end -- a callback closes the state
+  if next_tick.is_cut_off() then return end -- uv.walk(uv.close): nobody knows
   for i = 1, count do
     local what = waiting[i]:_waits_for()
     if what then

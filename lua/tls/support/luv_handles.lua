@@ -9,7 +9,7 @@ local handles = {}
 
 local closing = 0 -- handles that have not finished closing
 
-local function closed(fn, a, b)
+local function closed(a, fn, b)
   closing = closing - 1
   if fn then fn(a, b) end
 end
@@ -23,10 +23,10 @@ end
 ---@return boolean begun false when there was nothing to close; `fn` is not called then
 function handles.close(handle, fn, a, b, reset)
   if not handle or state_is_closing() or handle:is_closing() then return false end
-  closing = closing + 1
-  local wrapped = wrap(closed, fn, a, b)
+  local wrapped = wrap(closed, a, fn, b)
   -- libuv refuses a reset once the half-close is under way
   if not (reset and handle.close_reset and handle:close_reset(wrapped)) then handle:close(wrapped) end
+  closing = closing + 1
   return true
 end
 
@@ -44,6 +44,20 @@ end
 function handles.register(handle)
   made()
   return handle
+end
+
+--- Makes a handle that is ours, and registers it. Where there is no memory for that, there is no handle.
+--- @param constructor function one of luv's
+--- @param flags any its argument
+--- @return userdata? handle nil where luv has none of this kind
+--- @return string? failure then, why
+function handles.make(constructor, flags)
+  local handle, failure = constructor(flags)
+  if not handle then return nil, failure end
+  local ok, err = pcall(made)
+  if ok then return handle end
+  handle:close() -- nothing to wrap: nobody has it yet
+  return error(err, 0)
 end
 
 --- Whether no handle of ours is still closing. Handles that are closed together get their callbacks one after the

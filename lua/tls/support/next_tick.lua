@@ -8,7 +8,7 @@ local uv = require "luv"
 local core = require "tls.core"
 local luv_handles = require "tls.support.luv_handles"
 
-local close, register = luv_handles.close, luv_handles.register
+local close, make = luv_handles.close, luv_handles.make
 
 local tick = {}
 
@@ -18,6 +18,7 @@ local SLOTS = 3
 local KEEP = 4096 -- slots; a burst's array that grew larger is given back
 
 local running, at, last = {}, 1, 0
+local subject = nil -- the first argument of the entry that is being run: what it belongs to
 local round, draining = 0, false
 local waiting, filled = {}, 0
 local idle, active = nil, false
@@ -42,7 +43,7 @@ local function run_entries()
   for i = at, last, SLOTS do
     local fn, a, b = queue[i], queue[i + 1], queue[i + 2]
     queue[i], queue[i + 1], queue[i + 2] = false, false, false
-    at = i + SLOTS
+    at, subject = i + SLOTS, a
     fn(a, b)
     if at ~= i + SLOTS or round ~= mine then return run_entries() end -- the entry ran the loop, and this, from inside
   end
@@ -53,14 +54,22 @@ local function drain()
   if at > last then swap() end
   draining = true -- also when an entry throws: what is left is drained in the next turn
   run_entries()
-  draining = false
+  draining, subject = false, nil
   if filled > 0 or at <= last then return end
   if open_handles <= 0 or abandoned then return close_idle() end
   if idle and not idle:is_closing() then idle:stop() end
   active = false
 end
 
-local wrapped_drain = core.wrap(drain)
+-- There was no memory while an entry was run: what that belongs to ends. See core.wrap.
+local queue = {}
+function queue._memory_out()
+  local owner = subject
+  subject = nil
+  return type(owner) == "table" and owner._memory_out ~= nil and owner:_memory_out()
+end
+
+local wrapped_drain = core.wrap(drain, queue)
 
 -- Somebody may have closed our handle (`uv.walk(uv.close)` does, and Neovim when it quits): so each call looks whether
 -- it is open. What is needed afterwards does not stay: Neovim waits for it in vain. While the Lua state is being closed
@@ -70,10 +79,10 @@ local function wake()
   if active and not idle:is_closing() then return end
   if not idle or idle:is_closing() then
     abandoned = abandoned or idle ~= nil
-    idle = register(uv.new_idle())
+    idle = make(uv.new_idle)
   end
+  idle:start(wrapped_drain) -- may throw: there is no memory
   active = true
-  idle:start(wrapped_drain)
 end
 
 --- Runs `fn(a, b)` in the loop's next turn, after all that was given to it before.
@@ -97,6 +106,10 @@ function tick.next_tick(fn, a, b)
   running[last + 1], running[last + 2], running[last + 3] = fn, a, b
   last = last + SLOTS
 end
+
+--- Has somebody closed our handle, and with it kept from running what waits for the next turn?
+--- @return boolean
+function tick.is_cut_off() return idle ~= nil and idle:is_closing() end
 
 --- Counts an open handle of a socket or server: while there is one, the idle handle that runs the queue is kept.
 function tick.handle_opened()

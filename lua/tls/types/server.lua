@@ -13,7 +13,8 @@
 
 --- * 'listening': it listens.
 --- * 'connection': a client has connected. On a tls.Server it brings the plain socket, before TLS begins on it.
---- * 'drop': a client was turned away, because there are `maxConnections`. The argument is nil for a unix socket.
+--- * 'drop': a client was turned away, because there are `maxConnections`, or no memory for a socket. The argument is
+---   nil then, and for a unix socket.
 --- * 'error': it cannot listen.
 --- * 'close': it does not listen any more, and its last connection has gone.
 ---@alias net.ServerEvents<T>
@@ -30,8 +31,8 @@
 ---@field listening boolean
 ---@field connections integer
 ---@field dropMaxConnection boolean for programs that set it: in Node it counts in a cluster alone
----@field allowHalfOpen boolean the option
----@field pauseOnConnect boolean the option
+---@field allowHalfOpen boolean the option; may be written, for the sockets to come
+---@field pauseOnConnect boolean the option; may be written, for the sockets to come
 ---@field maxConnections? integer may be written: more are closed at once, with 'drop'
 ---@field on net.ServerOn
 ---@field once net.ServerOn
