@@ -277,12 +277,19 @@ asan: deps ## the suite under AddressSanitizer
 		LSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/lsan.supp:print_suppressions=0 \
 		$(RUN) env LD_PRELOAD=$(ASAN_LIB) $(BUSTED)
 
-# Handshakes on threads, by ThreadSanitizer, in a program that has Lua, luv and libuv in it. They and OpenSSL are not
-# compiled for it: what they lock and count by themselves is not seen, so what is reported of them alone is passed over.
+# Handshakes on threads, by ThreadSanitizer, in a program that has Lua, luv and libuv in it; the programs of the specs
+# are run by it, too. These and OpenSSL are not compiled for it: what they lock and count by themselves is not seen, so
+# what is reported of them alone is passed over. ThreadSanitizer wants addresses that are not random.
 TSAN = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
-tsan: all $(SUPERVISE) ## the specs with handshakes on threads, under ThreadSanitizer
-	$(MAKE) BUILD=build-tsan CFLAGS='$(TSAN)' LDFLAGS='$(TSAN)' all build-tsan/host
-	$(subst $(BUILD)/?,build-tsan/?,$(PATHS)) TLS_BUILD=$(BUILD) TLS_HANDSHAKE_THREADS=3 TLS_SLOW=5 \
+TSAN_SPECS = spec/handshake spec/server_spec.lua spec/credentials/secure_context_spec.lua \
+	$(addprefix spec/connection/,closing_spec.lua endings_spec.lua foreign_close_spec.lua gc_spec.lua gone_peer_spec.lua)
+tsan: SPEC = $(TSAN_SPECS)
+tsan: all $(SUPERVISE) ## handshakes, sessions, tickets, endings: with threads, under ThreadSanitizer
+	$(MAKE) BUILD=build-tsan CFLAGS='$(TSAN)' LDFLAGS='$(TSAN)' all \
+		build-tsan/engine_test $(PROGRAMS:$(BUILD)/%=build-tsan/%)
+	setarch -R build-tsan/engine_test
+	$(subst $(BUILD)/?,build-tsan/?,$(PATHS)) TLS_BUILD=build-tsan TLS_HANDSHAKE_THREADS=3 TLS_SLOW=5 HOST_CLOSE=1 \
+		LUA=$(CURDIR)/build-tsan/host \
 		TSAN_OPTIONS=suppressions=$(CURDIR)/spec/support/tsan.supp:exitcode=66 \
 		$(RUN) setarch -R build-tsan/host /usr/bin/busted
 
@@ -402,7 +409,7 @@ uninstall: named ## remove what `make install` with the same LUA, PREFIX and DES
 	@rmdir "$(DESTDIR)$(LUA_CMOD)/tls" 2>/dev/null || :
 
 clean: ## remove what was built
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-tsan build-fuzz
 	rm -f csrc/*/*.o tls/core.so # what luarocks make leaves
 	rm -f lua/tls/core.so # what make nvim does
 

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "engine/threads.h"
 #include "handshake_turns.h"
@@ -17,6 +18,7 @@
 
 #define POOL_SIZE 4     /* libuv's, unless the environment says otherwise */
 #define MOST_THREADS 64 /* nobody needs more */
+#define PATIENCE 200    /* ms, in lua_close() */
 
 /* One step. Owned by libuv once it has been queued, until on_done(); before
 ** that by its connection. The uv_work_t lies behind it. */
@@ -92,7 +94,7 @@ static void on_done (void *req, int status) {
   struct tls_away *a = (struct tls_away *)req - 1;
   struct tls_lua_state *state = a->state;
   struct tls_connection *c = a->connection;
-  (void)status; /* nobody cancels */
+  (void)status; /* cancelled or not */
   if (state != NULL)
     unlink_one(&state->away.at_work, a);
   if (c != NULL)
@@ -102,10 +104,49 @@ static void on_done (void *req, int status) {
   if (state == NULL)
     return;
   state->away.running--;
+  state->away.telling++;
   start_next(state);
   if (c != NULL)
     c->drive(c);
   drive_next(state);
+  state->away.telling--;
+}
+
+/* === lua_close() ======================================================== */
+
+/* None begins any more, and none is made. */
+static void call_all_back (struct tls_lua_state *state) {
+  struct tls_away *a;
+  tls_threads_stop();
+  for (a = state->away.at_work.first; a != NULL; a = a->next)
+    a->called_back = true;
+  tls_threads_go_on();
+  for (a = state->away.at_work.first; a != NULL; a = a->next) {
+    if (a->connection != NULL)
+      come_home(a);
+    forget(a);
+    state->uv.uv_cancel(a + 1); /* it need not wait for others' work, either */
+  }
+}
+
+/* All that is left of a step is to be told, by a thread that has no more to do
+** than that, and by libuv. Where the state is closed while libuv tells of some
+** that threads have done, the others of these are lost, be they ours or not.
+** Below on_done() that is known; else there is no other sign of it than time.
+*/
+static bool settle (struct tls_lua_state *state) {
+  const struct timespec ms = {.tv_nsec = 1000000};
+  int i;
+  if (state->away.at_work.first != NULL)
+    call_all_back(state);
+  if (state->away.telling > 0)
+    return false;
+  for (i = 0; state->away.at_work.first != NULL && i < PATIENCE; i++) {
+    state->uv.uv_run(state->luv->loop, TLS_UV_RUN_NOWAIT);
+    if (state->away.at_work.first != NULL)
+      nanosleep(&ms, NULL);
+  }
+  return state->away.at_work.first == NULL;
 }
 
 static void forget_all (struct tls_lua_state *state) {
@@ -114,6 +155,8 @@ static void forget_all (struct tls_lua_state *state) {
     a->state = NULL;
 }
 
+/* === setting out ======================================================== */
+
 /* From here on all that is the step's belongs to another thread. */
 static void set_out (struct tls_away *a) {
   struct tls_connection *c = a->connection;
@@ -121,6 +164,7 @@ static void set_out (struct tls_away *a) {
   tls_connection_stop_reading(c);
   tls_records_use_pool(tls_engine_records(c->engine), &a->pool);
   a->queued = c->is_away = true;
+  work_of_state->settle = settle;
   work_of_state->forget = forget_all;
   work_of_state->running++;
   link_last(&work_of_state->at_work, a);

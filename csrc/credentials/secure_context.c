@@ -84,8 +84,12 @@ void tls_secure_context_need_anchors (lua_State *L, int arg) {
     tls_threads_go_on();
     c->trust = TRUST_SHARED;
   } else if (c->trust == TRUST_OWN_LATER) {
-    X509_STORE *own = SSL_CTX_get_cert_store(c->ctx);
-    if (!tls_default_ca_add_store(own, tls_default_ca_system(L)))
+    X509_STORE *system = tls_default_ca_system(L);
+    tls_threads_stop();
+    bool added =
+        tls_default_ca_add_store(SSL_CTX_get_cert_store(c->ctx), system);
+    tls_threads_go_on();
+    if (!added)
       tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "out of memory");
     c->trust = TRUST_OWN;
   }

@@ -59,6 +59,7 @@ typedef void (*tls_uv_walk_cb)(struct tls_uv_handle *, void *arg);
   X(uv_read_stop, int, (struct tls_uv_handle *))                               \
   X(uv_try_write, int, (struct tls_uv_handle *, const struct tls_uv_buf *, unsigned)) \
   X(uv_write, int, (void *, struct tls_uv_handle *, const struct tls_uv_buf *, unsigned, tls_uv_write_cb)) \
+  X(uv_cancel, int, (void *))                                                  \
   X(uv_queue_work, int, (void *, void *, void (*)(void *), void (*)(void *, int))) \
   X(uv_is_closing, int, (const struct tls_uv_handle *))                        \
   X(uv_walk, void, (void *, tls_uv_walk_cb, void *))                            \

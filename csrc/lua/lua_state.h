@@ -65,9 +65,13 @@ struct tls_away_list {
 
 struct tls_away_work {
   struct tls_away_list waiting, at_work;
-  unsigned running;                            /* with libuv */
-  void (*forget)(struct tls_lua_state *state); /* in lua_close(): nobody waits
-                                                 for these; or NULL */
+  unsigned running; /* with libuv */
+  unsigned telling; /* libuv is telling of one of them, or of several */
+  /* Both are called in lua_close(), and NULL before anything was away. The
+  ** first one, at its beginning, is false when libuv will not tell the end of
+  ** all; after the second one nobody waits for these. */
+  bool (*settle)(struct tls_lua_state *state);
+  void (*forget)(struct tls_lua_state *state);
 };
 
 struct tls_lua_state {

@@ -53,16 +53,18 @@ static bool something_closes (struct tls_lua_state *state) {
   return found;
 }
 
-/* One turn of the loop is enough. When uv.stop() was called, the first turn
-** only takes note of that. */
-static void run_until_closed (struct tls_lua_state *state) {
+/* One turn of the loop is enough for handles. When uv.stop() was called, the
+** first turn only takes note of that. False when something will never end. */
+static bool run_until_closed (struct tls_lua_state *state) {
   struct tls_luv_context *luv = state->luv;
   int (*policy)(lua_State *, int, int, int) = luv->cb_pcall;
   int i;
   luv->cb_pcall = drop_call;
+  bool settled = state->away.settle == NULL || state->away.settle(state);
   for (i = 0; i < 2 && something_closes(state); i++)
     state->uv.uv_run(luv->loop, TLS_UV_RUN_NOWAIT);
   luv->cb_pcall = policy;
+  return settled && !something_closes(state);
 }
 
 /* An allocator that frees nothing. */
@@ -88,11 +90,11 @@ static void abandon_loop (lua_State *L, struct tls_lua_state *state) {
 }
 
 /* libuv takes the handles that are closed in a turn off its list, and calls
-** back for one after the other. Where such a callback closes the state, those
-** behind it are on no list any more, and no turn finishes them. */
+** back for one after the other; so it does with what its threads have done.
+** Where such a callback closes the state, those behind it are on no list any
+** more, and no turn finishes them. */
 static void finish_closing (lua_State *L, struct tls_lua_state *state) {
-  run_until_closed(state);
-  if (something_closes(state))
+  if (!run_until_closed(state))
     abandon_loop(L, state);
 }
 

@@ -48,6 +48,21 @@ describe("examples/fleet", function()
     assert.equal("worker 0 other code", greeting)
   end)
 
+  it("loses nobody of those that come at once, and are put off, while workers are replaced", function()
+    local served, lost = 0, {}
+    with_fleet(function(port, parent)
+      local stop, so_far = load(port, 32)
+      for _ = 1, 4 do
+        local before = so_far()
+        fleet.reload { parent }
+        fleet.wait(function() return so_far() >= before + 64 end)
+      end
+      served, lost = stop()
+    end, { "FLEET_DRAIN=300000" })
+    assert.is_true(served >= 256)
+    assert.same({}, lost)
+  end)
+
   it("keeps the present workers where the new ones cannot begin", function()
     local before, after, lost, served
     with_fleet(function(port, parent, files)

@@ -6,6 +6,7 @@
 --   questions and properties change nothing, so that they are one act; so are settings that the peer does not see
 --   resumed handshakes are not run over a stream in memory: only what carries the bytes would differ
 --   a listener that throws ends the process, which is a process for each: over TCP alone, and in whole handshakes
+-- With handshakes on threads a share is run: all of it by TLS_HANDSHAKE_THREADS=2 in the environment.
 -- A moment says itself where it does not exist (a resumed session is not asked for what it has), and is a failure where
 -- it does not come.
 --
@@ -18,6 +19,7 @@ local methods = require "spec.support.matrix_methods"
 
 local PROGRAM = "spec/support/matrix.lua"
 local PARTS, AT_ONCE = 12, 2
+local PARTS_OF_THREADS, SHARE_OF_THREADS = 101, 6
 local LIMIT = 240000 * helper.slow -- ms, of one child
 local MOST = 40 -- crashes of a part: more would only take time
 local CANNOT_GO_ON = 3 -- the child's own status when a case leaves something open
@@ -40,13 +42,14 @@ local function reports_of(text)
 end
 
 --- Runs the program; done(status, signal, stdout, stderr). What is written to stderr goes to a file of its own.
-local function spawn(arguments, done)
+local function spawn(arguments, done, threads)
   local errors = os.tmpname()
   local command = { "sh", "-c", 'exec 2>"$1"; shift; exec "$@"', "sh", errors, os.getenv "LUA" or "lua5.4", PROGRAM }
   for _, argument in ipairs(arguments) do command[#command + 1] = tostring(argument) end
   Child.spawn(command, function(status, output, signal)
     done(status, signal, output, read_and_remove(errors))
-  end, { limit_ms = LIMIT, leaks = true, env = { "TLS_CERTS=" .. certs.dir } })
+  end, { limit_ms = LIMIT, leaks = true,
+    env = { "TLS_CERTS=" .. certs.dir, threads and "TLS_HANDSHAKE_THREADS=" .. threads } })
 end
 
 -- Runs tasks, AT_ONCE at a time. A task is a function that calls its argument when it is done.
@@ -66,10 +69,10 @@ local function tail(text)
 end
 
 -- One part of the matrix. A case that ends the process is a failure, and the rest of the part is run without it.
-local function part(index, failures)
+local function part(index, parts, failures, threads)
   local crashes = 0
   local function run(from, done)
-    spawn({ "part", index, PARTS, from }, function(status, signal, output, errors)
+    spawn({ "part", index, parts, from }, function(status, signal, output, errors)
       for line in output:gmatch "[^\n]+" do
         if line:find "^fail " then failures[#failures + 1] = line:sub(6) end
       end
@@ -85,7 +88,7 @@ local function part(index, failures)
       crashes = crashes + 1
       if whole or not number or crashes == MOST then return done() end
       run(number + 1, done)
-    end)
+    end, threads)
   end
   return function(done) run(1, done) end
 end
@@ -102,7 +105,16 @@ describe("the matrix", function()
 
   it("holds: all methods in all states and callbacks", function()
     local tasks, failures = {}, {}
-    for i = 1, PARTS do tasks[i] = part(i % PARTS, failures) end
+    for i = 1, PARTS do tasks[i] = part(i % PARTS, PARTS, failures) end
+    run_all(tasks)
+    assert.equal("", listed(failures))
+  end)
+
+  it("holds with handshakes on threads: a share of it", function()
+    local tasks, failures = {}, {}
+    for i = 1, SHARE_OF_THREADS do
+      tasks[i] = part(i * PARTS % PARTS_OF_THREADS, PARTS_OF_THREADS, failures, 2)
+    end
     run_all(tasks)
     assert.equal("", listed(failures))
   end)

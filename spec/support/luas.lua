@@ -25,7 +25,7 @@ luas.this = { name = name, command = name, version = jit and jit.version or _VER
   build = os.getenv "TLS_BUILD" or "build" }
 
 --- Where the core is that needs no sanitizer to be preloaded.
-luas.this.plain_build = luas.this.build == "build-asan" and "build" or luas.this.build
+luas.this.plain_build = luas.this.build:find "^build%-[at]san$" and "build" or luas.this.build
 
 luas.jit = { name = "luajit", build = "build/jit", cpath = JIT_CPATH,
   command = ("LD_PRELOAD= 'LUA_CPATH=%s' luajit"):format(JIT_CPATH),

@@ -12,8 +12,10 @@
 -- The connection goes on by itself after the act; when nothing has happened for QUIET, both ends are finished, then
 -- destroyed.
 local uv = require "luv"
+local core = require "tls.core"
 local tls = require "tls"
 local duplex_pair = require "tls.stream.duplex_pair"
+local read = require("spec.support.program").read
 
 local Case = {}
 Case.__index = Case
@@ -25,15 +27,6 @@ local SLOW = tonumber(os.getenv "TLS_SLOW") or 1
 local QUIET, QUIET_TURNS, FOREVER = 2, 50, 4000 * SLOW
 local LIMIT = 20000 * SLOW -- ms: more than any case takes, also under a sanitizer
 local NO_TICKET = 0x4000 -- SSL_OP_NO_TICKET: sessions go to 'newSession'
-
-local CERTS = assert(os.getenv "TLS_CERTS", "TLS_CERTS is the folder of the certificates")
-
-local function read(name)
-  local f = assert(io.open(CERTS .. "/" .. name, "rb"))
-  local text = f:read "*a"
-  f:close()
-  return text
-end
 
 -- === contexts and sessions, which cases share ===
 
@@ -408,6 +401,7 @@ end
 
 -- Once in each turn of the loop.
 local function turn(self)
+  if core.handshakesAway() > 0 then self.quiet = 0 end -- on a thread something happens
   if self.quiet == 0 then self.since = uv.hrtime() end
   self.quiet = self.quiet + 1
   local ms = (uv.hrtime() - self.since) / 1e6

@@ -2,6 +2,23 @@
 -- some of the programs make an object before that.
 local program = {}
 
+-- Handshakes on threads, as spec.helper has them, also where the library is loaded later.
+local THREADS, DEFAULTS = tonumber(os.getenv "TLS_HANDSHAKE_THREADS"), "tls.options.defaults"
+
+local function with_threads(defaults)
+  defaults.handshake_threads = THREADS
+  return defaults
+end
+
+if THREADS and package.loaded[DEFAULTS] then
+  with_threads(package.loaded[DEFAULTS])
+elseif THREADS then
+  package.preload[DEFAULTS] = function()
+    package.preload[DEFAULTS], package.loaded[DEFAULTS] = nil, nil
+    return with_threads(require(DEFAULTS))
+  end
+end
+
 --- The text of a certificate's or key's file in the folder TLS_CERTS.
 function program.read(name)
   local file = assert(io.open(os.getenv "TLS_CERTS" .. "/" .. name))
