@@ -27,6 +27,7 @@ local FLOOD = (os.getenv "TLS_BUILD" or "build") .. "/hard/flood"
 local ONLY = os.getenv "HARD_CASE"
 local LEFT = { malloc = 128, lua = 192, each = 64 } -- KiB, KiB, and bytes of both for a connection
 local ROUNDS, TIMED_ROUNDS = 2, 3
+local SETTLING = 40 -- reports
 local STAY_MS = 1000 -- of those that only stay
 local QUICK_MS = 4000 -- the handshakeTimeout of a quick run
 
@@ -80,6 +81,18 @@ local function start_flood(case, port, n)
     certs.agent.key_file }
 end
 
+-- The server's report when nobody of the flood is there, and nothing is freed any more: of the last ones some may still
+-- be closing, and be in a queue.
+local function settled(server)
+  local last, now = nil, server:report_when("open", 1)
+  for _ = 1, SETTLING do
+    co.sleep(50)
+    last, now = now, server:report()
+    if now.malloc >= last.malloc and now.open == 1 then break end
+  end
+  return now
+end
+
 -- One flood, until the server has nothing of it any more. Returns the flood's ends and the server's reports: at its
 -- height, and behind it.
 local function one_flood(case, server, quiet, port, n)
@@ -97,7 +110,7 @@ local function one_flood(case, server, quiet, port, n)
   if case.release == "input" then flood:close_input() end
   local ends = flood:ends()
   if case.suspended and case.release ~= "answer" then server:say "answer" end -- to nobody
-  return ends, peak, server:report_when("open", 1)
+  return ends, peak, settled(server)
 end
 
 -- What is wrong with the numbers, or nil.

@@ -87,6 +87,7 @@ local function run_require(arm, disarm)
   if ok then return { worked = type(value) == "table" } end
   local text = tostring(value)
   local is_memory = text:find "not enough memory" or text:find "out of memory" or
+    text:find "stack overflow" or -- Lua's word where its stack cannot grow
     text:find "OpenSSL cannot read its configuration file" -- with its reason
   local again, tls = pcall(require, "tls")
   local wrong = not is_memory and "another error: " .. text

@@ -77,7 +77,7 @@ elseif suspended == "OCSPRequest" then
   server:on("OCSPRequest", function(_, _, callback) ask(callback) end)
 elseif suspended:find "Session$" then
   server:on("newSession", function(id, data, callback)
-    if suspended == "resumeSession" then store[id] = data end -- of one client; thousands would be memory of the test's
+    if suspended == "resumeSession" then store[id] = data end -- one client's; those of all would be the test's memory
     if suspended == "newSession" then ask(callback) else callback() end
   end)
   server:on("resumeSession", function(id, callback)
@@ -118,7 +118,8 @@ local function report()
   collectgarbage()
   local now = {
     rss = resident(), malloc = math.ceil(malloc_in_use() / 1024), lua = math.ceil(collectgarbage "count"),
-    fds = descriptors(), handles = handles(),
+    fds = server.connections <= 1 and descriptors() or -1, -- luv keeps what fs_scandir() has found
+    handles = handles(),
     open = server.connections, waiting = #waiting,
   }
   local words = { "REPORT" }
