@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "engine/openssl_error.h"
 #include "lua/lua_error.h"
 #include "lua/owned_pointer.h"
 #include "names_table.h"
@@ -77,9 +78,10 @@ void tls_certificate_push_fingerprint (lua_State *L, const X509 *cert,
     tls_push_hex(L, digest, size, ':');
     return;
   }
-  if (ERR_peek_error() == 0) /* OpenSSL 3.0's words for want of memory */
+  /* SHA-1 may be forbidden here; OpenSSL has many words for want of memory */
+  if (tls_error_drop_queue() || !EVP_MD_is_a(algorithm, "SHA1"))
     tls_throw_memory(L);
-  tls_throw_openssl(L, "ERR_CRYPTO_OPERATION_FAILED", "no fingerprint");
+  lua_pushnil(L);
 }
 
 static void push_signed_hex (lua_State *L, const BIGNUM *n) { /* [-0, +1] */
