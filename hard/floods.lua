@@ -84,11 +84,12 @@ end
 -- The server's report when nobody of the flood is there, and nothing is freed any more: of the last ones some may still
 -- be closing, and be in a queue.
 local function settled(server)
-  local last, now = nil, server:report_when("open", 1)
+  local now = server:report_when("open", 1)
   for _ = 1, SETTLING do
+    local before = now
     co.sleep(50)
-    last, now = now, server:report()
-    if now.malloc >= last.malloc and now.open == 1 then break end
+    now = server:report()
+    if now.malloc >= before.malloc and now.open == 1 then break end
   end
   return now
 end
