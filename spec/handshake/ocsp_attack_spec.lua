@@ -301,6 +301,7 @@ describe("ocsp", function()
   end
 
   it("wants the response to the server's own certificate, and passes those to others over", function()
+    if luas.this.name:find "host$" then return pending "this program takes no -e" end
     if not can_run() then return pending "gnutls-serv, or a network of its own for it, is not here" end
     local function response_file(cert, issuer)
       return ocsp.write(ocsp.path_of "staple", ocsp.response { cert = cert, issuer = issuer })

@@ -1,3 +1,5 @@
+-- Leaves threads of libuv's pool, and what OpenSSL keeps for each: 7 KiB of random generators at the process's end.
+--
 -- Handshakes on threads while what they read is exchanged under them: the ticket keys every 10 ms, the server's context
 -- every 50 ms.
 --
