@@ -1,5 +1,6 @@
--- Leaves threads of libuv's pool, and what OpenSSL keeps for each, see rotation_spec. Steps of handshakes that are made on
--- threads of luv's pool: `handshakeThreads`.
+-- Leaves threads of libuv's pool, and what OpenSSL keeps for each, see rotation_spec.
+--
+-- Steps of handshakes that are made on threads of luv's pool: `handshakeThreads`.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
 local core = require "tls.core"
