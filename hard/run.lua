@@ -28,6 +28,12 @@ local function exists(path)
   return file ~= nil
 end
 
+local function names()
+  local list = {}
+  for i, part in ipairs(PARTS) do list[i] = part.name end
+  return table.concat(list, " ")
+end
+
 local function wanted()
   if #arg == 2 then return PARTS end
   local list, by_name = {}, {}
@@ -35,7 +41,7 @@ local function wanted()
   for i = 3, #arg do
     list[#list + 1] = by_name[arg[i]]
     if not by_name[arg[i]] then
-      io.stderr:write("hard: there is no part '", arg[i], "'\n")
+      io.stderr:write("hard: there is no part '", arg[i], "'; there are ", names(), "\n")
       os.exit(2)
     end
   end

@@ -139,7 +139,7 @@
 ---@field pskIdentityHint (string|false)? TLS 1.2; 256 bytes at most; default none
 ---@field rejectUnauthorized boolean? refuse a client without a certificate, or with one that does not verify; only with `requestCert`; default `false`
 ---@field handshakeTimeout (number|false)? for the whole handshake; 0: no limit; ms; default 120000
----@field handshakeThreads (boolean|integer|false)? sign on threads of luv's pool, of which one at least is left to others: at most so many; `true`: one less than there are processors, one at least. See [Handshakes that hold nobody up](performance.md#handshakes-that-hold-nobody-up). Not in Node; default none
+---@field handshakeThreads (boolean|integer|false)? sign on threads of luv's pool, of which one at least is left to others: at most so many, 1 to 64; `true`: one less than there are processors, one at least. See [Handshakes that hold nobody up](performance.md#handshakes-that-hold-nobody-up). Not in Node; default none
 ---@field secureContext (tls.SecureContext|false)? from `tls.createSecureContext`, whose options do not count beside it; `peerPublicKeys`, `rawPublicKey` and `echKeys` are refused; default made from the options
 ---@field ALPNProtocols (string|string[]|false)? in order of preference; a server's order wins, and no overlap ends the handshake with an alert; default none
 ---@field NPNProtocols (string|string[]|false)? ALPN's forerunner; TLS 1.2 only, and on a server not beside ALPN; default none
