@@ -159,8 +159,9 @@ describe("many handshakes at once", function()
   end)
 
   it("time out while they wait", function()
-    serve({ handshakeTimeout = 20 }, N, function(server, seen, sockets)
-      seen.at_hello = function() uv.sleep(100) end
+    local limit = 20 * helper.slow -- all connect within it
+    serve({ handshakeTimeout = limit }, N, function(server, seen, sockets)
+      seen.at_hello = function() uv.sleep(5 * limit) end
       say_hello(sockets, list)
       soon(function() return #seen.errors == N end, function()
         assert.is_true(#seen.turns < N)
