@@ -2,7 +2,7 @@
 -- error table and one 'close' on each side; nobody is trusted for it.
 local certs = require "spec.support.certs"
 local tls = require "tls"
-local uv = require "luv"
+local run_loop = require "hard.api.loop"
 
 local PSK = { ciphers = "PSK+HIGH:TLS_AES_128_GCM_SHA256" }
 local LIMIT = 20000 -- ms
@@ -176,15 +176,7 @@ local function connection(server_options, client_options, prepare)
       server:close()
     end)
   end)
-  local timer, hung = uv.new_timer(), false
-  timer:start(LIMIT, 0, function() hung = true uv.stop() end)
-  timer:unref()
-  local ok, err = pcall(uv.run)
-  timer:close()
-  if hung then uv.walk(function(handle) if not handle:is_closing() then handle:close() end end) end
-  uv.run "nowait"
-  if not ok then return seen, "out of the loop: " .. tostring(err) end
-  return seen, hung and "it hangs" or nil
+  return seen, run_loop(LIMIT)
 end
 
 local function sorted(map)

@@ -3,7 +3,7 @@
 local certs = require "spec.support.certs"
 local net = require "tls.net"
 local tls = require "tls"
-local uv = require "luv"
+local run_loop = require "hard.api.loop"
 
 local LIMIT = 20000 -- ms
 local key = { key = certs.ecdsa.key, cert = certs.ecdsa.cert }
@@ -98,15 +98,7 @@ local function echo(on_server, on_client, on_accepted)
       server:close()
     end)
   end)
-  local timer, hung = uv.new_timer(), false
-  timer:start(LIMIT, 0, function() hung = true uv.stop() end)
-  timer:unref()
-  local ok, err = pcall(uv.run)
-  timer:close()
-  if hung then uv.walk(function(handle) if not handle:is_closing() then handle:close() end end) end
-  uv.run "nowait"
-  if not ok then return seen, "out of the loop: " .. tostring(err) end
-  return seen, hung and "it hangs" or nil
+  return seen, run_loop(LIMIT)
 end
 
 return function(run)
