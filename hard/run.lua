@@ -14,9 +14,9 @@ local supervise, lua = arg[1], arg[2]
 local PARTS = {
   { name = "faults", limit = 1800 },
   { name = "floods", limit = 1200 },
-  { name = "allocations", limit = 1200 },
+  { name = "allocations", limit = 1800 },
   { name = "api", limit = 900 },
-  { name = "endings", limit = 900 },
+  { name = "endings", limit = 1500 },
   { name = "secrets", limit = 600 },
   { name = "scan", limit = 900 },
   { name = "fuzz", limit = 900 },
