@@ -139,13 +139,24 @@ for name, kind in pairs { net = net, tls = tls } do
   stages["listening, " .. name] = function() kind.createServer(server_options()):listen(0, "127.0.0.1", here) end
 end
 
+-- What is reached as soon as it is begun, begins in a callback: a loop that never ran would be spoken of. Only the end
+-- of the main chunk comes without it, and may be.
+local function in_a_callback(begin)
+  if way == "return" then return begin() end
+  uv.new_timer():start(0, 0, begin)
+end
+
 function stages.lookup()
-  quiet(tls.connect(client { host = "localhost", port = 1 }))
-  here()
+  in_a_callback(function()
+    quiet(tls.connect(client { host = "localhost", port = 1 }))
+    here()
+  end)
 end
 
 stages["lookup's callback"] = function()
-  quiet(tls.connect(client { host = "x", port = 1, lookup = function() here() end }))
+  in_a_callback(function()
+    quiet(tls.connect(client { host = "x", port = 1, lookup = function() here() end }))
+  end)
 end
 
 stages["nobody answers a verify"] = function()
