@@ -8,8 +8,8 @@
 --   TLS_ROTATED=25000 make test SPEC=spec/handshake/rotation_spec.lua
 --   TLS_ROTATED=2500 make asan SPEC=spec/handshake/rotation_spec.lua, and the same with tsan
 local helper = require "spec.helper"
+local away = require "spec.support.away"
 local certs = require "spec.support.certs"
-local core = require "tls.core"
 local tls = require "tls"
 
 local expect, uv = helper.expect, helper.uv
@@ -54,12 +54,11 @@ local function rotate(server, told)
     local name = names[seen.contexts % 2 + 1]
     server:setSecureContext { key = certs[name].key, cert = certs[name].cert }
   end)
-  local check = uv.new_check()
-  check:start(function() seen.away = math.max(seen.away, core.handshakesAway()) end)
+  local stop_watching = away.watch(function(count) seen.away = math.max(seen.away, count) end)
   function seen.stop()
     key_timer:close()
     context_timer:close()
-    check:close()
+    stop_watching()
   end
   return seen
 end

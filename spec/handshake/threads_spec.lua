@@ -2,8 +2,8 @@
 --
 -- Steps of handshakes that are made on threads of luv's pool: `handshakeThreads`.
 local helper = require "spec.helper"
+local away = require "spec.support.away"
 local certs = require "spec.support.certs"
-local core = require "tls.core"
 local luas = require "spec.support.luas"
 local net = require "tls.net"
 local tls = require "tls"
@@ -15,13 +15,12 @@ local N = 8
 
 -- Calls `fn` in the turn in which a step is away first.
 local function when_away(fn)
-  local check, most = uv.new_check(), 0
+  local stop
   fn = expect(fn)
-  check:start(helper.wrap(function()
-    most = core.handshakesAway()
-    if most == 0 then return end
-    check:close()
-    fn(most)
+  stop = away.watch(helper.wrap(function(count)
+    if count == 0 then return end
+    stop()
+    fn(count)
   end))
 end
 
@@ -108,10 +107,10 @@ describe("handshakeThreads", function()
   -- How many steps are away at most, of N handshakes.
   local function most_away(threads, told)
     serve({ handshakeThreads = threads }, function(server)
-      local most, check = 0, uv.new_check()
-      check:start(function() most = math.max(most, core.handshakesAway()) end)
+      local most = 0
+      local stop = away.watch(function(count) most = math.max(most, count) end)
       echoes(server, {}, function()
-        check:close()
+        stop()
         server:close()
         told(most)
       end)
@@ -148,7 +147,8 @@ describe("handshakeThreads", function()
     serve({}, function(server, sockets)
       local failed = 0
       server:on("tlsClientError", function() failed = failed + 1 end)
-      for _ = 1, N do connect(server, {}):on("error", ignore) end
+      local clients = {}
+      for i = 1, N do clients[i] = connect(server, {}):on("error", ignore) end
       when_away(function()
         local closed = 0
         for _, socket in ipairs(sockets) do
@@ -159,7 +159,7 @@ describe("handshakeThreads", function()
         helper.turns(50, function()
           assert.equal(n, closed)
           assert.equal(n, failed)
-          for _, socket in ipairs(sockets) do socket:destroy() end
+          for _, client in ipairs(clients) do client:destroy() end -- some may have come later
           server:close()
         end)
       end)
@@ -242,13 +242,12 @@ describe("handshakeThreads", function()
 
   -- Counts how often a step goes away where none was.
   local function count_departures()
-    local check, was, seen = uv.new_check(), false, { count = 0 }
-    check:start(function()
-      local is = core.handshakesAway() > 0
+    local was, seen = false, { count = 0 }
+    seen.close = away.watch(function(count)
+      local is = count > 0
       if is and not was then seen.count = seen.count + 1 end
       was = is
     end)
-    function seen.close() check:close() end
     return seen
   end
 

@@ -9,6 +9,7 @@
 -- is called for work of the program's own).
 --
 -- THREADS is 'true' by default; with 1 all but one wait in our own queue.
+local away = require "spec.support.away"
 local core = require "tls.core"
 local tls = require "tls"
 local uv = require "luv"
@@ -83,10 +84,10 @@ if when_back then
 elseif in_stat then
   stat(ends[in_stat])
 else
-  local check = uv.new_check()
-  check:start(function()
+  local stop
+  stop = away.watch(function()
     at_end(function()
-      check:close()
+      stop()
       ends[way]()
     end)
   end)
