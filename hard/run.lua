@@ -73,19 +73,20 @@ end
 
 local MARK = "<!-- written by `make hard HARD_PAGE=1` -->"
 
-local function write_page(text)
+local function write_page(text, seconds)
   local file = assert(io.open "docs/reliability.md")
   local page = file:read "*a"
   file:close()
   local first, last = page:find(MARK, 1, true)
   local begin = assert(page:find(MARK, last + 1, true), "docs/reliability.md has no two marks")
   file = assert(io.open("docs/reliability.md", "w"))
-  file:write(page:sub(1, last), "\n", os.date "!%Y-%m-%d", ", `make hard`:\n\n", text, "\n\n", page:sub(begin))
+  local caption = ("%s, `make hard` in %.0f minutes:"):format(os.date "!%Y-%m-%d", seconds / 60)
+  file:write(page:sub(1, last), "\n", caption, "\n\n", text, "\n\n", page:sub(begin))
   file:close()
   return first
 end
 
-local rows, failed = {}, {}
+local rows, failed, start = {}, {}, os.time()
 for _, part in ipairs(wanted()) do
   assert(exists("hard/" .. part.name .. ".lua"), part.name)
   local began = os.time()
@@ -97,7 +98,7 @@ for _, part in ipairs(wanted()) do
 end
 local text = table_of(rows)
 io.write("\n", text, "\n")
-if os.getenv "HARD_PAGE" == "1" and #failed == 0 then write_page(text) end
+if os.getenv "HARD_PAGE" == "1" and #failed == 0 then write_page(text, os.time() - start) end
 if #failed > 0 then
   io.write("\nfailed: ", table.concat(failed, " "), "\n")
   os.exit(1)
