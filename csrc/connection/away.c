@@ -256,11 +256,13 @@ static struct tls_away *make (struct tls_connection *c) {
 }
 
 /* Whether it is still to wait: a client that has ended is not worth a
-** signature. */
+** signature. What has come meanwhile waits, too. */
 static bool goes_on_waiting (struct tls_connection *c) {
   struct tls_away *a = c->away;
-  if (a->queued || !tls_handshake_turns_client_gone(c))
+  if (a->queued || !tls_handshake_turns_client_gone(c)) {
+    tls_connection_keep_unread(c);
     return true;
+  }
   unlink_one(&c->lua->away.waiting, a);
   stay(a);
   return false;

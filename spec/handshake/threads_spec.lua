@@ -4,6 +4,7 @@
 local helper = require "spec.helper"
 local away = require "spec.support.away"
 local certs = require "spec.support.certs"
+local core = require "tls.core"
 local luas = require "spec.support.luas"
 local net = require "tls.net"
 local tls = require "tls"
@@ -318,6 +319,60 @@ describe("handshakeThreads", function()
       end)
       helper.run()
     end
+  end)
+
+  -- Of libuv's pool every thread waits until the function is called that `fn` gets.
+  local function occupy_pool(fn)
+    local fifo, left = os.tmpname(), tonumber(os.getenv "UV_THREADPOOL_SIZE") or 4
+    os.remove(fifo)
+    assert(os.execute("mkfifo " .. fifo))
+    local writer
+    local opened = expect(function(err, fd)
+      assert.is_nil(err)
+      uv.fs_close(fd)
+      left = left - 1
+      if left > 0 then return end
+      uv.fs_close(writer)
+      os.remove(fifo)
+    end, left)
+    for _ = 1, left do uv.fs_open(fifo, "r", 384, opened) end
+    local function release() writer = writer or assert(uv.fs_open(fifo, "r+", 384)) end
+    helper.on_failure(release) -- or the process would wait for these threads at its end
+    fn(release)
+  end
+
+  -- All connections read into the same buffer, and what had not been asked for yet was left there.
+  it("keeps what comes while a step waits whose ClientHello has been read", function()
+    local bytes = hello()
+    serve({ handshakeThreads = 1 }, function(server, sockets)
+      local codes, clients = {}, {}
+      server:on("tlsClientError", function(err, socket) codes[socket] = err.code end)
+      local function send(i, data)
+        clients[i] = clients[i] or net.connect(server:address().port, "127.0.0.1"):on("error", ignore)
+        clients[i]:write(data)
+      end
+      occupy_pool(function(release)
+        send(1, bytes)
+        soon(function() return core.handshakesAway() == 1 end, function()
+          send(2, bytes)
+          soon(function() return sockets[2] end, function()
+            helper.turns(5, function()
+              send(2, "\21\3\3\0\2\2\48") -- an alert: fatal, unknown_ca
+              helper.turns(5, function()
+                send(3, ("no TLS "):rep(10))
+                soon(function() return next(codes) end, release)
+              end)
+            end)
+          end)
+        end)
+      end)
+      soon(function() return codes[sockets[2]] end, function()
+        assert.equal("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", codes[sockets[2]])
+        for _, client in ipairs(clients) do client:destroy() end
+        server:close()
+      end)
+    end)
+    helper.run()
   end)
 
   it("lets a handshake go on of whom somebody asks in each turn", function()
