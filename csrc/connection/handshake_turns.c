@@ -26,9 +26,13 @@ static bool is_spent (const struct tls_lua_state *state) {
 
 bool tls_handshake_turns_client_gone (struct tls_connection *c) {
   struct tls_records *records = tls_engine_records(c->engine);
-  if (!records->eof || !SSL_in_before(tls_engine_ssl(c->engine)))
+  if (!records->eof || !tls_engine_hello_unanswered(c->engine))
     return false;
   tls_records_drop(records);
+  if (SSL_in_before(tls_engine_ssl(c->engine)))
+    return true; /* the step says so */
+  tls_engine_fail(c->engine, "ECONNRESET", "socket hang up");
+  c->events |= TLS_EV_ERROR;
   return true;
 }
 
