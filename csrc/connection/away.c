@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "engine/threads.h"
+#include "events.h"
 #include "handshake_turns.h"
 #include "read.h"
 #include "transport_failure.h"
@@ -86,6 +87,14 @@ static void forget (struct tls_away *a) {
   a->connection = NULL;
 }
 
+/* In the loop's next turn: libuv tells of several steps in one go, and a
+** listener that runs the loop would wait for ever for those behind its own.
+** Without memory the connection ends. */
+static void drive_later (struct tls_connection *c) {
+  c->drive_asked = true;
+  tls_connection_emit(c, TLS_ON_driveLater);
+}
+
 static void start_next (struct tls_lua_state *state);
 static void drive_next (struct tls_lua_state *state);
 
@@ -107,7 +116,7 @@ static void on_done (void *req, int status) {
   state->away.telling++;
   start_next(state);
   if (c != NULL)
-    c->drive(c);
+    drive_later(c);
   drive_next(state);
   state->away.telling--;
 }
@@ -226,7 +235,7 @@ static void drive_next (struct tls_lua_state *state) {
     unlink_one(&state->away.waiting, a);
     forget(a);
     free(a);
-    c->drive(c);
+    drive_later(c);
   }
 }
 
@@ -256,11 +265,13 @@ static struct tls_away *make (struct tls_connection *c) {
 }
 
 /* Whether it is still to wait: a client that has ended is not worth a
-** signature. */
+** signature. What has come meanwhile waits, too. */
 static bool goes_on_waiting (struct tls_connection *c) {
   struct tls_away *a = c->away;
-  if (a->queued || !tls_handshake_turns_client_gone(c))
+  if (a->queued || !tls_handshake_turns_client_gone(c)) {
+    tls_connection_keep_unread(c);
     return true;
+  }
   unlink_one(&c->lua->away.waiting, a);
   stay(a);
   return false;

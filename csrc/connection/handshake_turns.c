@@ -3,12 +3,11 @@
 */
 #include "handshake_turns.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include "events.h"
-
-/* Of what a peer sends while its step waits: a ClientHello and then some. */
-#define MOST_WAITING (16 * 1024)
+#include "transport_failure.h"
 
 uint64_t tls_handshake_turns_clock (void) {
   struct timespec t;
@@ -27,17 +26,26 @@ static bool is_spent (const struct tls_lua_state *state) {
 
 bool tls_handshake_turns_client_gone (struct tls_connection *c) {
   struct tls_records *records = tls_engine_records(c->engine);
-  if (!records->eof || !SSL_in_before(tls_engine_ssl(c->engine)))
+  if (!records->eof || !tls_engine_hello_unanswered(c->engine))
     return false;
   tls_records_drop(records);
+  if (SSL_in_before(tls_engine_ssl(c->engine)))
+    return true; /* the step says so */
+  tls_engine_fail(c->engine, "ECONNRESET", "socket hang up");
+  c->events |= TLS_EV_ERROR;
   return true;
 }
 
-/* Without memory to queue it, it does not wait. */
+/* Without memory to queue it, it does not wait. Lua is entered, where a
+** finalizer may run the loop, which reads, and runs the queue. */
 static bool wait_for_turn (struct tls_connection *c) {
-  if (!tls_connection_emit_turn(c))
-    return false;
+  if (!tls_records_keep(tls_engine_records(c->engine)))
+    tls_connection_fail_read(c, -ENOMEM);
   c->turn_waits = true;
+  if (!tls_connection_emit_turn(c)) {
+    c->turn_waits = false;
+    return false;
+  }
   c->lua->handshakes.queued = true;
   return true;
 }
@@ -57,7 +65,7 @@ bool tls_handshake_turns_waits (const struct tls_connection *c) {
 
 bool tls_handshake_turns_reads_on (const struct tls_connection *c) {
   return tls_handshake_turns_waits(c) &&
-         tls_records_unread(tls_engine_records(c->engine)) < MOST_WAITING;
+         tls_records_unread(tls_engine_records(c->engine)) < TLS_MOST_WAITING;
 }
 
 void tls_handshake_turns_spend (struct tls_lua_state *state, uint64_t began) {

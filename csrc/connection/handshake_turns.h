@@ -11,6 +11,10 @@
 
 #include "connection_state.h"
 
+/* Bytes of what a peer sends while its step waits: a ClientHello and then
+** some. With as many unread nothing more is read, and no more in one read. */
+#define TLS_MOST_WAITING (16 * 1024)
+
 /* May 'c' run a step of its first handshake now? When not, Lua has been told
 ** to call conn:takeTurn() later, and what was received is to be kept. */
 bool tls_handshake_turns_may_step (struct tls_connection *c);

@@ -40,13 +40,18 @@ void tls_connection_keep_unread (struct tls_connection *c) {
     tls_connection_fail_read(c, -ENOMEM);
 }
 
+static size_t room_to_read (const struct tls_connection *c) {
+  return tls_handshake_turns_waits(c) ? TLS_MOST_WAITING
+                                      : sizeof c->lua->read_buffer;
+}
+
 /* uv_alloc_cb */
 static void on_alloc (struct tls_uv_handle *handle, size_t hint,
                       struct tls_uv_buf *buf) {
   struct tls_connection *c = of_handle(handle);
   (void)hint;
   buf->base = c == NULL ? NULL : c->lua->read_buffer;
-  buf->len = c == NULL ? 0 : sizeof c->lua->read_buffer;
+  buf->len = c == NULL ? 0 : room_to_read(c);
 }
 
 /* When the drive loop is under way already, one of its listeners is running

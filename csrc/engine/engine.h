@@ -156,6 +156,10 @@ struct tls_records *tls_engine_records (struct tls_engine *e);
 ** client, nor while it is suspended. */
 bool tls_engine_handshake_due (struct tls_engine *e);
 
+/* Nothing was sent yet: the peer's first bytes were not read, or the
+** ClientHello was, and its question was answered, without an alert. */
+bool tls_engine_hello_unanswered (const struct tls_engine *e);
+
 /* Server: is the next step one that signs, or decrypts with the private key;
 ** is all there that it reads; and does it call nobody but the engine? It may
 ** run on another thread then, see threads.h. */

@@ -41,6 +41,14 @@ static bool has_rest (const struct tls_engine *e) {
   return !e->ask_client_hello && tls_records_unread(&e->records) > 0;
 }
 
+bool tls_engine_hello_unanswered (const struct tls_engine *e) {
+  OSSL_HANDSHAKE_STATE state = SSL_get_state(e->ssl);
+  bool asked = e->client_hello_state == CLIENT_HELLO_ANSWERED &&
+               e->client_hello_alert == 0;
+  return SSL_in_before(e->ssl) ||
+         (asked && (state == TLS_ST_BEFORE || state == TLS_ST_SR_CLNT_HELLO));
+}
+
 /* In this state a server of TLS 1.3 waits for its client's Finished, or for
 ** another ClientHello: then it has sent no Finished itself. */
 static bool wants_another_hello (const struct tls_engine *e) {

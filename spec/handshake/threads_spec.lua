@@ -4,8 +4,11 @@
 local helper = require "spec.helper"
 local away = require "spec.support.away"
 local certs = require "spec.support.certs"
+local core = require "tls.core"
 local luas = require "spec.support.luas"
+local nested_loop = require "spec.support.nested_loop"
 local net = require "tls.net"
+local occupied_pool = require "spec.support.occupied_pool"
 local tls = require "tls"
 
 local expect, soon, uv = helper.expect, helper.soon, helper.uv
@@ -318,6 +321,64 @@ describe("handshakeThreads", function()
       end)
       helper.run()
     end
+  end)
+
+  -- All connections read into the same buffer, and what had not been asked for yet was left there.
+  it("keeps what comes while a step waits whose ClientHello has been read", function()
+    local bytes = hello()
+    serve({ handshakeThreads = 1 }, function(server, sockets)
+      local codes, clients = {}, {}
+      server:on("tlsClientError", function(err, socket) codes[socket] = err.code end)
+      local function send(i, data)
+        clients[i] = clients[i] or net.connect(server:address().port, "127.0.0.1"):on("error", ignore)
+        clients[i]:write(data)
+      end
+      occupied_pool(function(release)
+        send(1, bytes)
+        soon(function() return core.handshakesAway() == 1 end, function()
+          send(2, bytes)
+          soon(function() return sockets[2] end, function()
+            helper.turns(5, function()
+              send(2, "\21\3\3\0\2\2\48") -- an alert: fatal, unknown_ca
+              helper.turns(5, function()
+                send(3, ("no TLS "):rep(10))
+                soon(function() return next(codes) end, release)
+              end)
+            end)
+          end)
+        end)
+      end)
+      soon(function() return codes[sockets[2]] end, function()
+        assert.equal("ERR_SSL_TLSV1_ALERT_UNKNOWN_CA", codes[sockets[2]])
+        for _, client in ipairs(clients) do client:destroy() end
+        server:close()
+      end)
+    end)
+    helper.run()
+  end)
+
+  -- libuv tells of all that threads have done meanwhile in one go.
+  it("tells a listener that runs the loop of the others whose steps are back", function()
+    if not nested_loop then return pending "this luv lets no callback run the loop" end
+    serve({ handshakeThreads = 2, minVersion = "TLSv1.3", asks_nobody = true }, function(server)
+      local failed, clients = 0, {}
+      server:on("tlsClientError", expect(function()
+        failed = failed + 1
+        for _ = 1, failed == 1 and 50 or 0 do uv.run "nowait" end
+        assert.equal(2, failed)
+        for _, client in ipairs(clients) do client:destroy() end
+        if server.listening then server:close() end
+      end, 2))
+      occupied_pool(function(release)
+        local options = { maxVersion = "TLSv1.2", host = "127.0.0.1" } -- a name is looked up in the pool
+        for i = 1, 2 do clients[i] = connect(server, options):on("error", ignore) end
+        soon(function() return core.handshakesAway() == 2 end, function()
+          release()
+          uv.sleep(50 * helper.slow) -- both steps are made
+        end)
+      end)
+    end)
+    helper.run()
   end)
 
   it("lets a handshake go on of whom somebody asks in each turn", function()
