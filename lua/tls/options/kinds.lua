@@ -251,7 +251,8 @@ end)
 
 -- === lists ===
 
---- Nothing in a sequence may be overlooked: it has no holes, and no fields with names.
+--- Nothing in a sequence may be overlooked: it has no holes, and no fields with names. One that has its entries in the
+-- `__index` of a metatable alone would be empty.
 function kinds.check_sequence(value, name)
   local count = 0
   for key in pairs(value) do
@@ -261,6 +262,9 @@ function kinds.check_sequence(value, name)
     end
   end
   if count ~= #value then return wrong_value(name, "a table with holes", "must be a sequence") end
+  if count == 0 and value[1] ~= nil then
+    return wrong_value(name, "a table that is empty but for its metatable", "must be a sequence")
+  end
   return value
 end
 
