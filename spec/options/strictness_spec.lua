@@ -306,6 +306,24 @@ describe("a value that goes off later otherwise", function()
   end)
 end)
 
+describe("what has the name of one of our classes alone", function()
+  it("is no object of it", function()
+    local function named(name) return setmetatable({}, { __name = name }) end
+    local context = setmetatable({}, getmetatable(tls.createSecureContext()))
+    for _, fake in ipairs { named "tls.SecureContext", context } do
+      throws("ERR_INVALID_ARG_TYPE", "options.secureContext", tls.createServer, { secureContext = fake })
+      throws("ERR_INVALID_ARG_TYPE", "options.secureContext", tls.connect, { port = 1, secureContext = fake })
+    end
+    throws("ERR_INVALID_ARG_TYPE", "options.blockList", net.connect, { port = 1, blockList = named "net.BlockList" })
+    throws("ERR_INVALID_ARG_TYPE", "server", tls.ocsp.staple, named "tls.Server")
+    throws("ERR_INVALID_ARG_VALUE", "plain table", tls.createServer, named "tls.SecureContext")
+    assert.is_false(net.BlockList.isBlockList(named "net.BlockList"))
+    assert.is_false(net.SocketAddress.isSocketAddress(named "net.SocketAddress"))
+    assert.is_true(net.BlockList.isBlockList(net.BlockList()))
+    assert.is_true(net.SocketAddress.isSocketAddress(net.SocketAddress()))
+  end)
+end)
+
 describe("a unix path that is too long", function()
   it("is an error, and no other path is used in its place", function()
     local path = "/tmp/" .. ("p"):rep(120)

@@ -379,21 +379,28 @@ kinds.listening_handle = kind("luv's `uv_tcp` or `uv_pipe`, or a net.Server", "t
   return wrong_type(name, "luv's uv_tcp or uv_pipe, or what has one", value)
 end)
 
-local function has_name(value, class_name)
+-- A field that each object of a class has from the start. A name alone is anybody's.
+local OWN_FIELD = {
+  ["tls.SecureContext"] = "_native", ["tls.Server"] = "_context", ["net.BlockList"] = "_rules",
+  ["net.SocketAddress"] = "_address",
+}
+
+local function is_instance(value, class_name)
   local meta = type(value) == "table" and getmetatable(value)
-  return type(meta) == "table" and meta.__name == class_name
+  return type(meta) == "table" and rawget(meta, "__name") == class_name and
+    rawget(value, OWN_FIELD[class_name]) ~= nil
 end
 
 --- Is this an object of one of our classes?
-kinds.is_instance = has_name
+kinds.is_instance = is_instance
 
 kinds.block_list = kind("BlockList", "net.BlockList", function(value, name)
-  if has_name(value, "net.BlockList") then return value end
+  if is_instance(value, "net.BlockList") then return value end
   return wrong_type(name, "net.BlockList", value)
 end)
 
 --- Was this made by tls.createSecureContext?
-function kinds.is_secure_context(value) return has_name(value, "tls.SecureContext") end
+function kinds.is_secure_context(value) return is_instance(value, "tls.SecureContext") end
 
 kinds.secure_context = kind("SecureContext", "tls.SecureContext", function(value, name)
   if kinds.is_secure_context(value) then return value end
