@@ -33,6 +33,17 @@ local function with_passphrase(list, passphrase)
   return list
 end
 
+-- OpenSSL takes the passphrase of a PKCS#12 as a C string, and would pass over what follows a NUL.
+local function without_nul(list)
+  for _, secret in ipairs(list or {}) do
+    if secret.passphrase and secret.passphrase:find("\0", 1, true) then
+      errors.throw(errors.arg_value("options.passphrase", ("%d bytes"):format(#secret.passphrase),
+        "of options.pfx must not contain a NUL byte"))
+    end
+  end
+  return list
+end
+
 local function bad_method(text)
   errors.throw(errors.new("ERR_TLS_INVALID_PROTOCOL_METHOD", text))
 end
@@ -208,7 +219,7 @@ function secure_context.make(checked)
   curve, old = groups(checked, old)
   local native = native_context {
     key = with_passphrase(checked.key, checked.passphrase),
-    pfx = with_passphrase(checked.pfx, checked.passphrase),
+    pfx = without_nul(with_passphrase(checked.pfx, checked.passphrase)),
     cert = checked.cert, ca = checked.ca, crl = checked.crl,
     ciphers = old, ciphersuites = new, ecdhCurve = curve, sigalgs = checked.sigalgs,
     minVersion = min, maxVersion = max,
