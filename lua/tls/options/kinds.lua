@@ -208,14 +208,23 @@ kinds.path = kind("string", "string", function(value, name)
   return check_path(value, name)
 end)
 
+-- Absolute names are sent without their dot.
+local function check_server_name(value, name)
+  local host = check_host(value, name):gsub("%.$", "")
+  if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
+  return host
+end
+
 --- A host's name for SNI. RFC 6066, 3 has no addresses.
 kinds.server_name = kind("string", "string", function(value, name)
-  local host = check_host(value, name):gsub("%.$", "") -- absolute names are sent without their dot
-  if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
+  local host = check_server_name(value, name)
   if ip.version(host) == 0 then return host end
   return wrong_value(name, value,
     "is an IP address: setting the TLS ServerName to an IP address is not permitted by RFC 6066")
 end)
+
+--- A name that clients may ask for. Some ask for addresses.
+kinds.name_asked_for = kind("string", "string", check_server_name)
 
 --- One of the values of a table, which gives the form that the code takes.
 function kinds.one_of(values, doc_type, luacats, expected)
