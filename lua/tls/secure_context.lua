@@ -77,11 +77,11 @@ end
 
 --- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own, in which OpenSSL passes over the names it
 -- does not know, and so over `!TLS_...`. The other list knows `!`, `-` and `+`, and passes over unknown names, too.
--- Since 4.0 both take lower case, as getCiphers() gives them.
+-- Since 4.0 both take lower case, as getCiphers() gives them. Names of the old list may be separated otherwise, too.
 local function ciphers(options)
   local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
-  for name in list:gmatch("[^:]+") do
+  for name in list:gmatch(algorithm_list.CIPHER) do
     if name:find "^!?[Tt][Ll][Ss]_" then new[#new + 1] = name else old[#old + 1] = name end
   end
   if #old == 0 and #new == 0 then

@@ -75,6 +75,17 @@ describe("ciphers", function()
     end
   end)
 
+  it("of TLS 1.3 stand among the others whatever separates them", function()
+    for _, separator in ipairs { ":", " ", ",", ";", ", " } do
+      for _, list in ipairs { { "AES256-SHA", "TLS_CHACHA20_POLY1305_SHA256" },
+        { "TLS_CHACHA20_POLY1305_SHA256", "AES256-SHA" } } do
+        local ciphers = table.concat(list, separator)
+        assert.equal("TLS_CHACHA20_POLY1305_SHA256", agreed({}, { ciphers = ciphers }).cipher)
+        assert.equal("AES256-SHA", agreed({}, { ciphers = ciphers, maxVersion = "TLSv1.2" }).cipher)
+      end
+    end
+  end)
+
   it("of TLS 1.2 alone leave TLS 1.3 on", function()
     assert.equal("TLSv1.3", agreed({}, { ciphers = "AES256-SHA" }).protocol)
   end)

@@ -8,7 +8,9 @@ local nearest = require "tls.options.nearest"
 local errors = require "tls.support.errors"
 local shown = require("tls.options.credential_text").shown
 
-local algorithm_list = {}
+local algorithm_list = {
+  CIPHER = "[^:, ;]+", -- a name in a list of ciphers, as OpenSSL separates them
+}
 
 local function set(names, into)
   into = into or {}
@@ -40,7 +42,7 @@ end
 
 function LISTS.ciphers()
   local names = cipher_names()
-  return "[^:, ;]+", names, function(name) return names[name] ~= nil or taken("ciphers", name) end
+  return algorithm_list.CIPHER, names, function(name) return names[name] ~= nil or taken("ciphers", name) end
 end
 
 LISTS.ciphersuites = LISTS.ciphers
