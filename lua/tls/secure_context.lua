@@ -87,6 +87,7 @@ local function ciphers(options)
   if #old == 0 and #new == 0 then
     errors.throw(errors.arg_value("options.ciphers", list))
   end
+  algorithm_list.check_exclusions(old)
   return #old > 0 and table.concat(old, ":") or nil,
     #new > 0 and table.concat(new, ":") or nil
 end
