@@ -13,7 +13,8 @@
 
 #define LUA_STATE_T "tls.lua"
 
-static const char state_key = 0; /* its address is the key in the registry */
+/* Their addresses are keys in the registry. */
+static const char state_key = 0, luv_thread_key = 0;
 
 struct tls_lua_state *tls_lua_state_get (lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
@@ -54,6 +55,15 @@ static lua_State *main_thread (lua_State *L, struct tls_lua_state *state) {
 #endif
 }
 
+/* luv calls back in the coroutine that has required it, which may be this one,
+** and does not keep it. */
+static void keep_luv_thread (lua_State *L, struct tls_lua_state *state) {
+  if (state->luv->L != L)
+    return;
+  lua_pushthread(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &luv_thread_key);
+}
+
 static void link_luv (lua_State *L, struct tls_lua_state *state) {
   char why[512];
   lua_CFunction f;
@@ -67,6 +77,7 @@ static void link_luv (lua_State *L, struct tls_lua_state *state) {
   state->luv = state->uv.luv_context(L);
   if (state->luv == NULL || state->luv->cb_pcall == NULL)
     luaL_error(L, "tls: luv has no context for this Lua state");
+  keep_luv_thread(L, state);
 }
 
 /* Weak values: a socket lives as long as somebody uses it, or as its

@@ -135,12 +135,13 @@ local function certificates_of(entry, name)
   return errors.throw(credential_fault.explain(err, name, { option = "ca", text = text, file = file }))
 end
 
--- Nothing in it may be overlooked: named fields would mean nobody, and what is behind a hole might be missed.
+-- Nothing in it may be overlooked: named fields would mean nobody, what is behind a hole might be missed, and entries
+-- in a metatable alone would be none.
 local function is_sequence(value)
   if type(value) ~= "table" then return false end
   local count = 0
   for _ in pairs(value) do count = count + 1 end
-  return count == #value
+  return count == #value and (count > 0 or value[1] == nil)
 end
 
 --- Sets what is trusted from now on where no `ca` is given, in this Lua state; `{}` trusts nobody. Contexts that exist

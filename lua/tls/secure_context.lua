@@ -33,6 +33,17 @@ local function with_passphrase(list, passphrase)
   return list
 end
 
+-- OpenSSL takes the passphrase of a PKCS#12 as a C string, and would pass over what follows a NUL.
+local function without_nul(list)
+  for _, secret in ipairs(list or {}) do
+    if secret.passphrase and secret.passphrase:find("\0", 1, true) then
+      errors.throw(errors.arg_value("options.passphrase", ("%d bytes"):format(#secret.passphrase),
+        "of options.pfx must not contain a NUL byte"))
+    end
+  end
+  return list
+end
+
 local function bad_method(text)
   errors.throw(errors.new("ERR_TLS_INVALID_PROTOCOL_METHOD", text))
 end
@@ -66,16 +77,17 @@ end
 
 --- One list in Node, two in OpenSSL: TLS 1.3 suites have a list of their own, in which OpenSSL passes over the names it
 -- does not know, and so over `!TLS_...`. The other list knows `!`, `-` and `+`, and passes over unknown names, too.
--- Since 4.0 both take lower case, as getCiphers() gives them.
+-- Since 4.0 both take lower case, as getCiphers() gives them. Names of the old list may be separated otherwise, too.
 local function ciphers(options)
   local list = options.ciphers or defaults.DEFAULT_CIPHERS
   local old, new = {}, {}
-  for name in list:gmatch("[^:]+") do
+  for name in list:gmatch(algorithm_list.CIPHER) do
     if name:find "^!?[Tt][Ll][Ss]_" then new[#new + 1] = name else old[#old + 1] = name end
   end
   if #old == 0 and #new == 0 then
     errors.throw(errors.arg_value("options.ciphers", list))
   end
+  algorithm_list.check_exclusions(old)
   return #old > 0 and table.concat(old, ":") or nil,
     #new > 0 and table.concat(new, ":") or nil
 end
@@ -208,7 +220,7 @@ function secure_context.make(checked)
   curve, old = groups(checked, old)
   local native = native_context {
     key = with_passphrase(checked.key, checked.passphrase),
-    pfx = with_passphrase(checked.pfx, checked.passphrase),
+    pfx = without_nul(with_passphrase(checked.pfx, checked.passphrase)),
     cert = checked.cert, ca = checked.ca, crl = checked.crl,
     ciphers = old, ciphersuites = new, ecdhCurve = curve, sigalgs = checked.sigalgs,
     minVersion = min, maxVersion = max,

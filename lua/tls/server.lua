@@ -12,6 +12,7 @@ local defaults = require "tls.options.defaults"
 local handshake_options = require "tls.options.handshake"
 local Emitter = require "tls.stream.event_emitter"
 local errors = require "tls.support.errors"
+local kinds = require "tls.options.kinds"
 local left_out = require "tls.options.left_out"
 local net = require "tls.net"
 local secure_context = require "tls.secure_context"
@@ -180,15 +181,17 @@ end
 -- certificate, its CAs and its options; requestCert stays the server's. Source: Node's server.addContext.
 --- @param hostname string `*` stands for a part of one label: '*.example.org'
 --- @param given tls.SecureContext|tls.AddContextOptions
--- @raise ERR_TLS_REQUIRED_SERVER_NAME, ERR_INVALID_ARG_TYPE; what createSecureContext throws
+-- @raise ERR_TLS_REQUIRED_SERVER_NAME, ERR_INVALID_ARG_TYPE; ERR_INVALID_ARG_VALUE for what is no name of a host; what
+-- createSecureContext throws
 function Server:addContext(hostname, given)
   if type(hostname) ~= "string" or hostname == "" then
     errors.throw(errors.new("ERR_TLS_REQUIRED_SERVER_NAME",
       '"servername" is required parameter for Server.addContext'))
   end
+  local name = kinds.name_asked_for.check(hostname, "hostname")
   local context = secure_context.given(given, credentials.add, "context")
   self._contexts_by_name = self._contexts_by_name or core.contextsByName()
-  self._contexts_by_name:add(hostname, context)
+  self._contexts_by_name:add(name, context)
   self._added_contexts = self._added_contexts or setmetatable({}, { __mode = "k" })
   self._added_contexts[context] = true
   if self._stapler then self._stapler:_see(context) end

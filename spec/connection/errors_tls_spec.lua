@@ -96,6 +96,22 @@ describe("a client", function()
     assert.is_nil(mine.host)
   end)
 
+  it("of checkServerIdentity may be its second value, as functions of Lua's tell why not", function()
+    local function failure_of(...)
+      local values, n = { ... }, select("#", ...)
+      return pair.run({ key = certs.rsa.key, cert = certs.rsa.cert }, { ca = certs.ca.cert,
+        checkServerIdentity = function() return (table.unpack or unpack)(values, 1, n) end }).client_failure
+    end
+    local mine = { code = "MINE", message = "mine" }
+    assert.equal(mine, failure_of(nil, mine))
+    local err = failure_of(nil, "not pinned")
+    assert.equal("ERR_TLS_CERT_ALTNAME_INVALID", err.code)
+    assert.matches("refused the peer: not pinned", err.message)
+    assert.equal("ERR_TLS_CERT_ALTNAME_INVALID", failure_of(nil, false).code)
+    assert.is_nil(failure_of(nil, nil))
+    assert.is_nil(failure_of())
+  end)
+
   it("that is cut off names the place as it was given", function()
     local server = net.createServer(function(socket)
       socket:on("error", function() end)

@@ -38,6 +38,15 @@ describe("pfx", function()
     serves { pfx = certs.file "open.pfx" }
   end)
 
+  it("takes no passphrase that OpenSSL would read the beginning of", function()
+    local pfx = certs.file "rsa.pfx"
+    for _, passphrase in ipairs { "sesame\0", "sesame\0and more", "\0" } do
+      refused("ERR_INVALID_ARG_VALUE", "options.passphrase' of options.pfx must not contain a NUL byte",
+        { pfx = pfx, passphrase = passphrase })
+      refused("ERR_INVALID_ARG_VALUE", "NUL byte", { pfx = { { buf = pfx, passphrase = passphrase } } })
+    end
+  end)
+
   it("with an intermediate sends the chain", function()
     serves { pfx = certs.file "chain.pfx", passphrase = "sesame" }
   end)

@@ -75,6 +75,33 @@ describe("ciphers", function()
     end
   end)
 
+  it("of TLS 1.3 stand among the others whatever separates them", function()
+    for _, separator in ipairs { ":", " ", ",", ";", ", " } do
+      for _, list in ipairs { { "AES256-SHA", "TLS_CHACHA20_POLY1305_SHA256" },
+        { "TLS_CHACHA20_POLY1305_SHA256", "AES256-SHA" } } do
+        local ciphers = table.concat(list, separator)
+        assert.equal("TLS_CHACHA20_POLY1305_SHA256", agreed({}, { ciphers = ciphers }).cipher)
+        assert.equal("AES256-SHA", agreed({}, { ciphers = ciphers, maxVersion = "TLSv1.2" }).cipher)
+      end
+    end
+  end)
+
+  it("are not left in by a misspelt name behind a sign", function()
+    for list, meant in pairs {
+      ["HIGH:!aNULLL"] = "'aNULLL' is unknown; did you mean 'aNULL'?", ["HIGH:!eNull"] = "did you mean 'eNULL'?",
+      ["HIGH -kRAS"] = "did you mean 'kRSA'?", ["HIGH:!RSA+AESS"] = "'RSA+AESS' is unknown",
+    } do
+      local ok, err = pcall(create, { ciphers = list })
+      assert.is_false(ok, list)
+      assert.equal("ERR_SSL_NO_CIPHER_MATCH", err.code)
+      assert.truthy(err.message:find("(options.ciphers)", 1, true), err.message)
+      assert.truthy(err.message:find(meant, 1, true), err.message)
+    end
+    -- what lists of the web take out, of whatever release
+    create { ciphers = "HIGH:!aNULL:!eNULL:!EXP:!EXPORT:!LOW:!SSLv2:!IDEA:!SEED:!KRB5:!aECDH:!kECDHr:!3DES:!MD5" ..
+      ":!EDH-DSS-DES-CBC3-SHA:!KRB5-DES-CBC3-SHA:!RSA+AES:-DSS:!PSK:!SRP" }
+  end)
+
   it("of TLS 1.2 alone leave TLS 1.3 on", function()
     assert.equal("TLSv1.3", agreed({}, { ciphers = "AES256-SHA" }).protocol)
   end)

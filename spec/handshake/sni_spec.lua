@@ -367,6 +367,29 @@ describe("SNI", function()
     assert.equal("ERR_INVALID_ARG_TYPE", err.code)
   end)
 
+  it("refuses a name that no client can ask for", function()
+    local server = tls.createServer()
+    for name, why in pairs {
+      ["https://a.test/x"] = 'is a URL: give hostname = "a.test"',
+      ["a.test:443"] = 'has a port: give hostname = "a.test"',
+      ["a.test "] = "has a space", ["a\0.test"] = "NUL", ["."] = "is not the name of a host",
+      [("a"):rep(256)] = "is not the name of a host",
+    } do
+      local ok, err = pcall(server.addContext, server, name, {})
+      assert.is_false(ok, name)
+      assert.equal("ERR_INVALID_ARG_VALUE", err.code)
+      assert.matches("argument 'hostname'", err.message)
+      assert.truthy(err.message:find(why, 1, true), err.message)
+    end
+  end)
+
+  it("takes a name with the dot at its end that absolute names have", function()
+    local seen = visit(credentials "rsa", ask "one.test", function(s)
+      s:addContext("*.test.", credentials "wrongname")
+    end)
+    assert.equal("wrong.example.test", seen)
+  end)
+
   it("works on a TLSSocket of one's own", function()
     local net = require "tls.net"
     local seen

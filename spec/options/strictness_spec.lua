@@ -201,6 +201,35 @@ describe("options that are found through a metatable", function()
   end)
 end)
 
+-- Read-only tables as programs make them: what `getmetatable` shows of them is a lock, of whatever kind.
+describe("options in a table that is locked", function()
+  local locks = { ["false"] = false, ["a text"] = "locked", ["a table"] = {} }
+  local function locked(fields, lock) return setmetatable({}, { __index = fields, __metatable = lock }) end
+
+  for name, lock in pairs(locks) do
+    it("count, and have names as the others: " .. name, function()
+      local options = locked({ rejectUnauthorised = true }, lock)
+      throws("ERR_INVALID_ARG_VALUE", "did you mean 'rejectUnauthorized'", tls.createServer, options)
+      throws("ERR_INVALID_ARG_VALUE", "did you mean 'rejectUnauthorized'", tls.connect, 1, "localhost", options)
+      throws("ERR_INVALID_ARG_VALUE", "plain table", tls.createServer,
+        setmetatable({}, { __index = function() end, __metatable = lock }))
+      with_server({}, function(port, close)
+        outcome(tls.connect(port, "localhost", locked({ ca = OTHERS }, lock)), "secureConnect", function(code)
+          assert.equal(UNKNOWN, code)
+          close()
+        end)
+      end)
+    end)
+  end
+
+  it("are not asked which fields they have", function()
+    for _, pairs_of in ipairs { function() return next, {} end, function() end, function() error "thrown" end } do
+      local options = setmetatable({ rejectUnauthorised = true }, { __pairs = pairs_of })
+      throws("ERR_INVALID_ARG_VALUE", "rejectUnauthorised", tls.createServer, options)
+    end
+  end)
+end)
+
 describe("a list", function()
   it("has neither holes nor names", function()
     for _, name in ipairs { "key", "cert", "ca", "crl", "pfx", "ticketKeys", "ALPNProtocols" } do
@@ -211,6 +240,15 @@ describe("a list", function()
         assert.truthy(err.message:find(name, 1, true), err.message)
       end
     end
+  end)
+
+  it("is not empty where its entries are in a metatable", function()
+    for _, name in ipairs { "cert", "ca", "crl", "ticketKeys", "ALPNProtocols" } do
+      local list = setmetatable({}, { __index = { OURS } })
+      throws("ERR_INVALID_ARG_VALUE", "options." .. name .. "' must be a sequence", tls.createServer,
+        { [name] = list })
+    end
+    throws("ERR_INVALID_ARG_TYPE", "certs", tls.setDefaultCACertificates, setmetatable({}, { __index = { OURS } }))
   end)
 end)
 
@@ -265,6 +303,24 @@ describe("a value that goes off later otherwise", function()
     end
     helper.run()
     assert.equal(5, wrong)
+  end)
+end)
+
+describe("what has the name of one of our classes alone", function()
+  it("is no object of it", function()
+    local function named(name) return setmetatable({}, { __name = name }) end
+    local context = setmetatable({}, getmetatable(tls.createSecureContext()))
+    for _, fake in ipairs { named "tls.SecureContext", context } do
+      throws("ERR_INVALID_ARG_TYPE", "options.secureContext", tls.createServer, { secureContext = fake })
+      throws("ERR_INVALID_ARG_TYPE", "options.secureContext", tls.connect, { port = 1, secureContext = fake })
+    end
+    throws("ERR_INVALID_ARG_TYPE", "options.blockList", net.connect, { port = 1, blockList = named "net.BlockList" })
+    throws("ERR_INVALID_ARG_TYPE", "server", tls.ocsp.staple, named "tls.Server")
+    throws("ERR_INVALID_ARG_VALUE", "plain table", tls.createServer, named "tls.SecureContext")
+    assert.is_false(net.BlockList.isBlockList(named "net.BlockList"))
+    assert.is_false(net.SocketAddress.isSocketAddress(named "net.SocketAddress"))
+    assert.is_true(net.BlockList.isBlockList(net.BlockList()))
+    assert.is_true(net.SocketAddress.isSocketAddress(net.SocketAddress()))
   end)
 end)
 

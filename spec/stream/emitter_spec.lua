@@ -233,4 +233,24 @@ describe("emitter", function()
     local _, lines = text:gsub("\n", "")
     assert.equal(1, lines)
   end)
+
+  it("warns, and tells tls.debug of a misspelt event, through a proxy of the program's", function()
+    local said = {}
+    require("tls").debug(function(line) said[#said + 1] = line end)
+    local proxy = setmetatable({}, { __index = require("tls.net").Server():setMaxListeners(0), __metatable = false })
+    local ok, err = pcall(proxy.on, proxy, "conection", function() end)
+    helper.run()
+    require("tls").debug(false)
+    assert.is_true(ok, err)
+    assert.matches("net.Server has no event 'conection'", table.concat(said))
+    local command = (os.getenv "LUA" or "lua5.4") .. [[ -e '
+      local s = require("tls.net").Server():setMaxListeners(2)
+      local proxy = setmetatable({}, { __index = s, __metatable = false })
+      for i = 1, 5 do proxy:on("drop", print) end' 2>&1]]
+    local p = assert(io.popen(command))
+    local text = p:read "*a"
+    p:close()
+    assert.matches("3 drop listeners added to net.Server, the limit is 2;", text)
+    assert.is_nil(text:find("attempt to", 1, true), text)
+  end)
 end)

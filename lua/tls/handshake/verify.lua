@@ -108,7 +108,8 @@ local function check_name(socket)
   local conn, check = socket._conn, socket._options.checkServerIdentity
   if socket._options.secureContext._trusts_raw_keys and conn:isRawKey() then return nil end -- it has no name
   local names = check == server_identity.check and conn:getPeerNames() -- the names are all it looks at, and cheaper
-  local ok, err = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
+  local ok, err, reason = pcall(check, socket._name_to_verify, names or conn:getPeerCertificate(true))
+  if ok and err == nil then err = reason end -- `return nil, "why not"` is how functions of Lua's refuse
   if ok and err == nil or socket._conn ~= conn then return nil end
   if errors.is_no_memory(err) then return errors.no_memory() end
   local cert = conn:getPeerCertificate(true)

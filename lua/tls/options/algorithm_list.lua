@@ -1,5 +1,6 @@
 --- Internal. Errors for lists of ciphers, groups and signature algorithms that OpenSSL refuses: which name it does not
--- know, and which one may have been meant. Nothing here runs before a failure, but for lists of groups with signs.
+-- know, and which one may have been meant. Nothing here runs before a failure, but for lists of groups with signs and
+-- for what lists of ciphers take out.
 -- @module tls.options.algorithm_list
 
 local core = require "tls.core"
@@ -8,7 +9,9 @@ local nearest = require "tls.options.nearest"
 local errors = require "tls.support.errors"
 local shown = require("tls.options.credential_text").shown
 
-local algorithm_list = {}
+local algorithm_list = {
+  CIPHER = "[^:, ;]+", -- a name in a list of ciphers, as OpenSSL separates them
+}
 
 local function set(names, into)
   into = into or {}
@@ -40,7 +43,7 @@ end
 
 function LISTS.ciphers()
   local names = cipher_names()
-  return "[^:, ;]+", names, function(name) return names[name] ~= nil or taken("ciphers", name) end
+  return algorithm_list.CIPHER, names, function(name) return names[name] ~= nil or taken("ciphers", name) end
 end
 
 LISTS.ciphersuites = LISTS.ciphers
@@ -94,6 +97,35 @@ local function first_unknown(option, list)
     end
   end
   return nil
+end
+
+-- What lists take out that are older than this OpenSSL, and is not in it any more.
+local GONE = set { "EXP", "EXPORT", "EXPORT40", "EXPORT56", "SSLv2", "KRB5", "kKRB5", "aKRB5", "kECDH", "kECDHe",
+  "kECDHr", "aECDH", "kDH", "kDHd", "kDHr", "aDH", "DH", "ECDH", "FZA", "kFZA", "aFZA", "eFZA", "IDEA", "SEED", "RC2",
+  "aSRP", "kSRP", "GOST94", "GOST89MAC", "aGOST", "aGOST01", "aGOST12", "kGOST", "kGOST18" }
+local KNOWN = set(KEYWORDS, GONE)
+
+local function is_cipher(name)
+  local _, names, is_known = LISTS.ciphers()
+  if is_known(name) or is_compound(name, is_known) then return true end
+  return false, unknown(name, names)
+end
+
+--- Throws for a name behind `!` or `-` that no release of OpenSSL has had: what is not taken out stays in the list.
+-- Whole suites are of a release, and may be unknown to this one.
+--- @param parts string[] of `ciphers`
+-- @raise ERR_SSL_NO_CIPHER_MATCH
+function algorithm_list.check_exclusions(parts)
+  for _, part in ipairs(parts) do
+    local name = part:match "^[!-]([^-]+)$"
+    if name and not KNOWN[name] then
+      local found, words = is_cipher(name)
+      if not found then
+        errors.throw(errors.new("ERR_SSL_NO_CIPHER_MATCH",
+          ("no cipher match (options.ciphers): %s Nothing would be taken out"):format(words:gsub("[^?]$", "%0."))))
+      end
+    end
+  end
 end
 
 -- Groups that are unknown to some releases or builds of OpenSSL: `?` may stand before these everywhere.

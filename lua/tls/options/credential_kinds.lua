@@ -76,7 +76,7 @@ end
 -- === one entry ===
 
 local function check_fields(entry, name, known)
-  if getmetatable(entry) then -- its text may be the key
+  if getmetatable(entry) ~= nil then -- its text may be the key
     return wrong_value(name, "a table with a metatable", "takes plain tables")
   end
   for key in pairs(entry) do

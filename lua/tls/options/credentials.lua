@@ -57,7 +57,8 @@ local group = {
   { "crl", credential_kinds.texts(), or_false = true, text = "PEM; with it the whole chain is looked up" },
   { "ciphers", kinds.text_or_none, shown = "`tls.DEFAULT_CIPHERS`",
     text = "OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes " ..
-      "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3" },
+      "nothing away: name those that you want. With such parts alone the minimum is TLS 1.3. A misspelt name behind " ..
+      "`!` or `-`, which would take nothing away, is an error" },
   { "ecdhCurve", curve, shown = '`"auto"`',
     text = "a group, or several with colons; `false`: no ECDHE up to TLS 1.2. From OpenSSL 3.5 on with its signs: " ..
       "`?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` is its " ..

@@ -138,16 +138,20 @@ end
 -- Lua gives up looking in a chain of metatables somewhere, in 5.1 behind the hundredth table.
 local LONGEST_CHAIN = 100
 
+-- What `__metatable` cannot hide; without the debug library the best there is.
+local metatable_of = debug and debug.getmetatable or getmetatable
+
 local function refuse_table(why)
   errors.throw(errors.new("ERR_INVALID_ARG_VALUE", "The options must be a plain table: " .. why))
 end
 
 -- A table's fields, and those that it finds through the `__index` tables of its metatables: what `pairs` does not show
--- would be read but not checked. Returns the table itself when it has no metatable. `depth`: of how many it is the
+-- would be read but not checked. A table that is locked by `__metatable` is read like any other, and `__pairs` is not
+-- asked: it may leave fields out. Returns the table itself when it has no metatable. `depth`: of how many it is the
 -- `__index`.
 local function flat(options, depth)
-  local meta = getmetatable(options)
-  if not meta then return options end
+  if getmetatable(options) == nil then return options end
+  local meta = metatable_of(options)
   refuse_object(meta)
   local index = type(meta) == "table" and rawget(meta, "__index")
   if type(meta) ~= "table" or type(index) == "function" then
@@ -156,9 +160,9 @@ local function flat(options, depth)
   if (depth or 0) >= LONGEST_CHAIN then return refuse_table "__index leads from one to the next without an end" end
   local all_fields = {}
   if type(index) == "table" then
-    for name, value in pairs(flat(index, (depth or 0) + 1)) do all_fields[name] = value end
+    for name, value in next, flat(index, (depth or 0) + 1) do all_fields[name] = value end
   end
-  for name, value in pairs(options) do all_fields[name] = value end
+  for name, value in next, options do all_fields[name] = value end
   return all_fields
 end
 

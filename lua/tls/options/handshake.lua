@@ -35,7 +35,7 @@ handshake.client = {
     text = 'sent as SNI, and verified; `""`: none is sent. An address throws' },
   { "checkServerIdentity", kinds.callback("fun(host: string, cert: tls.Certificate): tls.Error?",
     "function(host, cert)"), shown = "`tls.checkServerIdentity`",
-    text = "see there; anything it returns or throws is a refusal, but `nil`" },
+    text = "see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too" },
   { "session", kinds.bytes, or_false = true, for_one_connection = true,
     text = "to be resumed, from `'session'` or `getSession()`; what is none is ignored" },
   { "requestOCSP", kinds.boolean, default = false, needs = "ocsp",

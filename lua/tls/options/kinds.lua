@@ -208,14 +208,23 @@ kinds.path = kind("string", "string", function(value, name)
   return check_path(value, name)
 end)
 
+-- Absolute names are sent without their dot.
+local function check_server_name(value, name)
+  local host = check_host(value, name):gsub("%.$", "")
+  if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
+  return host
+end
+
 --- A host's name for SNI. RFC 6066, 3 has no addresses.
 kinds.server_name = kind("string", "string", function(value, name)
-  local host = check_host(value, name):gsub("%.$", "") -- absolute names are sent without their dot
-  if #host > 255 or host == "" and value ~= "" then return wrong_value(name, value, "is not the name of a host") end
+  local host = check_server_name(value, name)
   if ip.version(host) == 0 then return host end
   return wrong_value(name, value,
     "is an IP address: setting the TLS ServerName to an IP address is not permitted by RFC 6066")
 end)
+
+--- A name that clients may ask for. Some ask for addresses.
+kinds.name_asked_for = kind("string", "string", check_server_name)
 
 --- One of the values of a table, which gives the form that the code takes.
 function kinds.one_of(values, doc_type, luacats, expected)
@@ -251,7 +260,8 @@ end)
 
 -- === lists ===
 
---- Nothing in a sequence may be overlooked: it has no holes, and no fields with names.
+--- Nothing in a sequence may be overlooked: it has no holes, and no fields with names. One that has its entries in the
+-- `__index` of a metatable alone would be empty.
 function kinds.check_sequence(value, name)
   local count = 0
   for key in pairs(value) do
@@ -261,6 +271,9 @@ function kinds.check_sequence(value, name)
     end
   end
   if count ~= #value then return wrong_value(name, "a table with holes", "must be a sequence") end
+  if count == 0 and value[1] ~= nil then
+    return wrong_value(name, "a table that is empty but for its metatable", "must be a sequence")
+  end
   return value
 end
 
@@ -375,21 +388,28 @@ kinds.listening_handle = kind("luv's `uv_tcp` or `uv_pipe`, or a net.Server", "t
   return wrong_type(name, "luv's uv_tcp or uv_pipe, or what has one", value)
 end)
 
-local function has_name(value, class_name)
+-- A field that each object of a class has from the start. A name alone is anybody's.
+local OWN_FIELD = {
+  ["tls.SecureContext"] = "_native", ["tls.Server"] = "_context", ["net.BlockList"] = "_rules",
+  ["net.SocketAddress"] = "_address",
+}
+
+local function is_instance(value, class_name)
   local meta = type(value) == "table" and getmetatable(value)
-  return type(meta) == "table" and meta.__name == class_name
+  return type(meta) == "table" and rawget(meta, "__name") == class_name and
+    rawget(value, OWN_FIELD[class_name]) ~= nil
 end
 
 --- Is this an object of one of our classes?
-kinds.is_instance = has_name
+kinds.is_instance = is_instance
 
 kinds.block_list = kind("BlockList", "net.BlockList", function(value, name)
-  if has_name(value, "net.BlockList") then return value end
+  if is_instance(value, "net.BlockList") then return value end
   return wrong_type(name, "net.BlockList", value)
 end)
 
 --- Was this made by tls.createSecureContext?
-function kinds.is_secure_context(value) return has_name(value, "tls.SecureContext") end
+function kinds.is_secure_context(value) return is_instance(value, "tls.SecureContext") end
 
 kinds.secure_context = kind("SecureContext", "tls.SecureContext", function(value, name)
   if kinds.is_secure_context(value) then return value end

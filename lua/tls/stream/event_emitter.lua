@@ -109,7 +109,7 @@ local function warn_leak(self, name, n)
   if self._warned[name] then return end
   self._warned[name] = true
   io.stderr:write(("MaxListenersExceededWarning: possible memory leak detected: %d %s listeners added to %s, the limit "
-    .. "is %s; use setMaxListeners() to raise it\n"):format(n, errors.shown(name), getmetatable(self).__name, limit))
+    .. "is %s; use setMaxListeners() to raise it\n"):format(n, errors.shown(name), self._class.__meta.__name, limit))
 end
 
 local function add(self, name, fn, listener, first)

@@ -39,7 +39,7 @@ end
 --- @param object table an emitter
 --- @param name any
 function event_names.check(object, name)
-  local class = getmetatable(object).__name
+  local class = object._class.__meta.__name -- also where a proxy of the program's stands for it
   local known = BY_CLASS[class]
   if not known or type(name) ~= "string" or known[name] then return end
   local others = OTHER_WORDS[class]

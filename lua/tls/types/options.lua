@@ -10,7 +10,7 @@
 ---@field passphrase (string|false)? for keys and pfx without one of their own
 ---@field ca (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM, any number in a string; replaces the default; `{}` trusts nobody. Labels CERTIFICATE, X509 CERTIFICATE and TRUSTED CERTIFICATE; default see [Trust](#trust)
 ---@field crl (string|tls.CredentialFile|(string|tls.CredentialFile)[]|false)? PEM; with it the whole chain is looked up
----@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3; default `tls.DEFAULT_CIPHERS`
+---@field ciphers string? OpenSSL's list; parts that begin with `TLS_` or `!TLS_` are of the list of TLS 1.3, in which `!` takes nothing away: name those that you want. With such parts alone the minimum is TLS 1.3. A misspelt name behind `!` or `-`, which would take nothing away, is an error; default `tls.DEFAULT_CIPHERS`
 ---@field ecdhCurve (string|false)? a group, or several with colons; `false`: no ECDHE up to TLS 1.2. From OpenSSL 3.5 on with its signs: `?` may be missing, `*` a key of it is sent at once, `-` is taken out, `/` ends a tuple, `DEFAULT` is its own list. A name that no release knows is refused in spite of `?`, and so is a list that leaves nothing over; default `"auto"`
 ---@field dhparam (string|false)? PEM, 1024 bits at least (less than 2048 gives a warning), or `"auto"`: as strong as the key. Text without parameters is ignored, with a warning; default none: no DHE before OpenSSL 4.0
 ---@field sigalgs string? OpenSSL's list, with colons; default OpenSSL's
@@ -97,7 +97,7 @@
 ---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
----@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
@@ -171,7 +171,7 @@
 ---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
----@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; default `tls.checkServerIdentity`
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node

@@ -141,7 +141,8 @@ local TLSServer = {}
 
 --- Another context for clients that ask for a name. Of those that match, the one added last is used.
 ---
---- Throws, as createSecureContext, and ERR_TLS_REQUIRED_SERVER_NAME without a name.
+--- Throws, as createSecureContext, and ERR_TLS_REQUIRED_SERVER_NAME without a name, ERR_INVALID_ARG_VALUE for what is
+--- none.
 ---@param hostname string `*` stands for any text inside one label: "*.example.org"
 ---@param context tls.SecureContext|tls.SecureContextOptions
 function TLSServer:addContext(hostname, context) end
