@@ -73,7 +73,7 @@ function Connecting._read_options(options)
   checked.secureContext = secure_context.of(checked)
   ech.check(checked)
   checked.name_to_verify, checked.servername = server_name.to_verify(checked), server_name.to_send(checked)
-  checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
+  checked.checkServerIdentity = checked.checkServerIdentity or server_identity.current()
   return checked
 end
 

@@ -50,6 +50,7 @@ local tls = {
 }
 
 dot_or_colon.of_module(tls, "tls")
+server_identity.publish(tls) -- which may be assigned: later connections go by it
 
 --- DEFAULT_CIPHERS, DEFAULT_ECDH_CURVE, DEFAULT_MIN_VERSION,
 -- DEFAULT_MAX_VERSION, CLIENT_RENEG_LIMIT and CLIENT_RENEG_WINDOW (s) may be

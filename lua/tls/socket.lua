@@ -117,7 +117,7 @@ local function read_options(declaration, options)
   if checked.isServer then handshake_options.check_server(checked) end
   checked.secureContext = secure_context.of(checked)
   ech.check(checked)
-  checked.checkServerIdentity = checked.checkServerIdentity or server_identity.check
+  checked.checkServerIdentity = checked.checkServerIdentity or server_identity.current()
   return checked
 end
 

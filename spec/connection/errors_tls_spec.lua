@@ -112,6 +112,34 @@ describe("a client", function()
     assert.is_nil(failure_of())
   end)
 
+  -- As in Node, whose tls.connect reads it at each call.
+  it("goes by the tls.checkServerIdentity that was assigned", function()
+    local own = tls.checkServerIdentity
+    finally(function() tls.checkServerIdentity = own end)
+    local function failure(options)
+      options.ca = certs.ca.cert
+      return pair.run({ key = certs.rsa.key, cert = certs.rsa.cert }, options).client_failure
+    end
+    local mine = { code = "MINE", message = "mine" }
+    function tls.checkServerIdentity(host, cert)
+      assert.is_nil(own(host, cert))
+      return mine
+    end
+    assert.equal(mine, failure {})
+    assert.is_nil(failure { checkServerIdentity = own })
+    for _, wrong in ipairs { false, 5, "no function", {} } do
+      tls.checkServerIdentity = wrong
+      local ok, err = pcall(tls.connect, { port = 1 })
+      assert.is_false(ok)
+      assert.equal("ERR_INVALID_ARG_TYPE", err.code)
+      assert.matches("tls.checkServerIdentity", err.message, 1, true)
+    end
+    tls.checkServerIdentity = nil
+    assert.is_false((pcall(tls.connect, { port = 1 })))
+    tls.checkServerIdentity = own
+    assert.is_nil(failure {})
+  end)
+
   it("that is cut off names the place as it was given", function()
     local server = net.createServer(function(socket)
       socket:on("error", function() end)

@@ -1,7 +1,8 @@
 --- Internal. tls.checkServerIdentity: whether a certificate is valid for a host name or address (RFC 6125, as Node
--- applies it). Pure functions: no I/O, no state.
+-- applies it). Pure functions, but for what the program may have assigned in its place.
 -- @module tls.handshake.server_identity
 
+local kinds = require "tls.options.kinds"
 local errors = require "tls.support.errors"
 local ip = require "tls.support.ip"
 
@@ -263,5 +264,25 @@ end
 ---@param text any
 ---@return string?
 server_identity.canonical_ip = ip.canonical
+
+-- === in place of it ===
+
+local public, published -- the module tls, and the function of this name that it began with
+local assigned = kinds.callback(nil, nil, "host, cert")
+
+--- Makes the module known that has the function for everybody.
+---@param module table
+function server_identity.publish(module)
+  public, published = module, module.checkServerIdentity
+end
+
+--- What checks the name where no option says what does: as in Node, what tls.checkServerIdentity is by now.
+---@return function
+-- @raise ERR_INVALID_ARG_TYPE when that is no function any more
+function server_identity.current()
+  local check = public and public.checkServerIdentity
+  if not public or check == published then return server_identity.check end
+  return assigned.check(check, "tls.checkServerIdentity")
+end
 
 return server_identity

@@ -69,7 +69,8 @@ function tls.createSecureContext(options) end
 ---@return tls.SecurePair
 function tls.createSecurePair(context, isServer, requestCert, rejectUnauthorized, options) end
 
---- Checks that a certificate is for a host: what a client does unless it has an option of this name.
+--- Checks that a certificate is for a host: what a client does unless it has an option of this name. It may be
+--- assigned, as in Node: later connections are checked by what it is then.
 ---@param host string name or address
 ---@param cert tls.Certificate its `subjectaltname` counts, and `subject.CN` if there is no DNS name in it
 ---@return tls.Error? err nil: it is. Else ERR_TLS_CERT_ALTNAME_INVALID or ERR_TLS_CERT_ALTNAME_FORMAT, with `reason`
