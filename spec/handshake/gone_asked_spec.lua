@@ -1,3 +1,5 @@
+-- Leaves threads of libuv's pool, and what OpenSSL keeps for each, see rotation_spec.
+--
 -- A client that has gone is not signed for, either, when somebody was asked about its ClientHello before.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
