@@ -8,7 +8,7 @@ local PROGRAM = [[
 coroutine.wrap(function() require "tls" end)()
 for _ = 1, 5 do collectgarbage() end
 local others = {}
-for i = 1, 2000 do others[i] = coroutine.create(print) end
+for i = 1, 2000 do others[i] = coroutine.create(function() end) end
 local tls, uv = require "tls", require "luv"
 local function read(name)
   local file = assert(io.open(name))
