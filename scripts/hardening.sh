@@ -11,12 +11,18 @@ cc=$1 cflags=$2
 shift 2
 
 takes() { # FLAG...
-  printf '%s\n' '#include <string.h>' \
-    '#if defined __has_feature' '#if __has_feature(address_sanitizer)' '#define SANITIZED 1' '#endif' '#endif' \
-    '#if defined _FORTIFY_SOURCE && (!defined __OPTIMIZE__ || defined __SANITIZE_ADDRESS__ || defined SANITIZED)' \
-    '#error not here' '#endif' \
-    'int main(int argc, char **argv) { char text[8]; memset(text, argc, sizeof text); return text[0] + !argv; }' |
-    $cc $cflags -Werror "$@" -x c -o "$out" - 2>/dev/null
+  $cc $cflags -Werror "$@" -x c -o "$out" - 2>/dev/null <<'END'
+#include <string.h>
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined _FORTIFY_SOURCE && (!defined __OPTIMIZE__ || defined __SANITIZE_ADDRESS__ || defined SANITIZED)
+#error not here
+#endif
+int main(int argc, char **argv) { char text[8]; memset(text, argc, sizeof text); return text[0] + !argv; }
+END
 }
 
 fortify() { # FLAG
