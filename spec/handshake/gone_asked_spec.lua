@@ -3,6 +3,7 @@
 -- A client that has gone is not signed for, either, when somebody was asked about its ClientHello before.
 local helper = require "spec.helper"
 local certs = require "spec.support.certs"
+local client_hello = require "spec.support.client_hello"
 local core = require "tls.core"
 local net = require "tls.net"
 local occupied_pool = require "spec.support.occupied_pool"
@@ -11,28 +12,9 @@ local tls = require "tls"
 local expect, soon = helper.expect, helper.soon
 local ignore = function() end
 
--- A ClientHello, as it is sent.
-local function hello()
-  local bytes
-  local server = net.createServer()
-  server:on("connection", function(socket)
-    socket:once("data", expect(function(data)
-      bytes = data
-      socket:destroy()
-      server:close()
-    end))
-  end)
-  server:listen(0, "127.0.0.1", expect(function()
-    tls.connect { port = server:address().port, host = "127.0.0.1", servername = "a.example" }
-      :on("error", ignore)
-  end))
-  helper.run()
-  return bytes
-end
-
 describe("a client that goes while its step waits for a thread", function()
   it("is told at once, and not signed for, although SNICallback was asked", function()
-    local bytes, asked, errors = hello(), 0, {}
+    local bytes, asked, errors = client_hello.sent { servername = "a.example" }, 0, {}
     local server = tls.createServer { key = certs.rsa.key, cert = certs.rsa.cert, handshakeThreads = 1,
       SNICallback = function(_, callback)
         asked = asked + 1

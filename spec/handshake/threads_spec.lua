@@ -4,6 +4,7 @@
 local helper = require "spec.helper"
 local away = require "spec.support.away"
 local certs = require "spec.support.certs"
+local client_hello = require "spec.support.client_hello"
 local core = require "tls.core"
 local luas = require "spec.support.luas"
 local nested_loop = require "spec.support.nested_loop"
@@ -271,31 +272,13 @@ describe("handshakeThreads", function()
     end
   end)
 
-  -- A ClientHello, as it is sent.
-  local function hello()
-    local bytes
-    local server = net.createServer()
-    server:on("connection", function(socket)
-      socket:once("data", expect(function(data)
-        bytes = data
-        socket:destroy()
-        server:close()
-      end))
-    end)
-    server:listen(0, "127.0.0.1", expect(function()
-      tls.connect { port = server:address().port, host = "127.0.0.1" }:on("error", ignore)
-    end))
-    helper.run()
-    return bytes
-  end
-
   local function record(head, body)
     return head:sub(1, 3) .. string.char(math.floor(#body / 256), #body % 256) .. body
   end
 
   -- Whoever has a key exchange that is safe from quantum computers in its ClientHello needs two packets for that.
   it("makes the step of a ClientHello elsewhere that comes in pieces", function()
-    local bytes = hello()
+    local bytes = client_hello.sent()
     for what, pieces in pairs {
       packets = { bytes:sub(1, 100), bytes:sub(101) },
       three = { bytes:sub(1, 3), bytes:sub(4, 200), bytes:sub(201) },
@@ -325,7 +308,7 @@ describe("handshakeThreads", function()
 
   -- All connections read into the same buffer, and what had not been asked for yet was left there.
   it("keeps what comes while a step waits whose ClientHello has been read", function()
-    local bytes = hello()
+    local bytes = client_hello.sent()
     serve({ handshakeThreads = 1 }, function(server, sockets)
       local codes, clients = {}, {}
       server:on("tlsClientError", function(err, socket) codes[socket] = err.code end)

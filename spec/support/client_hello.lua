@@ -1,7 +1,11 @@
--- A ClientHello made by hand (RFC 8446, 4.1.2), and what a server is to read from it.
+-- A ClientHello made by hand (RFC 8446, 4.1.2), and what a server is to read from it; and one that our client sends.
 --
 -- The parts are a table: random, id, ciphers, compressions (bytes as they are sent), types (of the extensions, in
 -- order) and bodies (by type).
+local helper = require "spec.helper"
+local net = require "tls.net"
+local tls = require "tls"
+
 local client_hello = {}
 
 local function u16(number)
@@ -87,6 +91,27 @@ function client_hello.expected(parts)
     versions = list_of(43, 1, 2),
     ALPNProtocols = names(reader(bodies[16]):vector(2)),
   }
+end
+
+--- The bytes that a client of ours sends first. Runs the loop.
+--- @param options table? of tls.connect
+function client_hello.sent(options)
+  local bytes
+  local server = net.createServer()
+  server:on("connection", function(socket)
+    socket:once("data", helper.expect(function(data)
+      bytes = data
+      socket:destroy()
+      server:close()
+    end))
+  end)
+  server:listen(0, "127.0.0.1", helper.expect(function()
+    options = options or {}
+    options.port, options.host = server:address().port, "127.0.0.1"
+    tls.connect(options):on("error", function() end)
+  end))
+  helper.run()
+  return bytes
 end
 
 return client_hello
