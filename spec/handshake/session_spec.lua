@@ -190,7 +190,7 @@ describe("a session", function()
   it("is New, Reused within sessionTimeout, and New after", function()
     for _, version in ipairs { "TLSv1.2", "TLSv1.3" } do
       local reused = {}
-      local server = tls.createServer({ key = SERVER.key, cert = SERVER.cert, sessionTimeout = 1 },
+      local server = tls.createServer({ key = SERVER.key, cert = SERVER.cert, sessionTimeout = 3 },
         function(socket) socket:finish("x") end)
       local function visit(session, done)
         local socket
@@ -207,7 +207,7 @@ describe("a session", function()
           visit(first, function()
             local timer = uv.new_timer()
             uv.update_time()
-            timer:start(2100, 0, function() -- OpenSSL counts whole seconds
+            timer:start(4100, 0, function() -- OpenSSL counts whole seconds
               timer:close()
               visit(first, function() server:close() end)
             end)
