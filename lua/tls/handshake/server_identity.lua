@@ -280,9 +280,8 @@ end
 ---@return function
 -- @raise ERR_INVALID_ARG_TYPE when that is no function any more
 function server_identity.current()
-  local check = public and public.checkServerIdentity
-  if not public or check == published then return server_identity.check end
-  return assigned.check(check, "tls.checkServerIdentity")
+  if not public or public.checkServerIdentity == published then return server_identity.check end
+  return assigned.check(public.checkServerIdentity, "tls.checkServerIdentity")
 end
 
 return server_identity

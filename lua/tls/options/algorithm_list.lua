@@ -105,10 +105,12 @@ local GONE = set { "EXP", "EXPORT", "EXPORT40", "EXPORT56", "SSLv2", "KRB5", "kK
   "aSRP", "kSRP", "GOST94", "GOST89MAC", "aGOST", "aGOST01", "aGOST12", "kGOST", "kGOST18" }
 local KNOWN = set(KEYWORDS, GONE)
 
-local function is_cipher(name)
+local function check_taken_out(name)
   local _, names, is_known = LISTS.ciphers()
-  if is_known(name) or is_compound(name, is_known) then return true end
-  return false, unknown(name, names)
+  if is_known(name) or is_compound(name, is_known) then return end
+  local words = unknown(name, names):gsub("[^?]$", "%0.")
+  errors.throw(errors.new("ERR_SSL_NO_CIPHER_MATCH",
+    ("no cipher match (options.ciphers): %s Nothing would be taken out"):format(words)))
 end
 
 --- Throws for a name behind `!` or `-` that no release of OpenSSL has had: what is not taken out stays in the list.
@@ -118,13 +120,7 @@ end
 function algorithm_list.check_exclusions(parts)
   for _, part in ipairs(parts) do
     local name = part:match "^[!-]([^-]+)$"
-    if name and not KNOWN[name] then
-      local found, words = is_cipher(name)
-      if not found then
-        errors.throw(errors.new("ERR_SSL_NO_CIPHER_MATCH",
-          ("no cipher match (options.ciphers): %s Nothing would be taken out"):format(words:gsub("[^?]$", "%0."))))
-      end
-    end
+    if name and not KNOWN[name] then check_taken_out(name) end
   end
 end
 

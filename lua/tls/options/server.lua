@@ -38,8 +38,7 @@ local tls_only = {
     text = "for the whole handshake; 0: no limit" },
   { "handshakeThreads", kinds.threads, or_false = true, shown = "none",
     text = "sign on threads of luv's pool, of which one at least is left to others: at most so many, " ..
-      "1 to 64; `true`: " ..
-      "one less than there are processors, one at least. See " ..
+      "1 to 64; `true`: one less than there are processors, one at least. See " ..
       "[Handshakes that hold nobody up](performance.md#handshakes-that-hold-nobody-up). Not in Node" },
 }
 
