@@ -33,7 +33,7 @@ handshake.client = {
   { "servername", kinds.server_name, or_false = true, for_one_connection = true,
     shown = "`host`, unless it is an address",
     text = 'sent as SNI, and verified; `""`: none is sent. An address throws' },
-  { "checkServerIdentity", kinds.callback("fun(host: string, cert: tls.Certificate): tls.Error?",
+  { "checkServerIdentity", kinds.callback("fun(host: string, cert: tls.Certificate): tls.Error?, any?",
     "function(host, cert)"), shown = "`tls.checkServerIdentity`",
     text = "see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too" },
   { "session", kinds.bytes, or_false = true, for_one_connection = true,

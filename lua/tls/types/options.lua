@@ -97,7 +97,7 @@
 ---@field localPort (integer|false)? of our end
 ---@field timeout (number|false)? as `setTimeout`, from the start; ms; default none
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
----@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too; default `tls.checkServerIdentity`
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?, any?)? see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
@@ -171,7 +171,7 @@
 ---@field verify tls.Verify? have the last word on the peer (on a server with `requestCert`), now or later, see [verify](handshake.md#verify)
 ---@field enableTrace boolean? see `socket:enableTrace`; default `false`
 ---@field servername (string|false)? sent as SNI, and verified; `""`: none is sent. An address throws; default `host`, unless it is an address
----@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?)? see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too; default `tls.checkServerIdentity`
+---@field checkServerIdentity (fun(host: string, cert: tls.Certificate): tls.Error?, any?)? see there; anything it returns or throws is a refusal, but `nil`; `nil, reason` is one, too; default `tls.checkServerIdentity`
 ---@field session (string|false)? to be resumed, from `'session'` or `getSession()`; what is none is ignored
 ---@field requestOCSP boolean? ask for a stapled response: `'OCSPResponse'`; default `false`
 ---@field ocsp ("check"|"require"|false)? refuse a server whose stapled response is not good; with `"require"` one that staples none, too: see [OCSP](ocsp.md). `'OCSPResponse'` comes as well. Not in Node
